@@ -1,0 +1,47 @@
+import { BacktestPolicySection } from "./backtest-policy.ts"
+import { CorePolicySection } from "./core-policy.ts"
+import { CostTableSection } from "./cost-table.ts"
+import { DatabaseSection } from "./database.ts"
+import { DqSection } from "./dq.ts"
+import { MessagingSection } from "./messaging.ts"
+import { NotificationsSection } from "./notifications.ts"
+import { ResourcesSection } from "./resources.ts"
+import { RetentionSection } from "./retention.ts"
+import { SchedulesSection } from "./schedules.ts"
+import { StorageSection } from "./storage.ts"
+import { TrainingSection } from "./training.ts"
+import { UniverseSection } from "./universe.ts"
+
+/** The Schema of each section; a section is the file of its name under `configs/`. */
+export const sections = {
+  storage: StorageSection,
+  training: TrainingSection,
+  core_policy: CorePolicySection,
+  backtest_policy: BacktestPolicySection,
+  cost_table: CostTableSection,
+  universe: UniverseSection,
+  database: DatabaseSection,
+  messaging: MessagingSection,
+  notifications: NotificationsSection,
+  retention: RetentionSection,
+  schedules: SchedulesSection,
+  resources: ResourcesSection,
+  dq: DqSection,
+}
+
+/** The values of all sections. Secrets are references. */
+export interface Sections {
+  readonly storage: StorageSection
+  readonly training: TrainingSection
+  readonly core_policy: CorePolicySection
+  readonly backtest_policy: BacktestPolicySection
+  readonly cost_table: CostTableSection
+  readonly universe: UniverseSection
+  readonly database: DatabaseSection
+  readonly messaging: MessagingSection
+  readonly notifications: NotificationsSection
+  readonly retention: RetentionSection
+  readonly schedules: SchedulesSection
+  readonly resources: ResourcesSection
+  readonly dq: DqSection
+}

@@ -1,0 +1,131 @@
+import * as Schema from "effect/Schema"
+import { Artifact } from "./artifact.ts"
+import { GateResult } from "./gate.ts"
+import { EnvironmentName } from "./names.ts"
+import { Sha256 } from "./sha256.ts"
+
+/** An error as an event holds it: the tag decides about retries, the message is for people. */
+export const ErrorData = Schema.Struct({
+  tag: Schema.String,
+  message: Schema.String,
+  transient: Schema.optionalKey(Schema.Boolean),
+  notApplied: Schema.optionalKey(Schema.Boolean),
+})
+export type ErrorData = typeof ErrorData.Type
+
+/** What the machine offers to one run: processors, bytes, pools by name, attempts at once. */
+export const Capacity = Schema.Struct({
+  cpu: Schema.Finite,
+  memory: Schema.Int,
+  gpu: Schema.Int,
+  pools: Schema.Record(Schema.String, Schema.Int),
+  attempts: Schema.Int,
+})
+export type Capacity = typeof Capacity.Type
+
+/** Status that a run ends with. */
+export const FinalRunStatus = Schema.Literals(["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"])
+export type FinalRunStatus = typeof FinalRunStatus.Type
+
+const attempt = { task: Schema.String, attempt: Schema.Int }
+const output = {
+  output: Schema.optionalKey(Schema.Unknown),
+  outputArtifact: Schema.optionalKey(Artifact),
+}
+
+/** The schema of `data` for each event type. A value over 256 KiB is an artifact reference instead. */
+export const data = {
+  "dev.dandori.run.created.v1": Schema.Struct({
+    pipeline: Schema.String,
+    plan: Sha256,
+    planArtifact: Artifact,
+    config: Artifact,
+    params: Schema.Record(Schema.String, Schema.Unknown),
+    env: EnvironmentName,
+    environment: Schema.Record(Schema.String, Schema.String),
+    capacity: Capacity,
+    durability: Schema.Literals(["fsync", "batched"]),
+    code: Sha256,
+    tick: Schema.optionalKey(Schema.String),
+    from: Schema.optionalKey(Schema.String),
+  }),
+  "dev.dandori.run.resumed.v1": Schema.Struct({ code: Sha256, capacity: Capacity, stopped: Schema.Array(Schema.Int) }),
+  "dev.dandori.run.finished.v1": Schema.Struct({ status: FinalRunStatus, durationMillis: Schema.Int }),
+  "dev.dandori.attempt.started.v1": Schema.Struct({ ...attempt, input: Schema.optionalKey(Schema.Unknown) }),
+  "dev.dandori.attempt.succeeded.v1": Schema.Struct({
+    ...attempt,
+    ...output,
+    millis: Schema.optionalKey(Schema.Int),
+    cacheKey: Schema.optionalKey(Sha256),
+    cached: Schema.optionalKey(Schema.Struct({ run: Schema.String, task: Schema.String, entry: Sha256 })),
+    probed: Schema.optionalKey(Schema.Boolean),
+    receipts: Schema.optionalKey(Schema.Array(Artifact)),
+    facts: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  }),
+  "dev.dandori.attempt.failed.v1": Schema.Struct({
+    ...attempt,
+    ...output,
+    millis: Schema.optionalKey(Schema.Int),
+    error: ErrorData,
+    facts: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  }),
+  "dev.dandori.attempt.timed_out.v1": Schema.Struct({ ...attempt, timeoutMillis: Schema.Int }),
+  "dev.dandori.attempt.cancelled.v1": Schema.Struct(attempt),
+  "dev.dandori.attempt.lost.v1": Schema.Struct({ ...attempt, reason: Schema.String }),
+  "dev.dandori.attempt.unknown.v1": Schema.Struct({ ...attempt, reason: Schema.String }),
+  "dev.dandori.task.skipped.v1": Schema.Struct({ task: Schema.String, reason: Schema.String }),
+  "dev.dandori.task.resolved.v1": Schema.Struct({
+    task: Schema.String,
+    as: Schema.Literals(["succeeded", "failed"]),
+    reason: Schema.String,
+    ...output,
+  }),
+  "dev.dandori.retry.scheduled.v1": Schema.Struct({ ...attempt, due: Schema.Int, delayMillis: Schema.Int }),
+  "dev.dandori.gate.passed.v1": Schema.Struct({ ...attempt, type: Schema.String, gate: GateResult }),
+  "dev.dandori.gate.failed.v1": Schema.Struct({ ...attempt, type: Schema.String, gate: GateResult }),
+  "dev.dandori.cancel.requested.v1": Schema.Struct({
+    reason: Schema.String,
+    timeout: Schema.optionalKey(Schema.Boolean),
+  }),
+  "dev.dandori.stream.opened.v1": Schema.Struct({ stream: Schema.String, first: Sha256 }),
+  "dev.dandori.stream.closed.v1": Schema.Struct({ stream: Schema.String, entries: Schema.Int, head: Sha256 }),
+  "dev.dandori.ledger.repaired.v1": Schema.Struct({
+    removedBytes: Schema.Int,
+    removedSha256: Sha256,
+    after: Schema.Int,
+  }),
+  "dev.dandori.ledger.checkpointed.v1": Schema.Struct({
+    entries: Schema.Int,
+    tree: Schema.String,
+    keyid: Schema.String,
+  }),
+  "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
+} as const
+
+export type EventType = keyof typeof data
+export type EventData<T extends EventType> = (typeof data)[T]["Type"]
+
+/** An event before it is sealed into a stream: its type and its data. */
+export type Event = { readonly [T in EventType]: { readonly type: T; readonly data: EventData<T> } }[EventType]
+
+/** An entry of a stream: CloudEvents 1.0 with the chain's extensions. */
+export const Entry = Schema.Struct({
+  specversion: Schema.Literal("1.0"),
+  id: Schema.String,
+  source: Schema.String,
+  type: Schema.String,
+  subject: Schema.String,
+  time: Schema.String,
+  datacontenttype: Schema.Literal("application/json"),
+  sequence: Schema.String.check(Schema.isPattern(/^[1-9]\d*$/)),
+  prevhash: Sha256,
+  entryhash: Sha256,
+  traceparent: Schema.optionalKey(Schema.String),
+  authid: Schema.String,
+  authtype: Schema.String,
+  data: Schema.Unknown,
+})
+export type Entry = typeof Entry.Type
+
+/** The `prevhash` of the first entry of a stream: SHA-256 over the stream's name, so that streams cannot be swapped. */
+export const genesisText = (stream: string): string => `dandori stream ${stream}\n`

@@ -1,0 +1,105 @@
+import * as Schema from "effect/Schema"
+import * as CanonicalJson from "./canonical-json.ts"
+import { EffectClass } from "./effect-class.ts"
+import { PipelineId, TaskId } from "./names.ts"
+import type { Sha256 } from "./sha256.ts"
+
+/** A JSON Schema (2020-12) as data. */
+export const JsonSchemaObject = Schema.Record(Schema.String, Schema.Unknown)
+
+/** Delay before the next attempt: `initial × factor^(n-1)`, at most `max`, in milliseconds; `full` jitter draws from 0. */
+export const Backoff = Schema.Struct({
+  initial: Schema.Int,
+  factor: Schema.Finite,
+  max: Schema.Int,
+  jitter: Schema.Literals(["full", "none"]),
+})
+export type Backoff = typeof Backoff.Type
+
+/** How often and after which errors a task is tried again. Without `on`: the errors that the task type marks transient. */
+export const Retry = Schema.Struct({
+  attempts: Schema.Int,
+  on: Schema.optionalKey(Schema.Array(Schema.String)),
+  backoff: Schema.optionalKey(Backoff),
+})
+export type Retry = typeof Retry.Type
+
+/** What an attempt holds while it runs: processors, bytes of memory, counted pools, named locks. */
+export const Resources = Schema.Struct({
+  cpu: Schema.optionalKey(Schema.Finite),
+  memory: Schema.optionalKey(Schema.Int),
+  gpu: Schema.optionalKey(Schema.Int),
+  pools: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
+  locks: Schema.optionalKey(Schema.Array(Schema.String)),
+})
+export type Resources = typeof Resources.Type
+
+/** The part of a pipeline that a task stands in. Handlers start when all of `tasks` has ended; `finally` is last. */
+export const Block = Schema.Literals(["tasks", "onFailure", "onCancel", "finally"])
+export type Block = typeof Block.Type
+
+/** A node of a plan. Keys that have their default are left out, so that equal tasks have equal text. */
+export const PlanTask = Schema.Struct({
+  id: TaskId,
+  type: Schema.String,
+  version: Schema.Int,
+  effects: EffectClass,
+  block: Schema.optionalKey(Block),
+  needs: Schema.Array(Schema.String),
+  with: Schema.Record(Schema.String, Schema.Unknown),
+  if: Schema.optionalKey(Schema.String),
+  retry: Schema.optionalKey(Retry),
+  timeout: Schema.optionalKey(Schema.Int),
+  cache: Schema.optionalKey(Schema.Boolean),
+  continueOnError: Schema.optionalKey(Schema.Boolean),
+  resources: Schema.optionalKey(Resources),
+})
+export type PlanTask = typeof PlanTask.Type
+
+/** When a pipeline is due, and what becomes of ticks that cannot run as planned. Durations in milliseconds. */
+export const PlanSchedule = Schema.Struct({
+  cron: Schema.String,
+  timezone: Schema.String,
+  params: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  jitter: Schema.optionalKey(Schema.Int),
+  overlap: Schema.optionalKey(Schema.Literals(["skip", "queue-one", "queue-all", "cancel-running", "allow"])),
+  catchup: Schema.optionalKey(
+    Schema.Struct({ policy: Schema.Literals(["none", "last", "all"]), window: Schema.optionalKey(Schema.Int) }),
+  ),
+  dst: Schema.optionalKey(
+    Schema.Struct({ gap: Schema.Literals(["skip", "shift"]), overlap: Schema.Literals(["first", "second", "both"]) }),
+  ),
+})
+export type PlanSchedule = typeof PlanSchedule.Type
+
+/**
+ * A compiled pipeline. Tasks stand in topological order, ties by id. Strings in `with` may hold `${{ … }}`
+ * expressions (CEL); `if` is one expression. Durations are milliseconds, sizes bytes.
+ */
+export const Plan = Schema.Struct({
+  format: Schema.Literal(1),
+  id: PipelineId,
+  params: Schema.Record(Schema.String, JsonSchemaObject),
+  env: Schema.Array(Schema.String),
+  audit: Schema.Literals(["required", "best-effort"]),
+  timeout: Schema.optionalKey(Schema.Int),
+  concurrency: Schema.optionalKey(
+    Schema.Struct({
+      group: Schema.String,
+      limit: Schema.Int,
+      onConflict: Schema.Literals(["queue", "cancel-running", "fail"]),
+    }),
+  ),
+  schedule: Schema.optionalKey(PlanSchedule),
+  tasks: Schema.Array(PlanTask),
+})
+export type Plan = typeof Plan.Type
+
+/** A plan's identity: SHA-256 over its canonical JSON. */
+export const digest = (plan: Plan): Sha256 => CanonicalJson.digest(plan)
+
+/** Attempts that a task gets when it says nothing. */
+export const defaultAttempts = 3
+
+/** The backoff of a task that says nothing: 1 s, doubling, at most 1 min, full jitter. */
+export const defaultBackoff: Backoff = { initial: 1_000, factor: 2, max: 60_000, jitter: "full" }

@@ -1,0 +1,43 @@
+import * as CanonicalJson from "../domain/canonical-json.ts"
+import type { Event } from "../domain/event.ts"
+import { genesisText } from "../domain/event.ts"
+import * as Sha256 from "../domain/sha256.ts"
+
+/** Who writes: `authid` is a person or a service, `source` the environment and the host. */
+export interface Author {
+  readonly source: string
+  readonly authid: string
+  readonly authtype: "user" | "service_account" | "system"
+}
+
+/** The end of a chain: how many entries, and the hash of the last. */
+export interface Head {
+  readonly sequence: number
+  readonly hash: Sha256.Sha256
+}
+
+/** The head of an empty stream. */
+export const genesis = (stream: string): Head => ({ sequence: 0, hash: Sha256.of(genesisText(stream)) })
+
+/** A sealed event: its line (with newline) and the head after it. */
+export interface Sealed {
+  readonly line: string
+  readonly head: Head
+}
+
+/**
+ * Seals an event onto a head. The line is the entry's RFC 8785 text: the keys are written here in canonical order,
+ * so that only `data` goes through the canonicaliser. `entryhash` is SHA-256 over the same text without `entryhash`.
+ */
+export const seal = (
+  head: Head,
+  author: Author,
+  event: Event,
+  meta: { readonly id: string; readonly subject: string; readonly time: number },
+): Sealed => {
+  const sequence = head.sequence + 1
+  const before = `{"authid":${JSON.stringify(author.authid)},"authtype":"${author.authtype}","data":${CanonicalJson.encode(event.data)},"datacontenttype":"application/json",`
+  const after = `"id":"${meta.id}","prevhash":"${head.hash}","sequence":"${sequence}","source":${JSON.stringify(author.source)},"specversion":"1.0","subject":${JSON.stringify(meta.subject)},"time":"${new Date(meta.time).toISOString()}","type":"${event.type}"}`
+  const hash = Sha256.of(before + after)
+  return { line: `${before}"entryhash":"${hash}",${after}\n`, head: { sequence, hash } }
+}

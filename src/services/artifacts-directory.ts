@@ -1,0 +1,106 @@
+import * as Fs from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Artifact } from "../domain/artifact.ts"
+import * as Sha256 from "../domain/sha256.ts"
+import { ArtifactError, Artifacts } from "./artifacts.ts"
+import * as Durable from "./durable-files.ts"
+
+const hex = /^[0-9a-f]{64}$/
+
+const make = (root: string): Artifacts["Service"] => {
+  const pathOf = (sha256: string) => {
+    if (!hex.test(sha256)) throw new RangeError(`${JSON.stringify(sha256)} is no SHA-256 digest`)
+    return join(root, "sha256", sha256.slice(0, 2), sha256.slice(2))
+  }
+  const incoming = join(root, "incoming")
+  const failed = (sha256: string) => (error: Durable.FileFailed) =>
+    new ArtifactError({ sha256, reason: error.message, cause: error })
+  const known = (sha256: string) =>
+    hex.test(sha256)
+      ? Effect.succeed(pathOf(sha256))
+      : Effect.fail(new ArtifactError({ sha256, reason: "this is no SHA-256 digest (64 hexadecimal digits)" }))
+
+  const holds = (path: string, sha256: string, bytes: number) =>
+    Effect.gen(function* () {
+      const stat = yield* Durable.attempt("look at", path, () => Fs.lstat(path))
+      if (!stat.isFile() || stat.size !== bytes) return false
+      if ((yield* Durable.digestFile(path)).sha256 !== sha256) return false
+      yield* Durable.syncFolder(dirname(path))
+      return true
+    }).pipe(Effect.orElseSucceed(() => false))
+
+  const put: Artifacts["Service"]["put"] = Effect.fn("Artifacts.put")(function* (name, mediaType, data) {
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data
+    const sha256 = Sha256.of(bytes)
+    const path = pathOf(sha256)
+    if (!(yield* holds(path, sha256, bytes.length))) {
+      yield* Durable.makeFolderDurably(dirname(path)).pipe(
+        Effect.andThen(Durable.writeFileDurably(path, bytes, { mode: 0o444 })),
+        Effect.mapError(failed(sha256)),
+      )
+    }
+    return { name, sha256, bytes: bytes.length, mediaType } satisfies Artifact
+  })
+
+  const putFile: Artifacts["Service"]["putFile"] = Effect.fn("Artifacts.putFile")(
+    function* (name, mediaType, from) {
+      yield* Durable.makeFolderDurably(incoming)
+      const staged = join(incoming, crypto.randomUUID())
+      const copied = yield* Durable.copyFileDurably(from, staged, { mode: 0o444 })
+      const path = pathOf(copied.sha256)
+      yield* Effect.gen(function* () {
+        if (yield* holds(path, copied.sha256, copied.bytes)) {
+          yield* Durable.attempt("remove", staged, () => Fs.unlink(staged))
+        } else {
+          yield* Durable.makeFolderDurably(dirname(path))
+          yield* Durable.renameDurably(staged, path)
+        }
+      }).pipe(Effect.onError(() => Effect.ignore(Durable.attempt("remove", staged, () => Fs.unlink(staged)))))
+      return { name, sha256: copied.sha256, bytes: copied.bytes, mediaType } satisfies Artifact
+    },
+    (effect, _name, _mediaType, from) =>
+      Effect.mapError(
+        effect,
+        (error) => new ArtifactError({ sha256: `of ${from}`, reason: error.message, cause: error }),
+      ),
+  )
+
+  const damaged = (sha256: string, actual: string) =>
+    new ArtifactError({
+      sha256,
+      reason: `the stored bytes have the digest ${actual.slice(0, 12)}…; store them again from their source`,
+    })
+
+  const get: Artifacts["Service"]["get"] = Effect.fn("Artifacts.get")(function* (sha256) {
+    const path = yield* known(sha256)
+    const bytes = yield* Durable.attempt("read", path, () => Fs.readFile(path)).pipe(Effect.mapError(failed(sha256)))
+    const actual = Sha256.of(bytes)
+    return actual === sha256 ? new Uint8Array(bytes) : yield* damaged(sha256, actual)
+  })
+
+  const copyTo: Artifacts["Service"]["copyTo"] = Effect.fn("Artifacts.copyTo")(function* (sha256, to) {
+    const from = yield* known(sha256)
+    yield* Effect.gen(function* () {
+      const stored = yield* Durable.digestFile(from).pipe(Effect.mapError(failed(sha256)))
+      if (stored.sha256 !== sha256) return yield* damaged(sha256, stored.sha256)
+      const copied = yield* Durable.copyNewFileDurably(from, to).pipe(Effect.mapError(failed(sha256)))
+      if (copied.sha256 === sha256) return
+      yield* Effect.ignore(Durable.removeFileDurably(to))
+      return yield* damaged(sha256, copied.sha256)
+    })
+  })
+
+  const has: Artifacts["Service"]["has"] = (sha256) =>
+    known(sha256).pipe(
+      Effect.andThen(Durable.digestFile),
+      Effect.map((stored) => stored.sha256 === sha256),
+      Effect.orElseSucceed(() => false),
+    )
+
+  return { put, putFile, get, copyTo, has, pathOf }
+}
+
+/** Artifacts in a folder: `<root>/sha256/ab/cdef…`, mode 0444. Damaged bytes are replaced by the next `put` of the same. */
+export const layer = (root: string): Layer.Layer<Artifacts> => Layer.succeed(Artifacts, make(resolve(root)))

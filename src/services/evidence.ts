@@ -1,0 +1,47 @@
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Artifact } from "../domain/artifact.ts"
+import type { Statement } from "../domain/receipt.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+
+/** The ledger could not be read. */
+export class EvidenceError extends Schema.TaggedError<EvidenceError>()("EvidenceError", {
+  reason: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message() {
+    return `The ledger's evidence cannot be read: ${this.reason}`
+  }
+}
+
+/** A receipt for some bytes, and whether it holds. */
+export interface FoundReceipt {
+  readonly statement: Statement
+  readonly artifact: Artifact
+  /** Undefined when the signature is by our key and the event is in the ledger; else why it does not hold. */
+  readonly problem: string | undefined
+}
+
+/** Head of the ledger's root stream. */
+export interface LedgerHead {
+  readonly entries: number
+  readonly hash: Sha256
+}
+
+/** What tasks may read of the ledger. */
+export class Evidence extends Context.Service<
+  Evidence,
+  {
+    /** All receipts that name these bytes as a subject, newest first, each verified. */
+    readonly receiptsFor: (subject: Sha256) => Effect.Effect<ReadonlyArray<FoundReceipt>, EvidenceError>
+    /** True when an entry with this hash stands in the stream of the run. */
+    readonly holds: (run: string, entry: Sha256) => Effect.Effect<boolean, EvidenceError>
+    /** The head of the root stream. */
+    readonly head: Effect.Effect<LedgerHead, EvidenceError>
+    /** Ed25519 signature by the ledger's key over the bytes, and the key's id. */
+    readonly sign: (bytes: Uint8Array) => Effect.Effect<{ readonly keyid: string; readonly signature: Uint8Array }, EvidenceError>
+    /** The public key in PEM (SubjectPublicKeyInfo). */
+    readonly publicKey: Effect.Effect<string, EvidenceError>
+  }
+>()("dandori/services/Evidence") {}

@@ -1,0 +1,136 @@
+import { constants, closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from "node:fs"
+import { dlopen, FFIType, read } from "bun:ffi"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/** Another process (or another part of this one) holds the lock. `pid` is the owner's, as far as it is known. */
+export class LockBusy extends Schema.TaggedError<LockBusy>()("LockBusy", {
+  path: Schema.String,
+  pid: Schema.optionalKey(Schema.Int),
+}) {
+  readonly transient = true
+  readonly notApplied = true
+  override get message() {
+    const owner = this.pid === undefined ? "another process" : `process ${this.pid}`
+    return `The lock ${this.path} is held by ${owner}; wait for it to end, or end it: its lock is freed with it`
+  }
+}
+
+/** The lock file could not be opened or locked. */
+export class LockFailed extends Schema.TaggedError<LockFailed>()("LockFailed", {
+  path: Schema.String,
+  code: Schema.String,
+  reason: Schema.String,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `The lock ${this.path} cannot be taken: ${this.reason} (${this.code}); check that its folder exists, is writable and lies on a local disk`
+  }
+}
+
+/** A lock that is held: until its scope closes or the process ends, however it ends. */
+export interface HeldLock {
+  readonly path: string
+}
+
+const LOCK_EX = 2
+const LOCK_NB = 4
+const darwin = process.platform === "darwin"
+const closeOnExec = darwin ? 0x1000000 : 0o2000000
+/** EBADF, EINTR, EINVAL, ENOLCK, ENOTSUP: refusals that are not "held by another". */
+const refusals: Readonly<Record<number, string>> = darwin
+  ? { 4: "EINTR", 9: "EBADF", 22: "EINVAL", 45: "ENOTSUP", 77: "ENOLCK" }
+  : { 4: "EINTR", 9: "EBADF", 22: "EINVAL", 37: "ENOLCK", 95: "ENOTSUP" }
+
+const openLibrary = () =>
+  darwin
+    ? dlopen("libSystem.B.dylib", {
+        flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+        __error: { args: [], returns: FFIType.ptr },
+      })
+    : dlopen("libc.so.6", {
+        flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+        __errno_location: { args: [], returns: FFIType.ptr },
+      })
+let library: ReturnType<typeof openLibrary> | undefined
+
+/** 0 when locked, "busy" when another open file has it, else the refusal's name. */
+const flock = (fd: number): 0 | string => {
+  const { symbols } = (library ??= openLibrary())
+  if (symbols.flock(fd, LOCK_EX | LOCK_NB) === 0) return 0
+  const location = "__error" in symbols ? symbols.__error() : symbols.__errno_location()
+  return (location === null ? undefined : refusals[read.i32(location)]) ?? "busy"
+}
+
+const alive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"
+  }
+}
+
+/** One try, synchronous, so that no interruption can come between the lock and its record. */
+const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | closeOnExec, 0o644)
+  let kept = false
+  try {
+    const answer = flock(fd)
+    if (answer === "EINTR") return "replaced"
+    if (answer === "busy") {
+      const pid = Number(readFileSync(path, "utf8").trim())
+      return new LockBusy({ path, ...(Number.isInteger(pid) && pid > 0 && alive(pid) ? { pid } : {}) })
+    }
+    if (answer !== 0) return new LockFailed({ path, code: answer, reason: "the file system refuses flock" })
+    const there = statSync(path, { throwIfNoEntry: false })
+    if (there?.ino !== fstatSync(fd).ino) return "replaced"
+    ftruncateSync(fd, 0)
+    writeSync(fd, `${process.pid}\n`, 0)
+    kept = true
+    return fd
+  } finally {
+    if (!kept) closeSync(fd)
+  }
+}
+
+const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
+  Effect.suspend(() => {
+    try {
+      const answer = tryLock(path)
+      if (answer === "replaced") return take(path)
+      return typeof answer === "number" ? Effect.succeed(answer) : Effect.fail(answer)
+    } catch (error) {
+      const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN"
+      return Effect.fail(new LockFailed({ path, code, reason: error instanceof Error ? error.message : String(error) }))
+    }
+  })
+
+/**
+ * Takes the exclusive lock of a file, or fails at once when it is held. It is `flock(2)`: bound to the open file, so
+ * the kernel frees it when the process ends, kill -9 included; children do not inherit it. The file stays for ever;
+ * while the lock is held it names the owner's pid.
+ */
+export const acquire = (path: string): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
+  Effect.acquireRelease(take(path), (fd) =>
+    Effect.sync(() => {
+      ftruncateSync(fd, 0)
+      closeSync(fd)
+    }),
+  ).pipe(Effect.as({ path }))
+
+/** As `acquire`, but waits for the holder, asking again at jittered intervals, for at most `patience` milliseconds. */
+export const acquireWithin = (
+  path: string,
+  patience: number,
+): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
+  acquire(path).pipe(
+    Effect.retry({
+      while: (error) => error._tag === "LockBusy",
+      schedule: Schedule.min([Schedule.exponential(1), Schedule.spaced(50)]).pipe(
+        Schedule.jittered,
+        Schedule.upTo({ duration: patience }),
+      ),
+    }),
+  )

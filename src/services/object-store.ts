@@ -1,0 +1,55 @@
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Sha256 } from "../domain/sha256.ts"
+
+/** An object could not be read or written, or its bytes are not what was sent. */
+export class ObjectStoreError extends Schema.TaggedError<ObjectStoreError>()("ObjectStoreError", {
+  location: Schema.String,
+  key: Schema.String,
+  reason: Schema.String,
+  transient: Schema.Boolean,
+}) {
+  override get message() {
+    return `${this.location}/${this.key}: ${this.reason}`
+  }
+}
+
+/** There is an object under this key already, with other bytes. */
+export class ObjectExists extends Schema.TaggedError<ObjectExists>()("ObjectExists", {
+  location: Schema.String,
+  key: Schema.String,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `${this.location}/${this.key} exists with other bytes and is not replaced`
+  }
+}
+
+/** What a store knows of an object. */
+export interface ObjectInfo {
+  readonly key: string
+  readonly bytes: number
+  readonly sha256: Sha256
+}
+
+/** One place for objects: a directory, or (by configuration) a bucket. Keys are relative, `/`-separated. */
+export interface Store {
+  /** `file:///abs/dir`, for messages and manifests. */
+  readonly location: string
+  /** Stores a file under the key unless the same bytes are there; other bytes there are a conflict. Durable on return. */
+  readonly putFile: (key: string, path: string) => Effect.Effect<ObjectInfo, ObjectStoreError | ObjectExists>
+  readonly put: (key: string, bytes: Uint8Array) => Effect.Effect<ObjectInfo, ObjectStoreError | ObjectExists>
+  readonly get: (key: string) => Effect.Effect<Uint8Array, ObjectStoreError>
+  readonly copyTo: (key: string, path: string) => Effect.Effect<ObjectInfo, ObjectStoreError>
+  /** Reads the bytes and digests them. */
+  readonly info: (key: string) => Effect.Effect<Option.Option<ObjectInfo>, ObjectStoreError>
+  readonly list: (prefix: string) => Effect.Effect<ReadonlyArray<string>, ObjectStoreError>
+}
+
+/** Opens stores by location: a path or a `file:` URL; other schemes by configuration. */
+export class ObjectStore extends Context.Service<
+  ObjectStore,
+  { readonly open: (location: string) => Effect.Effect<Store, ObjectStoreError> }
+>()("dandori/services/ObjectStore") {}

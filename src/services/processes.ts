@@ -1,0 +1,62 @@
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** A child process could not be started. */
+export class ProcessNotStarted extends Schema.TaggedError<ProcessNotStarted>()("ProcessNotStarted", {
+  argv: Schema.Array(Schema.String),
+  reason: Schema.String,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `${this.argv[0]} could not be started: ${this.reason}`
+  }
+}
+
+/** A child's process group used more memory than it was given, and was stopped. */
+export class MemoryExceeded extends Schema.TaggedError<MemoryExceeded>()("MemoryExceeded", {
+  argv: Schema.Array(Schema.String),
+  limitBytes: Schema.Int,
+  usedBytes: Schema.Int,
+}) {
+  override get message() {
+    return `${this.argv[0]} used ${this.usedBytes} bytes of memory, ${this.limitBytes} were allowed; give the task more (resources.memory)`
+  }
+}
+
+/** How a child is to be run. Nothing of our environment reaches it but PATH, HOME, LANG, TZ and `env`. */
+export interface Spawn {
+  readonly argv: ReadonlyArray<string>
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin?: string
+  /** Each line of standard output and error as it comes. */
+  readonly onStdout?: (line: string) => Effect.Effect<void>
+  readonly onStderr?: (line: string) => Effect.Effect<void>
+  /** Milliseconds between SIGINT and SIGTERM, and again to SIGKILL, when the attempt is interrupted. Default 5000. */
+  readonly graceMillis?: number
+  /** Resident memory of the whole group, bytes. */
+  readonly memoryBytes?: number
+  /** How much of each output stream is kept in the result, in characters (tail). Default 65536. */
+  readonly keep?: number
+}
+
+/** How a child ended. */
+export interface Ended {
+  readonly exitCode: number
+  /** Name of the signal that ended it, if one did. */
+  readonly signal: string | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Child processes, each in a process group of its own that never outlives its attempt. */
+export class Processes extends Context.Service<
+  Processes,
+  {
+    /** Runs a child to its end. Interruption stops its whole group and confirms it gone. */
+    readonly run: (spawn: Spawn) => Effect.Effect<Ended, ProcessNotStarted | MemoryExceeded>
+    /** The argv prefix that starts this very program again (source checkout or compiled binary). */
+    readonly self: ReadonlyArray<string>
+  }
+>()("dandori/services/Processes") {}
