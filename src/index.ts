@@ -1,1 +1,15 @@
-export {}
+/** What authors of pipelines and task types import from `dandori`. */
+export { type Pipeline, type PipelineOptions, type TaskOptions, type TaskRef, pipeline } from "./authoring/pipeline.ts"
+export type { Accepts, Expression, Ref } from "./authoring/reference.ts"
+export { has, when } from "./authoring/when.ts"
+export { type TaskError, type TaskType, taskType } from "./authoring/task-type.ts"
+export { Artifact } from "./domain/artifact.ts"
+export { CheckedDataset, Dataset, Partition } from "./domain/dataset.ts"
+export { GateResult, Verdict } from "./domain/gate.ts"
+export { GatedModel, Model, Slot } from "./domain/model.ts"
+export { InputFile, Month, Segment, Symbol, Timeframe } from "./domain/names.ts"
+export { Duration, Size } from "./domain/quantity.ts"
+export { Artifacts } from "./services/artifacts.ts"
+export { Attempt } from "./services/attempt.ts"
+export { Progress } from "./services/progress.ts"
+export { Workspace } from "./services/workspace.ts"

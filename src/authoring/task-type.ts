@@ -1,51 +1,6 @@
-import type * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
-import type { EffectClass } from "../domain/effect-class.ts"
-import type { GateResult } from "../domain/gate.ts"
+import type { TaskError, TaskType } from "../domain/task-type.ts"
 
-/** What an error class may say of itself; the engine decides about retries by these and nothing else. */
-export interface TaskErrorTraits {
-  /** The same attempt may succeed later: retried by default. */
-  readonly transient?: boolean
-  /** Refused before anything changed: may be retried in every effect class. */
-  readonly notApplied?: boolean
-}
-
-/** A typed error of a task type: a `Schema.TaggedError` class, optionally with traits as instance members. */
-export interface TaskError extends TaskErrorTraits {
-  readonly _tag: string
-  readonly message: string
-}
-
-/** A schema that needs no services to decode or encode. */
-export type PlainSchema<A> = Schema.Codec<A, unknown>
-
-/**
- * A typed, versioned implementation of a task. `run` is an Effect whose requirements are services, so that a test
- * swaps any of them. `version` goes up when the same input may give another output.
- */
-export interface TaskType<I, O, E extends TaskError, R> {
-  readonly type: string
-  readonly version: number
-  readonly description: string
-  readonly input: PlainSchema<I>
-  readonly output: PlainSchema<O>
-  readonly effects: EffectClass
-  /** Sections of the configuration that it reads; part of the cache key. */
-  readonly config?: ReadonlyArray<string>
-  /** A gate: how to read its verdict from its output. FAILED ends the task as failed. */
-  readonly gate?: (output: O) => GateResult
-  /** What a dry run would do, in words; changes nothing. */
-  readonly dryRun?: (input: I) => Effect.Effect<string, E, R>
-  /** After a crash between intent and result: what happened? None when nothing did. */
-  readonly probe?: (input: I) => Effect.Effect<Option.Option<O>, E, R>
-  readonly run: (input: I) => Effect.Effect<O, E, R>
-}
-
-/** Any task type, for tables of them. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type AnyTaskType = TaskType<any, any, any, any>
+export type { TaskError, TaskErrorTraits, TaskType } from "../domain/task-type.ts"
 
 /** Defines a task type. The types of input, output, errors and requirements follow from the value. */
 export const taskType = <I, O, E extends TaskError, R>(definition: TaskType<I, O, E, R>): TaskType<I, O, E, R> =>

@@ -10,6 +10,7 @@ export const ErrorData = Schema.Struct({
   message: Schema.String,
   transient: Schema.optionalKey(Schema.Boolean),
   notApplied: Schema.optionalKey(Schema.Boolean),
+  settled: Schema.optionalKey(Schema.Boolean),
 })
 export type ErrorData = typeof ErrorData.Type
 

@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Artifact } from "./artifact.ts"
+import { Dataset } from "./dataset.ts"
 import { Segment, Symbol, Timeframe } from "./names.ts"
 import * as Sha256 from "./sha256.ts"
 
@@ -15,6 +16,7 @@ const fields = {
   slot: Slot,
   digest: Sha256.Sha256.annotate({ description: "SHA-256 over the sorted `sha256  path` lines of the files" }),
   files: Schema.Array(Artifact).annotate({ description: "the model's files; `name` is the file name" }),
+  data: Dataset.annotate({ description: "the bars that it was trained on" }),
   datasets: Schema.Array(Sha256.Sha256).annotate({ description: "digests of the partitions that it was trained on" }),
   metrics: Schema.Record(Schema.String, Schema.Finite).annotate({ description: "headline metrics, base rates beside" }),
   synthetic: Schema.Boolean,

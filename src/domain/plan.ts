@@ -56,22 +56,6 @@ export const PlanTask = Schema.Struct({
 })
 export type PlanTask = typeof PlanTask.Type
 
-/** When a pipeline is due, and what becomes of ticks that cannot run as planned. Durations in milliseconds. */
-export const PlanSchedule = Schema.Struct({
-  cron: Schema.String,
-  timezone: Schema.String,
-  params: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
-  jitter: Schema.optionalKey(Schema.Int),
-  overlap: Schema.optionalKey(Schema.Literals(["skip", "queue-one", "queue-all", "cancel-running", "allow"])),
-  catchup: Schema.optionalKey(
-    Schema.Struct({ policy: Schema.Literals(["none", "last", "all"]), window: Schema.optionalKey(Schema.Int) }),
-  ),
-  dst: Schema.optionalKey(
-    Schema.Struct({ gap: Schema.Literals(["skip", "shift"]), overlap: Schema.Literals(["first", "second", "both"]) }),
-  ),
-})
-export type PlanSchedule = typeof PlanSchedule.Type
-
 /**
  * A compiled pipeline. Tasks stand in topological order, ties by id. Strings in `with` may hold `${{ … }}`
  * expressions (CEL); `if` is one expression. Durations are milliseconds, sizes bytes.
@@ -81,16 +65,8 @@ export const Plan = Schema.Struct({
   id: PipelineId,
   params: Schema.Record(Schema.String, JsonSchemaObject),
   env: Schema.Array(Schema.String),
-  audit: Schema.Literals(["required", "best-effort"]),
+  audit: Schema.Literals(["required"]),
   timeout: Schema.optionalKey(Schema.Int),
-  concurrency: Schema.optionalKey(
-    Schema.Struct({
-      group: Schema.String,
-      limit: Schema.Int,
-      onConflict: Schema.Literals(["queue", "cancel-running", "fail"]),
-    }),
-  ),
-  schedule: Schema.optionalKey(PlanSchedule),
   tasks: Schema.Array(PlanTask),
 })
 export type Plan = typeof Plan.Type

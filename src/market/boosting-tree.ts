@@ -36,8 +36,11 @@ export const addScores = (tree: Tree, columns: ReadonlyArray<Float64Array>, scor
   }
 }
 
+/** The shape of a tree and the size of its values. */
 export interface TreeOptions {
+  /** Most leaves of a tree. */
   readonly leaves: number
+  /** Fewest rows in a leaf. */
   readonly minSamplesLeaf: number
   /** Added to every sum of hessians. */
   readonly l2: number
@@ -103,6 +106,10 @@ export const makeGrower = (binned: BinnedMatrix, options: TreeOptions, importanc
     return histogram
   }
 
+  /**
+   * Looks from the first bin up with the missing rows on the right, then from the last bin down with them on the left;
+   * of equal gains the first counts (the order of scikit-learn).
+   */
   const bestSplit = (histogram: Float64Array, gradient: number, hessian: number, count: number): Split | undefined => {
     const parent = (gradient * gradient) / (hessian + l2)
     let best: Split | undefined
@@ -117,22 +124,27 @@ export const makeGrower = (binned: BinnedMatrix, options: TreeOptions, importanc
     }
     for (let j = 0; j < offsets.length; j++) {
       const missing = binned.missing[j]
-      const end = offsets[j] + missing * 3
-      const missingCount = histogram[end + 2]
-      const bins = missingCount > 0 ? missing : missing - 1
+      const anyMissing = histogram[offsets[j] + missing * 3 + 2] > 0
       let g = 0
       let h = 0
       let n = 0
-      for (let b = 0; b < bins; b++) {
+      for (let b = 0; b < (anyMissing ? missing : missing - 1); b++) {
         const at = offsets[j] + b * 3
         g += histogram[at]
         h += histogram[at + 1]
         n += histogram[at + 2]
-        if (missingCount === 0) consider(j, b, n > count - n, g, h, n)
-        else {
-          consider(j, b, false, g, h, n)
-          if (b < bins - 1) consider(j, b, true, g + histogram[end], h + histogram[end + 1], n + missingCount)
-        }
+        consider(j, b, !anyMissing && n > count - n, g, h, n)
+      }
+      if (!anyMissing) continue
+      g = 0
+      h = 0
+      n = 0
+      for (let b = missing - 2; b >= 0; b--) {
+        const at = offsets[j] + (b + 1) * 3
+        g += histogram[at]
+        h += histogram[at + 1]
+        n += histogram[at + 2]
+        consider(j, b, true, gradient - g, hessian - h, count - n)
       }
     }
     return best

@@ -27,6 +27,7 @@ export const BoostingModel = Schema.Struct({
 )
 export type BoostingModel = typeof BoostingModel.Type
 
+/** How to fit; `defaults` has what is not given. */
 export interface BoostingOptions extends Partial<Trees.TreeOptions> {
   readonly trees?: number
   /** Share of the rows, in (0, 1], that each tree is grown on, drawn anew for each tree. */
@@ -52,7 +53,7 @@ export const defaults: Required<BoostingOptions> = {
 }
 
 const assertOptions = (options: Required<BoostingOptions>) => {
-  const atLeastOne = ["leaves", "minSamplesLeaf"] as const
+  const atLeastOne = ["trees", "leaves", "minSamplesLeaf"] as const
   for (const name of atLeastOne) {
     if (!Number.isInteger(options[name]) || options[name] < 1) {
       throw new RangeError(`${name} must be an integer of at least 1, not ${options[name]}`)
@@ -60,6 +61,9 @@ const assertOptions = (options: Required<BoostingOptions>) => {
   }
   if (!(options.subsample > 0 && options.subsample <= 1)) {
     throw new RangeError(`subsample must be in (0, 1], not ${options.subsample}`)
+  }
+  if (!(options.learningRate > 0 && options.learningRate <= 1)) {
+    throw new RangeError(`learningRate must be in (0, 1], not ${options.learningRate}`)
   }
   if (!(options.l2 >= 0)) throw new RangeError(`l2 must not be negative, not ${options.l2}`)
 }
@@ -78,7 +82,11 @@ const draw = (random: Random.Random, rows: number, share: number): Int32Array =>
  * the side of a split where they fit better. The same input and seed give the same model, bit for bit. One class only
  * gives a constant model. RangeError for labels or options that do not fit.
  */
-export const fit = (matrix: Matrix.Matrix, labels: Matrix.LabelValues, options: BoostingOptions = {}): BoostingModel => {
+export const fit = (
+  matrix: Matrix.Matrix,
+  labels: Matrix.LabelValues,
+  options: BoostingOptions = {},
+): BoostingModel => {
   const settings = { ...defaults, ...options }
   assertOptions(settings)
   Matrix.assertLabelled(matrix, labels)

@@ -8,6 +8,7 @@ import * as Metrics from "./metrics.ts"
 
 export type { LabelValues, Matrix } from "./matrix.ts"
 
+/** An uncalibrated model of either kind, told apart by `kind`. */
 export const Model = Schema.Union([Logistic.LogisticModel, Boosting.BoostingModel])
 export type Model = typeof Model.Type
 
@@ -103,8 +104,9 @@ export const applyCalibration = ({ isotonic, margin }: Calibration, scores: Arra
   Isotonic.apply(isotonic, scores).map((value) => Math.min(1 - margin, Math.max(margin, value)))
 
 /**
- * Probability per row by a calibration that was fitted without the row's own fold, so that neither model nor
- * calibration saw its label. NaN where there is no score, or no other fold to calibrate on.
+ * Probability per row by a calibration that was fitted to the scores and labels of the other folds only. (Those scores
+ * come from models that may have trained on the row, so its label has a second-order effect that only nested folds would
+ * remove.) NaN where there is no score, or no other fold to calibrate on.
  */
 export const crossCalibrate = ({ scores, fold }: OutOfFold, labels: Matrix.LabelValues): Float64Array => {
   const probabilities = new Float64Array(scores.length).fill(Number.NaN)
@@ -119,7 +121,7 @@ export const crossCalibrate = ({ scores, fold }: OutOfFold, labels: Matrix.Label
   return probabilities
 }
 
-/** How a classifier does on rows that neither its models nor its calibrations saw. */
+/** How a classifier does on rows that neither the model that scored them nor their calibration was fitted to. */
 export interface Evaluation {
   /** Cross-fitted calibrated probability per row; NaN where no fold tests the row. */
   readonly probabilities: Float64Array

@@ -31,6 +31,12 @@ export const make = (timestamp: Float64Array, equity: Float64Array): DailyEquity
   return { day: Float64Array.from(days), equity: Float64Array.from(values) }
 }
 
-/** Simple returns from day to day; the first is over `capital`, the equity before the first bar. */
+/**
+ * Simple returns from day to day; the first is over `capital`, the equity before the first bar. NaN for a day that begins
+ * with nothing left: a return over zero or less says nothing.
+ */
 export const returns = (daily: DailyEquity, capital: number): Float64Array =>
-  daily.equity.map((value, row) => value / (row === 0 ? capital : daily.equity[row - 1]) - 1)
+  daily.equity.map((value, row) => {
+    const before = row === 0 ? capital : daily.equity[row - 1]
+    return before > 0 ? value / before - 1 : Number.NaN
+  })

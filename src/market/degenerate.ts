@@ -11,6 +11,7 @@ export interface Reason {
 
 type MetricName = Exclude<keyof Report, "rows" | "positives" | "threshold">
 
+/** What a result must have; `defaults` has what is not given. */
 export interface DegeneratePolicy {
   /** Fewest samples of the rarer class. */
   readonly minSamplesOfRarerClass?: number

@@ -107,7 +107,13 @@ export const features = (pair: PairBars, spec: FeatureSpec = defaultFeatureSpec)
   const { window } = spec
   const a = pair.a.close
   const b = pair.b.close
-  const { covariance, meanX: meanB, meanY: meanA, varianceX: varianceB, varianceY: varianceA } = Rolling.moments(b, a, window)
+  const {
+    covariance,
+    meanX: meanB,
+    meanY: meanA,
+    varianceX: varianceB,
+    varianceY: varianceA,
+  } = Rolling.moments(b, a, window)
   const beta = covariance.map((value, i) => (varianceB[i] > 0 ? value / varianceB[i] : Number.NaN))
   const spread = a.map((value, i) => value - beta[i] * b[i])
   const z = a.map((value, i) => {
@@ -157,5 +163,7 @@ export const features = (pair: PairBars, spec: FeatureSpec = defaultFeatureSpec)
 /** The rows on which every named column has a finite value, ascending. */
 export const completeRows = (table: FeatureTable, names: ReadonlyArray<string> = table.names): Int32Array => {
   const columns = names.map((name) => table.columns[name])
-  return Int32Array.from(table.timestamp.keys()).filter((row) => columns.every((column) => Number.isFinite(column[row])))
+  return Int32Array.from(table.timestamp.keys()).filter((row) =>
+    columns.every((column) => Number.isFinite(column[row])),
+  )
 }

@@ -32,9 +32,7 @@ export const wilder = (x: Float64Array, window: number): Float64Array => smooth(
 /** True range: the widest of high − low, |high − previous close|, |low − previous close|, in price units. */
 export const trueRange = ({ close, high, low }: Ohlcv): Float64Array =>
   high.map((top, i) =>
-    i === 0
-      ? top - low[0]
-      : Math.max(top - low[i], Math.abs(top - close[i - 1]), Math.abs(low[i] - close[i - 1])),
+    i === 0 ? top - low[0] : Math.max(top - low[i], Math.abs(top - close[i - 1]), Math.abs(low[i] - close[i - 1])),
   )
 
 /** Average true range: Wilder's average of the true range, in price units. */

@@ -59,7 +59,7 @@ export const units = (instrument: Instrument, lots: number): number => lots * (i
 export const quoteToUsd = (instrument: Instrument, price: number): number => {
   if (instrument.quote_usd_rate !== undefined) return instrument.quote_usd_rate
   const symbol = instrument.canonical_symbol
-  if (!currencyPair.test(symbol) || symbol.endsWith("USD")) return 1
+  if (symbol.endsWith("USD") || !currencyPair.test(symbol)) return 1
   return symbol.startsWith("USD") ? 1 / price : Number.NaN
 }
 

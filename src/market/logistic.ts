@@ -19,6 +19,7 @@ export const LogisticModel = Schema.Struct({
 )
 export type LogisticModel = typeof LogisticModel.Type
 
+/** How to fit; `defaults` has what is not given. */
 export interface LogisticOptions {
   /** Inverse strength of the penalty, as in scikit-learn: the loss is ½|coefficients|² + c · Σ weight · log loss. */
   readonly c?: number
@@ -26,6 +27,7 @@ export interface LogisticOptions {
   readonly classRatio?: number
   /** Converged when no component of the gradient, divided by c · rows, is larger. */
   readonly tolerance?: number
+  /** Newton steps; a model that needed more has `converged: false`. */
   readonly maxIterations?: number
 }
 
@@ -126,7 +128,11 @@ const assertFinite = (matrix: Matrix.Matrix) => {
  * penalty keeps separable data finite, so scale the features first. One class only gives a constant model.
  * RangeError for a value that is not finite, or labels that do not fit.
  */
-export const fit = (matrix: Matrix.Matrix, labels: Matrix.LabelValues, options: LogisticOptions = {}): LogisticModel => {
+export const fit = (
+  matrix: Matrix.Matrix,
+  labels: Matrix.LabelValues,
+  options: LogisticOptions = {},
+): LogisticModel => {
   const { c, classRatio, tolerance, maxIterations } = { ...defaults, ...options }
   Matrix.assertLabelled(matrix, labels)
   assertFinite(matrix)

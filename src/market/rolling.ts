@@ -176,7 +176,8 @@ export const maximum = (x: Float64Array, window: number): Float64Array => {
 }
 
 /** x[i] − x[i − 1]; row 0 is NaN. */
-export const difference = (x: Float64Array): Float64Array => x.map((value, i) => (i === 0 ? Number.NaN : value - x[i - 1]))
+export const difference = (x: Float64Array): Float64Array =>
+  x.map((value, i) => (i === 0 ? Number.NaN : value - x[i - 1]))
 
 /** ln(x[i] / x[i − 1]); row 0 is NaN. */
 export const logReturn = (x: Float64Array): Float64Array =>

@@ -1,19 +1,17 @@
 /**
  * Synthetic bars of currency pairs: invented, seeded, and labelled synthetic wherever they are stored.
  *
- * In logarithms every symbol follows one common factor, a random walk with slow volatility and the FX day's pattern. The last
- * symbol is the reference; each other symbol k adds a spread x_k to the factor, so that (k, last) is a pair to trade.
- * The spread relaxes towards a target, x += (target − x)·(1 − e^(−h/τ)) + noise, and the target is set by flows: it
- * rests at 0, is pushed to ± an amplitude, holds for some hours, and goes back (a semi-Markov form of the
- * Ornstein-Uhlenbeck spread of pairs trading: R. Elliott, J. van der Hoek, W. Malcolm, "Pairs trading",
- * Quantitative Finance 5(3), 2005). A regime chain, shared by all symbols, changes the rules:
+ * In logarithms every symbol follows one common factor, a random walk with slow volatility and the FX day's pattern.
+ * The last symbol is the reference; each other symbol k adds a spread x_k to the factor, so that (k, last) is a pair
+ * to trade. The spread relaxes towards a target, x += (target − x)(1 − e^(−h/τ)) + noise, as the Ornstein-Uhlenbeck
+ * spread of R. Elliott, J. van der Hoek, W. Malcolm, "Pairs trading", Quantitative Finance 5(3), 2005; flows move the
+ * target: it rests at 0, is pushed to one side, holds for some hours, and goes back. A regime chain, shared by all
+ * symbols, changes the rules; in brackets each regime's share of the hours:
  *
- * | regime | what happens | share |
- * | --- | --- | --- |
- * | calm | flows are short and revert | most of the time |
- * | drift | flows build slowly and stay for days: extremes do not revert in time | |
- * | breakdown | the spread is a random walk of its own: correlation falls, no reversion | |
- * | burst | some hours of news: volatility of the spread's leg is a multiple | |
+ * - calm (75 %): flows are sudden, short and revert; one in ten is a trend
+ * - drift (18 %): most flows are trends: slower, further and for days, so that an extreme does not revert in time
+ * - breakdown (6 %): the spread is noisy and slow to return; the correlation of returns falls
+ * - burst (1 %): hours of news: the range of the spread's leg is a multiple of the other's
  */
 import { type Bars, type Timeframe, timeframeMillis } from "./bars.ts"
 import * as Random from "./random.ts"
@@ -35,33 +33,64 @@ export interface SyntheticSpec {
 
 const hour = 3_600_000
 const stepsPerBar = 8
-const knownPrices: Readonly<Record<string, number>> = { EURUSD: 1.09, GBPUSD: 1.27, AUDUSD: 0.66, USDJPY: 148, USDCHF: 0.88 }
+const knownPrices: Readonly<Record<string, number>> = {
+  EURUSD: 1.09,
+  GBPUSD: 1.27,
+  AUDUSD: 0.66,
+  USDJPY: 148,
+  USDCHF: 0.88,
+}
 
 /** Mean hours in each regime, and the regimes that follow with their odds. */
 const chain: Record<Regime, { readonly hours: number; readonly next: ReadonlyArray<readonly [Regime, number]> }> = {
-  calm: { hours: 420, next: [["drift", 0.42], ["breakdown", 0.25], ["burst", 0.33]] },
-  drift: { hours: 240, next: [["calm", 0.85], ["breakdown", 0.15]] },
+  calm: {
+    hours: 420,
+    next: [
+      ["drift", 0.42],
+      ["breakdown", 0.25],
+      ["burst", 0.33],
+    ],
+  },
+  drift: {
+    hours: 240,
+    next: [
+      ["calm", 0.85],
+      ["breakdown", 0.15],
+    ],
+  },
   breakdown: { hours: 90, next: [["calm", 1]] },
-  burst: { hours: 16, next: [["calm", 0.9], ["breakdown", 0.1]] },
+  burst: {
+    hours: 16,
+    next: [
+      ["calm", 0.9],
+      ["breakdown", 0.1],
+    ],
+  },
 }
 
-/** Per hour, in logarithms of price. */
-export const tuning = {
+/** Volatilities in log price per √hour at activity 1, amplitude in log price, times in hours, the rest are odds or factors. */
+const parameters = {
   factorVolatility: 0.0014,
-  noise: 0.0001,
+  factorRelaxHours: 2500,
+  heatVolatility: 0.035,
+  heatRelaxHours: 80,
+  noise: 0.00008,
   amplitude: 0.0085,
-  restMinimum: 18,
-  restHours: 10,
+  amplitudeJitter: 0.1,
+  sideChange: 0.75,
+  restMinimum: 24,
+  restHours: 6,
   holdMinimum: 6,
-  holdHours: 2,
-  relaxHours: 0.9,
-  calmTrending: 0.1,
-  driftTrending: 0.8,
-  trendReach: 1.8,
-  trendRelaxHours: 30,
-  trendHours: 75,
-  breakdownVolatility: 0.0011,
-  burstMultiple: 9,
+  holdHours: 1.5,
+  relaxHours: 0.7,
+  trendOddsCalm: 0.1,
+  trendOddsDrift: 0.8,
+  trendReach: 1.6,
+  trendRelaxHours: 10,
+  trendHours: 85,
+  breakdownVolatility: 0.0028,
+  breakdownRelaxHours: 12,
+  burstVolatility: 0.0035,
 }
 
 /** Whether the FX market trades in the bar that starts at `time`: Sunday 22:00 to Friday 22:00 UTC. */
@@ -74,70 +103,69 @@ export const isOpen = (time: number): boolean => {
 
 /** Volatility by hour of the UTC day: quiet after New York's close, busy from London's opening to its end. */
 const dayPattern = [
-  0.6, 0.6, 0.6, 0.55, 0.55, 0.65, 0.9, 1.25, 1.3, 1.2, 1.1, 1.05, 1.25, 1.5, 1.55, 1.45, 1.15, 0.95, 0.8, 0.7, 0.6, 0.5,
-  0.5, 0.55,
+  0.6, 0.6, 0.6, 0.55, 0.55, 0.65, 0.9, 1.25, 1.3, 1.2, 1.1, 1.05, 1.25, 1.5, 1.55, 1.45, 1.15, 0.95, 0.8, 0.7, 0.6,
+  0.5, 0.5, 0.55,
 ]
 
 const exponential = (random: Random.Random, mean: number) => -mean * Math.log(1 - random.next())
 
-interface Regimes {
-  readonly advance: (hours: number) => Regime
-}
-
-const regimes = (random: Random.Random, fixed: Regime | undefined): Regimes => {
+/** Draws the regime of each next step. */
+const regimes = (random: Random.Random, fixed: Regime | undefined) => {
   let current: Regime = fixed ?? "calm"
   let left = exponential(random, chain[current].hours)
-  return {
-    advance: (hours) => {
-      if (fixed !== undefined) return fixed
-      left -= hours
-      if (left <= 0) {
-        let draw = random.next()
-        const { next } = chain[current]
-        current = next.find(([, odds]) => (draw -= odds) < 0)?.[0] ?? next[0][0]
-        left = exponential(random, chain[current].hours)
-      }
-      return current
-    },
+  return (hours: number): Regime => {
+    if (fixed !== undefined) return fixed
+    left -= hours
+    if (left <= 0) {
+      let draw = random.next()
+      const { next } = chain[current]
+      current = next.find(([, odds]) => (draw -= odds) < 0)?.[0] ?? next[0][0]
+      left = exponential(random, chain[current].hours)
+    }
+    return current
   }
 }
 
-interface Spread {
-  readonly advance: (hours: number, regime: Regime, activity: number) => number
-}
-
-const spread = (random: Random.Random): Spread => {
+/** Moves one spread by one step; returns it in log price. */
+const spread = (random: Random.Random) => {
   let x = 0
   let target = 0
-  let relax: number = tuning.relaxHours
-  let left = tuning.restMinimum + exponential(random, tuning.restHours)
+  let side = 1
+  let pushed = false
+  let relax: number = parameters.relaxHours
+  let left = parameters.restMinimum + exponential(random, parameters.restHours)
   const flow = (regime: Regime) => {
-    if (target !== 0) {
+    if (pushed) {
+      pushed = false
       target = 0
-      left = tuning.restMinimum + exponential(random, tuning.restHours)
+      left = parameters.restMinimum + exponential(random, parameters.restHours)
       return
     }
-    const trending = random.next() < (regime === "drift" ? tuning.driftTrending : tuning.calmTrending)
-    target = (random.next() < 0.5 ? -1 : 1) * tuning.amplitude * (0.85 + 0.3 * random.next())
+    pushed = true
+    const trending = random.next() < (regime === "drift" ? parameters.trendOddsDrift : parameters.trendOddsCalm)
+    if (random.next() < parameters.sideChange) side = -side
+    target = side * parameters.amplitude * (1 + parameters.amplitudeJitter * (2 * random.next() - 1))
     if (trending) {
-      target *= tuning.trendReach
-      relax = tuning.trendRelaxHours
-      left = tuning.trendHours * (0.6 + 0.8 * random.next())
+      target *= parameters.trendReach
+      relax = parameters.trendRelaxHours
+      left = parameters.trendHours * (0.6 + 0.8 * random.next())
     } else {
-      relax = tuning.relaxHours
-      left = tuning.holdMinimum + exponential(random, tuning.holdHours)
+      relax = parameters.relaxHours
+      left = parameters.holdMinimum + exponential(random, parameters.holdHours)
     }
   }
-  return {
-    advance: (hours, regime, activity) => {
-      left -= hours
-      if (left <= 0) flow(regime)
-      const volatility = regime === "breakdown" ? tuning.breakdownVolatility : tuning.noise
-      const pull = regime === "breakdown" ? 0 : (target - x) * (1 - Math.exp(-hours / relax))
-      const multiple = regime === "burst" ? tuning.burstMultiple : 1
-      x += pull + volatility * multiple * activity * Math.sqrt(hours) * random.normal()
-      return x
-    },
+  return (hours: number, regime: Regime, activity: number): number => {
+    left -= hours
+    if (left <= 0) flow(regime)
+    const volatility =
+      regime === "breakdown"
+        ? parameters.breakdownVolatility
+        : regime === "burst"
+          ? parameters.burstVolatility
+          : parameters.noise
+    const time = regime === "breakdown" ? parameters.breakdownRelaxHours : relax
+    x += (target - x) * (1 - Math.exp(-hours / time)) + volatility * activity * Math.sqrt(hours) * random.normal()
+    return x
   }
 }
 
@@ -154,7 +182,7 @@ export const synthetic = (spec: SyntheticSpec): Array<Bars> => {
   const hours = length / hour / stepsPerBar
   const stream = (name: string) => Random.make(`${spec.seed}/${name}`)
   const common = stream("factor")
-  const chainOf = regimes(stream("regime"), spec.regime)
+  const regimeAfter = regimes(stream("regime"), spec.regime)
   const legs = spec.symbols.map((symbol, k) => {
     const price = knownPrices[symbol] ?? 1
     return {
@@ -178,12 +206,13 @@ export const synthetic = (spec: SyntheticSpec): Array<Bars> => {
     const activity = dayPattern[new Date(time).getUTCHours()]
     let regime: Regime = "calm"
     for (let step = 0; step < stepsPerBar; step++) {
-      regime = chainOf.advance(hours)
-      heat += -heat * (hours / 80) + 0.035 * Math.sqrt(hours) * common.normal()
-      const volatility = tuning.factorVolatility * Math.exp(heat) * activity
-      factor += -factor * (hours / 2500) + volatility * Math.sqrt(hours) * common.normal()
+      regime = regimeAfter(hours)
+      heat +=
+        -heat * (hours / parameters.heatRelaxHours) + parameters.heatVolatility * Math.sqrt(hours) * common.normal()
+      const volatility = parameters.factorVolatility * Math.exp(heat) * activity
+      factor += -factor * (hours / parameters.factorRelaxHours) + volatility * Math.sqrt(hours) * common.normal()
       for (const leg of legs) {
-        const x = leg.spread?.advance(hours, regime, activity) ?? 0
+        const x = leg.spread?.(hours, regime, activity) ?? 0
         const price = Math.round(Math.exp(leg.log + factor + x) * leg.tick) / leg.tick
         if (step === 0) {
           leg.open[i] = i === 0 ? price : leg.last
@@ -203,6 +232,13 @@ export const synthetic = (spec: SyntheticSpec): Array<Bars> => {
   })
   const timestamp = Float64Array.from(times)
   return legs.map(({ symbol, open, high, low, close, volume }) => ({
-    symbol, timeframe: spec.timeframe, timestamp, open, high, low, close, volume,
+    symbol,
+    timeframe: spec.timeframe,
+    timestamp,
+    open,
+    high,
+    low,
+    close,
+    volume,
   }))
 }

@@ -32,7 +32,12 @@ const failed = (operation: string, path: string, cause: NodeJS.ErrnoException): 
 /** F_FULLFSYNC where the platform has it (Bun's fsync on macOS), fdatasync elsewhere. */
 const flush = process.platform === "darwin" ? Fs.fsync : Fs.fdatasync
 
-const make = (path: string, fd: number, size: number, intervalMillis: number): AppendFile & { close: () => Effect.Effect<void, FileFailed> } => {
+const make = (
+  path: string,
+  fd: number,
+  size: number,
+  intervalMillis: number,
+): AppendFile & { close: () => Effect.Effect<void, FileFailed> } => {
   let buffer: Array<string> = []
   let end = size
   let written = size

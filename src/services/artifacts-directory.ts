@@ -31,13 +31,21 @@ const make = (root: string): Artifacts["Service"] => {
       return true
     }).pipe(Effect.orElseSucceed(() => false))
 
+  /** Writes below a folder that is made when it turns out to be missing. */
+  const inFolder = (path: string, write: Effect.Effect<void, Durable.FileFailed>) =>
+    write.pipe(
+      Effect.catchIf(
+        (error) => error.code === "ENOENT",
+        () => Effect.andThen(Durable.makeFolderDurably(dirname(path)), write),
+      ),
+    )
+
   const put: Artifacts["Service"]["put"] = Effect.fn("Artifacts.put")(function* (name, mediaType, data) {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data
     const sha256 = Sha256.of(bytes)
     const path = pathOf(sha256)
     if (!(yield* holds(path, sha256, bytes.length))) {
-      yield* Durable.makeFolderDurably(dirname(path)).pipe(
-        Effect.andThen(Durable.writeFileDurably(path, bytes, { mode: 0o444 })),
+      yield* inFolder(path, Durable.writeFileDurably(path, bytes, { mode: 0o444 })).pipe(
         Effect.mapError(failed(sha256)),
       )
     }
@@ -54,8 +62,7 @@ const make = (root: string): Artifacts["Service"] => {
         if (yield* holds(path, copied.sha256, copied.bytes)) {
           yield* Durable.attempt("remove", staged, () => Fs.unlink(staged))
         } else {
-          yield* Durable.makeFolderDurably(dirname(path))
-          yield* Durable.renameDurably(staged, path)
+          yield* inFolder(path, Durable.renameDurably(staged, path))
         }
       }).pipe(Effect.onError(() => Effect.ignore(Durable.attempt("remove", staged, () => Fs.unlink(staged)))))
       return { name, sha256: copied.sha256, bytes: copied.bytes, mediaType } satisfies Artifact

@@ -18,7 +18,11 @@ export class ArtifactError extends Schema.TaggedError<ArtifactError>()("Artifact
 export class Artifacts extends Context.Service<
   Artifacts,
   {
-    readonly put: (name: string, mediaType: string, bytes: Uint8Array | string) => Effect.Effect<Artifact, ArtifactError>
+    readonly put: (
+      name: string,
+      mediaType: string,
+      bytes: Uint8Array | string,
+    ) => Effect.Effect<Artifact, ArtifactError>
     /** Stores a copy of a file (streamed). */
     readonly putFile: (name: string, mediaType: string, path: string) => Effect.Effect<Artifact, ArtifactError>
     /** The bytes, checked against the digest. */

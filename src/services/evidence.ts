@@ -40,7 +40,9 @@ export class Evidence extends Context.Service<
     /** The head of the root stream. */
     readonly head: Effect.Effect<LedgerHead, EvidenceError>
     /** Ed25519 signature by the ledger's key over the bytes, and the key's id. */
-    readonly sign: (bytes: Uint8Array) => Effect.Effect<{ readonly keyid: string; readonly signature: Uint8Array }, EvidenceError>
+    readonly sign: (
+      bytes: Uint8Array,
+    ) => Effect.Effect<{ readonly keyid: string; readonly signature: Uint8Array }, EvidenceError>
     /** The public key in PEM (SubjectPublicKeyInfo). */
     readonly publicKey: Effect.Effect<string, EvidenceError>
   }

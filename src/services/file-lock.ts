@@ -56,8 +56,8 @@ const openLibrary = () =>
       })
 let library: ReturnType<typeof openLibrary> | undefined
 
-/** 0 when locked, "busy" when another open file has it, else the refusal's name. */
-const flock = (fd: number): 0 | string => {
+/** Tries `flock(2)` on an open file: 0 when locked, "busy" when another open file has it, else the refusal's name. */
+export const flock = (fd: number): 0 | string => {
   const { symbols } = (library ??= openLibrary())
   if (symbols.flock(fd, LOCK_EX | LOCK_NB) === 0) return 0
   const location = "__error" in symbols ? symbols.__error() : symbols.__errno_location()

@@ -23,5 +23,9 @@ export class NotifyError extends Schema.TaggedError<NotifyError>()("NotifyError"
 /** Takes messages for delivery: durable when `send` returns. */
 export class Notifier extends Context.Service<
   Notifier,
-  { readonly send: (message: Message) => Effect.Effect<{ readonly id: string; readonly to: ReadonlyArray<string> }, NotifyError> }
+  {
+    readonly send: (
+      message: Message,
+    ) => Effect.Effect<{ readonly id: string; readonly to: ReadonlyArray<string> }, NotifyError>
+  }
 >()("dandori/services/Notifier") {}

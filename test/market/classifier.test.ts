@@ -37,19 +37,17 @@ describe("classifier", () => {
       })
     })
 
-    it(`${trainer.kind}: the label of a row changes neither its score nor its evaluated probability`, () => {
+    it(`${trainer.kind}: a row's own label reaches neither its score nor the calibration applied to it`, () => {
       const folds = kFolds(300, 5)
       const flipped = labels.map((label, i) => (i >= 60 && i < 120 ? 1 - label : label))
-      const before = Classifier.fit(matrix, labels, folds, trainer)
-      const after = Classifier.fit(matrix, flipped, folds, trainer)
-      assert.deepStrictEqual(
-        after.evaluation.probabilities.subarray(60, 120),
-        before.evaluation.probabilities.subarray(60, 120),
-      )
-      assert.notDeepEqual(
-        after.evaluation.probabilities.subarray(0, 60),
-        before.evaluation.probabilities.subarray(0, 60),
-      )
+      const scored = Classifier.outOfFold(matrix, labels, folds, trainer)
+      const rescored = Classifier.outOfFold(matrix, flipped, folds, trainer)
+      assert.deepStrictEqual(rescored.scores.subarray(60, 120), scored.scores.subarray(60, 120))
+      assert.notDeepEqual(rescored.scores.subarray(0, 60), scored.scores.subarray(0, 60))
+      const calibrated = Classifier.crossCalibrate(scored, labels)
+      const recalibrated = Classifier.crossCalibrate(scored, flipped)
+      assert.deepStrictEqual(recalibrated.subarray(60, 120), calibrated.subarray(60, 120))
+      assert.notDeepEqual(recalibrated.subarray(0, 60), calibrated.subarray(0, 60))
     })
 
     it(`${trainer.kind}: predicts the same bits after JSON`, () => {

@@ -18,10 +18,14 @@ export const CorePolicySection = Schema.Struct({
     early_stop_trials: Count,
     max_step: Positive,
     ewma: Schema.Struct({ previous: Fraction, candidate: Fraction }).check(
-      Schema.makeFilter((w) => Math.abs(w.previous + w.candidate - 1) < 1e-9 || "previous and candidate must add up to 1"),
+      Schema.makeFilter(
+        (w) => Math.abs(w.previous + w.candidate - 1) < 1e-9 || "previous and candidate must add up to 1",
+      ),
     ),
     min_out_of_sample_trades: Count,
-  }).check(Schema.makeFilter((theta) => theta.trials_min <= theta.trials_max || "trials_min must not be above trials_max")),
+  }).check(
+    Schema.makeFilter((theta) => theta.trials_min <= theta.trials_max || "trials_min must not be above trials_max"),
+  ),
   objective: Schema.Struct({
     max_drawdown: Schema.Struct({ weight: NonNegative, above: Fraction }),
     trades_per_year: Schema.Struct({ weight: NonNegative, below: NonNegative }),

@@ -38,9 +38,16 @@ export const Name = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, { message: "must be a name: letters, digits, '-', '_'" }),
 )
 
+const isTimeZone = (name: string): boolean => {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name })
+    return /^(UTC|[A-Za-z_]+\/.+)$/.test(name)
+  } catch {
+    return false
+  }
+}
+
 /** An IANA time zone. */
 export const TimeZone = Schema.String.check(
-  Schema.isPattern(/^(UTC|[A-Za-z_]+(\/[A-Za-z0-9_+-]+)+)$/, {
-    message: "must be an IANA time zone like Asia/Tokyo, or UTC",
-  }),
+  Schema.makeFilter((name) => isTimeZone(name) || "must be an IANA time zone like Asia/Tokyo, or UTC"),
 )

@@ -6,7 +6,10 @@ const annotation = "mergeBy"
  * A list of named things: `key` is the property that names an item, unique in the list. An environment's list is merged
  * into the base's item by item, by that name; every other list replaces the base's whole.
  */
-export const NamedList = <const Key extends string, Item extends Schema.Codec<{ readonly [K in Key]: string }, unknown>>(
+export const NamedList = <
+  const Key extends string,
+  Item extends Schema.Codec<{ readonly [K in Key]: string }, unknown>,
+>(
   key: Key,
   item: Item,
 ) =>

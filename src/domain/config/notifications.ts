@@ -36,7 +36,9 @@ export const NotificationsSection = Schema.Struct({
   }),
 }).check(
   Schema.makeFilter(({ channels, severities }) => {
-    const lost = Object.values(severities).flat().find((name) => !Object.hasOwn(channels, name))
+    const lost = Object.values(severities)
+      .flat()
+      .find((name) => !Object.hasOwn(channels, name))
     return lost === undefined || `severities names the channel ${lost}, which is not in channels`
   }),
 )

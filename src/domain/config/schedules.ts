@@ -1,6 +1,24 @@
+import { Cron } from "croner"
 import * as Schema from "effect/Schema"
 import { Duration } from "../quantity.ts"
 import { ClockTime, Count, Name, Natural, TimeZone } from "./measure.ts"
+
+const cronProblem = (pattern: string): string | undefined => {
+  try {
+    new Cron(pattern, { mode: "5-part", paused: true })
+    return undefined
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : String(cause)
+  }
+}
+
+/** Minute, hour, day, month, weekday, as the Open Cron Pattern Specification 1.4 has them; or `@daily` and its like. */
+const CronPattern = Schema.String.check(
+  Schema.makeFilter((pattern) => {
+    const problem = cronProblem(pattern)
+    return problem === undefined || `must be a cron pattern: ${problem}`
+  }),
+)
 
 /**
  * When things run. A named schedule: `cron` (OCPS 1.4) in `timezone`, `retries` after a failure, `retry_delay` apart,
@@ -10,7 +28,7 @@ export const SchedulesSection = Schema.Struct({
   schedules: Schema.Record(
     Name,
     Schema.Struct({
-      cron: Schema.String.check(Schema.isMinLength(1)),
+      cron: CronPattern,
       timezone: TimeZone,
       retries: Natural,
       retry_delay: Duration,

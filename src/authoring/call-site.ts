@@ -1,0 +1,23 @@
+/** A place in a TypeScript file; line and column count from 1. */
+export interface CallSite {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+const frame = /\(?((?:file:\/\/)?[^\s()]+?):(\d+):(\d+)\)?$/
+
+/** The calls of a stack, innermost first. */
+export const parse = (stack: string): ReadonlyArray<CallSite> =>
+  stack.split("\n").flatMap((line) => {
+    const match = /^\s*at /.test(line) ? frame.exec(line.trim()) : null
+    if (match === null) return []
+    const file = match[1].startsWith("file://") ? decodeURIComponent(new URL(match[1]).pathname) : match[1]
+    return [{ file, line: Number(match[2]), column: Number(match[3]) }]
+  })
+
+/** The stack of the caller, as text: it is read only when something is wrong there. */
+export const capture = (): string => new Error().stack ?? ""
+
+/** The innermost call that stands in a file. */
+export const within = (stack: string, file: string): CallSite | undefined => parse(stack).find((site) => site.file === file)

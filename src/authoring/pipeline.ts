@@ -1,0 +1,173 @@
+import type { TaskError, TaskType } from "../domain/task-type.ts"
+import * as CallSite from "./call-site.ts"
+import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
+import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "./reference.ts"
+
+type Block = "tasks" | "onFailure" | "onCancel" | "finally"
+
+/** How often and after which errors a task is tried again. Durations carry units: `30s`, `5 minutes`. */
+export interface RetryOptions {
+  readonly attempts?: number
+  readonly on?: ReadonlyArray<string>
+  readonly backoff?: {
+    readonly initial?: string
+    readonly factor?: number
+    readonly max?: string
+    readonly jitter?: "full" | "none"
+  }
+}
+
+/** What an attempt holds while it runs. `memory` is a size with its unit: `2GiB`. */
+export interface ResourceOptions {
+  readonly cpu?: number
+  readonly memory?: string
+  readonly gpu?: number
+  readonly pools?: Readonly<Record<string, number>>
+  readonly locks?: ReadonlyArray<string>
+}
+
+/** What a task says beside its input. `if` is a condition (`when(…)`) or one expression as text. */
+export interface TaskOptions {
+  readonly needs?: ReadonlyArray<TaskRef<unknown>>
+  readonly if?: Expression<boolean> | string
+  readonly retry?: RetryOptions
+  readonly timeout?: string
+  readonly cache?: boolean
+  readonly continueOnError?: boolean
+  readonly resources?: ResourceOptions
+  readonly description?: string
+}
+
+/** How a task ended. */
+export type TaskStatus = "succeeded" | "warned" | "failed" | "skipped" | "cancelled" | "timed_out" | "lost"
+
+/** A task of the plan: a reference to its output, and its `status`. */
+export type TaskRef<O> = Ref<O> & { readonly status: Ref<TaskStatus> }
+
+/** Adds a task to the plan and gives references to its output. */
+export type AddTask = <I, O, E extends TaskError, R>(
+  id: string,
+  type: TaskType<I, O, E, R>,
+  input: NoInfer<Accepts<I>>,
+  options?: TaskOptions,
+) => TaskRef<O>
+
+/** What expressions may say of the run; its status is known in `onFailure`, `onCancel` and `finally` only. */
+export interface RunFacts {
+  readonly id: string
+  readonly pipeline: string
+  readonly env: "dev" | "stg" | "prod"
+  readonly created: string
+  readonly status: Exclude<TaskStatus, "skipped">
+}
+
+/** What a pipeline's function is given: references, and one function per block that adds tasks. */
+export interface Build<P, V extends string> {
+  readonly params: { readonly [K in keyof P]: Ref<ParamValue<P[K]>> }
+  readonly run: Ref<RunFacts>
+  readonly env: { readonly [K in V]: Ref<string> }
+  readonly task: AddTask
+  readonly onFailure: AddTask
+  readonly onCancel: AddTask
+  readonly finally: AddTask
+}
+
+/** What a pipeline says beside its tasks. `env` names the variables of the environment that it reads. */
+export interface PipelineOptions<P, V extends string> {
+  readonly description?: string
+  readonly params?: P
+  readonly env?: ReadonlyArray<V>
+  readonly audit?: "required"
+  readonly timeout?: string
+  readonly defaults?: { readonly retry?: RetryOptions }
+}
+
+/** A part of the document and the stack of the call that wrote it. */
+export interface Site {
+  readonly path: string
+  readonly stack: string
+}
+
+/** A pipeline as a document: the same that YAML holds, and where its parts come from. */
+export interface Pipeline {
+  readonly _tag: "dandori/Pipeline"
+  readonly document: Readonly<Record<string, unknown>>
+  readonly sites: ReadonlyArray<Site>
+}
+
+/** True for what `pipeline()` gives. */
+export const isPipeline = (candidate: unknown): candidate is Pipeline =>
+  typeof candidate === "object" && candidate !== null && "_tag" in candidate && candidate._tag === "dandori/Pipeline"
+
+const taskId = (task: TaskRef<unknown>, path: string): string => {
+  const [root, id, rest] = (sourceOf(task) ?? "").split(".")
+  if (root !== "tasks" || id === undefined || rest !== undefined) throw new TypeError(`${path} must be what task() returned`)
+  return id
+}
+
+const conditionOf = (condition: Expression<boolean> | string): string => {
+  const source = sourceOf(condition)
+  return source === undefined ? String(condition) : `\${{ ${source} }}`
+}
+
+/**
+ * Defines a pipeline: calls `build` once, which adds tasks. Loops and conditions over constants are TypeScript; the
+ * value of a param or of an output exists only in a run. The result is the default export of a pipeline file.
+ */
+export const pipeline = <
+  const P extends Readonly<Record<string, ParamSchema>> = Readonly<Record<never, never>>,
+  const V extends string = never,
+>(
+  id: string,
+  options: PipelineOptions<P, V>,
+  build: (context: Build<P, V>) => void,
+): Pipeline => {
+  const sites: Array<Site> = [{ path: "", stack: CallSite.capture() }]
+  const blocks: Record<Block, Map<string, unknown>> = {
+    tasks: new Map(),
+    onFailure: new Map(),
+    onCancel: new Map(),
+    finally: new Map(),
+  }
+  const adder =
+    (block: Block): AddTask =>
+    (name, type, input, taskOptions = {}) => {
+      if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
+      const path = `${block}.${name}`
+      sites.push({ path, stack: CallSite.capture() })
+      const { needs, if: condition, ...rest } = taskOptions
+      blocks[block].set(name, {
+        uses: type.type,
+        with: toDocument(input, `${path}.with`),
+        ...(needs === undefined ? {} : { needs: needs.map((task, i) => taskId(task, `${path}.needs[${i}]`)) }),
+        ...(condition === undefined ? {} : { if: conditionOf(condition) }),
+        ...(toDocument(rest, path) as object),
+      })
+      return ref(`tasks.${name}`) as TaskRef<never>
+    }
+  const { params, ...settings } = options
+  const names = Object.keys(params ?? {})
+  build({
+    params: Object.fromEntries(names.map((name) => [name, ref(`params.${name}`)])) as Build<P, V>["params"],
+    run: ref<RunFacts>("run"),
+    env: Object.fromEntries((options.env ?? []).map((name) => [name, ref(`env.${name}`)])) as Build<P, V>["env"],
+    task: adder("tasks"),
+    onFailure: adder("onFailure"),
+    onCancel: adder("onCancel"),
+    finally: adder("finally"),
+  })
+  const written = Object.entries(blocks).filter(([, tasks]) => tasks.size > 0)
+  return {
+    _tag: "dandori/Pipeline",
+    sites,
+    document: {
+      version: 1,
+      id,
+      ...(toDocument(settings, "pipeline") as object),
+      ...(params === undefined
+        ? {}
+        : { params: Object.fromEntries(Object.entries(params).map(([name, param]) => [name, jsonSchemaOf(name, param)])) }),
+      ...Object.fromEntries(written.map(([block, tasks]) => [block, Object.fromEntries(tasks)])),
+    },
+  }
+}

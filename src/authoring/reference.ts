@@ -1,0 +1,74 @@
+/** What a plan refers to by a path: a param, a fact of the run, an output. Its value exists only while a run goes on. */
+declare const value: unique symbol
+const source: unique symbol = Symbol("dandori/expression")
+
+/** An expression that gives an `A` in a run. */
+export interface Expression<out A> {
+  readonly [value]: () => A
+}
+
+type Scalar = string | number | bigint | boolean | null | undefined
+
+type Fields<A> = [A] extends [Scalar]
+  ? unknown
+  : [A] extends [ReadonlyArray<unknown>]
+    ? unknown
+    : [A] extends [object]
+      ? { readonly [K in keyof A & string]-?: Ref<Exclude<A[K], undefined>> }
+      : unknown
+
+/**
+ * A typed reference to a value of a run. Fields of a record are references too: `data.dataset.rows`. In a template
+ * string it stands for its expression: `` `month ${params.month}` `` is the text `month ${{ params.month }}`.
+ */
+export type Ref<A> = Expression<A> & Fields<A>
+
+type Plain<A> = A extends Scalar ? A : A extends object ? { readonly [K in keyof A]: Accepts<A[K]> } : A
+
+/** What an input of type `A` takes: the value itself, or references in place of it or of any part of it. */
+export type Accepts<A> = Expression<A> | Plain<A>
+
+/** CEL source of an expression; undefined for any other value. */
+export const sourceOf = (candidate: unknown): string | undefined =>
+  typeof candidate === "object" && candidate !== null && source in candidate ? String(candidate[source]) : undefined
+
+const written = (text: string): string => `\${{ ${text} }}`
+
+/** A reference whose fields are references. `path` is CEL source. */
+export const ref = <A>(path: string): Ref<A> => {
+  const fields = new Map<string, unknown>()
+  return new Proxy(Object.freeze({ [source]: path }), {
+    get: (target, key) => {
+      if (key === source) return target[source]
+      if (key === Symbol.toPrimitive) return () => written(path)
+      if (typeof key === "symbol") return undefined
+      const known = fields.get(key) ?? ref(`${path}.${key}`)
+      fields.set(key, known)
+      return known
+    },
+  }) as unknown as Ref<A>
+}
+
+/**
+ * A value as a pipeline document holds it: references become `${{ … }}`, keys without a value are left out. Throws a
+ * `TypeError` that names the place for what JSON cannot hold.
+ */
+export const toDocument = (candidate: unknown, path: string): unknown => {
+  const text = sourceOf(candidate)
+  if (text !== undefined) return written(text)
+  if (candidate === null || typeof candidate === "string" || typeof candidate === "boolean") return candidate
+  if (typeof candidate === "number" && Number.isFinite(candidate)) return candidate
+  if (Array.isArray(candidate)) return candidate.map((item, i) => toDocument(item, `${path}[${i}]`))
+  if (typeof candidate === "object") {
+    const prototype: unknown = Object.getPrototypeOf(candidate)
+    if (prototype === Object.prototype || prototype === null) {
+      return Object.fromEntries(
+        Object.entries(candidate).flatMap(([key, item]) =>
+          item === undefined ? [] : [[key, toDocument(item, `${path}.${key}`)]],
+        ),
+      )
+    }
+  }
+  const given = typeof candidate === "object" ? `a ${candidate.constructor?.name ?? "object"}` : String(candidate)
+  throw new TypeError(`${path} must be plain JSON or a reference, not ${given}`)
+}

@@ -1,0 +1,50 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { run } from "./commands/run.ts"
+import { runs } from "./commands/runs.ts"
+import * as ExitCode from "./exit-code.ts"
+import { root } from "./root.ts"
+
+const cli = root.pipe(Command.withSubcommands([run, runs]))
+
+const isUsage = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && ["ShowHelp", "UnrecognizedOption", "MissingOption", "MissingArgument", "UnexpectedArgument", "InvalidValue", "UnknownSubcommand", "DuplicateOption", "ValidationError"].includes(String(error._tag))
+
+const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: number; readonly text: string } => {
+  const found = Cause.findErrorOption(cause)
+  const error = Option.isSome(found) ? found.value : Cause.squash(cause)
+  if (Cause.hasInterruptsOnly(cause)) return { code: ExitCode.exitCodes.terminated, text: "" }
+  if (isUsage(error)) return { code: ExitCode.exitCodes.usage, text: "" }
+  const code = ExitCode.ofError(error)
+  if (typeof error === "object" && error !== null && "_tag" in error && error._tag === "Exit") return { code, text: "" }
+  const message = error instanceof Error || (typeof error === "object" && error !== null && "message" in error) ? String(error.message) : String(error)
+  const hint = Option.isSome(found) || debug ? "" : "\nThis is a defect in dandori. --debug shows where."
+  return { code, text: `${debug ? Cause.pretty(cause) : message}${hint}` }
+}
+
+/** Runs the command line and exits with its code. SIGTERM and SIGHUP stop the work and leave runs to be resumed. */
+export const main = (argv: ReadonlyArray<string>, version: string): Promise<void> => {
+  const program = Command.runWith(cli, { version })(argv).pipe(Effect.provide(NodeServices.layer))
+  const fiber = Effect.runFork(program)
+  const stop = (signal: "SIGTERM" | "SIGHUP") => {
+    process.exitCode = signal === "SIGTERM" ? ExitCode.exitCodes.terminated : 129
+    fiber.interruptUnsafe()
+  }
+  process.on("SIGTERM", () => stop("SIGTERM"))
+  process.on("SIGHUP", () => stop("SIGHUP"))
+  return new Promise((resolve) => {
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit)) {
+        const { code, text } = explain(exit.cause, argv.includes("--debug"))
+        if (text !== "") process.stderr.write(`${text}\n`)
+        process.exitCode ??= code
+      }
+      resolve()
+      process.exit()
+    })
+  })
+}

@@ -1,0 +1,9 @@
+/** Runs a hidden command: a part of this program's work in a process of its own. */
+export const run = async (kind: "trainer" | "compile", argument: string): Promise<void> => {
+  if (kind === "trainer") {
+    const { main } = await import("../../tasks/train/builtin-trainer.ts")
+    return main(argument)
+  }
+  const { main } = await import("../compiler/typescript-child.ts")
+  return main(argument)
+}

@@ -1,0 +1,34 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+
+/** `dandori run FILE|ID`: runs a pipeline once, in this process. */
+export const run = Command.make(
+  "run",
+  {
+    pipeline: Argument.String("pipeline").pipe(
+      Argument.withDescription("A pipeline file, or the id of one in pipelines/"),
+      Argument.optional,
+    ),
+    param: Flag.String("param").pipe(
+      Flag.withAlias("p"),
+      Flag.withDescription("A param as NAME=VALUE; may be given several times"),
+      Flag.between(0, Number.MAX_SAFE_INTEGER),
+    ),
+    resume: Flag.String("resume").pipe(Flag.withDescription("Go on with a run that was interrupted"), Flag.optional),
+  },
+  Effect.fn(function* (input) {
+    const { runPipeline, resumeRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
+    if (Option.isSome(input.resume)) return yield* resumeRun(input.resume.value)
+    return yield* runPipeline(Option.getOrUndefined(input.pipeline), input.param)
+  }),
+).pipe(
+  Command.withDescription("Run a pipeline once, in this process"),
+  Command.withExamples([
+    { command: "dandori run pipelines/sample-e2e.yaml", description: "The sample, end to end" },
+    { command: "dandori run sample-e2e --param month=2025-02", description: "By id, with a param" },
+    { command: "dandori run --resume 01990000-0000-7000-8000-000000000000", description: "After a crash" },
+  ]),
+)

@@ -1,0 +1,74 @@
+/** Exit codes of the command line, by what happened. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  changes: 2,
+  weaker: 3,
+  altered: 10,
+  busy: 11,
+  signature: 12,
+  truncated: 13,
+  waiting: 16,
+  usage: 64,
+  badData: 65,
+  noInput: 66,
+  unavailable: 69,
+  internal: 70,
+  cannotCreate: 73,
+  io: 74,
+  temporary: 75,
+  noPermission: 77,
+  config: 78,
+  timedOut: 124,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+const byTag: Readonly<Record<string, number>> = {
+  PipelineInvalid: exitCodes.badData,
+  PipelineTooSlow: exitCodes.badData,
+  ParamsInvalid: exitCodes.usage,
+  EnvironmentMissing: exitCodes.config,
+  PipelineMissing: exitCodes.noInput,
+  ProjectNotFound: exitCodes.noInput,
+  StreamMissing: exitCodes.noInput,
+  StreamBusy: exitCodes.busy,
+  LockBusy: exitCodes.busy,
+  StreamDamaged: exitCodes.altered,
+  LedgerFailed: exitCodes.io,
+  LedgerLost: exitCodes.io,
+  ArtifactError: exitCodes.io,
+  FileFailed: exitCodes.io,
+  KeyFailed: exitCodes.io,
+  ConfigInvalid: exitCodes.config,
+  ResourcesMissing: exitCodes.config,
+  SecretMissing: exitCodes.config,
+  TaskTypeMismatch: exitCodes.badData,
+  TaskTypeBroken: exitCodes.badData,
+  PathRefused: exitCodes.noPermission,
+  RegistryUnavailable: exitCodes.unavailable,
+  VersionUnknown: exitCodes.noInput,
+  RunEnded: exitCodes.failed,
+  UsageError: exitCodes.usage,
+  ObjectStoreError: exitCodes.io,
+}
+
+/** The exit code of an error: by its own `exitCode`, its tag, the operating system's code; else an internal error. */
+export const ofError = (error: unknown): number => {
+  if (typeof error !== "object" || error === null) return exitCodes.internal
+  if ("exitCode" in error && typeof error.exitCode === "number") return error.exitCode
+  if ("code" in error && (error.code === "EACCES" || error.code === "EPERM" || error.code === "EROFS")) return exitCodes.noPermission
+  return "_tag" in error && typeof error._tag === "string" ? (byTag[error._tag] ?? exitCodes.internal) : exitCodes.internal
+}
+
+/** The exit code of a run's status. */
+export const ofRun = (status: string): number => {
+  const codes: Readonly<Record<string, number>> = {
+    succeeded: exitCodes.ok,
+    warned: exitCodes.ok,
+    waiting: exitCodes.waiting,
+    cancelled: exitCodes.interrupted,
+    timed_out: exitCodes.timedOut,
+  }
+  return codes[status] ?? exitCodes.failed
+}

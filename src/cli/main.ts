@@ -1,0 +1,18 @@
+#!/usr/bin/env bun
+import { version } from "../../package.json"
+
+const [first, second] = process.argv.slice(2)
+
+/** Answers what needs nothing else at once; the rest of the program is imported when it is needed. */
+if ((first === "--version" || first === "version") && second === undefined) {
+  process.stdout.write(`dandori ${version}\n`)
+} else if (first === "__trainer" && second !== undefined) {
+  const { run } = await import("./child.ts")
+  await run("trainer", second)
+} else if (first === "__compile" && second !== undefined) {
+  const { run } = await import("./child.ts")
+  await run("compile", second)
+} else {
+  const { main } = await import("./app.ts")
+  await main(process.argv.slice(2), version)
+}

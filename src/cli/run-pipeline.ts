@@ -1,0 +1,71 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { compileFile } from "../compiler/compile-file.ts"
+import * as Resume from "../engine/resume.ts"
+import * as Run from "../engine/run.ts"
+import { runStatus } from "../engine/run-state.ts"
+import { Observer } from "../services/observer.ts"
+import * as SettingsFiles from "../services/settings-files.ts"
+import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
+import * as Catalog from "../../tasks/catalog.ts"
+import * as ExitCode from "./exit-code.ts"
+import * as Interrupts from "./interrupts.ts"
+import * as Output from "./output.ts"
+import * as Params from "./params.ts"
+import * as Project from "./project.ts"
+import { locate } from "./pipeline-files.ts"
+import * as RunView from "./render/run-view.ts"
+
+const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.RunResult) {
+  yield* view.finish(result)
+  yield* Output.exitWith(ExitCode.ofRun(runStatus(result.state)))
+})
+
+/** Compiles, then runs a pipeline once, showing it live; ends with the run's exit code. */
+export const runPipeline = Effect.fnUntraced(function* (name: string | undefined, given: ReadonlyArray<string>) {
+  const { project, home, env, flags } = yield* Project.find
+  const file = yield* locate(project, name)
+  const { plan } = yield* compileFile(file).pipe(Effect.provide(Catalog.layer(project)))
+  const params = yield* Params.resolve(plan, given)
+  const environment = yield* Params.environment(plan, process.env)
+  const configuration = yield* SettingsFiles.load(project, env)
+  const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
+  const result = yield* Run.start({
+    plan,
+    params,
+    env: configuration.env,
+    environment,
+    config: SettingsFiles.resolved(configuration),
+    capacity: Project.capacityOf(configuration),
+    durability: "fsync",
+    who: Project.who(),
+    control: Interrupts.control(view.say),
+  }).pipe(
+    Effect.provideService(Observer, view.observer),
+    Effect.provide(Project.services({ project, home, configuration })),
+    Effect.ensuring(view.stop),
+  )
+  yield* finish(view, result)
+}, Effect.scoped)
+
+/** Goes on with an interrupted run, with the plan and the configuration that it started with. */
+export const resumeRun = Effect.fnUntraced(function* (run: string) {
+  const { project, home, flags, env } = yield* Project.find
+  const recalled = yield* Resume.recall(run).pipe(
+    Effect.provide(Layer.mergeAll(Project.ledgerLayer(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
+  )
+  const configuration = yield* SettingsFiles.fromResolved(JSON.parse(recalled.config))
+  const view = yield* RunView.make({ plan: recalled.plan, project, json: flags.json, quiet: flags.quiet })
+  const result = yield* Resume.resume(run, recalled, {
+    capacity: Project.capacityOf(configuration),
+    who: Project.who(),
+    now: yield* Clock.currentTimeMillis,
+    control: Interrupts.control(view.say),
+  }).pipe(
+    Effect.provideService(Observer, view.observer),
+    Effect.provide(Project.services({ project, home, configuration })),
+    Effect.ensuring(view.stop),
+  )
+  yield* finish(view, result)
+}, Effect.scoped)

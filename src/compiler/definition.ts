@@ -1,0 +1,167 @@
+import type { JsonSchema } from "../domain/json-schema.ts"
+import type { Block, Resources, Retry } from "../domain/plan.ts"
+import { FieldReader } from "./field-reader.ts"
+import { type Located, get, kindOf, toJson } from "./located.ts"
+import { readResources, readRetry } from "./task-settings.ts"
+import type { Source, Span } from "./source.ts"
+
+/** A text that stands somewhere in the file. */
+export interface PlacedText {
+  readonly text: string
+  readonly at: Span
+}
+
+/** A task as the author wrote it, shapes checked. */
+export interface TaskDefinition {
+  readonly id: string
+  readonly at: Span
+  readonly path: string
+  readonly block: Block
+  readonly uses: PlacedText
+  readonly with: Located | undefined
+  readonly needs: ReadonlyArray<PlacedText>
+  readonly if: PlacedText | undefined
+  readonly retry: Retry | undefined
+  readonly timeout: number | undefined
+  readonly cache: { readonly value: boolean; readonly at: Span } | undefined
+  readonly continueOnError: boolean | undefined
+  readonly resources: Resources | undefined
+}
+
+/** A pipeline as the author wrote it, shapes checked. */
+export interface Definition {
+  readonly id: string
+  readonly description: string | undefined
+  readonly params: ReadonlyMap<string, { readonly schema: JsonSchema; readonly node: Located }>
+  readonly env: ReadonlyArray<PlacedText>
+  readonly timeout: number | undefined
+  readonly tasks: ReadonlyArray<TaskDefinition>
+}
+
+export const blocks: ReadonlyArray<Block> = ["tasks", "onFailure", "onCancel", "finally"]
+const pipelineKeys = ["version", "id", "description", "params", "env", "audit", "timeout", "defaults", ...blocks]
+const taskKeys = ["uses", "with", "needs", "if", "retry", "timeout", "cache", "continueOnError", "resources", "description"]
+const idPattern = /^[a-z][a-z0-9_]*$/
+const maxTasks = 20_000
+
+const idHint = (id: string): string => {
+  const better = id.replace(/[^A-Za-z0-9_]/g, "_").toLowerCase()
+  return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
+}
+
+const readTask = (reader: FieldReader, entry: { key: string; keyAt: Span; value: Located }, block: Block, defaults: Retry | undefined): TaskDefinition | undefined => {
+  const path = `${block}.${entry.key}`
+  if (!idPattern.test(entry.key)) {
+    reader.report(entry.keyAt, path, `"${entry.key}" is no task id: small letters, digits and _ (a dash reads as minus in expressions).${idHint(entry.key)}`)
+  }
+  const node = reader.map(entry.value, path, `Task ${entry.key}`, taskKeys)
+  if (node === undefined) return undefined
+  const uses = get(node, "uses")
+  if (uses === undefined) return reader.report(entry.keyAt, path, `Task ${entry.key} has no "uses": which task type is it?`)
+  if (uses.kind !== "scalar" || typeof uses.value !== "string") {
+    return reader.report(uses.at, `${path}.uses`, `uses must name a task type, not ${kindOf(uses)}.`)
+  }
+  const condition = get(node, "if")
+  if (condition !== undefined && (condition.kind !== "scalar" || (typeof condition.value !== "string" && typeof condition.value !== "boolean"))) {
+    reader.report(condition.at, `${path}.if`, `if must be an expression, not ${kindOf(condition)}.`)
+  }
+  const cache = get(node, "cache")
+  const cacheFlag = reader.flag(node, "cache", path)
+  const needs = get(node, "needs")
+  const needed: ReadonlyArray<PlacedText> =
+    needs?.kind === "scalar" && typeof needs.value === "string"
+      ? [{ text: needs.value, at: needs.at }]
+      : reader.texts(node, "needs", path)
+  return {
+    id: entry.key,
+    at: entry.keyAt,
+    path,
+    block,
+    uses: { text: uses.value, at: uses.at },
+    with: get(node, "with"),
+    needs: needed,
+    if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
+    retry: readRetry(reader, node, path) ?? defaults,
+    timeout: reader.duration(node, "timeout", path),
+    cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
+    continueOnError: reader.flag(node, "continueOnError", path),
+    resources: readResources(reader, node, path),
+  }
+}
+
+const readParams = (reader: FieldReader, document: Located): Definition["params"] => {
+  const params = new Map<string, { schema: JsonSchema; node: Located }>()
+  const node = get(document, "params")
+  if (node === undefined) return params
+  if (node.kind !== "map") {
+    reader.report(node.at, "params", `params must be a map of JSON Schemas, not ${kindOf(node)}.`)
+    return params
+  }
+  for (const { key, keyAt, value } of node.entries) {
+    if (!idPattern.test(key)) reader.report(keyAt, `params.${key}`, `"${key}" is no param name: small letters, digits and _.${idHint(key)}`)
+    if (value.kind !== "map") {
+      reader.report(value.at, `params.${key}`, `A param is a JSON Schema, like { type: string }, not ${kindOf(value)}.`)
+      continue
+    }
+    params.set(key, { schema: toJson(value) as JsonSchema, node: value })
+  }
+  return params
+}
+
+/** Reads the shape of a pipeline document. Every mistake goes to the reader; undefined when there is nothing to go on with. */
+export const read = (reader: FieldReader, document: Located): Definition | undefined => {
+  const node = reader.map(document, "", "A pipeline", pipelineKeys)
+  if (node === undefined) return undefined
+  const top: Span = { start: document.at.start, end: document.at.start + 1 }
+  const version = get(node, "version")
+  if (version === undefined) reader.report(top, "version", "The first key of a pipeline is: version: 1")
+  else if (version.kind !== "scalar" || version.value !== 1) reader.report(version.at, "version", "version must be 1.")
+  const id = reader.text(node, "id", "")
+  if (get(node, "id") === undefined) reader.report(top, "id", "The pipeline has no id. Give it one: id: my-pipeline")
+  const idNode = get(node, "id")
+  if (id !== undefined && !/^[a-z][a-z0-9_-]{0,63}$/.test(id)) {
+    reader.report(idNode?.at ?? top, "id", `"${id}" is no pipeline id: small letters, digits, - and _, at most 64.`)
+  }
+  reader.choice(node, "audit", "", ["required"])
+  const defaultsNode = get(node, "defaults")
+  const defaults =
+    defaultsNode === undefined || reader.map(defaultsNode, "defaults", "defaults", ["retry"]) === undefined
+      ? undefined
+      : readRetry(reader, defaultsNode, "defaults")
+  const tasks: Array<TaskDefinition> = []
+  const seen = new Map<string, Block>()
+  for (const block of blocks) {
+    const part = get(node, block)
+    if (part === undefined) continue
+    if (part.kind !== "map") {
+      reader.report(part.at, block, `${block} must be a map of tasks by id, not ${kindOf(part)}.`)
+      continue
+    }
+    for (const entry of part.entries) {
+      const before = seen.get(entry.key)
+      if (before !== undefined) {
+        reader.report(entry.keyAt, `${block}.${entry.key}`, `The task id "${entry.key}" is taken by one in ${before}. Rename one of them.`)
+        continue
+      }
+      seen.set(entry.key, block)
+      const task = readTask(reader, entry, block, defaults)
+      if (task !== undefined) tasks.push(task)
+    }
+  }
+  const tasksNode = get(node, "tasks")
+  if (tasksNode === undefined || (tasksNode.kind === "map" && tasksNode.entries.length === 0)) {
+    reader.report(tasksNode?.at ?? top, "tasks", "The pipeline has no tasks.")
+  }
+  if (tasks.length > maxTasks) reader.report(top, "tasks", `A file holds at most ${maxTasks} tasks. Generate more in TypeScript.`)
+  return {
+    id: id ?? "",
+    description: reader.text(node, "description", ""),
+    params: readParams(reader, node),
+    env: reader.texts(node, "env", ""),
+    timeout: reader.duration(node, "timeout", ""),
+    tasks,
+  }
+}
+
+/** A reader for a source. */
+export const reader = (source: Source): FieldReader => new FieldReader(source)

@@ -1,0 +1,166 @@
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import type { EffectClass } from "../domain/effect-class.ts"
+import * as Cel from "../domain/expression/cel.ts"
+import * as Template from "../domain/expression/template.ts"
+import { type JsonSchema, isAny } from "../domain/json-schema.ts"
+import type { PlanTask } from "../domain/plan.ts"
+import type { AnyTaskType } from "../domain/task-type.ts"
+import { didYouMean } from "../domain/suggest.ts"
+import { checkValue } from "./check-value.ts"
+import type { TaskDefinition } from "./definition.ts"
+import type { FieldReader } from "./field-reader.ts"
+import { type Located, get } from "./located.ts"
+import * as ScriptArguments from "./script-arguments.ts"
+import type { Span } from "./source.ts"
+
+interface Context {
+  readonly task: TaskDefinition
+  readonly type: AnyTaskType | undefined
+  readonly input: JsonSchema
+  readonly scope: Cel.Scope
+  readonly byId: ReadonlyMap<string, TaskDefinition>
+  /** True for a task of a block that has ended before this one's starts. */
+  readonly earlier: (other: TaskDefinition) => boolean
+}
+
+/** A task's status is always known; its other fields only if it succeeded. */
+const readsOutput = (path: ReadonlyArray<string>): boolean => path[0] === "tasks" && path[2] !== "status"
+
+const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
+  context.task.if !== undefined || other.continueOnError === true || context.earlier(other)
+
+const guardedBy = (condition: string | undefined, id: string): boolean =>
+  condition !== undefined && new RegExp(`tasks\\.${id}\\.status\\s*==\\s*["']succeeded["']|has\\(tasks\\.${id}\\.`).test(condition)
+
+/** Type-checks one expression, notes which tasks it needs, and reports what is wrong at its place. */
+const expression = (reader: FieldReader, context: Context, needs: Set<string>, source: string, at: Span, path: string, isCondition: boolean) => {
+  const compiled = Cel.compile(source, context.scope)
+  if (Cel.isExpressionFault(compiled)) {
+    const exact = reader.source.text.slice(at.start, at.end) === source
+    const place = exact ? { start: at.start + compiled.start, end: at.start + Math.max(compiled.end, compiled.start + 1) } : at
+    return reader.report(place, path, compiled.message)
+  }
+  for (const reference of [...compiled.references, ...compiled.guarded]) {
+    if (reference[0] !== "tasks") continue
+    if (reference.length === 1) {
+      reader.report(at, path, "Name one task: tasks.<id>.")
+      continue
+    }
+    const other = context.byId.get(reference[1])
+    if (other === undefined) continue
+    if (other.id === context.task.id) reader.report(at, path, `Task ${other.id} cannot read itself.`)
+    else if (other.block === context.task.block) needs.add(other.id)
+    else if (!context.earlier(other)) reader.report(at, path, `Task ${other.id} is in ${other.block}, which starts later.`)
+  }
+  for (const reference of compiled.references) {
+    const other = context.byId.get(reference[1])
+    if (!readsOutput(reference) || other === undefined || !mayBeAbsent(context, other)) continue
+    const condition = context.task.if?.text
+    const guarded =
+      compiled.guarded.some((path) => path[1] === other.id) || guardedBy(source, other.id) || (!isCondition && guardedBy(condition, other.id))
+    if (!guarded) {
+      const test = `tasks.${other.id}.status == "succeeded"`
+      reader.report(at, path, `Task ${other.id} may have no output here. Ask first: if: '\${{ ${test} }}', or has(${reference.join(".")}).`)
+    }
+  }
+  return compiled.type
+}
+
+const condition = (reader: FieldReader, context: Context, needs: Set<string>): string | undefined => {
+  const { task } = context
+  if (task.if === undefined) return undefined
+  const parts = Template.parse(task.if.text)
+  const whole = !("unclosedAt" in parts) && parts.length === 1 ? parts[0] : undefined
+  if (whole === undefined) return reader.report(task.if.at, `${task.path}.if`, "if must be one expression: '${{ … }}'.")
+  const source = whole._tag === "Expression" ? whole.source : whole.text.trim()
+  const found = reader.source.text.slice(task.if.at.start, task.if.at.end).indexOf(source)
+  const at = found === -1 ? task.if.at : { start: task.if.at.start + found, end: task.if.at.start + found + source.length }
+  const type = expression(reader, context, needs, source, at, `${task.path}.if`, true)
+  if (type !== undefined && type.type !== "boolean" && !isAny(type)) {
+    reader.report(at, `${task.path}.if`, `if must be true or false, this is ${type.type}.`)
+  }
+  return source
+}
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** What the Schema itself says of literal inputs (patterns, filters): the JSON Schema cannot tell all of it. */
+const decodeLiterals = (reader: FieldReader, context: Context, given: Record<string, unknown>): void => {
+  const { task, type } = context
+  if (type === undefined || !("fields" in type.input)) return
+  const fields = type.input.fields as Record<string, Schema.Codec<unknown, unknown>>
+  for (const [key, value] of Object.entries(given)) {
+    if (fields[key] === undefined || Template.hasExpression(JSON.stringify(value))) continue
+    const exit = Schema.decodeUnknownExit(fields[key])(value, { errors: "all", onExcessProperty: "error" })
+    if (Exit.isSuccess(exit)) continue
+    const node = task.with === undefined ? undefined : get(task.with, key)
+    for (const reason of exit.cause.reasons) {
+      const error = reason._tag === "Fail" ? reason.error : undefined
+      if (error === undefined || !("issue" in error)) continue
+      for (const issue of format(error.issue).issues) {
+        const place = locate(node, issue.path ?? [])
+        reader.report(place?.at ?? task.at, [task.path, "with", key, ...(issue.path ?? [])].join("."), `${key}: ${issue.message}`)
+      }
+    }
+  }
+}
+
+const locate = (node: Located | undefined, path: ReadonlyArray<unknown>): Located | undefined => {
+  let at = node
+  for (const step of path) {
+    const next = at?.kind === "list" ? at.items[Number(step)] : at === undefined ? undefined : get(at, String(step))
+    if (next === undefined) return at
+    at = next
+  }
+  return at
+}
+
+const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectClass => {
+  const stated = type.type === "command" || type.type === "http" ? given.effects : undefined
+  return stated === "pure" || stated === "idempotent" || stated === "once" ? stated : type.effects
+}
+
+/** Checks one task and gives its node of the plan; undefined when its task type is unknown. */
+export const check = (reader: FieldReader, context: Context): PlanTask | undefined => {
+  const { task, type } = context
+  const needs = new Set<string>()
+  for (const need of task.needs) {
+    const other = context.byId.get(need.text)
+    if (other === undefined) {
+      const hint = didYouMean(need.text, [...context.byId.keys()])
+      reader.report(need.at, `${task.path}.needs`, `There is no task "${need.text}".${hint}`)
+    } else if (other.block === task.block) needs.add(other.id)
+    else if (!context.earlier(other)) {
+      reader.report(need.at, `${task.path}.needs`, `Task ${other.id} is in ${other.block}, which starts later.`)
+    }
+  }
+  const source = condition(reader, context, needs)
+  const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
+  const before = reader.diagnostics.length
+  const typeOf = (text: string, at: Span, path: string) => expression(reader, context, needs, text, at, path, false)
+  const given = checkValue(reader, node, type === undefined ? {} : context.input, `${task.path}.with`, typeOf) as Record<string, unknown>
+  if (type === undefined) return undefined
+  if (reader.diagnostics.length === before) decodeLiterals(reader, context, given)
+  ScriptArguments.check(reader, node, task)
+  const effects = effectsOf(type, given)
+  if (task.cache?.value === true && effects !== "pure") {
+    reader.report(task.cache.at, `${task.path}.cache`, `Only pure tasks can be cached; ${type.type} is ${effects}. Leave "cache" out.`)
+  }
+  return {
+    id: task.id,
+    type: type.type,
+    version: type.version,
+    effects,
+    ...(task.block === "tasks" ? {} : { block: task.block }),
+    needs: [...needs].toSorted(),
+    with: given,
+    ...(source === undefined ? {} : { if: source }),
+    ...(task.retry === undefined ? {} : { retry: task.retry }),
+    ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
+    ...(task.cache?.value === true ? { cache: true } : {}),
+    ...(task.continueOnError === true ? { continueOnError: true } : {}),
+    ...(task.resources === undefined ? {} : { resources: task.resources }),
+  }
+}

@@ -1,0 +1,54 @@
+import type { Sections } from "./sections.ts"
+
+/** A secret that the configuration needs as it stands. `key` names it within its section. */
+export interface RequiredSecret {
+  readonly section: keyof Sections
+  readonly key: string
+  readonly reference: string
+  /** What does not work without it. */
+  readonly use: string
+}
+
+/** The secrets that are used by these sections: those of backends that are chosen and of routes that exist. */
+export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecret> => {
+  const { database, messaging, notifications, storage } = sections
+  const ways = new Set(Object.values(notifications.channels).flatMap(({ routes }) => routes.map(({ to }) => to)))
+  const all: ReadonlyArray<RequiredSecret & { readonly used: boolean }> = [
+    {
+      used: storage.offsite !== undefined,
+      section: "storage",
+      key: "offsite.bucket",
+      reference: storage.offsite?.bucket ?? "",
+      use: "evacuations and backups have no bucket",
+    },
+    {
+      used: database.backend === "postgres",
+      section: "database",
+      key: "dsn",
+      reference: database.dsn,
+      use: "the registry cannot be reached",
+    },
+    {
+      used: messaging.backend === "redis",
+      section: "messaging",
+      key: "url",
+      reference: messaging.url,
+      use: "signals and the operations flags cannot be reached",
+    },
+    {
+      used: ways.has("slack"),
+      section: "notifications",
+      key: "slack.webhook",
+      reference: notifications.slack.webhook,
+      use: "nothing goes to Slack",
+    },
+    {
+      used: ways.has("pagerduty"),
+      section: "notifications",
+      key: "pagerduty.routing_key",
+      reference: notifications.pagerduty.routing_key,
+      use: "nobody is paged",
+    },
+  ]
+  return all.flatMap(({ used, ...secret }) => (used ? [secret] : []))
+}

@@ -1,0 +1,210 @@
+import { type ASTNode, Environment } from "@marcbachmann/cel-js"
+import type { JsonSchema } from "../json-schema.ts"
+import * as JsonSchemas from "../json-schema.ts"
+import { parseDuration } from "../quantity.ts"
+import { didYouMean } from "../suggest.ts"
+import { TypeRegistry, schemaOf, toJson } from "./cel-values.ts"
+import { plainReference } from "./template.ts"
+
+/** What an expression may name, each with its type. */
+export type Scope = Readonly<Record<string, JsonSchema>>
+
+/** Why an expression does not compile; `start` and `end` count characters of its source. */
+export interface ExpressionFault {
+  readonly message: string
+  readonly start: number
+  readonly end: number
+}
+
+/** A type-checked expression. */
+export interface Expression {
+  readonly source: string
+  readonly type: JsonSchema
+  /** Paths of the fields that it reads, e.g. `["tasks", "train", "model"]`. */
+  readonly references: ReadonlyArray<ReadonlyArray<string>>
+  /** References that stand inside `has(…)`. */
+  readonly guarded: ReadonlyArray<ReadonlyArray<string>>
+  /** The value as JSON. Throws when a field is absent or an operation has no result. */
+  readonly evaluate: (values: Readonly<Record<string, unknown>>) => unknown
+}
+
+const isNode = (value: unknown): value is ASTNode => typeof value === "object" && value !== null && "op" in value
+
+const pathOf = (node: ASTNode): ReadonlyArray<string> | undefined => {
+  if (node.op === "id") return [String(node.args)]
+  if (node.op === ".") {
+    const [object, field] = node.args as [ASTNode, string]
+    const path = pathOf(object)
+    return path === undefined ? undefined : [...path, field]
+  }
+  return undefined
+}
+
+/** Every node below, with whether it stands inside `has(…)`. */
+const walk = (node: unknown, guarded: boolean, visit: (node: ASTNode, guarded: boolean) => boolean): void => {
+  if (Array.isArray(node)) for (const item of node) walk(item, guarded, visit)
+  if (!isNode(node)) return
+  if (!visit(node, guarded)) return
+  walk(node.args, guarded || (node.op === "call" && node.args[0] === "has"), visit)
+}
+
+const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | ExpressionFault => {
+  let node = scope[path[0]]
+  let at = path[0].length
+  if (node === undefined) {
+    const message = `There is no "${path[0]}" here.${didYouMean(path[0], Object.keys(scope))}`
+    return { message, start: 0, end: at }
+  }
+  for (let i = 1; i < path.length; i++) {
+    const found = JsonSchemas.property(node, path[i])
+    if (found === undefined) {
+      const known = JsonSchemas.keys(node)
+      const owner = path.slice(0, i).join(".")
+      const has = known.length === 0 ? "it has no fields" : `it has ${known.slice(0, 12).join(", ")}`
+      const message = `${owner} has no field "${path[i]}"; ${has}.${didYouMean(path[i], known)}`
+      return { message, start: at + 1, end: at + 1 + path[i].length }
+    }
+    node = found.schema
+    at += 1 + path[i].length
+  }
+  return node
+}
+
+const lookup = (values: unknown, path: ReadonlyArray<string>): unknown => {
+  let value: unknown = values
+  for (const key of path) value = (value as Record<string, unknown> | undefined)?.[key]
+  return value
+}
+
+const isFault = (value: JsonSchema | ExpressionFault): value is ExpressionFault => "message" in value && "start" in value
+
+const environmentFor = (scope: Scope, roots: ReadonlySet<string>) => {
+  const environment = new Environment({ homogeneousAggregateLiterals: false })
+  environment.registerFunction("duration_ms(string): int", (text: string) => BigInt(parseDuration(text) ?? 0))
+  const mixed: ReadonlyArray<readonly [string, (a: number, b: number) => number | boolean]> = [
+    ["+", (a, b) => a + b],
+    ["-", (a, b) => a - b],
+    ["*", (a, b) => a * b],
+    ["/", (a, b) => a / b],
+    ["==", (a, b) => a === b],
+  ]
+  for (const [operator, apply] of mixed) {
+    const handler = (a: bigint | number, b: bigint | number) => apply(Number(a), Number(b))
+    const result = operator === "==" ? "bool" : "double"
+    environment.registerOperator(`int ${operator} double: ${result}`, handler)
+    if (operator !== "==") environment.registerOperator(`double ${operator} int: ${result}`, handler)
+  }
+  const registry = new TypeRegistry(environment)
+  const converters: Record<string, (value: unknown) => unknown> = {}
+  for (const root of roots) {
+    if (scope[root] === undefined) continue
+    const type = registry.register(scope[root])
+    environment.registerVariable(root, type.name)
+    converters[root] = type.convert
+  }
+  return { environment, registry, converters }
+}
+
+/** Keeps of a scope only what the paths lead through, so that an expression's types are few however many tasks there are. */
+const narrow = (schema: JsonSchema, rests: ReadonlyArray<ReadonlyArray<string>>): JsonSchema => {
+  if (rests.some((rest) => rest.length === 0) || schema.properties === undefined) return schema
+  const kept = new Set(rests.map((rest) => rest[0]))
+  const properties = Object.fromEntries(
+    [...kept].flatMap((key) => {
+      const node = schema.properties?.[key]
+      if (node === undefined) return []
+      return [[key, narrow(node, rests.filter((rest) => rest[0] === key).map((rest) => rest.slice(1)))]]
+    }),
+  )
+  return { ...schema, properties }
+}
+
+const friendly = (message: string): string => {
+  const line = message.split("\n")[0].trim()
+  return line.replace(/^No such key: (.*)$/, 'There is no field "$1".').replace(/^Unknown variable: (.*)$/, 'There is no "$1" here.')
+}
+
+/** Literal-checks `x == "…"` where x has an enum: a value that x never has is a mistake. */
+const wrongLiteral = (scope: Scope, node: ASTNode): string | undefined => {
+  if (node.op !== "==" && node.op !== "!=") return undefined
+  const [left, right] = node.args as [ASTNode, ASTNode]
+  for (const [reference, literal] of [
+    [left, right],
+    [right, left],
+  ]) {
+    const path = isNode(reference) ? pathOf(reference) : undefined
+    if (path === undefined || !isNode(literal) || literal.op !== "value" || typeof literal.args !== "string") continue
+    const type = follow(scope, path)
+    if (isFault(type) || type.enum === undefined || type.enum.includes(literal.args)) continue
+    const known = type.enum.map(String)
+    return `${path.join(".")} is never "${literal.args}"; it is one of ${known.join(", ")}.${didYouMean(literal.args, known)}`
+  }
+  return undefined
+}
+
+/** Parses and type-checks an expression against a scope. A plain reference needs no CEL and keeps its value as it is. */
+export const compile = (source: string, scope: Scope): Expression | ExpressionFault => {
+  const plain = plainReference(source)
+  if (plain !== undefined && !["true", "false", "null"].includes(source)) {
+    const type = follow(scope, plain)
+    if (isFault(type)) return type
+    return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, plain) }
+  }
+  if (source === "") return { message: "The expression is empty.", start: 0, end: 1 }
+  let ast: ASTNode
+  try {
+    ast = new Environment().parse(source).ast
+  } catch (error) {
+    const range = (error as { range?: { start: number; end: number } }).range ?? { start: 0, end: source.length }
+    return { message: `${friendly((error as Error).message)}.`, start: range.start, end: range.end }
+  }
+  const references: Array<ReadonlyArray<string>> = []
+  const guarded: Array<ReadonlyArray<string>> = []
+  let fault: ExpressionFault | undefined
+  const bound = new Set<string>()
+  walk(ast, false, (node, inside) => {
+    if (node.op === "rcall" && typeof node.args[0] === "string" && Array.isArray(node.args[2])) {
+      const [name, , args] = node.args as [string, ASTNode, ReadonlyArray<ASTNode>]
+      if (["map", "filter", "exists", "all", "exists_one"].includes(name) && args[0]?.op === "id") {
+        bound.add(String(args[0].args))
+      }
+      if (name === "matches") {
+        fault ??= { message: "matches() is not available: its regular expressions can hang.", ...node.range }
+      }
+    }
+    const literal = wrongLiteral(scope, node)
+    if (literal !== undefined) fault ??= { message: literal, ...node.range }
+    const path = pathOf(node)
+    if (path === undefined || bound.has(path[0])) return true
+    ;(inside ? guarded : references).push(path)
+    const type = follow(scope, path)
+    if (isFault(type)) fault ??= { message: type.message, start: node.range.start, end: node.range.end }
+    return false
+  })
+  if (fault !== undefined) return fault
+  const all = [...references, ...guarded]
+  const roots = new Set(all.map((path) => path[0]))
+  const narrowed = Object.fromEntries(
+    [...roots].map((root) => [root, narrow(scope[root], all.filter((path) => path[0] === root).map((path) => path.slice(1)))]),
+  )
+  const { environment, registry, converters } = environmentFor(narrowed, roots)
+  const checked = environment.check(source)
+  if (!checked.valid) {
+    const range = checked.error?.range ?? { start: 0, end: source.length }
+    return { message: friendly(checked.error?.message ?? "does not type-check"), start: range.start, end: range.end }
+  }
+  const parsed = environment.parse(source)
+  return {
+    source,
+    type: schemaOf(String(checked.type), registry.named),
+    references,
+    guarded,
+    evaluate: (values) => {
+      const context = Object.fromEntries(Object.entries(converters).map(([root, convert]) => [root, convert(values[root])]))
+      return toJson(parsed(context))
+    },
+  }
+}
+
+/** True for what `compile` gives when an expression is wrong. */
+export const isExpressionFault = (value: Expression | ExpressionFault): value is ExpressionFault => !("evaluate" in value)

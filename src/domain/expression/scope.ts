@@ -1,0 +1,49 @@
+import type { JsonSchema } from "../json-schema.ts"
+import type { Block } from "../plan.ts"
+import type { Scope } from "./cel.ts"
+
+/** What a pipeline's expressions can name: the schemas of its params and of its tasks' outputs, and declared variables. */
+export interface Names {
+  readonly params: Readonly<Record<string, JsonSchema>>
+  readonly outputs: ReadonlyMap<string, JsonSchema>
+  readonly env: ReadonlyArray<string>
+}
+
+const taskStatus: JsonSchema = {
+  type: "string",
+  enum: ["succeeded", "warned", "failed", "skipped", "cancelled", "timed_out", "lost"],
+}
+const runStatus: JsonSchema = { type: "string", enum: ["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"] }
+
+const record = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties),
+})
+
+/** The type of `run` in expressions; its status is known only once `tasks` has ended, that is in the handlers. */
+const runType = (block: Block): JsonSchema =>
+  record({
+    id: { type: "string" },
+    pipeline: { type: "string" },
+    env: { type: "string", enum: ["dev", "stg", "prod"] },
+    created: { type: "string", description: "RFC 3339, UTC" },
+    ...(block === "tasks" ? {} : { status: runStatus }),
+  })
+
+/** The type of `tasks.<id>`: the output's fields and `status`. */
+const taskType = (output: JsonSchema): JsonSchema => ({
+  ...output,
+  "x-name": output["x-name"] ?? "output",
+  properties: { ...output.properties, status: taskStatus },
+  required: [...(output.required ?? []), "status"],
+})
+
+/** What expressions of each block may name, with types. */
+export const build = (names: Names): Readonly<Record<Block, Scope>> => {
+  const params = record(names.params)
+  const tasks = record(Object.fromEntries([...names.outputs].map(([id, output]) => [id, taskType(output)])))
+  const env = record(Object.fromEntries(names.env.map((name) => [name, { type: "string" }])))
+  const scope = (block: Block): Scope => ({ params, run: runType(block), tasks, env })
+  return { tasks: scope("tasks"), onFailure: scope("onFailure"), onCancel: scope("onCancel"), finally: scope("finally") }
+}

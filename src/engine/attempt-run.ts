@@ -1,0 +1,156 @@
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import type { PlanTask } from "../domain/plan.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import { Attempt } from "../services/attempt.ts"
+import { AttemptFiles } from "../services/attempt-files.ts"
+import { Observer } from "../services/observer.ts"
+import { ProcessMark } from "../services/process-launch.ts"
+import { Progress } from "../services/progress.ts"
+import { Secrets } from "../services/secrets.ts"
+import * as Errors from "./errors.ts"
+import type { RunContext } from "./execution.ts"
+import type { PreparedType } from "./prepared.ts"
+import type { TaskServices } from "./task-services.ts"
+
+/** One attempt that has its intent in the ledger. */
+export interface Started {
+  readonly index: number
+  readonly task: PlanTask
+  readonly prepared: PreparedType
+  readonly attempt: number
+  /** The decoded input, and its encoded form. */
+  readonly decoded: unknown
+  readonly input: Record<string, unknown>
+  readonly intent: Sha256
+}
+
+/** How the task's Effect ended. */
+export type Result =
+  | { readonly _tag: "Output"; readonly output: unknown; readonly probed: boolean }
+  | { readonly _tag: "Error"; readonly error: ReturnType<typeof Errors.ofError> }
+  | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "Interrupted" }
+  | { readonly _tag: "Unknown"; readonly reason: string }
+
+/** A result and what the attempt noted beside it. */
+export interface Ended {
+  readonly result: Result
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The services of one attempt: `Attempt`, `Progress`, the log, the mark of its child processes. The same for its run
+ * and its probe.
+ */
+const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Started, facts: Record<string, unknown>) {
+  const { task, attempt } = started
+  const files = yield* AttemptFiles
+  const observer = yield* Observer
+  const secrets = yield* Secrets
+  const log = yield* Effect.acquireRelease(
+    Effect.sync(() => files.openLog(run.id, task.id, attempt)),
+    (open) => Effect.sync(open.close),
+  )
+  const line = (text: string) => {
+    const safe = secrets.redact(text)
+    log.write(safe)
+    observer.onLog(task.id, safe)
+  }
+  const logger = Logger.make<unknown, void>(({ logLevel, message }) => line(`${logLevel}: ${String(message)}`))
+  return Context.make(Attempt, {
+    run: run.id,
+    pipeline: run.pipeline,
+    task: task.id,
+    attempt,
+    plan: run.plan,
+    env: run.env,
+    idempotencyKey: `${run.id}/${task.id}`,
+    intent: started.intent,
+    runCreated: run.created,
+    who: run.who,
+    get scratch() {
+      return files.scratch(run.id, task.id, attempt)
+    },
+    log: (text) => Effect.sync(() => line(text)),
+    note: (added) => Effect.sync(() => void Object.assign(facts, added)),
+  }).pipe(
+    Context.add(Progress, { report: (report) => Effect.sync(() => observer.onProgress(task.id, report)) }),
+    Context.add(ProcessMark, { run: run.id, task: task.id, attempt }),
+    Context.add(Logger.CurrentLoggers, new Set([logger])),
+  )
+})
+
+/** Whether an error leaves open what happened to the world: then the probe is asked. */
+const leavesOpen = (task: PlanTask, result: Result): boolean => {
+  if (task.effects === "pure" || task.effects === "idempotent") return false
+  if (result._tag === "Error") return result.error.notApplied !== true && result.error.settled !== true
+  return result._tag === "TimedOut" || result._tag === "Interrupted"
+}
+
+const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>): Result => {
+  if (Exit.isSuccess(exit)) {
+    return Option.isSome(exit.value)
+      ? { _tag: "Output", output: exit.value.value, probed: false }
+      : { _tag: "TimedOut" }
+  }
+  if (Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Interrupted" }
+  return { _tag: "Error", error: Errors.ofCause(exit.cause) }
+}
+
+/**
+ * Asks the probe of a `once` task what happened. Some output: it happened. None: nothing did, so the given result
+ * stands and a new attempt may be made. No probe, or one that fails: unknown.
+ */
+const consult = Effect.fnUntraced(function* (started: Started, result: Result): Effect.fn.Return<
+  Result,
+  never,
+  TaskServices | Attempt | Progress
+> {
+  const { probe } = started.prepared.type
+  const why = result._tag === "Error" ? result.error.message : result._tag === "TimedOut" ? "it timed out" : "it was stopped"
+  if (probe === undefined) {
+    return { _tag: "Unknown", reason: `${why}; ${started.task.type} has no probe that could say what happened` }
+  }
+  const exit = yield* Effect.exit(Effect.scoped(probe(started.decoded) as Effect.Effect<Option.Option<unknown>, unknown, TaskServices>))
+  if (Exit.isFailure(exit)) {
+    return { _tag: "Unknown", reason: `${why}; the probe failed too: ${Errors.ofCause(exit.cause).message}` }
+  }
+  if (Option.isSome(exit.value)) return { _tag: "Output", output: exit.value.value, probed: true }
+  return result._tag === "Error" ? { _tag: "Error", error: { ...result.error, notApplied: true } } : result
+})
+
+/** Runs the task's Effect with its timeout; interruption and its finalizers are part of it. Never fails. */
+export const run = Effect.fnUntraced(function* (context: RunContext, started: Started) {
+  const facts: Record<string, unknown> = {}
+  const { task, prepared } = started
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const services = yield* servicesOf(context, started, facts)
+      const work = Effect.scoped(prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
+      const timed = task.timeout === undefined ? Effect.asSome(work) : Effect.timeoutOption(work, task.timeout)
+      const result = yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const first = fromExit(yield* Effect.exit(restore(timed)))
+          return leavesOpen(task, first) ? yield* consult(started, first) : first
+        }),
+      ).pipe(Effect.provideContext(services))
+      return { result, facts } satisfies Ended
+    }),
+  )
+})
+
+/** What became of an attempt whose process died: the same question, asked at resume. */
+export const afterCrash = Effect.fnUntraced(function* (context: RunContext, started: Started) {
+  const facts: Record<string, unknown> = {}
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const services = yield* servicesOf(context, started, facts)
+      return yield* consult(started, { _tag: "Interrupted" }).pipe(Effect.provideContext(services))
+    }),
+  )
+})

@@ -1,0 +1,47 @@
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { ErrorData } from "../domain/event.ts"
+
+/** The ledger can no longer be written: nothing more is started, and what ran is lost. */
+export class LedgerLost extends Schema.TaggedError<LedgerLost>()("LedgerLost", {
+  run: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message() {
+    return `The ledger of run ${this.run} cannot be written: ${this.reason}. The run was stopped; when that is mended: dandori runs resume ${this.run}`
+  }
+}
+
+const trait = (error: object, name: string) => name in error && (error as Record<string, unknown>)[name] === true
+
+/** An error as an event holds it: tag, message, and the traits that decide about retries. */
+export const ofError = (error: unknown): ErrorData => {
+  if (typeof error !== "object" || error === null) return { tag: "Error", message: String(error) }
+  const tag = "_tag" in error && typeof error._tag === "string" ? error._tag : error.constructor.name
+  const message = "message" in error && typeof error.message === "string" ? error.message : tag
+  return {
+    tag,
+    message: message.slice(0, 16_384),
+    ...(trait(error, "transient") ? { transient: true } : {}),
+    ...(trait(error, "notApplied") ? { notApplied: true } : {}),
+    ...(trait(error, "settled") ? { settled: true } : {}),
+  }
+}
+
+/** A cause as an event holds it: the typed error, or the defect as `Defect`. */
+export const ofCause = (cause: Cause.Cause<unknown>): ErrorData => {
+  const error = Cause.findErrorOption(cause)
+  if (Option.isSome(error)) return ofError(error.value)
+  const defect = Cause.squash(cause)
+  const text = defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)
+  return { tag: "Defect", message: `A defect in the task type: ${text.slice(0, 4_096)}` }
+}
+
+/** The one-line reasons of a failed decode. */
+export const decodeFailure = (tag: string, what: string, exit: Exit.Exit<unknown, unknown>): ErrorData => ({
+  tag,
+  message: `${what}: ${Exit.isFailure(exit) ? ofCause(exit.cause).message : ""}`,
+  settled: true,
+})

@@ -1,0 +1,243 @@
+import * as HashMap from "effect/HashMap"
+import type { Artifact } from "../domain/artifact.ts"
+import type { Event } from "../domain/event.ts"
+import type { Block } from "../domain/plan.ts"
+import * as DueHeap from "./due-heap.ts"
+import * as Fifo from "./fifo.ts"
+import * as Holding from "./holding.ts"
+import * as Retrying from "./retrying.ts"
+import { type RunState, type TaskState, isTerminal, taskAt } from "./run-state.ts"
+
+const lookup = (map: HashMap.HashMap<number, number>, key: number): number | undefined => {
+  const found = HashMap.get(map, key)
+  return found._tag === "Some" ? found.value : undefined
+}
+
+const put = (state: RunState, index: number, task: TaskState): RunState => ({
+  ...state,
+  tasks: HashMap.set(state.tasks, index, task),
+})
+
+const makeReady = (state: RunState, index: number): RunState => {
+  const next = put(state, index, { ...taskAt(state, index), status: "ready" })
+  if (HashMap.has(state.blocked, index) && state.plan.tasks[index].if === undefined) {
+    return { ...next, skips: Fifo.push(state.skips, index) }
+  }
+  const resourceClass = state.plan.classOf[index]
+  const queue = HashMap.get(state.ready, resourceClass)
+  return {
+    ...next,
+    ready: HashMap.set(
+      state.ready,
+      resourceClass,
+      Fifo.push(queue._tag === "Some" ? queue.value : Fifo.empty, index),
+    ),
+  }
+}
+
+/** Drops what is no longer ready from the front of the queues that the task stood in. */
+const leaveReady = (state: RunState, index: number): RunState => {
+  let skips = state.skips
+  while (skips.front !== null && taskAt(state, skips.front.value).status !== "ready") skips = Fifo.pop(skips)
+  let due = state.due
+  while (due !== null && taskAt(state, due.task).status !== "retrying") due = DueHeap.pop(due)
+  const resourceClass = state.plan.classOf[index]
+  const found = HashMap.get(state.ready, resourceClass)
+  let ready = state.ready
+  if (found._tag === "Some") {
+    let queue = found.value
+    while (queue.front !== null && taskAt(state, queue.front.value).status !== "ready") queue = Fifo.pop(queue)
+    if (queue !== found.value) {
+      ready = Fifo.isEmpty(queue) ? HashMap.remove(ready, resourceClass) : HashMap.set(ready, resourceClass, queue)
+    }
+  }
+  return { ...state, skips, due, ready }
+}
+
+const followers: Record<Block, Block | "ended"> = {
+  tasks: "finally",
+  onFailure: "finally",
+  onCancel: "finally",
+  finally: "ended",
+}
+
+const enter = (state: RunState, phase: Block): RunState => {
+  const members = state.plan.blocks[phase]
+  let next: RunState = { ...state, phase, open: members.length }
+  for (const index of members) if (state.plan.needs[index] === 0) next = makeReady(next, index)
+  return members.length === 0 ? leave(next) : next
+}
+
+const leave = (state: RunState): RunState => {
+  if (state.phase === "ended") return state
+  if (state.phase === "tasks" && state.cancelled !== false) return enter(state, "onCancel")
+  if (state.phase === "tasks" && state.failed) return enter(state, "onFailure")
+  const next = followers[state.phase]
+  return next === "ended" ? { ...state, phase: "ended" } : enter(state, next)
+}
+
+const stopRunning = (state: RunState, index: number): RunState =>
+  HashMap.has(state.running, index)
+    ? {
+        ...state,
+        running: HashMap.remove(state.running, index),
+        held: Holding.change(state.held, state.plan.classes[state.plan.classOf[index]], -1),
+      }
+    : state
+
+/** A task has its final status: its dependents count down, and the phase ends with its last task. */
+const end = (before: RunState, index: number, task: TaskState): RunState => {
+  const planTask = before.plan.tasks[index]
+  const bad = task.status === "failed" || task.status === "timed_out" || task.status === "lost"
+  const final: TaskState = bad && planTask.continueOnError ? { ...task, status: "warned" } : task
+  let state = stopRunning(put(before, index, final), index)
+  const ok = final.status === "succeeded" || final.status === "warned"
+  const inTasks = (planTask.block ?? "tasks") === "tasks"
+  state = leaveReady(
+    {
+      ...state,
+      open: state.open - 1,
+      unknown: HashMap.remove(state.unknown, index),
+      failed: state.failed || (inTasks && !ok && (final.status === "failed" || final.status === "timed_out")),
+      lost: state.lost || (inTasks && final.status === "lost"),
+      warned: state.warned || final.status === "warned",
+      handlerFailed: state.handlerFailed || (!inTasks && bad),
+    },
+    index,
+  )
+  for (const dependent of before.plan.dependents[index]) {
+    if (isTerminal(taskAt(state, dependent).status)) continue
+    const rest = (lookup(state.waitingFor, dependent) ?? before.plan.needs[dependent]) - 1
+    state = { ...state, waitingFor: HashMap.set(state.waitingFor, dependent, rest) }
+    if (!ok) state = { ...state, blocked: HashMap.set(state.blocked, dependent, true) }
+    if (rest === 0) state = makeReady(state, dependent)
+  }
+  return state.open === 0 ? leave(state) : state
+}
+
+const tryAgain = (state: RunState, index: number, task: TaskState): RunState => ({
+  ...stopRunning(put(state, index, { ...task, status: "retrying" }), index),
+  unscheduled: Fifo.push(state.unscheduled, index),
+})
+
+const cancel = (state: RunState, timeout: boolean): RunState => {
+  if (state.phase === "ended") return state
+  const inTasks = state.phase === "tasks"
+  const cancelled = inTasks && state.cancelled === false ? (timeout ? "timeout" : "cancel") : state.cancelled
+  let next: RunState = { ...state, cancelled, cancelling: state.phase, status: "cancelling" }
+  for (const index of state.plan.blocks[state.phase]) {
+    const task = taskAt(next, index)
+    if (isTerminal(task.status) || task.status === "running" || task.status === "unknown") continue
+    next = put(next, index, { ...task, status: "cancelled" })
+    next = { ...next, open: next.open - 1 }
+  }
+  next = { ...next, ready: HashMap.empty(), skips: Fifo.empty, unscheduled: Fifo.empty, due: null }
+  return next.open === 0 ? leave(next) : next
+}
+
+const withOutput = (data: {
+  readonly output?: unknown
+  readonly outputArtifact?: Artifact
+  readonly receipts?: ReadonlyArray<Artifact>
+}): Partial<TaskState> => ({
+  ...(data.output === undefined ? {} : { output: data.output }),
+  ...(data.outputArtifact === undefined ? {} : { outputArtifact: data.outputArtifact }),
+  ...(data.receipts === undefined ? {} : { receipts: data.receipts }),
+})
+
+const cancelling = (state: RunState, index: number): boolean =>
+  state.cancelling !== undefined && state.cancelling === (state.plan.tasks[index].block ?? "tasks")
+
+const onTask = (
+  state: RunState,
+  id: string,
+  change: (index: number, task: TaskState) => RunState,
+): RunState => {
+  const index = state.plan.indexOf.get(id)
+  if (index === undefined) return state
+  const task = taskAt(state, index)
+  return isTerminal(task.status) ? state : change(index, task)
+}
+
+/**
+ * The state after an event. Total: an event that does not fit (of an unknown task, of a task that has ended) changes
+ * nothing. Pure: no clock, no randomness, no I/O; the given state is untouched.
+ */
+export const evolve = (state: RunState, event: Event & { readonly time: number }): RunState => {
+  switch (event.type) {
+    case "dev.dandori.run.created.v1":
+      if (state.status !== "created") return state
+      return enter({ ...state, status: "running", capacity: event.data.capacity, createdAt: event.time }, "tasks")
+    case "dev.dandori.run.resumed.v1":
+      return { ...state, capacity: event.data.capacity }
+    case "dev.dandori.run.finished.v1":
+      return { ...state, phase: "ended", status: event.data.status }
+    case "dev.dandori.cancel.requested.v1":
+      return cancel(state, event.data.timeout === true)
+    case "dev.dandori.attempt.started.v1":
+      return onTask(state, event.data.task, (index, task) => {
+        const { due: _, ...rest } = task
+        const next = put(state, index, { ...rest, status: "running", attempt: event.data.attempt, lost: false })
+        return leaveReady(
+          {
+            ...next,
+            running: HashMap.set(state.running, index, true),
+            held: Holding.change(state.held, state.plan.classes[state.plan.classOf[index]], 1),
+          },
+          index,
+        )
+      })
+    case "dev.dandori.attempt.succeeded.v1":
+      return onTask(state, event.data.task, (index, task) =>
+        end(state, index, { ...task, ...withOutput(event.data), status: "succeeded" }),
+      )
+    case "dev.dandori.attempt.failed.v1":
+      return onTask(state, event.data.task, (index, task) => {
+        const failed: TaskState = { ...task, ...withOutput(event.data), error: event.data.error, status: "failed" }
+        const retry = Retrying.afterError(state.plan.tasks[index], event.data.attempt, event.data.error)
+        return retry && !cancelling(state, index) ? tryAgain(state, index, failed) : end(state, index, failed)
+      })
+    case "dev.dandori.attempt.timed_out.v1":
+      return onTask(state, event.data.task, (index, task) => {
+        const retry = Retrying.afterTimeout(state.plan.tasks[index], event.data.attempt)
+        return retry && !cancelling(state, index)
+          ? tryAgain(state, index, task)
+          : end(state, index, { ...task, status: "timed_out" })
+      })
+    case "dev.dandori.attempt.lost.v1":
+      return onTask(state, event.data.task, (index, task) => {
+        const retry = Retrying.afterLoss(state.plan.tasks[index], event.data.attempt)
+        if (cancelling(state, index)) return end(state, index, { ...task, status: "cancelled" })
+        return retry
+          ? tryAgain(state, index, { ...task, lost: true })
+          : end(state, index, { ...task, status: "lost" })
+      })
+    case "dev.dandori.attempt.cancelled.v1":
+      return onTask(state, event.data.task, (index, task) => end(state, index, { ...task, status: "cancelled" }))
+    case "dev.dandori.attempt.unknown.v1":
+      return onTask(state, event.data.task, (index, task) => ({
+        ...stopRunning(put(state, index, { ...task, status: "unknown" }), index),
+        unknown: HashMap.set(state.unknown, index, true),
+      }))
+    case "dev.dandori.task.skipped.v1":
+      return onTask(state, event.data.task, (index, task) => end(state, index, { ...task, status: "skipped" }))
+    case "dev.dandori.task.resolved.v1":
+      return onTask(state, event.data.task, (index, task) =>
+        task.status === "unknown"
+          ? end(state, index, { ...task, ...withOutput(event.data), status: event.data.as })
+          : state,
+      )
+    case "dev.dandori.retry.scheduled.v1":
+      return onTask(state, event.data.task, (index, task) => {
+        let unscheduled = state.unscheduled
+        if (unscheduled.front?.value === index) unscheduled = Fifo.pop(unscheduled)
+        return {
+          ...put(state, index, { ...task, due: event.data.due }),
+          unscheduled,
+          due: DueHeap.insert(state.due, event.data.due, index),
+        }
+      })
+    default:
+      return state
+  }
+}

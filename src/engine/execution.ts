@@ -1,0 +1,234 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type { EnvironmentName } from "../domain/names.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import type * as StreamWriter from "../ledger/stream-writer.ts"
+import { Observer } from "../services/observer.ts"
+import * as AttemptRun from "./attempt-run.ts"
+import { type Command, decide } from "./decide.ts"
+import * as Errors from "./errors.ts"
+import * as Inputs from "./inputs.ts"
+import * as Outcome from "./outcome.ts"
+import type { Prepared } from "./prepared.ts"
+import * as Recorder from "./recorder.ts"
+import { type RunState, runStatus, taskOf } from "./run-state.ts"
+
+/** Facts of a run that all of its attempts share. */
+export interface RunContext {
+  readonly id: string
+  readonly pipeline: string
+  readonly plan: Sha256
+  readonly env: EnvironmentName
+  readonly who: string
+  /** Milliseconds since the epoch. */
+  readonly created: number
+  readonly params: Readonly<Record<string, unknown>>
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** How people steer a run that is going on: a request to cancel. */
+export interface Control {
+  /** Called with a function that asks the run to be cancelled; returns how to stop listening. */
+  readonly onCancel: (cancel: (reason: string) => void) => () => void
+}
+
+/** Everything an execution needs besides services. */
+export interface Options {
+  readonly prepared: Prepared
+  readonly context: RunContext
+  readonly writer: StreamWriter.StreamWriter
+  readonly state: RunState
+  /** Outputs that are too large for an event, by artifact digest, as far as they are already loaded. */
+  readonly largeOutputs: Map<string, unknown>
+  readonly control?: Control
+  /** Attempts that a dead process left open. */
+  readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
+}
+
+/** Wall time that a stepped clock cannot bend: the time at the start plus what has really passed. */
+const steadyClock = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
+  const wall = clock.currentTimeMillisUnsafe()
+  const start = clock.monotonicTimeNanosUnsafe()
+  return () => wall + Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
+})
+
+/**
+ * Drives a run until it has ended, or until only people are awaited: asks the core what to do, does it, and appends
+ * what came of it. Interruption leaves the run to be resumed; a cancel ends it.
+ *
+ *   decide ──commands──> attempts, skips, timers
+ *      ^                        │
+ *      └────── evolve <──events─┘
+ */
+export const execute = Effect.fnUntraced(function* (options: Options) {
+  const { prepared, context, writer } = options
+  const scope = yield* Effect.scope
+  const now = yield* steadyClock
+  const observer = yield* Observer
+  const latch = Latch.makeUnsafe(false)
+  const recorder = Recorder.make(context.id, options.state, writer, observer, () => latch.openUnsafe())
+  const inputs = Inputs.make(
+    prepared,
+    { ...context, created: new Date(context.created).toISOString() },
+    (state: RunState, id: string) => {
+      const task = taskOf(state, id)
+      return task.outputArtifact === undefined ? task.output : options.largeOutputs.get(task.outputArtifact.sha256)
+    },
+  )
+  const fibers = new Map<number, Fiber.Fiber<void, Errors.LedgerLost>>()
+  let broken: Errors.LedgerLost | undefined
+  let wake = Infinity
+
+  const start = (index: number, attempt: number) => {
+    const state = recorder.state()
+    const task = prepared.plan.tasks[index]
+    const type = prepared.types.get(task.type)
+    if (type === undefined) return Effect.void
+    const condition = inputs.condition(state, task)
+    if (condition === false) {
+      recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: task.id, reason: `if: ${task.if} is false` } }, task.id)
+      return Effect.void
+    }
+    const fail = (error: ReturnType<typeof Errors.ofError>) => {
+      recorder.record({ type: "dev.dandori.attempt.failed.v1", data: { task: task.id, attempt, error } }, task.id)
+      return Effect.void
+    }
+    if (typeof condition === "object") return fail(condition)
+    const input = inputs.input(state, task)
+    if ("tag" in input) return fail(input)
+    const decoded = type.decodeInput(input.value)
+    if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
+    const shown = JSON.stringify(input.value).length <= Outcome.largestValue ? { input: input.value } : {}
+    const intent = recorder.record(
+      { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
+      task.id,
+    )
+    const started: AttemptRun.Started = {
+      index,
+      task,
+      prepared: type,
+      attempt,
+      decoded: decoded.value,
+      input: input.value,
+      intent: intent.hash,
+    }
+    return Outcome.carryOut(context, recorder, started, options.largeOutputs).pipe(
+      Effect.catchTag("LedgerLost", (error) => {
+        broken = error
+        latch.openUnsafe()
+        return Effect.fail(error)
+      }),
+      Effect.ensuring(Effect.sync(() => fibers.delete(index))),
+      Effect.forkIn(scope, { startImmediately: true }),
+      Effect.map((fiber) => {
+        if (fiber.pollUnsafe() === undefined) fibers.set(index, fiber)
+      }),
+    )
+  }
+
+  const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
+    switch (command._tag) {
+      case "Start":
+        return start(command.task, command.attempt)
+      case "Skip": {
+        const { id } = prepared.plan.tasks[command.task]
+        recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason: command.reason } }, id)
+        return Effect.void
+      }
+      case "ScheduleRetry": {
+        const { id } = prepared.plan.tasks[command.task]
+        const { attempt, delayMillis } = command
+        recorder.record(
+          {
+            type: "dev.dandori.retry.scheduled.v1",
+            data: { task: id, attempt, delayMillis, due: Math.round(now() + delayMillis) },
+          },
+          id,
+        )
+        return Effect.void
+      }
+      case "Interrupt": {
+        const fiber = fibers.get(command.task)
+        if (fiber === undefined) return Effect.void
+        fibers.delete(command.task)
+        return Effect.asVoid(Effect.forkIn(Fiber.interrupt(fiber), scope))
+      }
+      case "WakeAt": {
+        if (command.time >= wake) return Effect.void
+        wake = command.time
+        return Effect.sleep(Math.max(0, command.time - now())).pipe(
+          Effect.map(() => {
+            wake = Infinity
+            latch.openUnsafe()
+          }),
+          Effect.forkIn(scope),
+          Effect.asVoid,
+        )
+      }
+      case "Finish":
+        recorder.record({
+          type: "dev.dandori.run.finished.v1",
+          data: { status: command.status, durationMillis: Math.max(0, Math.round(now() - context.created)) },
+        })
+        return Effect.void
+    }
+  }
+
+  for (const { task: id, attempt, intent } of options.lost ?? []) {
+    const index = prepared.plan.indexOf.get(id) ?? -1
+    const task = prepared.plan.tasks[index]
+    const type = prepared.types.get(task?.type ?? "")
+    if (type === undefined) continue
+    const input = inputs.input(recorder.state(), task)
+    const value = "tag" in input ? {} : input.value
+    const decoded = type.decodeInput(value)
+    const started: AttemptRun.Started = {
+      index,
+      task,
+      prepared: type,
+      attempt,
+      decoded: Exit.isSuccess(decoded) ? decoded.value : value,
+      input: value,
+      intent,
+    }
+    yield* Outcome.recover(context, recorder, started, options.largeOutputs)
+  }
+  if (options.control !== undefined) {
+    const stop = options.control.onCancel((reason) => {
+      if (recorder.state().phase !== "ended") {
+        recorder.record({ type: "dev.dandori.cancel.requested.v1", data: { reason } })
+      }
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(stop))
+  }
+  const { timeout } = prepared.plan.plan
+  if (timeout !== undefined) {
+    yield* Effect.sleep(Math.max(0, context.created + timeout - now())).pipe(
+      Effect.map(() => {
+        if (recorder.state().phase !== "tasks") return
+        const reason = `the pipeline's timeout of ${timeout} ms is over`
+        recorder.record({ type: "dev.dandori.cancel.requested.v1", data: { reason, timeout: true } })
+      }),
+      Effect.forkIn(scope),
+    )
+  }
+
+  while (true) {
+    latch.closeUnsafe()
+    if (broken !== undefined) return yield* broken
+    const state = recorder.state()
+    const commands = decide(state, now())
+    for (const command of commands) yield* carryOut(command)
+    const status = runStatus(recorder.state())
+    if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") break
+    if (status === "waiting") break
+    yield* latch.await
+  }
+  yield* writer.durable.pipe(
+    Effect.mapError((error) => new Errors.LedgerLost({ run: context.id, reason: error.message })),
+  )
+  return recorder.state()
+}, Effect.scoped)

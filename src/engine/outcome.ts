@@ -1,0 +1,258 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Artifact } from "../domain/artifact.ts"
+import type { ErrorData } from "../domain/event.ts"
+import type { GateResult } from "../domain/gate.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import * as Receipts from "../ledger/receipts.ts"
+import type { LedgerKey } from "../ledger/keys.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import type { AttemptFiles } from "../services/attempt-files.ts"
+import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
+import { Secrets } from "../services/secrets.ts"
+import { Workspace } from "../services/workspace.ts"
+import * as AttemptRun from "./attempt-run.ts"
+import * as Cache from "./cache.ts"
+import * as Errors from "./errors.ts"
+import type { RunContext } from "./execution.ts"
+import type { Recorder } from "./recorder.ts"
+import { taskAt } from "./run-state.ts"
+import type { TaskServices } from "./task-services.ts"
+
+/** Services that carrying out an attempt needs, besides those of the task types. */
+export type Requirements = TaskServices | AttemptFiles | CacheIndex | LedgerKey
+
+/** A value of more characters than this is an artifact reference in the ledger. */
+export const largestValue = 256 * 1024
+
+const lost = (run: RunContext) => (error: { readonly message: string }) =>
+  new Errors.LedgerLost({ run: run.id, reason: error.message })
+
+/** Secrets out of a value that goes into the ledger. */
+const redacted = Effect.fnUntraced(function* (value: unknown) {
+  const secrets = yield* Secrets
+  const text = JSON.stringify(value)
+  const safe = secrets.redact(text)
+  return safe === text ? { value, text } : { value: JSON.parse(safe) as unknown, text: safe }
+})
+
+const storeOutput = Effect.fnUntraced(function* (output: unknown, large: Map<string, unknown>) {
+  const { value, text } = yield* redacted(output)
+  if (text.length <= largestValue) return { output: value }
+  const artifacts = yield* Artifacts
+  const outputArtifact = yield* artifacts.put("output.json", "application/json", text)
+  large.set(outputArtifact.sha256, value)
+  return { outputArtifact }
+})
+
+/** Appends the gate's event and, when it let through, issues the receipt of it. */
+const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, gate: GateResult) {
+  const { task, attempt } = started
+  const type = gate.verdict === "FAILED" ? "dev.dandori.gate.failed.v1" : "dev.dandori.gate.passed.v1"
+  const entry = recorder.record({ type, data: { task: task.id, attempt, type: task.type, gate } }, task.id)
+  if (gate.verdict === "FAILED") return undefined
+  yield* recorder.writer.durable.pipe(Effect.mapError(lost(run)))
+  const workspace = yield* Workspace
+  return yield* Receipts.issue(workspace.home, {
+    gate,
+    entry: entry.hash,
+    sequence: entry.sequence,
+    env: run.env,
+    plan: run.plan,
+    run: run.id,
+    task: task.id,
+    type: task.type,
+  })
+})
+
+const succeed = Effect.fnUntraced(function* (
+  run: RunContext,
+  recorder: Recorder,
+  started: AttemptRun.Started,
+  large: Map<string, unknown>,
+  ended: { readonly output: unknown; readonly probed: boolean; readonly facts: Readonly<Record<string, unknown>>; readonly millis: number; readonly cacheKey?: Sha256 },
+) {
+  const { task, attempt, prepared } = started
+  const fail = (error: ErrorData, stored: object = {}) =>
+    failed(recorder, started, error, { millis: ended.millis, ...stored })
+  const encoded = prepared.encodeOutput(ended.output)
+  if (Exit.isFailure(encoded)) return fail(Errors.decodeFailure("OutputInvalid", `The output of ${task.id}`, encoded))
+  const stored = yield* storeOutput(encoded.value, large)
+  const facts = Object.keys(ended.facts).length === 0 ? {} : { facts: (yield* redacted(ended.facts)).value as Record<string, unknown> }
+  const gate = prepared.type.gate?.(ended.output)
+  let receipts: ReadonlyArray<Artifact> | undefined
+  if (gate !== undefined) {
+    const receipt = yield* judge(run, recorder, started, gate)
+    if (receipt === undefined) {
+      const message = `The gate says FAILED: ${gate.reasons.join("; ")}`
+      return fail({ tag: "GateFailed", message, settled: true }, { ...stored, ...facts })
+    }
+    receipts = [receipt]
+  }
+  const appended = recorder.record(
+    {
+      type: "dev.dandori.attempt.succeeded.v1",
+      data: {
+        task: task.id,
+        attempt,
+        ...stored,
+        millis: ended.millis,
+        ...(ended.cacheKey === undefined ? {} : { cacheKey: ended.cacheKey }),
+        ...(ended.probed ? { probed: true } : {}),
+        ...(receipts === undefined ? {} : { receipts }),
+        ...facts,
+      },
+    },
+    task.id,
+  )
+  if (ended.cacheKey === undefined) return
+  const index = yield* CacheIndex
+  yield* index.put(ended.cacheKey, {
+    run: run.id,
+    task: task.id,
+    entry: appended.hash,
+    output: encoded.value,
+    receipts: receipts ?? [],
+    ...(gate === undefined ? {} : { gate }),
+  })
+})
+
+const useCached = Effect.fnUntraced(function* (recorder: Recorder, started: AttemptRun.Started, hit: CacheRecord, large: Map<string, unknown>) {
+  const { task, attempt } = started
+  const stored = yield* storeOutput(hit.output, large)
+  recorder.record(
+    {
+      type: "dev.dandori.attempt.succeeded.v1",
+      data: {
+        task: task.id,
+        attempt,
+        ...stored,
+        cached: { run: hit.run, task: hit.task, entry: hit.entry },
+        ...(hit.receipts.length === 0 ? {} : { receipts: hit.receipts }),
+      },
+    },
+    task.id,
+  )
+})
+
+const failed = (recorder: Recorder, started: AttemptRun.Started, error: ErrorData, facts: object = {}): void => {
+  const { task, attempt } = started
+  recorder.record({ type: "dev.dandori.attempt.failed.v1", data: { task: task.id, attempt, error, ...facts } }, task.id)
+}
+
+const cancelled = (recorder: Recorder, { task, attempt }: AttemptRun.Started): void => {
+  if (recorder.state().cancelling === undefined) return
+  recorder.record({ type: "dev.dandori.attempt.cancelled.v1", data: { task: task.id, attempt } }, task.id)
+}
+
+/** Appends what a result amounts to. An interruption that no cancel asked for is a shutdown and leaves no event. */
+const settle = Effect.fnUntraced(function* (
+  run: RunContext,
+  recorder: Recorder,
+  started: AttemptRun.Started,
+  large: Map<string, unknown>,
+  ended: AttemptRun.Ended,
+  millis: number,
+  cacheKey?: Sha256,
+) {
+  const { task, attempt } = started
+  const { result, facts } = ended
+  switch (result._tag) {
+    case "Output":
+      return yield* succeed(run, recorder, started, large, {
+        output: result.output,
+        probed: result.probed,
+        facts,
+        millis,
+        ...(cacheKey === undefined ? {} : { cacheKey }),
+      })
+    case "Error": {
+      const noted = Object.keys(facts).length === 0 ? {} : { facts }
+      const safe = (yield* redacted({ error: result.error, ...noted })).value as { error: ErrorData }
+      const { error, ...rest } = safe
+      return failed(recorder, started, error, { millis, ...rest })
+    }
+    case "TimedOut": {
+      const timeoutMillis = task.timeout ?? 0
+      return void recorder.record(
+        { type: "dev.dandori.attempt.timed_out.v1", data: { task: task.id, attempt, timeoutMillis } },
+        task.id,
+      )
+    }
+    case "Interrupted":
+      return cancelled(recorder, started)
+    case "Unknown": {
+      const { reason } = result
+      return void recorder.record(
+        { type: "dev.dandori.attempt.unknown.v1", data: { task: task.id, attempt, reason } },
+        task.id,
+      )
+    }
+  }
+})
+
+/** Nothing that goes wrong around an attempt escapes it, but the loss of the ledger. */
+const guard = (run: RunContext, recorder: Recorder, started: AttemptRun.Started) =>
+  Effect.catchCause((cause: Cause.Cause<unknown>) => {
+    const error = Errors.ofCause(cause)
+    if (error.tag === "LedgerLost") return Effect.fail(new Errors.LedgerLost({ run: run.id, reason: error.message }))
+    return Effect.sync(() => {
+      if (taskAt(recorder.state(), started.index).status !== "running") return
+      if (Cause.hasInterruptsOnly(cause)) cancelled(recorder, started)
+      else failed(recorder, started, error)
+    })
+  })
+
+/**
+ * Carries out an attempt whose intent was appended: cache, flush of the intent, run, result. Whatever happens, exactly
+ * one terminal event is appended, unless the process is being shut down, when the attempt is left to a resume.
+ */
+export const carryOut = Effect.fnUntraced(function* (
+  run: RunContext,
+  recorder: Recorder,
+  started: AttemptRun.Started,
+  large: Map<string, unknown>,
+): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
+  const { task } = started
+  const begin = yield* Clock.currentTimeMillis
+  const work = Effect.gen(function* () {
+    let cacheKey: Sha256 | undefined
+    if (task.cache === true) {
+      cacheKey = yield* Cache.keyOf(task, started.prepared, started.input)
+      const hit = yield* Cache.lookup(cacheKey)
+      if (Option.isSome(hit)) return yield* useCached(recorder, started, hit.value, large)
+    }
+    if (task.effects !== "pure") yield* recorder.writer.durable.pipe(Effect.mapError(lost(run)))
+    const ended = yield* AttemptRun.run(run, started)
+    const millis = (yield* Clock.currentTimeMillis) - begin
+    yield* Effect.uninterruptible(settle(run, recorder, started, large, ended, millis, cacheKey))
+  })
+  yield* Effect.uninterruptibleMask((restore) => restore(work).pipe(guard(run, recorder, started)))
+})
+
+/**
+ * Closes an attempt whose process died between intent and result. Pure and idempotent ones are lost and run again; the
+ * others ask their probe, and are unknown where there is none.
+ */
+export const recover = Effect.fnUntraced(function* (
+  run: RunContext,
+  recorder: Recorder,
+  started: AttemptRun.Started,
+  large: Map<string, unknown>,
+): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
+  const { task, attempt } = started
+  const lose = (reason: string) =>
+    void recorder.record({ type: "dev.dandori.attempt.lost.v1", data: { task: task.id, attempt, reason } }, task.id)
+  if (task.effects === "pure" || task.effects === "idempotent") return lose("its process ended before its result")
+  const begin = yield* Clock.currentTimeMillis
+  const work = Effect.gen(function* () {
+    const result = yield* AttemptRun.afterCrash(run, started)
+    if (result._tag === "Interrupted") return lose("its process ended; the probe says that nothing had happened")
+    const millis = (yield* Clock.currentTimeMillis) - begin
+    yield* Effect.uninterruptible(settle(run, recorder, started, large, { result, facts: {} }, millis))
+  })
+  yield* Effect.uninterruptibleMask((restore) => restore(work).pipe(guard(run, recorder, started)))
+})

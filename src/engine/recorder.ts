@@ -1,0 +1,37 @@
+import type { Event } from "../domain/event.ts"
+import type * as StreamWriter from "../ledger/stream-writer.ts"
+import type { RunObserver } from "../services/observer.ts"
+import { evolve } from "./evolve.ts"
+import type { RunState } from "./run-state.ts"
+
+/** The one place where a run's state changes: an event is appended, folded in, and shown to the observer. */
+export interface Recorder {
+  readonly run: string
+  readonly state: () => RunState
+  /** Appends an event; `task` makes it an event about that task. */
+  readonly record: (event: Event, task?: string) => StreamWriter.Appended
+  readonly writer: StreamWriter.StreamWriter
+}
+
+export const make = (
+  run: string,
+  initial: RunState,
+  writer: StreamWriter.StreamWriter,
+  observer: RunObserver,
+  changed: () => void,
+): Recorder => {
+  let state = initial
+  return {
+    run,
+    writer,
+    state: () => state,
+    record: (event, task) => {
+      const appended = writer.append(event, task === undefined ? run : `${run}/${task}`)
+      const recorded = { ...event, time: appended.time }
+      state = evolve(state, recorded)
+      observer.onEvent(recorded)
+      changed()
+      return appended
+    },
+  }
+}

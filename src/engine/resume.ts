@@ -1,0 +1,143 @@
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import { type Capacity, type Event, type EventData, data as eventData } from "../domain/event.ts"
+import { Plan } from "../domain/plan.ts"
+import { StreamDamaged } from "../ledger/errors.ts"
+import type { Entry } from "../domain/event.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import { CodeDigest } from "../services/code-digest.ts"
+import { Observer } from "../services/observer.ts"
+import * as ProcessRecords from "../services/process-records.ts"
+import { Workspace } from "../services/workspace.ts"
+import { evolve } from "./evolve.ts"
+import * as Execution from "./execution.ts"
+import * as Prepared from "./prepared.ts"
+import * as Run from "./run.ts"
+import { type RunState, initial, taskAt } from "./run-state.ts"
+
+/** The run has ended; there is nothing to go on with. */
+export class RunEnded extends Schema.TaggedError<RunEnded>()("RunEnded", { run: Schema.String, status: Schema.String }) {
+  override get message() {
+    return `Run ${this.run} has ended: ${this.status}. Start a new one`
+  }
+}
+
+/** What a run was started with, read back from its first event and the artifacts that it names. */
+export interface Recalled {
+  readonly created: EventData<"dev.dandori.run.created.v1">
+  readonly plan: Plan
+  /** The resolved configuration, canonical JSON. */
+  readonly config: string
+}
+
+const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
+const PlanText = Schema.fromJsonString(Plan)
+
+/** Reads back what a run was started with. The plan's bytes must have the digest that the run names. */
+export const recall = Effect.fn("Resume.recall")(function* (run: string) {
+  const ledger = yield* Ledger
+  const artifacts = yield* Artifacts
+  const stream = StreamName.ofRun(run)
+  const { entries } = yield* ledger.read(stream)
+  const created = entries[0]?.data
+  if (!isCreated(created)) {
+    return yield* new StreamDamaged({ stream, line: 1, reason: "it does not begin with run.created" })
+  }
+  const planBytes = yield* artifacts.get(created.plan)
+  const plan = yield* Schema.decodeEffect(PlanText)(new TextDecoder().decode(planBytes)).pipe(
+    Effect.mapError((error) => new StreamDamaged({ stream, line: 1, reason: `its plan cannot be read: ${error.message}` })),
+  )
+  const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))
+  return { created, plan, config } satisfies Recalled
+})
+
+/** An entry as the event that the core folds. A retry's wait is never longer than it was planned, whatever the clock says. */
+const toEvent = (entry: Entry, now: number): Event & { time: number } => {
+  const event = { type: entry.type, data: entry.data, time: Date.parse(entry.time) } as Event & { time: number }
+  if (event.type !== "dev.dandori.retry.scheduled.v1") return event
+  return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
+}
+
+/** The state of a run as its entries tell it. */
+export const fold = (prepared: Prepared.Prepared, entries: ReadonlyArray<Entry>, now: number): RunState =>
+  entries.reduce((state, entry) => evolve(state, toEvent(entry, now)), initial(prepared.plan))
+
+const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
+  new Map(
+    entries
+      .filter((entry) => entry.type === "dev.dandori.attempt.started.v1")
+      .map((entry) => [(entry.data as { readonly task: string }).task, entry.entryhash]),
+  )
+
+/** Loads the outputs that were too large for their events. */
+const loadLarge = Effect.fnUntraced(function* (state: RunState) {
+  const artifacts = yield* Artifacts
+  const large = new Map<string, unknown>()
+  for (const [, task] of state.tasks) {
+    if (task.outputArtifact === undefined) continue
+    const bytes = yield* artifacts.get(task.outputArtifact.sha256)
+    large.set(task.outputArtifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
+  }
+  return large
+})
+
+/**
+ * Goes on with a run whose process died or was stopped: child processes that it left are stopped, open attempts are
+ * closed by their effect class, and the run is driven on with the plan and the configuration that it started with.
+ */
+export const resume = Effect.fn("Resume.resume")(function* (
+  run: string,
+  recalled: Recalled,
+  options: { readonly capacity: Capacity; readonly who: string; readonly now: number; readonly control?: Execution.Control },
+) {
+  const ledger = yield* Ledger
+  const workspace = yield* Workspace
+  const path = yield* Path.Path
+  const observer = yield* Observer
+  const prepared = yield* Prepared.prepare(recalled.plan)
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const { chain, writer } = yield* ledger.reopen(StreamName.ofRun(run))
+      let state = fold(prepared, chain.entries, options.now)
+      if (state.phase === "ended" && state.status !== "running" && state.status !== "cancelling") {
+        yield* Run.closeIfOver(run, state, writer)
+        return yield* new RunEnded({ run, status: state.status })
+      }
+      const left = yield* ProcessRecords.stopLeftovers(path.join(workspace.home, "processes"))
+      const resumed: Event = {
+        type: "dev.dandori.run.resumed.v1",
+        data: {
+          code: (yield* CodeDigest)(),
+          capacity: options.capacity,
+          stopped: left.flatMap(({ stopped }) => [...stopped]),
+        },
+      }
+      for (const entry of chain.entries) observer.onEvent(toEvent(entry, options.now))
+      const appended = writer.append(resumed)
+      state = evolve(state, { ...resumed, time: appended.time })
+      observer.onEvent({ ...resumed, time: appended.time })
+      const started = intents(chain.entries)
+      const lost = [...HashMap.keys(state.running)].toSorted((a, b) => a - b).flatMap((index) => {
+        const { id } = prepared.plan.tasks[index]
+        const intent = started.get(id)
+        return intent === undefined ? [] : [{ task: id, attempt: taskAt(state, index).attempt, intent }]
+      })
+      const final = yield* Execution.execute({
+        prepared,
+        context: Run.contextOf(run, recalled.created, options.who),
+        writer,
+        state,
+        largeOutputs: yield* loadLarge(state),
+        lost,
+        ...(options.control === undefined ? {} : { control: options.control }),
+      })
+      yield* Run.closeIfOver(run, final, writer)
+      return { run, state: final } satisfies Run.RunResult
+    }),
+  )
+})

@@ -1,0 +1,143 @@
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as CanonicalJson from "../domain/canonical-json.ts"
+import type { Capacity, Event, EventData } from "../domain/event.ts"
+import type { EnvironmentName } from "../domain/names.ts"
+import type { Plan } from "../domain/plan.ts"
+import { of } from "../domain/sha256.ts"
+import { LedgerFailed } from "../ledger/errors.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as Root from "../ledger/root.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import type * as StreamWriter from "../ledger/stream-writer.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import { AttemptFiles } from "../services/attempt-files.ts"
+import { CodeDigest } from "../services/code-digest.ts"
+import { Ids } from "../services/ids.ts"
+import { Observer } from "../services/observer.ts"
+import { evolve } from "./evolve.ts"
+import * as Execution from "./execution.ts"
+import * as Holding from "./holding.ts"
+import * as Prepared from "./prepared.ts"
+import { type RunState, initial } from "./run-state.ts"
+
+/** What a run needs that its plan does not say. */
+export interface RunRequest {
+  readonly plan: Plan
+  readonly params: Readonly<Record<string, unknown>>
+  readonly env: EnvironmentName
+  readonly environment: Readonly<Record<string, string>>
+  /** The resolved configuration as canonical JSON, secrets as references. */
+  readonly config: string
+  readonly capacity: Capacity
+  readonly durability: "fsync" | "batched"
+  readonly who: string
+  readonly control?: Execution.Control
+}
+
+/** A task asks for more than this machine offers, so the run could never end. */
+export class ResourcesMissing extends Schema.TaggedError<ResourcesMissing>()("ResourcesMissing", {
+  task: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message() {
+    return `Task ${this.task} can never start: ${this.reason}. Change the task's resources, or the resources section of the configuration`
+  }
+}
+
+/** How a run ended, or that it waits for people. */
+export interface RunResult {
+  readonly run: string
+  readonly state: RunState
+}
+
+/** When a UUIDv7 was made, milliseconds since the epoch (RFC 9562, section 5.7). */
+export const createdAt = (run: string): number => Number.parseInt(run.replaceAll("-", "").slice(0, 12), 16)
+
+const failWith = (stream: string) => (error: { readonly message: string }) =>
+  new LedgerFailed({ stream, reason: error.message })
+
+const checkCapacity = Effect.fnUntraced(function* (plan: Plan, capacity: Capacity) {
+  for (const task of plan.tasks) {
+    const reason = task.resources === undefined ? undefined : Holding.impossible(capacity, task.resources)
+    if (reason !== undefined) return yield* new ResourcesMissing({ task: task.id, reason })
+  }
+})
+
+/** The facts that all attempts of a run share, from its first event. */
+export const contextOf = (run: string, created: EventData<"dev.dandori.run.created.v1">, who: string): Execution.RunContext => ({
+  id: run,
+  pipeline: created.pipeline,
+  plan: created.plan,
+  env: created.env,
+  who,
+  created: createdAt(run),
+  params: created.params,
+  environment: created.environment,
+})
+
+/** Closes a run's books: root entry, read-only file, scratch folders gone. */
+const close = Effect.fnUntraced(function* (run: string, writer: StreamWriter.StreamWriter) {
+  const ledger = yield* Ledger
+  const files = yield* AttemptFiles
+  const head = writer.head()
+  yield* Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
+  yield* ledger.seal(StreamName.ofRun(run))
+  yield* files.clean(run)
+})
+
+/** Closes a run's books when it has ended. */
+export const closeIfOver = (run: string, state: RunState, writer: StreamWriter.StreamWriter) =>
+  state.phase === "ended" ? close(run, writer) : Effect.void
+
+/** Runs a plan once: stores it, opens the run's stream, drives it to its end, closes the books. */
+export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
+  const ledger = yield* Ledger
+  const artifacts = yield* Artifacts
+  const ids = yield* Ids
+  const code = (yield* CodeDigest)()
+  const prepared = yield* Prepared.prepare(request.plan)
+  yield* checkCapacity(request.plan, request.capacity)
+  const planText = CanonicalJson.encode(request.plan)
+  const planArtifact = yield* artifacts.put("plan.json", "application/json", planText)
+  const config = yield* artifacts.put("config.json", "application/json", request.config)
+  const run = ids.uuid()
+  const data: EventData<"dev.dandori.run.created.v1"> = {
+    pipeline: request.plan.id,
+    plan: of(planText),
+    planArtifact,
+    config,
+    params: request.params,
+    env: request.env,
+    environment: request.environment,
+    capacity: request.capacity,
+    durability: request.durability,
+    code,
+  }
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const stream = StreamName.ofRun(run)
+      const writer = yield* ledger.create(stream)
+      const created: Event = { type: "dev.dandori.run.created.v1", data }
+      const first = writer.append(created)
+      yield* writer.durable.pipe(Effect.mapError(failWith(stream)))
+      const opened = yield* Effect.forkScoped(Root.opened(stream, first.hash))
+      const state = evolve(initial(prepared.plan), { ...created, time: first.time })
+      ;(yield* Observer).onEvent({ ...created, time: first.time })
+      const context = contextOf(run, data, request.who)
+      const options: Execution.Options = {
+        prepared,
+        context,
+        writer,
+        state,
+        largeOutputs: new Map(),
+        ...(request.control === undefined ? {} : { control: request.control }),
+      }
+      const final = yield* Execution.execute(options)
+      yield* Fiber.join(opened)
+      yield* closeIfOver(run, final, writer)
+      return { run, state: final } satisfies RunResult
+    }),
+  )
+})

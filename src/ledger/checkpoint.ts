@@ -1,0 +1,139 @@
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as CanonicalJson from "../domain/canonical-json.ts"
+import type { Entry } from "../domain/event.ts"
+import * as DurableFiles from "../services/durable-files.ts"
+import type * as Chain from "./chain.ts"
+import { LedgerFailed, StreamDamaged } from "./errors.ts"
+import { LedgerKey } from "./keys.ts"
+import { Ledger } from "./ledger.ts"
+import * as Merkle from "./merkle.ts"
+import { isClosed } from "./root.ts"
+import * as SignedNote from "./signed-note.ts"
+import * as StreamName from "./stream-name.ts"
+
+/** What a checkpoint says (https://c2sp.org/tlog-checkpoint): the log, its size, and the tree hash in base64. */
+export interface Checkpoint {
+  readonly origin: string
+  readonly size: number
+  readonly tree: string
+}
+
+/** Name of a ledger in its checkpoints: it follows from the first entry of its root stream. */
+export const originOf = (first: Entry): string => `dandori/ledger/${first.entryhash.slice(0, 16)}`
+
+/** Leaf hashes of the root's entries: a leaf is an entry's line without its newline. */
+export const leavesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Merkle.Hash> =>
+  entries.map((entry) => Merkle.leaf(CanonicalJson.encode(entry)))
+
+/** Tree hash of the first `size` leaves, in base64. */
+export const treeOf = (leaves: ReadonlyArray<Merkle.Hash>, size: number): string =>
+  Buffer.from(Merkle.treeHash(leaves.slice(0, size))).toString("base64")
+
+/** The text of a checkpoint that is signed. */
+export const bodyOf = ({ origin, size, tree }: Checkpoint): string => `${origin}\n${size}\n${tree}\n`
+
+/** A checkpoint as found: what it says, with its note; nothing is verified yet. Undefined when the text is none. */
+export const parse = (text: string): (Checkpoint & { readonly note: SignedNote.Note }) | undefined => {
+  const note = SignedNote.parse(text)
+  const match = /^([^\s+]+)\n([1-9]\d{0,14})\n([A-Za-z0-9+/]{43}=)\n$/.exec(note?.text ?? "")
+  if (note === undefined || match === null) return undefined
+  const [, origin = "", size = "", tree = ""] = match
+  return { origin, size: Number(size), tree, note }
+}
+
+const folderName = "checkpoints"
+
+/** Checkpoint files below a ledger's folder, smallest size first. */
+export const list = Effect.fnUntraced(function* (ledgerFolder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = path.join(ledgerFolder, folderName)
+  if (!(yield* fs.exists(folder))) return []
+  return (yield* fs.readDirectory(folder))
+    .filter((name) => /^[1-9]\d*\.txt$/.test(name))
+    .toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b))
+    .map((name) => ({ name: `${folderName}/${name}`, path: path.join(folder, name), size: Number.parseInt(name) }))
+})
+
+const failed = (error: { readonly message: string }) =>
+  new LedgerFailed({ stream: StreamName.root, reason: error.message })
+
+const damaged = (line: number, reason: string) => new StreamDamaged({ stream: StreamName.root, line, reason })
+
+/** The newest checkpoint, which the root must bear out before another is signed. */
+const newest = Effect.fnUntraced(function* (
+  ledgerFolder: string,
+  root: Chain.Chain,
+  leaves: ReadonlyArray<Merkle.Hash>,
+) {
+  const fs = yield* FileSystem.FileSystem
+  const file = (yield* list(ledgerFolder).pipe(Effect.mapError(failed))).at(-1)
+  if (file === undefined) return undefined
+  const text = yield* fs.readFileString(file.path).pipe(Effect.mapError(failed))
+  const found = parse(text)
+  if (found === undefined) return yield* damaged(file.size, `${file.name} is no checkpoint`)
+  if (found.size > leaves.length) {
+    return yield* damaged(
+      leaves.length,
+      `${file.name} covers ${found.size} entries, but only ${leaves.length} are there`,
+    )
+  }
+  if (found.tree !== treeOf(leaves, found.size)) {
+    return yield* damaged(found.size, `the entries up to line ${found.size} are not those that ${file.name} covers`)
+  }
+  const since = root.entries.slice(found.size)
+  const news = since.some(({ type }) => type !== "dev.dandori.ledger.checkpointed.v1")
+  return { ...found, text, news }
+})
+
+/** Commits the root to the system stream as it stands, so that a checkpoint covers it too. */
+const coverSystem = Effect.fnUntraced(function* (root: Chain.Chain) {
+  const ledger = yield* Ledger
+  const system = yield* ledger.read(StreamName.system).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  if (system === undefined) return
+  const { sequence: entries, hash: head } = system.head
+  const data = { stream: StreamName.system, entries, head }
+  const last = root.entries.findLast((entry) => isClosed(entry.data) && entry.data.stream === StreamName.system)
+  if (isClosed(last?.data) && last.data.head === head) return
+  yield* ledger.record(StreamName.root, [{ type: "dev.dandori.stream.closed.v1", data }])
+})
+
+/**
+ * Signs the root stream as it stands and writes the checkpoint to `<ledger>/checkpoints/<size>.txt` and, where given,
+ * to the file `anchor`; the root then takes an entry that it was made. Answers with the newest one when nothing has
+ * happened since. Refuses to sign a root that does not bear out the checkpoint before.
+ */
+export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly anchor?: string } = {}) {
+  const path = yield* Path.Path
+  const ledger = yield* Ledger
+  const key = yield* LedgerKey
+  yield* coverSystem(yield* ledger.read(StreamName.root))
+  const root = yield* ledger.read(StreamName.root)
+  if (root.fault !== undefined) return yield* damaged(root.fault.line, root.fault.reason)
+  const leaves = leavesOf(root.entries)
+  const before = yield* newest(ledger.folder, root, leaves)
+  const { anchor } = options
+  const send = (text: string) =>
+    anchor === undefined ? Effect.void : DurableFiles.writeFileDurably(anchor, text).pipe(Effect.mapError(failed))
+  if (before !== undefined && !before.news) {
+    yield* send(before.text)
+    return { text: before.text, size: before.size, tree: before.tree }
+  }
+
+  const size = leaves.length
+  const tree = treeOf(leaves, size)
+  const origin = originOf(root.entries[0])
+  const text = yield* SignedNote.sign(bodyOf({ origin, size, tree }), origin, key.publicKey, key.sign)
+  const folder = path.join(ledger.folder, folderName)
+  yield* Effect.gen(function* () {
+    yield* DurableFiles.makeFolderDurably(folder)
+    yield* DurableFiles.writeFileDurably(path.join(folder, `${size}.txt`), text)
+  }).pipe(Effect.mapError(failed))
+  yield* send(text)
+  yield* ledger.record(StreamName.root, [
+    { type: "dev.dandori.ledger.checkpointed.v1", data: { entries: size, tree, keyid: key.keyid } },
+  ])
+  return { text, size, tree }
+})

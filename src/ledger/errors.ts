@@ -1,0 +1,40 @@
+import * as Schema from "effect/Schema"
+
+/** Another process writes this stream. */
+export class StreamBusy extends Schema.TaggedError<StreamBusy>()("StreamBusy", {
+  stream: Schema.String,
+  pid: Schema.optionalKey(Schema.Int),
+}) {
+  override get message() {
+    const owner = this.pid === undefined ? "another process" : `process ${this.pid}`
+    return `${this.stream} is being written by ${owner}. Wait for it to end, or watch it: dandori runs show ${this.stream.replace("runs/", "")}`
+  }
+}
+
+/** There is no such stream. */
+export class StreamMissing extends Schema.TaggedError<StreamMissing>()("StreamMissing", { stream: Schema.String }) {
+  override get message() {
+    return `The ledger has no ${this.stream.startsWith("runs/") ? `run ${this.stream.slice(5)}` : `stream ${this.stream}`}. See what there is: dandori runs list`
+  }
+}
+
+/** A stream's entries do not verify; it is not written to. */
+export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDamaged", {
+  stream: Schema.String,
+  line: Schema.Int,
+  reason: Schema.String,
+}) {
+  override get message() {
+    return `The ledger of ${this.stream} is damaged: ${this.reason}. Nothing was written. Look: dandori ledger verify`
+  }
+}
+
+/** The ledger could not be read or written. */
+export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFailed", {
+  stream: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message() {
+    return `The ledger of ${this.stream} cannot be used: ${this.reason}`
+  }
+}

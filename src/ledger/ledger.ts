@@ -1,0 +1,213 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type { Event } from "../domain/event.ts"
+import * as Sha256 from "../domain/sha256.ts"
+import * as AppendFile from "../services/append-file.ts"
+import type { FileFailed } from "../services/durable-files.ts"
+import * as FileLock from "../services/file-lock.ts"
+import { Ids } from "../services/ids.ts"
+import * as Chain from "./chain.ts"
+import { LedgerFailed, StreamBusy, StreamDamaged, StreamMissing } from "./errors.ts"
+import type { Author, Head } from "./sealing.ts"
+import * as StreamName from "./stream-name.ts"
+import * as StreamWriter from "./stream-writer.ts"
+
+/** A stream opened for going on: what it holds, and its writer. */
+export interface Opened {
+  readonly chain: Chain.Chain
+  readonly writer: StreamWriter.StreamWriter
+}
+
+type OpenError = StreamBusy | StreamDamaged | LedgerFailed
+
+/** Append-only streams of sealed events. The segment-file layer needs nothing but a local disk. */
+export class Ledger extends Context.Service<
+  Ledger,
+  {
+    /** Where the segment files lie. */
+    readonly folder: string
+    /** Opens a new stream, held by this process until the scope closes. */
+    readonly create: (stream: string) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
+    /** Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. */
+    readonly reopen: (stream: string) => Effect.Effect<Opened, OpenError | StreamMissing, Scope.Scope>
+    /** Reads a stream without holding it. */
+    readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
+    /** True while a process writes the stream. */
+    readonly owned: (stream: string) => Effect.Effect<boolean, LedgerFailed>
+    /** Run ids by their files, oldest first. */
+    readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
+    /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
+    readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
+    /** Marks a finished stream's file read-only; its lock has no more use. */
+    readonly seal: (stream: string) => Effect.Effect<void, LedgerFailed>
+  }
+>()("dandori/ledger/Ledger") {}
+
+/** How the segment files are written. */
+export interface SegmentOptions {
+  readonly folder: string
+  readonly author: Author
+  /** Longest time from an append to its flush when nobody waits for it, milliseconds. */
+  readonly flushIntervalMillis: number
+}
+
+/** A file as this process left it: its size and time, and the head of the stream in it. */
+interface Left {
+  readonly bytes: number
+  readonly time: number
+  readonly head: Head
+}
+
+const failedBy = (stream: string) => (error: { readonly message: string }) =>
+  new LedgerFailed({ stream, reason: error.message })
+
+const make = Effect.fnUntraced(function* (options: SegmentOptions) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const clock = yield* Clock.Clock
+  const ids = yield* Ids
+  const pathOf = (stream: string) => path.join(options.folder, StreamName.segmentPath(stream))
+  const context: StreamWriter.WriterContext = {
+    author: options.author,
+    now: () => clock.currentTimeMillisUnsafe(),
+    uuid: ids.uuid,
+  }
+
+  const lock = (stream: string, patience: number) =>
+    FileLock.acquireWithin(`${pathOf(stream)}.lock`, patience).pipe(
+      Effect.catchTags({
+        LockBusy: (busy) =>
+          Effect.fail(new StreamBusy({ stream, ...(busy.pid === undefined ? {} : { pid: busy.pid }) })),
+        LockFailed: (error) => Effect.fail(new LedgerFailed({ stream, reason: error.message })),
+      }),
+    )
+  const bytesOf = (stream: string) =>
+    Effect.gen(function* () {
+      const file = pathOf(stream)
+      if (!(yield* fs.exists(file))) return new Uint8Array()
+      return yield* fs.readFile(file)
+    }).pipe(Effect.mapError(failedBy(stream)))
+  const appendTo = (stream: string, keepBytes?: number) =>
+    AppendFile.open({
+      path: pathOf(stream),
+      intervalMillis: options.flushIntervalMillis,
+      ...(keepBytes === undefined ? {} : { keepBytes }),
+    }).pipe(Effect.mapError(failedBy(stream)))
+  const writer = (stream: string, head: Head, file: AppendFile.AppendFile) =>
+    StreamWriter.make(stream, StreamName.runOf(stream) ?? stream, head, file, context)
+
+  const shapeOf = (stream: string) =>
+    fs.stat(pathOf(stream)).pipe(
+      Effect.map(({ size, mtime }) => ({
+        bytes: Number(size),
+        time: Option.match(mtime, { onNone: () => 0, onSome: (time) => time.getTime() }),
+      })),
+      Effect.mapError(failedBy(stream)),
+    )
+
+  /** Goes on with a stream from `start` on; `bytes` are what follows it. A torn end is cut and the cut recorded. */
+  const goOn = Effect.fnUntraced(function* (stream: string, bytes: Uint8Array, start?: Chain.Start) {
+    const chain = Chain.read(stream, bytes, start)
+    if (chain.fault && !Chain.isTornTail(bytes, chain, start?.bytes)) {
+      return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
+    }
+    const file = yield* appendTo(stream, chain.validBytes)
+    const opened: Opened = { chain, writer: writer(stream, chain.head, file) }
+    const torn = bytes.subarray(chain.validBytes - (start?.bytes ?? 0))
+    if (torn.length > 0) {
+      opened.writer.append({
+        type: "dev.dandori.ledger.repaired.v1",
+        data: { removedBytes: torn.length, removedSha256: Sha256.of(torn), after: chain.head.sequence },
+      })
+    }
+    return opened
+  })
+  const open = (stream: string) => Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes))
+
+  const left = new Map<string, Left>()
+  const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
+
+  /** A stream's writer for one append: only what another process added since this one's last append is read. */
+  const openForAppend = Effect.fnUntraced(function* (stream: string) {
+    const before = left.get(stream)
+    if (before === undefined) return (yield* open(stream)).writer
+    const now = yield* shapeOf(stream)
+    if (now.bytes < before.bytes) {
+      const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
+      return yield* new StreamDamaged({ stream, line: before.head.sequence, reason })
+    }
+    if (now.bytes === before.bytes) {
+      if (now.time !== before.time) return (yield* open(stream)).writer
+      return writer(stream, before.head, yield* appendTo(stream))
+    }
+    const rest = yield* Stream.mkUint8Array(fs.stream(pathOf(stream), { offset: before.bytes })).pipe(
+      Effect.mapError(failedBy(stream)),
+    )
+    return (yield* goOn(stream, rest, before)).writer
+  })
+  const folderOf = (stream: string) =>
+    fs
+      .makeDirectory(path.dirname(pathOf(stream)), { recursive: true, mode: 0o700 })
+      .pipe(Effect.mapError(failedBy(stream)))
+
+  return Ledger.of({
+    folder: options.folder,
+    create: Effect.fnUntraced(function* (stream) {
+      yield* folderOf(stream)
+      yield* lock(stream, 0)
+      if ((yield* bytesOf(stream)).length > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
+      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream))
+    }),
+    reopen: Effect.fnUntraced(function* (stream) {
+      if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
+        return yield* new StreamMissing({ stream })
+      }
+      yield* lock(stream, 0)
+      return yield* open(stream)
+    }),
+    read: Effect.fnUntraced(function* (stream) {
+      const bytes = yield* bytesOf(stream)
+      if (bytes.length === 0) return yield* new StreamMissing({ stream })
+      return Chain.read(stream, bytes)
+    }),
+    owned: (stream) =>
+      Effect.scoped(lock(stream, 0)).pipe(
+        Effect.as(false),
+        Effect.catchTag("StreamBusy", () => Effect.succeed(true)),
+      ),
+    runs: Effect.gen(function* () {
+      const folder = path.join(options.folder, "runs")
+      if (!(yield* fs.exists(folder))) return []
+      const names = yield* fs.readDirectory(folder, { recursive: true })
+      return names
+        .filter((name) => name.endsWith(".ndjson"))
+        .map((name) => path.basename(name, ".ndjson"))
+        .toSorted()
+    }).pipe(Effect.mapError(failedBy("runs"))),
+    record: (stream, events) =>
+      Effect.gen(function* () {
+        yield* folderOf(stream)
+        yield* lock(stream, 10_000)
+        const writer = yield* openForAppend(stream)
+        left.delete(stream)
+        for (const event of events) writer.append(event)
+        yield* writer.durable.pipe(Effect.mapError((error: FileFailed) => failedBy(stream)(error)))
+        left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head() })
+      }).pipe(Effect.scoped, turns[stream].withPermit),
+    seal: (stream) =>
+      fs
+        .chmod(pathOf(stream), 0o444)
+        .pipe(Effect.andThen(fs.remove(`${pathOf(stream)}.lock`, { force: true })), Effect.mapError(failedBy(stream))),
+  })
+})
+
+/** Segment files below `options.folder`. */
+export const layerSegments = (options: SegmentOptions) => Layer.effect(Ledger, make(options))

@@ -1,0 +1,69 @@
+/** A node of the tree: 32 bytes. */
+export type Hash = Uint8Array
+
+const sha256 = (...parts: ReadonlyArray<Uint8Array | string>): Hash => {
+  const hasher = new Bun.CryptoHasher("sha256")
+  for (const part of parts) hasher.update(part)
+  return new Uint8Array(hasher.digest())
+}
+const leafPrefix = Uint8Array.of(0)
+const nodePrefix = Uint8Array.of(1)
+
+/** Hash of a leaf: SHA-256(0x00 || data), RFC 6962 section 2.1. Text counts as UTF-8. */
+export const leaf = (data: Uint8Array | string): Hash => sha256(leafPrefix, data)
+
+const node = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)
+
+/** The next level up; a node without a sibling goes up as it is. This gives RFC 6962's split at powers of two. */
+const levelAbove = (level: ReadonlyArray<Hash>): ReadonlyArray<Hash> => {
+  const above: Array<Hash> = []
+  for (let i = 0; i + 1 < level.length; i += 2) above.push(node(level[i], level[i + 1]))
+  if (level.length % 2 === 1) above.push(level[level.length - 1])
+  return above
+}
+
+/** Tree hash over leaf hashes (RFC 6962 section 2.1); of no leaves, SHA-256 of nothing. */
+export const treeHash = (leaves: ReadonlyArray<Hash>): Hash => {
+  let level = leaves
+  while (level.length > 1) level = levelAbove(level)
+  return level[0] ?? sha256()
+}
+
+/** Audit path of the leaf at `index` (from 0), lowest sibling first (RFC 6962 section 2.1.1). */
+export const inclusionProof = (leaves: ReadonlyArray<Hash>, index: number): ReadonlyArray<Hash> => {
+  const proof: Array<Hash> = []
+  let level = leaves
+  let at = index
+  while (level.length > 1) {
+    const sibling = level[at ^ 1]
+    if (sibling !== undefined) proof.push(sibling)
+    level = levelAbove(level)
+    at >>>= 1
+  }
+  return proof
+}
+
+/**
+ * Tree hash that an audit path leads to, from the leaf hash at `index` (from 0) of `size` leaves (RFC 9162 section
+ * 2.1.3.2); undefined when the path is too long or too short for that place.
+ */
+export const rootOf = (index: number, size: number, leafHash: Hash, proof: ReadonlyArray<Hash>): Hash | undefined => {
+  if (index < 0 || index >= size) return undefined
+  let at = index
+  let last = size - 1
+  let hash = leafHash
+  let used = 0
+  while (last > 0) {
+    if (at % 2 === 1 || at < last) {
+      const sibling = proof[used++]
+      if (sibling === undefined) return undefined
+      hash = at % 2 === 1 ? node(sibling, hash) : node(hash, sibling)
+    }
+    at = Math.floor(at / 2)
+    last = Math.floor(last / 2)
+  }
+  return used === proof.length ? hash : undefined
+}
+
+/** Same bytes. */
+export const equal = (a: Hash, b: Hash): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -1,0 +1,20 @@
+/** The stream of everything that opened and closed. */
+export const root = "root"
+/** The stream of what is not a run: keys, cordons, deliveries. */
+export const system = "system"
+
+/** Stream of a run. */
+export const ofRun = (run: string): string => `runs/${run}`
+
+/** Run id of a run's stream. */
+export const runOf = (stream: string): string | undefined =>
+  stream.startsWith("runs/") ? stream.slice("runs/".length) : undefined
+
+/** Path of a stream's segment file below `ledger/`: runs lie by the month in their UUIDv7. */
+export const segmentPath = (stream: string): string => {
+  const run = runOf(stream)
+  if (run === undefined) return `${stream}.ndjson`
+  const created = new Date(Number.parseInt(run.replace(/-/g, "").slice(0, 12), 16))
+  const month = String(created.getUTCMonth() + 1).padStart(2, "0")
+  return `runs/${created.getUTCFullYear()}/${month}/${run}.ndjson`
+}

@@ -1,0 +1,53 @@
+import * as Effect from "effect/Effect"
+import type { Event } from "../domain/event.ts"
+import type { AppendFile } from "../services/append-file.ts"
+import type { FileFailed } from "../services/durable-files.ts"
+import { type Author, type Head, seal } from "./sealing.ts"
+
+/** The head after an event, and the event's time in milliseconds since the epoch. */
+export interface Appended extends Head {
+  readonly time: number
+}
+
+/** The one writer of a stream. Appending never waits; `durable` waits until all that was appended so far is flushed. */
+export interface StreamWriter {
+  readonly stream: string
+  /** Seals and appends; returns the head after the event. `subject` defaults to the stream's own. */
+  readonly append: (event: Event, subject?: string) => Appended
+  readonly head: () => Head
+  /** Waits for the flush of everything appended before the call. */
+  readonly durable: Effect.Effect<void, FileFailed>
+  readonly flushes: () => number
+}
+
+/** The sources of a writer that a simulation swaps. */
+export interface WriterContext {
+  readonly author: Author
+  readonly now: () => number
+  readonly uuid: () => string
+}
+
+/** A writer that goes on from `head` into `file`. */
+export const make = (
+  stream: string,
+  subject: string,
+  head: Head,
+  file: AppendFile,
+  context: WriterContext,
+): StreamWriter => {
+  let current = head
+  return {
+    stream,
+    append: (event, eventSubject) => {
+      const time = context.now()
+      const meta = { id: context.uuid(), subject: eventSubject ?? subject, time }
+      const sealed = seal(current, context.author, event, meta)
+      current = sealed.head
+      file.append(sealed.line)
+      return { ...current, time }
+    },
+    head: () => current,
+    durable: Effect.suspend(() => file.flushed(file.end())),
+    flushes: file.flushes,
+  }
+}

@@ -1,0 +1,251 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as SqlClient from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
+import * as CanonicalJson from "../domain/canonical-json.ts"
+import { slotText } from "../domain/model.ts"
+import * as Registry from "../domain/registry.ts"
+import * as Rows from "./model-registry-rows.ts"
+import { migrations } from "./model-registry-tables.ts"
+import * as Errors from "./model-registry.ts"
+import { ModelRegistry } from "./model-registry.ts"
+import * as Sqlite from "./sqlite.ts"
+import { migrate, type SchemaTooNew } from "./sqlite-migrations.ts"
+
+const unavailable = (error: SqlError | SchemaTooNew | Schema.SchemaError) =>
+  new Errors.RegistryUnavailable({
+    reason: error.message,
+    transient: isSqlError(error) && error.isRetryable,
+    notApplied: isSqlError(error) && error.reason._tag === "LockTimeoutError",
+    cause: error,
+  })
+
+/** Failures of SQL and of rows that are not what they should be, as `RegistryUnavailable`; the rest passes. */
+const guarded = <A, E, R>(
+  effect: Effect.Effect<A, E | SqlError | Schema.SchemaError, R>,
+): Effect.Effect<A, Exclude<E, SqlError | Schema.SchemaError> | Errors.RegistryUnavailable, R> =>
+  Effect.mapError(effect, (error) =>
+    isSqlError(error) || Schema.isSchemaError(error)
+      ? unavailable(error)
+      : (error as Exclude<E, SqlError | Schema.SchemaError>),
+  )
+
+const make = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* migrate(sql, "model-registry", migrations)
+
+  const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
+
+  const { events, models, moves, pending } = Rows.make(sql)
+  const everything = sql`1 = 1`
+  const model = (version: string) => Effect.map(models(sql`version = ${version}`), (rows) => rows[0])
+
+  /** Sequence, time and previous hash of the next row; its time is never before the row before it. */
+  const link = (rows: ReadonlyArray<Registry.RegistryEvent | Registry.AliasMove>) =>
+    Effect.map(now, (at) => {
+      const last = rows.at(-1)
+      return {
+        sequence: (last?.sequence ?? 0) + 1,
+        at: last !== undefined && last.at > at ? last.at : at,
+        previousHash: last?.hash ?? Registry.genesis,
+      }
+    })
+
+  const appendEvent = Effect.fnUntraced(function* (
+    change: Pick<Registry.RegistryEvent, "version" | "digest" | "from" | "to">,
+    warrant: Registry.Warrant,
+  ) {
+    const last = yield* events(sql`sequence = (SELECT max(sequence) FROM model_registry_events)`)
+    const row = { ...change, ...warrant, ...(yield* link(last)) }
+    const { from, previousHash, to, ...columns } = { ...row, hash: Registry.rowHash(row) }
+    yield* sql`INSERT INTO model_registry_events ${sql.insert({
+      ...columns,
+      from_status: from,
+      to_status: to,
+      previous_hash: previousHash,
+    })}`
+  })
+
+  const appendMove = Effect.fnUntraced(function* (
+    change: Pick<Registry.AliasMove, "slot" | "version" | "digest" | "from" | "receipt">,
+    warrant: Registry.Warrant,
+  ) {
+    const last = yield* moves(sql`sequence = (SELECT max(sequence) FROM alias_history)`)
+    const row = { ...change, alias: "champion" as const, ...warrant, ...(yield* link(last)) }
+    const move: Registry.AliasMove = { ...row, hash: Registry.rowHash(row) }
+    const { from, previousHash, ...columns } = move
+    yield* sql`INSERT INTO alias_history ${sql.insert({ ...columns, from_version: from, previous_hash: previousHash })}`
+    return move
+  })
+
+  const setStatus = Effect.fnUntraced(function* (
+    row: Registry.ModelRow,
+    to: Registry.ModelStatus,
+    warrant: Registry.Warrant,
+  ) {
+    if (!Registry.mayBecome(row.status, to)) {
+      return yield* new Errors.TransitionRefused({ version: row.version, from: row.status, to })
+    }
+    const changed = yield* now
+    yield* sql`UPDATE model_registry SET status = ${to}, reason = ${warrant.reason}, changed = ${changed}
+      WHERE version = ${row.version}`
+    yield* appendEvent({ version: row.version, digest: row.digest, from: row.status, to }, warrant)
+    return { ...row, status: to, reason: warrant.reason, changed }
+  })
+
+  const reasoned = (version: string, warrant: Registry.Warrant) =>
+    warrant.reason.trim() === "" ? Effect.fail(new Errors.ReasonMissing({ version })) : Effect.void
+
+  const known = Effect.fnUntraced(function* (version: string) {
+    return (yield* model(version)) ?? (yield* new Errors.VersionUnknown({ version }))
+  })
+
+  const insertModel = Effect.fnUntraced(function* (
+    offered: Registry.NewModel,
+    status: Registry.ModelStatus,
+    warrant: Registry.Warrant,
+  ) {
+    const at = yield* now
+    const row: Registry.ModelRow = { ...offered, status, reason: warrant.reason, registered: at, changed: at }
+    yield* sql`INSERT INTO model_registry ${sql.insert({
+      ...row,
+      slot: slotText(row.slot),
+      slot_json: CanonicalJson.encode(row.slot),
+      theta: CanonicalJson.encode(row.theta),
+      metrics: CanonicalJson.encode(row.metrics),
+      datasets: CanonicalJson.encode(row.datasets),
+      receipts: CanonicalJson.encode(row.receipts),
+      synthetic: row.synthetic ? 1 : 0,
+    })}`
+    yield* appendEvent({ version: row.version, digest: row.digest, from: null, to: status }, warrant)
+    return row
+  })
+
+  const transaction = <A, E, R>(changes: Effect.Effect<A, E, R>) => guarded(sql.withTransaction(changes))
+
+  const register: ModelRegistry["Service"]["register"] = Effect.fn("ModelRegistry.register")(function* (
+    offered,
+    as,
+    warrant,
+  ) {
+    yield* reasoned(offered.version, warrant)
+    const found = yield* model(offered.version)
+    if (found === undefined) return yield* insertModel(offered, as, warrant)
+    if (found.digest === offered.digest && slotText(found.slot) === slotText(offered.slot)) return found
+    return yield* new Errors.VersionConflict({
+      version: offered.version,
+      found: found.digest,
+      offered: offered.digest,
+    })
+  }, transaction)
+
+  const transition: ModelRegistry["Service"]["transition"] = Effect.fn("ModelRegistry.transition")(function* (
+    version,
+    to,
+    warrant,
+  ) {
+    yield* reasoned(version, warrant)
+    const row = yield* known(version)
+    const changed = yield* setStatus(row, to, warrant)
+    if (row.status === "deployed") {
+      const slot = slotText(row.slot)
+      yield* appendMove({ slot, version: null, digest: null, from: version, receipt: null }, warrant)
+    }
+    return changed
+  }, transaction)
+
+  const enqueue = Effect.fnUntraced(function* (messages: ReadonlyArray<Registry.OutboxMessage>) {
+    const created = yield* now
+    for (const { kind, payload } of messages) {
+      yield* sql`INSERT INTO outbox ${sql.insert({ kind, payload: CanonicalJson.encode(payload), created })}`
+    }
+  })
+
+  const deploy: ModelRegistry["Service"]["deploy"] = Effect.fn("ModelRegistry.deploy")(function* (
+    version,
+    how,
+    warrant,
+  ) {
+    yield* reasoned(version, warrant)
+    const row = yield* known(version)
+    if (!Registry.mayBecome(row.status, "deployed")) {
+      return yield* new Errors.TransitionRefused({ version, from: row.status, to: "deployed" })
+    }
+    const slot = slotText(row.slot)
+    const [previous] = yield* models(sql`slot = ${slot} AND status = 'deployed'`)
+    if (previous !== undefined) yield* setStatus(previous, how.previousBecomes, warrant)
+    yield* setStatus(row, "deployed", warrant)
+    yield* enqueue(how.outbox)
+    return yield* appendMove(
+      { slot, version, digest: row.digest, from: previous?.version ?? null, receipt: how.receipt },
+      warrant,
+    )
+  }, transaction)
+
+  const both = (where: Fragment) => Effect.all({ events: events(where), moves: moves(where) })
+
+  return ModelRegistry.of({
+    atomically: transaction,
+    register,
+    transition,
+    deploy,
+    find: (version) => guarded(Effect.map(model(version), Option.fromUndefinedOr)),
+    show: (version) =>
+      transaction(
+        Effect.gen(function* () {
+          const row = yield* known(version)
+          return {
+            row,
+            events: yield* events(sql`version = ${version}`),
+            moves: yield* moves(sql`version = ${version} OR from_version = ${version}`),
+          }
+        }),
+      ),
+    list: (filter = {}) =>
+      guarded(
+        models(
+          sql.and([
+            everything,
+            ...(filter.slot === undefined ? [] : [sql`slot = ${slotText(filter.slot)}`]),
+            ...(filter.status === undefined ? [] : [sql`status = ${filter.status}`]),
+          ]),
+        ),
+      ),
+    champion: (slot) =>
+      guarded(
+        Effect.map(models(sql`slot = ${slotText(slot)} AND status = 'deployed'`), (rows) =>
+          Option.fromUndefinedOr(rows[0]),
+        ),
+      ),
+    at: (slot, time) => {
+      const until = new Date(time).toISOString()
+      const last = sql`sequence = (SELECT max(sequence) FROM alias_history WHERE slot = ${slotText(slot)} AND at <= ${until})`
+      return guarded(Effect.map(moves(last), (rows) => Option.fromUndefinedOr(rows[0])))
+    },
+    history: (slot) => guarded(moves(sql`slot = ${slotText(slot)}`)),
+    doneBy: (key) => guarded(both(sql`key = ${key}`)),
+    histories: transaction(both(everything)),
+    verify: Effect.map(transaction(both(everything)), (all) => [
+      ...Registry.checkChain("model_registry_events", all.events),
+      ...Registry.checkChain("alias_history", all.moves),
+    ]),
+    pendingOutbox: (limit) => guarded(pending(limit)),
+    markDelivered: Effect.fn("ModelRegistry.markDelivered")(function* (ids) {
+      if (ids.length === 0) return
+      yield* sql`UPDATE outbox SET delivered = ${yield* now} WHERE delivered IS NULL AND ${sql.in("id", ids)}`
+    }, guarded),
+  })
+})
+
+/** The registry in the tables of a SQLite database. */
+export const layer: Layer.Layer<ModelRegistry, Errors.RegistryUnavailable, SqlClient.SqlClient> = Layer.effect(
+  ModelRegistry,
+  Effect.mapError(make, unavailable),
+)
+
+/** The registry in `<home>/state.db`. */
+export const layerState = Layer.provide(layer, Sqlite.layerState)

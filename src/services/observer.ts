@@ -1,0 +1,15 @@
+import * as Context from "effect/Context"
+import type { Event } from "../domain/event.ts"
+import type { ProgressReport } from "./progress.ts"
+
+/** Who watches a run live: told of each event right after it was appended, of progress, and of log lines. Never waits. */
+export interface RunObserver {
+  readonly onEvent: (event: Event & { readonly time: number }) => void
+  readonly onProgress: (task: string, progress: ProgressReport) => void
+  readonly onLog: (task: string, line: string) => void
+}
+
+/** The observer of runs in this process; nobody by default. */
+export const Observer = Context.Reference<RunObserver>("dandori/services/Observer", {
+  defaultValue: () => ({ onEvent: () => {}, onProgress: () => {}, onLog: () => {} }),
+})

@@ -1,0 +1,170 @@
+/**
+ * The configuration of a project: `configs/base/<section>.yaml` with `configs/envs/<env>/<section>.yaml` over it.
+ * Maps merge key by key, lists of named things item by item (`located.ts`), everything else is replaced.
+ */
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as CanonicalJson from "../domain/canonical-json.ts"
+import * as Located from "../domain/config/located.ts"
+import { ConfigInvalid, type Place, type Problem } from "../domain/config/problem.ts"
+import * as SectionCheck from "../domain/config/section-check.ts"
+import { type Sections, sections as schemas } from "../domain/config/sections.ts"
+import { nearest } from "../domain/config/suggestion.ts"
+import { EnvironmentName } from "../domain/names.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import { attempt } from "./durable-files.ts"
+import { Settings } from "./settings.ts"
+
+/** The name of a section. */
+export type SectionName = keyof Sections
+
+/** The configuration of one environment. `digest` is the SHA-256 over the canonical JSON of all sections. */
+export interface Configuration {
+  readonly env: EnvironmentName
+  readonly sections: Sections
+  /** Which file and line gave each value; `path` starts with the section, a secret is its reference. */
+  readonly origins: ReadonlyArray<SectionCheck.Origin>
+  readonly digest: Sha256
+}
+
+/** The names of all sections. */
+export const sectionNames = Object.keys(schemas) as ReadonlyArray<SectionName>
+
+const All = Schema.Struct(schemas)
+const Resolved = Schema.Struct({ env: EnvironmentName, sections: All })
+const isEnvironment = Schema.is(EnvironmentName)
+
+const top = (file: string): Place => ({ file, line: 1, column: 1 })
+const problem = (at: Place, path: string, message: string, suggestion?: string): Problem => ({
+  ...at,
+  path,
+  message,
+  ...(suggestion === undefined ? {} : { suggestion }),
+})
+
+const inFileOrder = (a: Problem, b: Problem): number =>
+  a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1
+
+const entriesOf = (project: string, folder: string, problems: Array<Problem>) =>
+  attempt("read", folder, () => Fs.readdir(join(project, folder), { withFileTypes: true })).pipe(
+    Effect.map((entries) => entries.filter((entry) => !entry.name.startsWith("."))),
+    Effect.catch((error) => {
+      if (error.code !== "ENOENT") problems.push(problem(top(folder), "", error.message))
+      return Effect.succeed(undefined)
+    }),
+  )
+
+/** The sections of a folder by name; "unusable" where the file's form is wrong, which is a problem already. */
+const readFolder = Effect.fnUntraced(function* (project: string, folder: string, problems: Array<Problem>) {
+  const found = new Map<string, Located.Located | "unusable">()
+  for (const entry of (yield* entriesOf(project, folder, problems)) ?? []) {
+    const file = `${folder}/${entry.name}`
+    const name = sectionNames.find((each) => `${each}.yaml` === entry.name)
+    if (name === undefined || entry.isDirectory()) {
+      const meant = nearest(entry.name.replace(/\.[^.]*$/, ""), sectionNames)
+      problems.push(problem(top(file), "", "is not a known section", meant === undefined ? meant : `${meant}.yaml`))
+      continue
+    }
+    const text = yield* Effect.result(attempt("read", file, () => Fs.readFile(join(project, file), "utf8")))
+    if (Result.isFailure(text)) {
+      problems.push(problem(top(file), "", text.failure.message))
+      found.set(name, "unusable")
+      continue
+    }
+    const parsed = Located.fromYaml(file, text.success)
+    problems.push(...parsed.problems.map((each) => ({ ...each, path: Located.child(name, each.path) })))
+    if (parsed.problems.length > 0) found.set(name, "unusable")
+    else if (parsed.value !== undefined) found.set(name, parsed.value)
+  }
+  return found
+})
+
+const checkFolders = Effect.fnUntraced(function* (project: string, env: EnvironmentName, problems: Array<Problem>) {
+  const configs = yield* entriesOf(project, "configs", problems)
+  if (configs === undefined) {
+    problems.push(problem(top("configs"), "", "is not there; `dandori init` makes one"))
+    return
+  }
+  for (const { name } of configs) {
+    if (name === "base" || name === "envs") continue
+    problems.push(
+      problem(top(`configs/${name}`), "", "is not known; sections lie in configs/base and configs/envs/<env>"),
+    )
+  }
+  const envs = (yield* entriesOf(project, "configs/envs", problems)) ?? []
+  for (const entry of envs) {
+    if (entry.isDirectory() && isEnvironment(entry.name)) continue
+    const meant = nearest(entry.name, EnvironmentName.literals)
+    problems.push(problem(top(`configs/envs/${entry.name}`), "", "is not a known environment (dev, stg, prod)", meant))
+  }
+  if (!envs.some((entry) => entry.name === env)) {
+    problems.push(problem(top(`configs/envs/${env}`), "", "is not there; make the folder with a section in it"))
+  }
+})
+
+const checkedEnv = (env: string): Effect.Effect<EnvironmentName, ConfigInvalid> => {
+  if (isEnvironment(env)) return Effect.succeed(env)
+  const meant = nearest(env, EnvironmentName.literals)
+  const unknown = problem(top(`configs/envs/${env}`), "", "is not a known environment (dev, stg, prod)", meant)
+  return Effect.fail(new ConfigInvalid({ env, problems: [unknown] }))
+}
+
+/**
+ * Reads, merges and checks the configuration of an environment. Fails with every problem of every file at once: unknown
+ * keys, sections and environments, wrong types, values out of range. Secrets are not read.
+ */
+export const load = Effect.fn("SettingsFiles.load")(function* (project: string, name: string) {
+  const env = yield* checkedEnv(name)
+  const problems: Array<Problem> = []
+  yield* checkFolders(project, env, problems)
+  const base = yield* readFolder(project, "configs/base", problems)
+  const over = yield* readFolder(project, `configs/envs/${env}`, problems)
+  const entries = new Map<string, Located.Located>()
+  for (const section of sectionNames) {
+    const below = base.get(section)
+    const above = over.get(section)
+    if (below === "unusable" || above === "unusable") continue
+    if (below !== undefined && above !== undefined) {
+      entries.set(section, Located.merge(below, above, [schemas[section].ast]))
+    } else if (below !== undefined || above !== undefined) {
+      entries.set(section, (below ?? above) as Located.Located)
+    } else problems.push(problem(top(`configs/base/${section}.yaml`), section, "is missing"))
+  }
+  const located: Located.Located = { kind: "map", at: top("configs"), entries, keys: new Map() }
+  const checked = SectionCheck.check(All, located)
+  if (Result.isSuccess(checked) && problems.length === 0) {
+    return {
+      env,
+      sections: checked.success,
+      origins: SectionCheck.origins(All, located),
+      digest: CanonicalJson.digest(checked.success),
+    } satisfies Configuration
+  }
+  if (Result.isFailure(checked)) problems.push(...checked.failure.filter((each) => each.file !== "configs"))
+  return yield* new ConfigInvalid({ env, problems: problems.toSorted(inFileOrder) })
+})
+
+/** The canonical JSON that a run keeps of its configuration, for `fromResolved`. */
+export const resolved = ({ env, sections }: Configuration): string => CanonicalJson.encode({ env, sections })
+
+/** The configuration that a run was started with, from the JSON value that `resolved` wrote. It has no origins. */
+export const fromResolved = (json: unknown): Effect.Effect<Configuration, ConfigInvalid> => {
+  const checked = SectionCheck.check(Resolved, Located.fromJson(top("the run's resolved configuration"), json))
+  if (Result.isFailure(checked)) return Effect.fail(new ConfigInvalid({ env: "the run", problems: checked.failure }))
+  const { env, sections } = checked.success
+  return Effect.succeed({ env, sections, origins: [], digest: CanonicalJson.digest(sections) })
+}
+
+/** `Settings` of a configuration that is loaded already. */
+export const layerOf = ({ env, sections }: Configuration): Layer.Layer<Settings> =>
+  Layer.succeed(Settings, { env, sections, digest: (name) => CanonicalJson.digest(sections[name]) })
+
+/** `Settings` of a project's files. */
+export const layer = (options: {
+  readonly project: string
+  readonly env: string
+}): Layer.Layer<Settings, ConfigInvalid> => Layer.unwrap(Effect.map(load(options.project, options.env), layerOf))

@@ -1,0 +1,194 @@
+import * as Fs from "node:fs/promises"
+import { join, relative, sep } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Sha256 from "../domain/sha256.ts"
+import * as Durable from "./durable-files.ts"
+import * as WormDirectory from "./worm-directory.ts"
+import * as Worm from "./worm-record.ts"
+
+/** Head of a chain, as it was sealed elsewhere (in the ledger). */
+export interface WormHead {
+  readonly recordType: Worm.RecordType
+  readonly sequence: number
+  readonly sha256: string
+}
+
+/**
+ * What is wrong with a chain. `edited`: bytes changed; `deleted`: a record or its link is gone; `reordered`: a record
+ * stands in another's place; `truncated`: the end is missing against a sealed head; `foreign`: a file that no link names.
+ */
+export interface WormProblem {
+  readonly kind: "edited" | "deleted" | "reordered" | "truncated" | "foreign"
+  readonly recordType: Worm.RecordType
+  readonly sequence: number | undefined
+  readonly path: string
+  readonly detail: string
+}
+
+/** What a verification saw. Without a sealed head the end of a chain is not covered (`covered: false`). */
+export interface WormReport {
+  readonly chains: ReadonlyArray<{
+    readonly recordType: Worm.RecordType
+    readonly records: number
+    readonly head: WormHead | undefined
+    readonly covered: boolean
+  }>
+  readonly problems: ReadonlyArray<WormProblem>
+}
+
+interface Seen {
+  readonly path: string
+  readonly sha256: string
+  readonly record: Worm.Record | undefined
+}
+
+const optionalText = (path: string) =>
+  Durable.attempt("read", path, () => Fs.readFile(path, "utf8")).pipe(
+    Effect.asSome,
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.succeedNone,
+    ),
+  )
+
+const filesUnder = (folder: string) =>
+  Durable.attempt("list", folder, () => Fs.readdir(folder, { recursive: true, withFileTypes: true })).pipe(
+    Effect.map((entries) =>
+      entries
+        .filter((entry) => !entry.isDirectory())
+        .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+        .toSorted(),
+    ),
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.succeed([]),
+    ),
+  )
+
+const verifyChain = (root: string, recordType: Worm.RecordType, sealed: ReadonlyArray<WormHead>) =>
+  Effect.gen(function* () {
+    const folder = join(root, recordType)
+    const names = yield* filesUnder(folder)
+    const problems: Array<WormProblem> = []
+    const report = (kind: WormProblem["kind"], sequence: number | undefined, path: string, detail: string) =>
+      problems.push({ kind, recordType, sequence, path: `${recordType}/${path}`, detail })
+
+    const seen = new Map<string, Seen>()
+    for (const path of names.filter((name) => !name.startsWith("chain/"))) {
+      const text = yield* optionalText(join(folder, path))
+      if (Option.isNone(text)) continue
+      const record = Option.getOrUndefined(Worm.decodeRecord(text.value))
+      seen.set(path, { path, sha256: Sha256.of(text.value), record })
+    }
+    const links = new Map<number, Worm.Link>()
+    for (const path of names.filter((name) => /^chain\/\d{12}\.json$/.test(name))) {
+      const sequence = Number(path.slice(6, 18))
+      const text = yield* optionalText(join(folder, path))
+      const link = Option.getOrUndefined(Option.flatMap(text, Worm.decodeLink))
+      if (link === undefined) report("edited", sequence, path, "the link is not readable")
+      else if (link.sequence !== sequence)
+        report("reordered", sequence, path, `the link says sequence ${link.sequence}`)
+      else links.set(sequence, link)
+      if (link === undefined || seen.has(link.path)) continue
+      const pending = yield* optionalText(join(folder, `chain/${Worm.sequenceName(sequence)}.pending`))
+      if (Option.isNone(pending)) continue
+      const record = Option.getOrUndefined(Worm.decodeRecord(pending.value))
+      seen.set(link.path, { path: link.path, sha256: Sha256.of(pending.value), record })
+    }
+
+    const bySequence = new Map<number, Seen>()
+    for (const found of seen.values()) {
+      const { record, path } = found
+      if (record === undefined) {
+        const link = [...links.values()].find((link) => link.path === path)
+        report(link ? "edited" : "foreign", link?.sequence, path, "this is no record")
+      } else if (Worm.pathOf(record) !== path) {
+        report("reordered", record.sequence, path, `its body belongs to ${Worm.pathOf(record)}`)
+      } else if (bySequence.has(record.sequence)) {
+        report("foreign", record.sequence, path, `a second record with sequence ${record.sequence}`)
+      } else bySequence.set(record.sequence, found)
+    }
+
+    const last = Math.max(0, ...bySequence.keys(), ...links.keys())
+    for (let sequence = 1; sequence <= last; sequence++) {
+      const found = bySequence.get(sequence)
+      const link = links.get(sequence)
+      const linkPath = `chain/${Worm.sequenceName(sequence)}.json`
+      if (link === undefined && !problems.some((problem) => problem.path === `${recordType}/${linkPath}`)) {
+        report("deleted", sequence, linkPath, "the link is missing")
+      }
+      if (found === undefined) {
+        const path = link?.path ?? `sequence ${sequence}`
+        if (!seen.has(path)) report("deleted", sequence, path, "the record is missing")
+        continue
+      }
+      if (link !== undefined && (link.sha256 !== found.sha256 || link.path !== found.path)) {
+        report("edited", sequence, found.path, `its digest is ${found.sha256}, its link says ${link.sha256}`)
+      }
+      const before = sequence === 1 ? Worm.genesis : bySequence.get(sequence - 1)?.sha256
+      const named = found.record?.prev_sha256
+      if (before === undefined || named === before) continue
+      const already = problems.some((problem) => problem.kind === "edited" && problem.sequence === sequence - 1)
+      if (already) continue
+      const edited = sequence === 1 ? found : bySequence.get(sequence - 1)
+      const detail = `its digest is ${before}, the next record was written after ${named}`
+      report("edited", Math.max(1, sequence - 1), edited?.path ?? linkPath, detail)
+    }
+
+    for (const head of sealed) {
+      const found = bySequence.get(head.sequence)
+      const path = found?.path ?? `sequence ${head.sequence}`
+      if (head.sequence > last) {
+        report(
+          "truncated",
+          head.sequence,
+          path,
+          `the sealed head has sequence ${head.sequence}, the chain ends at ${last}`,
+        )
+      } else if (found !== undefined && found.sha256 !== head.sha256) {
+        report("edited", head.sequence, path, `its digest is ${found.sha256}, the sealed head says ${head.sha256}`)
+      }
+    }
+    const end = bySequence.get(last)
+    return {
+      chain: {
+        recordType,
+        records: bySequence.size,
+        head: end === undefined ? undefined : { recordType, sequence: last, sha256: end.sha256 },
+        covered: sealed.some((head) => head.sequence >= last),
+      },
+      problems,
+    }
+  })
+
+/**
+ * Verifies the chains of write-once records under a folder: every record against its link, its predecessor and the
+ * sealed heads. Edits, deletions, reorderings and truncations are each named. Waits for
+ * appends that are under way; changes no record. Fails when the folder does not exist.
+ */
+export const verifyWorm = (
+  root: string,
+  sealed: ReadonlyArray<WormHead> = [],
+): Effect.Effect<WormReport, Durable.FileFailed> =>
+  Effect.gen(function* () {
+    yield* Durable.attempt("look at", root, () => Fs.stat(root))
+    const results = yield* Effect.forEach(Worm.RecordType.literals, (recordType) => {
+      const verify = verifyChain(
+        root,
+        recordType,
+        sealed.filter((head) => head.recordType === recordType),
+      )
+      return WormDirectory.locked(root, recordType, verify).pipe(
+        Effect.catch((error) =>
+          error._tag === "FileFailed" && error.code !== "EROFS" && error.code !== "EACCES"
+            ? Effect.fail(error)
+            : verify,
+        ),
+      )
+    })
+    return {
+      chains: results.map((result) => result.chain).filter((chain) => chain.records > 0 || chain.head !== undefined),
+      problems: results.flatMap((result) => result.problems),
+    }
+  })

@@ -1,0 +1,24 @@
+import * as Effect from "effect/Effect"
+import { taskType } from "../../src/authoring/task-type.ts"
+import { slotText } from "../../src/domain/model.ts"
+import type * as Run from "./run.ts"
+import { BacktestInput, BacktestOutput } from "./schema.ts"
+
+type Effects = ReturnType<(typeof Run)["run"]>
+
+/**
+ * A gate. The model's walk-forward signals are traded over the bars that they were made for, because the final model has
+ * seen them all; what the policy demands and the data does not give is missing, and fails.
+ */
+export default taskType<BacktestInput, BacktestOutput, Effect.Error<Effects>, Effect.Services<Effects>>({
+  type: "backtest",
+  version: 1,
+  description: "Judges a model by trading its out-of-sample signals; it may be published only when it passes",
+  input: BacktestInput,
+  output: BacktestOutput,
+  effects: "idempotent",
+  config: ["backtest_policy", "cost_table", "universe"],
+  gate: (output) => output.gate,
+  dryRun: ({ model }) => Effect.succeed(`would backtest ${model.version} (${slotText(model.slot)}) and judge it`),
+  run: (input) => Effect.flatMap(Effect.promise(() => import("./run.ts")), ({ run }) => run(input)),
+})

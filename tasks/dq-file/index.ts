@@ -1,0 +1,21 @@
+import * as Effect from "effect/Effect"
+import { taskType } from "../../src/authoring/task-type.ts"
+import type * as Run from "../dq/run.ts"
+import { DqFileInput, DqFileOutput } from "../dq/schema.ts"
+
+type Effects = ReturnType<(typeof Run)["runFiles"]>
+
+/**
+ * A gate on files of any kind: `dq` without a dataset.
+ */
+export default taskType<DqFileInput, DqFileOutput, Effect.Error<Effects>, Effect.Services<Effects>>({
+  type: "dq-file",
+  version: 1,
+  description: "Judges JSON, CSV or Parquet files against expectations",
+  input: DqFileInput,
+  output: DqFileOutput,
+  effects: "pure",
+  config: ["dq"],
+  gate: (output) => output.gate,
+  run: (input) => Effect.flatMap(Effect.promise(() => import("../dq/run.ts")), ({ runFiles }) => runFiles(input)),
+})

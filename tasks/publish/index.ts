@@ -1,0 +1,26 @@
+import * as Effect from "effect/Effect"
+import { taskType } from "../../src/authoring/task-type.ts"
+import type * as Run from "./run.ts"
+import { Published, PublishInput } from "./schema.ts"
+
+const implementation = Effect.promise(() => import("./run.ts"))
+
+type Effects = ReturnType<(typeof Run)["run"] | (typeof Run)["probe"] | (typeof Run)["dryRun"]>
+
+/**
+ * Publishes a gated model version: staged, checked against its receipts, placed by one rename, registered and deployed
+ * in one transaction. The same bytes again are a success that says so and changes nothing; an approved or archived
+ * version is deployed again, one that was rolled back or rejected is not until somebody approves it.
+ */
+export default taskType<PublishInput, Published, Effect.Error<Effects>, Effect.Services<Effects>>({
+  type: "publish",
+  version: 1,
+  description: "Publishes a gated model under its version, with checksums and receipts, and makes it champion",
+  input: PublishInput,
+  output: Published,
+  effects: "once",
+  config: ["storage", "backtest_policy", "notifications", "messaging"],
+  dryRun: (input) => Effect.flatMap(implementation, ({ dryRun }) => dryRun(input)),
+  probe: (input) => Effect.flatMap(implementation, ({ probe }) => probe(input)),
+  run: (input) => Effect.flatMap(implementation, ({ run }) => run(input)),
+})

@@ -1,0 +1,107 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { taskType } from "../../src/authoring/task-type.ts"
+import * as CanonicalJson from "../../src/domain/canonical-json.ts"
+import { Attempt } from "../../src/services/attempt.ts"
+import { Evidence } from "../../src/services/evidence.ts"
+import type { Store } from "../../src/services/object-store.ts"
+import { Progress } from "../../src/services/progress.ts"
+import * as SnapshotManifest from "../../src/services/snapshot-manifest.ts"
+import * as SnapshotRead from "../../src/services/snapshot-read.ts"
+import * as SnapshotRestore from "../../src/services/snapshot-restore.ts"
+import * as SnapshotTake from "../../src/services/snapshot-take.ts"
+import { Input, Output } from "./schema.ts"
+import { openDestination, sourcesOf } from "./sources.ts"
+
+const place = (input: Input) =>
+  Effect.gen(function* () {
+    const attempt = yield* Attempt
+    const sources = yield* sourcesOf(input)
+    const store = yield* openDestination(input, sources)
+    return { attempt, sources, store, snapshot: SnapshotManifest.idOf(attempt.runCreated, attempt.idempotencyKey) }
+  })
+
+/** Proves what a manifest says and makes the output of it. */
+const finish = (store: Store, found: SnapshotRead.FoundManifest, input: Input) =>
+  Effect.gen(function* () {
+    const { scratch } = yield* Attempt
+    const { manifest, sha256, bytes } = found
+    const verification = yield* SnapshotRestore.verifySnapshot(store.location, manifest.snapshot, input.verify, scratch)
+    const output: Output = {
+      snapshot: manifest.snapshot,
+      location: store.location,
+      manifest: { sha256, bytes },
+      digest: manifest.digest,
+      objects: manifest.objects,
+      bytes: manifest.bytes,
+      head: manifest.head,
+      verification,
+      targets: manifest.targets.map(({ kind, name, source, files, links, skipped }) => ({
+        kind,
+        name,
+        source,
+        objects: files.length,
+        bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+        links: links.length,
+        skipped,
+      })),
+    }
+    return output
+  })
+
+/** Takes and proves a snapshot. Its id follows from run and task, so a later attempt goes on with what is there. */
+export default taskType({
+  type: "snapshot",
+  version: 1,
+  description: "Copies folders, the models or the ledger to an object store with a manifest, and proves the copy",
+  input: Input,
+  output: Output,
+  effects: "once",
+  config: ["storage"],
+  dryRun: (input) =>
+    Effect.map(place(input), ({ sources, store, snapshot }) => {
+      const taken = sources.map((source) => source.source).join(", ")
+      return `would copy ${taken} to ${store.location}/${snapshot} and prove it by ${input.verify}`
+    }),
+  probe: (input) =>
+    Effect.gen(function* () {
+      const { store, snapshot } = yield* place(input)
+      const found = yield* SnapshotRead.readManifest(store, snapshot)
+      return Option.isNone(found) ? Option.none() : Option.some(yield* finish(store, found.value, input))
+    }),
+  run: (input) =>
+    Effect.gen(function* () {
+      const { attempt, sources, store, snapshot } = yield* place(input)
+      const before = yield* SnapshotRead.readManifest(store, snapshot)
+      if (Option.isSome(before)) return yield* finish(store, before.value, input)
+
+      const progress = yield* Progress
+      const head = yield* (yield* Evidence).head
+      let done = 0
+      const onFile = (bytes: number) =>
+        Effect.suspend(() => progress.report({ done: (done += bytes), unit: "bytes", note: "copied" }))
+      const taken = yield* Effect.forEach(sources, (source) =>
+        SnapshotTake.take(store, snapshot, source, attempt.scratch, onFile),
+      )
+      const targets = taken.map((one) => one.target)
+      const files = SnapshotManifest.filesOf(targets)
+      const manifest: SnapshotManifest.Manifest = {
+        format: "dandori-snapshot/1",
+        snapshot,
+        created: new Date(attempt.runCreated).toISOString(),
+        record: attempt.idempotencyKey,
+        head,
+        targets,
+        objects: files.length,
+        bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+        digest: SnapshotManifest.digestOf(targets),
+      }
+      const bytes = new TextEncoder().encode(`${CanonicalJson.encode(manifest)}\n`)
+      const written = yield* store.put(SnapshotManifest.manifestKey(snapshot), bytes)
+      yield* attempt.note({
+        sent: taken.reduce((sum, one) => sum + one.sent, 0),
+        reused: taken.reduce((sum, one) => sum + one.reused, 0),
+      })
+      return yield* finish(store, { manifest, sha256: written.sha256, bytes: written.bytes }, input)
+    }),
+})

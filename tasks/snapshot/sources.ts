@@ -1,0 +1,66 @@
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ObjectStore } from "../../src/services/object-store.ts"
+import { Settings } from "../../src/services/settings.ts"
+import type { Source } from "../../src/services/snapshot-take.ts"
+import { PathRefused, Workspace } from "../../src/services/workspace.ts"
+import type { Input, Target } from "./schema.ts"
+
+/** The snapshot would hold itself. */
+export class DestinationInside extends Schema.TaggedError<DestinationInside>()("DestinationInside", {
+  destination: Schema.String,
+  target: Schema.String,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `The destination ${this.destination} lies in ${this.target}, which is to be taken: the snapshot would hold itself. Choose another destination`
+  }
+}
+
+const nameOf = (target: Target, path: string): string =>
+  target.kind === "tree" ? `tree-${Path.basename(path).replaceAll(/[^A-Za-z0-9_.-]/g, "_")}` : target.kind
+
+/** The folders of the targets, each with a name of its own. */
+export const sourcesOf = (input: Input) =>
+  Effect.gen(function* () {
+    const workspace = yield* Workspace
+    const { storage } = (yield* Settings).sections
+    const names = new Set<string>()
+    const sources: Array<Source> = []
+    for (const target of input.targets) {
+      const given =
+        target.kind === "tree"
+          ? target.path
+          : target.kind === "models"
+            ? storage.models_root
+            : Path.join(workspace.home, "ledger")
+      const path = yield* workspace.resolve(given)
+      const plain = nameOf(target, path)
+      let name = plain
+      for (let count = 2; names.has(name); count++) name = `${plain}-${count}`
+      names.add(name)
+      sources.push({ kind: target.kind, name, source: workspace.display(path), path })
+    }
+    return sources
+  })
+
+const within = (path: string, folder: string) => !Path.relative(folder, path).startsWith("..")
+
+/** Opens the destination. A folder must be one that may be touched, and must not lie in what is taken. */
+export const openDestination = (input: Input, sources: ReadonlyArray<Source>) =>
+  Effect.gen(function* () {
+    const { storage } = (yield* Settings).sections
+    const stores = yield* ObjectStore
+    const given = input.destination ?? storage.backups_root
+    if (/^[a-z][a-z0-9+.-]+:/i.test(given) && !given.startsWith("file:")) return yield* stores.open(given)
+    const path = yield* Effect.try({
+      try: () => (given.startsWith("file:") ? fileURLToPath(given) : given),
+      catch: () => new PathRefused({ path: given, reason: "it is no file: URL of this machine" }),
+    })
+    const folder = yield* (yield* Workspace).resolve(path)
+    const inside = sources.find((source) => within(folder, source.path))
+    if (inside !== undefined) return yield* new DestinationInside({ destination: given, target: inside.source })
+    return yield* stores.open(folder)
+  })

@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Costs from "../src/market/costs.ts"
+import * as Instrument from "../src/market/instrument.ts"
+import type { Policy } from "../src/market/simulator.ts"
+import * as SettingsFiles from "../src/services/settings-files.ts"
+
+const project = new URL("..", import.meta.url).pathname
+
+describe("the configuration that ships", () => {
+  for (const env of ["dev", "stg", "prod"]) {
+    it.effect(`loads for ${env}, every value with its file and line`, () =>
+      Effect.gen(function* () {
+        const { origins, sections } = yield* SettingsFiles.load(project, env)
+        assert.deepStrictEqual(Object.keys(sections).toSorted(), [...SettingsFiles.sectionNames].toSorted())
+        const pattern = new RegExp(`^configs/(base|envs/${env})/[a-z_]+\\.yaml$`)
+        assert.isAbove(origins.length, 100)
+        assert.deepStrictEqual(
+          origins.filter(({ at }) => !pattern.test(at.file) || at.line < 1),
+          [],
+        )
+      }),
+    )
+  }
+
+  it.effect("keeps production's gate where the design puts it, and dev's below", () =>
+    Effect.gen(function* () {
+      const prod = (yield* SettingsFiles.load(project, "prod")).sections.backtest_policy
+      const stg = (yield* SettingsFiles.load(project, "stg")).sections.backtest_policy
+      const dev = (yield* SettingsFiles.load(project, "dev")).sections.backtest_policy
+      const gate = { sharpe: 1.2, max_drawdown: 0.12, trades_per_year: 150, halt_rate: 0.4, strict: false }
+      assert.deepStrictEqual(prod.gate, gate)
+      assert.deepStrictEqual(stg, prod)
+      assert.isBelow(dev.gate.sharpe, prod.gate.sharpe)
+      assert.deepStrictEqual(dev.trading, prod.trading)
+    }),
+  )
+
+  it.effect("puts dev under .dandori, stg and prod on their own volumes", () =>
+    Effect.gen(function* () {
+      for (const [env, prefix] of [
+        ["dev", ".dandori/"],
+        ["stg", "/mnt/stg/ml-assets-core/"],
+        ["prod", "/mnt/prod/ml-assets-core/"],
+      ]) {
+        const { offsite: _, ...roots } = (yield* SettingsFiles.load(project, env)).sections.storage
+        assert.deepStrictEqual(
+          Object.values(roots).filter((root) => !root.startsWith(prefix)),
+          [],
+        )
+      }
+    }),
+  )
+
+  it.effect("sends nothing off a developer's machine", () =>
+    Effect.gen(function* () {
+      const { database, messaging, notifications, storage } = (yield* SettingsFiles.load(project, "dev")).sections
+      const ways = Object.values(notifications.channels).flatMap(({ routes }) => routes.map(({ to }) => to))
+      assert.sameMembers([...new Set(ways)], ["console", "file"])
+      assert.strictEqual(database.backend, "embedded")
+      assert.strictEqual(messaging.backend, "embedded")
+      assert.isUndefined(storage.offsite)
+    }),
+  )
+
+  it.effect("takes the base's cost of a symbol and dev's spread over it", () =>
+    Effect.gen(function* () {
+      const { cost_table } = (yield* SettingsFiles.load(project, "dev")).sections
+      assert.deepStrictEqual(cost_table.symbols, { EURUSD: { spread_bps: 4 }, USDJPY: { spread_bps: 3 } })
+      assert.strictEqual(cost_table.defaults.commission_bps, 10)
+    }),
+  )
+
+  it.effect("is what the simulator takes: instruments, costs and trading levels as they are", () =>
+    Effect.gen(function* () {
+      const { backtest_policy, cost_table, universe } = (yield* SettingsFiles.load(project, "dev")).sections
+      const policy: Policy = backtest_policy.trading
+      assert.deepStrictEqual(policy, { entry_z: 2, exit_z: 0.5, max_bars: 48, theta_stop: 0.45 })
+      const legs = universe.pairs.flatMap((pair: Instrument.Pair) => [pair.leg_A, pair.leg_B])
+      assert.deepStrictEqual(legs.flatMap(Instrument.problems), [])
+      assert.strictEqual(Costs.rates(cost_table, "EURUSD").spread_bps, 4)
+      const { fillBps } = Costs.prepare(cost_table, "GBPUSD")
+      assert.deepStrictEqual([fillBps[12 * 60], fillBps[23 * 60], fillBps[60]], [20.5, 24.5, 22.1])
+    }),
+  )
+})

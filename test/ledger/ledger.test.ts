@@ -1,0 +1,203 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Sha256 from "../../src/domain/sha256.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
+import * as StreamName from "../../src/ledger/stream-name.ts"
+import * as Project from "./fixtures/project.ts"
+
+const run = Project.runId(1)
+const stream = StreamName.ofRun(run)
+const onLedger = <A, E>(home: string, use: (ledger: Ledger["Service"]) => Effect.Effect<A, E>) =>
+  Effect.flatMap(Ledger, use).pipe(Effect.provide(Project.ledgerAt(home)))
+const fileOf = (home: string, name = stream) => join(home, "ledger", StreamName.segmentPath(name))
+const read = (path: string) => Effect.promise(() => Fs.readFile(path))
+const write = (path: string, bytes: Uint8Array | string) => Effect.promise(() => Fs.writeFile(path, bytes))
+const openRun = (home: string, count = 6) =>
+  Project.writeRun(run, Project.attempts(count), { open: true }).pipe(Effect.provide(Project.ledgerAt(home)))
+const key = (n: number) =>
+  ({ type: "dev.dandori.key.created.v1", data: { keyid: `key ${n}`, publicKey: "x".repeat(40) } }) as const
+
+describe("a ledger of segment files", () => {
+  it.live("gives back what was appended, also to another process, and does not create a stream twice", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      const heads = yield* openRun(home)
+      const chain = yield* onLedger(home, (ledger) => ledger.read(stream))
+      assert.isUndefined(chain.fault)
+      assert.strictEqual(chain.head.hash, heads.at(-1)?.hash)
+      assert.deepStrictEqual(yield* onLedger(home, (ledger) => ledger.runs), [run])
+      const again = yield* Effect.flip(onLedger(home, (ledger) => Effect.scoped(ledger.create(stream))))
+      assert.include(again.message, "it exists already")
+      const missing = yield* Effect.flip(onLedger(home, (ledger) => ledger.read(StreamName.ofRun(Project.runId(9)))))
+      assert.strictEqual(missing._tag, "StreamMissing")
+    }),
+  )
+
+  it.live("lets one owner write a stream", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      yield* onLedger(home, (ledger) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* ledger.reopen(stream)
+            assert.isTrue(yield* ledger.owned(stream))
+            const busy = yield* Effect.flip(onLedger(home, (other) => Effect.scoped(other.reopen(stream))))
+            assert.strictEqual(busy._tag, "StreamBusy")
+            assert.include(busy.message, `process ${process.pid}`)
+          }),
+        ),
+      )
+      assert.isFalse(yield* onLedger(home, (ledger) => ledger.owned(stream)))
+    }),
+  )
+
+  it.live("cuts what a crash left torn at any byte of the last line, records the cut, and goes on", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      const path = fileOf(home)
+      const bytes = yield* read(path)
+      const start = bytes.lastIndexOf(10, bytes.length - 2) + 1
+      for (const length of [start + 1, start + 77, bytes.length - 2, bytes.length - 1]) {
+        yield* write(path, bytes.subarray(0, length))
+        const { before, after } = yield* onLedger(home, (ledger) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const { chain, writer } = yield* ledger.reopen(stream)
+              writer.append(Project.finished)
+              yield* writer.durable
+              return { before: chain, after: yield* ledger.read(stream) }
+            }),
+          ),
+        )
+        assert.strictEqual(before.validBytes, start)
+        assert.isUndefined(after.fault)
+        assert.deepStrictEqual(
+          after.entries.slice(-2).map(({ type }) => type),
+          ["dev.dandori.ledger.repaired.v1", "dev.dandori.run.finished.v1"],
+        )
+        assert.deepStrictEqual(after.entries.at(-2)?.data, {
+          removedBytes: length - start,
+          removedSha256: Sha256.of(bytes.subarray(start, length)),
+          after: before.head.sequence,
+        })
+      }
+    }),
+  )
+
+  it.live("cuts blocks of zeros that a power cut left behind", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      const bytes = yield* read(fileOf(home))
+      yield* write(fileOf(home), Buffer.concat([bytes, Buffer.alloc(4096), Buffer.from('0"}\n')]))
+      const chain = yield* onLedger(home, (ledger) => Effect.scoped(Effect.map(ledger.reopen(stream), (o) => o.chain)))
+      assert.strictEqual(chain.validBytes, bytes.length)
+      const after = yield* onLedger(home, (ledger) => ledger.read(stream))
+      assert.isUndefined(after.fault)
+    }),
+  )
+
+  it.live("refuses to go on with a stream that was changed, at its end too, and leaves it as it is", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      const bytes = yield* read(fileOf(home))
+      const lines = bytes.toString().split("\n").slice(0, -1)
+      for (const line of [1, 3, lines.length]) {
+        const changed = lines.with(line - 1, lines[line - 1].replace('"authid":"tester"', '"authid":"nobody"'))
+        yield* write(fileOf(home), `${changed.join("\n")}\n`)
+        const refused = yield* Effect.flip(onLedger(home, (ledger) => Effect.scoped(ledger.reopen(stream))))
+        assert.strictEqual(refused._tag, "StreamDamaged")
+        assert.include(refused.message, `line ${line} was changed`)
+        assert.strictEqual((yield* read(fileOf(home))).toString(), `${changed.join("\n")}\n`)
+      }
+    }),
+  )
+
+  it.live("appends to one stream from many ledgers at once, each append whole and in the chain", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* Effect.forEach(
+        Array.from({ length: 4 }, (_, i) => i),
+        (i) =>
+          onLedger(home, (ledger) =>
+            Effect.forEach(
+              Array.from({ length: 12 }, (_, k) => k),
+              (k) => ledger.record("system", [key(i * 100 + k * 2), key(i * 100 + k * 2 + 1)]),
+            ),
+          ),
+        { concurrency: "unbounded" },
+      )
+      const chain = yield* onLedger(home, (ledger) => ledger.read("system"))
+      assert.isUndefined(chain.fault)
+      const keys = chain.entries.map(({ data }) => Number((data as { keyid: string }).keyid.slice(4)))
+      assert.strictEqual(new Set(keys).size, 96)
+      for (let i = 0; i < keys.length; i += 2) assert.strictEqual(keys[i + 1], keys[i] + 1)
+    }),
+  )
+
+  it.live("reads the whole stream once, then only what other processes added", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      const reads: Array<string> = []
+      const counting = Layer.effect(
+        FileSystem.FileSystem,
+        Effect.map(FileSystem.FileSystem, (fs) => ({
+          ...fs,
+          readFile: (path: string) => {
+            reads.push("whole")
+            return fs.readFile(path)
+          },
+          stream: (path: string, options?: { readonly offset?: unknown }) => {
+            reads.push(`from ${String(options?.offset)}`)
+            return fs.stream(path, options as never)
+          },
+        })),
+      )
+      const watched = Layer.fresh(Project.segmentsAt(home)).pipe(
+        Layer.provide(counting.pipe(Layer.provideMerge(Project.platform))),
+        Layer.provide(Project.platform),
+      )
+      yield* Effect.gen(function* () {
+        const ledger = yield* Ledger
+        yield* ledger.record("system", [key(1)])
+        for (const n of [2, 3, 4]) yield* ledger.record("system", [key(n)])
+        assert.deepStrictEqual(reads, [])
+        const { size } = yield* Effect.promise(() => Fs.stat(fileOf(home, "system")))
+        yield* onLedger(home, (other) => other.record("system", [key(5)]))
+        yield* Effect.promise(() => Fs.appendFile(fileOf(home, "system"), "torn"))
+        yield* ledger.record("system", [key(6)])
+        assert.deepStrictEqual(reads, [`from ${size}`])
+        const chain = yield* ledger.read("system")
+        assert.isUndefined(chain.fault)
+        assert.strictEqual(chain.head.sequence, 7)
+      }).pipe(Effect.provide(watched))
+    }),
+  )
+
+  it.live("notices that entries which it wrote are gone or changed before it appends again", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      const path = fileOf(home, "system")
+      yield* onLedger(home, (ledger) =>
+        Effect.gen(function* () {
+          for (const n of [1, 2, 3]) yield* ledger.record("system", [key(n)])
+          const bytes = yield* read(path)
+          yield* write(path, bytes.subarray(0, bytes.indexOf(10) + 1))
+          const cut = yield* Effect.flip(ledger.record("system", [key(4)]))
+          assert.include(cut.message, "entries are missing")
+          yield* write(path, bytes.toString().replace("key 2", "key 9"))
+          yield* Effect.promise(() => Fs.utimes(path, 1, 1))
+          const changed = yield* Effect.flip(ledger.record("system", [key(4)]))
+          assert.include(changed.message, "line 2 was changed")
+        }),
+      )
+    }),
+  )
+})

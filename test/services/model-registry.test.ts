@@ -1,0 +1,332 @@
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as SqlClient from "effect/sql/SqlClient"
+import { TestClock } from "effect/testing"
+import type { NewModel, Warrant } from "../../src/domain/registry.ts"
+import * as Sha256 from "../../src/domain/sha256.ts"
+import { ModelRegistry } from "../../src/services/model-registry.ts"
+import * as RegistrySqlite from "../../src/services/model-registry-sqlite.ts"
+import * as Sqlite from "../../src/services/sqlite.ts"
+
+const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" } as const
+const other = { ...slot, timeframe: "4h" } as const
+const model = (version: string, over: Partial<NewModel> = {}): NewModel => ({
+  version,
+  slot,
+  digest: Sha256.of(version),
+  path: `.dandori/models/${version}`,
+  theta: { theta1: 0.7, theta2: 0.3, history: [{ theta1: 0.68, theta2: 0.3 }] },
+  metrics: { sharpe: 1.5 },
+  datasets: [Sha256.of("data")],
+  receipts: [Sha256.of("receipt")],
+  synthetic: true,
+  ...over,
+})
+const warrant = (reason: string, key = "key"): Warrant => ({
+  who: "ann",
+  reason,
+  intent: Sha256.of(`intent ${key}`),
+  run: "run",
+  task: "publish",
+  key,
+})
+const how = { previousBecomes: "archived", receipt: Sha256.of("receipt"), outbox: [] } as const
+const message = { kind: "notification", payload: { title: "live" } }
+
+const fresh = () => {
+  const path = join(mkdtempSync(join(tmpdir(), "dandori-registry-")), "state.db")
+  return Layer.provideMerge(RegistrySqlite.layer, Sqlite.layer({ path }))
+}
+const test = <A, E>(name: string, body: Effect.Effect<A, E, ModelRegistry | SqlClient.SqlClient>) =>
+  it.effect(name, () => Effect.suspend(() => Effect.provide(body, fresh())))
+
+const approve = (version: string, over: Partial<NewModel> = {}) =>
+  Effect.gen(function* () {
+    const registry = yield* ModelRegistry
+    yield* registry.register(model(version, over), "candidate", warrant("trained"))
+    yield* registry.transition(version, "approved", warrant("gates passed"))
+  })
+const deploy = (version: string, over: Partial<NewModel> = {}) =>
+  Effect.gen(function* () {
+    yield* approve(version, over)
+    return yield* (yield* ModelRegistry).deploy(version, how, warrant(`deploy ${version}`))
+  })
+const status = (version: string) =>
+  Effect.gen(function* () {
+    return Option.getOrThrow(yield* (yield* ModelRegistry).find(version)).status
+  })
+
+describe("ModelRegistry.register", () => {
+  test(
+    "keeps the whole row, theta and its history included",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* registry.register(model("v1"), "draft", warrant("trained"))
+      const row = Option.getOrThrow(yield* registry.find("v1"))
+      assert.deepStrictEqual(row, {
+        ...model("v1"),
+        status: "draft",
+        reason: "trained",
+        registered: "1970-01-01T00:00:00.000Z",
+        changed: "1970-01-01T00:00:00.000Z",
+      })
+    }),
+  )
+
+  test(
+    "does nothing for the same bytes again and refuses other bytes",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* registry.register(model("v1"), "candidate", warrant("trained"))
+      yield* registry.register(model("v1"), "candidate", warrant("trained again"))
+      const error = yield* Effect.flip(
+        registry.register(model("v1", { digest: Sha256.of("x") }), "candidate", warrant("y")),
+      )
+      assert.strictEqual(error._tag, "VersionConflict")
+      assert.strictEqual((yield* registry.histories).events.length, 1)
+    }),
+  )
+
+  test(
+    "refuses a change without a reason",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      const error = yield* Effect.flip(registry.register(model("v1"), "candidate", warrant("  ")))
+      assert.strictEqual(error._tag, "ReasonMissing")
+      assert.deepStrictEqual(yield* registry.list(), [])
+    }),
+  )
+})
+
+describe("ModelRegistry.transition", () => {
+  test(
+    "refuses what the diagram does not show and names what may follow",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* registry.register(model("v1"), "candidate", warrant("trained"))
+      const skipped = yield* Effect.flip(registry.deploy("v1", how, warrant("now")))
+      assert.strictEqual(skipped._tag, "TransitionRefused")
+      assert.include(skipped.message, "may become approved or rejected")
+      yield* registry.transition("v1", "rejected", warrant("bad"))
+      const back = yield* Effect.flip(registry.transition("v1", "approved", warrant("again")))
+      assert.strictEqual(back._tag, "TransitionRefused")
+      assert.strictEqual(yield* status("v1"), "rejected")
+    }),
+  )
+
+  test(
+    "knows no version that was not registered",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      assert.strictEqual((yield* Effect.flip(registry.deploy("v9", how, warrant("x"))))._tag, "VersionUnknown")
+      assert.strictEqual((yield* Effect.flip(registry.show("v9")))._tag, "VersionUnknown")
+    }),
+  )
+
+  test(
+    "leaves the slot without champion, on record, when its deployed version is taken out",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      yield* registry.transition("v1", "rolled_back", warrant("wrong signals"))
+      assert.isTrue(Option.isNone(yield* registry.champion(slot)))
+      const last = (yield* registry.history(slot)).at(-1)
+      assert.deepInclude(last, { version: null, from: "v1", reason: "wrong signals" })
+    }),
+  )
+})
+
+describe("ModelRegistry.deploy", () => {
+  test(
+    "moves the alias, demotes the one before and writes the outbox, together",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      yield* approve("v2")
+      const move = yield* registry.deploy("v2", { ...how, outbox: [message] }, warrant("better"))
+      assert.deepInclude(move, { slot: "EURUSD-GBPUSD/1h", alias: "champion", version: "v2", from: "v1" })
+      assert.deepStrictEqual([yield* status("v1"), yield* status("v2")], ["archived", "deployed"])
+      assert.strictEqual(Option.getOrThrow(yield* registry.champion(slot)).version, "v2")
+      const pending = yield* registry.pendingOutbox(10)
+      assert.deepStrictEqual(
+        pending.map(({ kind, payload }) => ({ kind, payload })),
+        [message],
+      )
+      yield* registry.markDelivered(pending.map(({ id }) => id))
+      assert.deepStrictEqual(yield* registry.pendingOutbox(10), [])
+    }),
+  )
+
+  test(
+    "rolls back to an archived version and marks the one that failed",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      yield* deploy("v2")
+      yield* registry.deploy("v1", { ...how, previousBecomes: "rolled_back" }, warrant("v2 loses money"))
+      assert.deepStrictEqual([yield* status("v1"), yield* status("v2")], ["deployed", "rolled_back"])
+      const again = yield* Effect.flip(registry.deploy("v2", how, warrant("again")))
+      assert.strictEqual(again._tag, "TransitionRefused")
+    }),
+  )
+
+  test(
+    "keeps the slots apart",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      yield* deploy("v2", { slot: other })
+      assert.deepStrictEqual(
+        (yield* registry.list({ status: "deployed" })).map(({ version }) => version),
+        ["v2", "v1"],
+      )
+      assert.deepStrictEqual(
+        (yield* registry.list({ slot: other })).map(({ version }) => version),
+        ["v2"],
+      )
+    }),
+  )
+
+  test(
+    "is undone with everything else of its transaction",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      const before = yield* registry.histories
+      const changes = Effect.andThen(deploy("v2"), Effect.fail("stop" as const))
+      assert.strictEqual(yield* Effect.flip(registry.atomically(changes)), "stop")
+      assert.deepStrictEqual(yield* registry.histories, before)
+      assert.isTrue(Option.isNone(yield* registry.find("v2")))
+      assert.strictEqual(yield* status("v1"), "deployed")
+    }),
+  )
+})
+
+describe("the registry's tables", () => {
+  test(
+    "hold at most one deployed version per slot, whoever writes",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* deploy("v1")
+      yield* approve("v2")
+      const error = yield* Effect.flip(sql`UPDATE model_registry SET status = 'deployed' WHERE version = 'v2'`)
+      assert.strictEqual(error.reason._tag, "UniqueViolation")
+    }),
+  )
+
+  test(
+    "refuse every edit of a history and of a registered version's facts",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* deploy("v1")
+      const attempts = [
+        "UPDATE alias_history SET who = 'eve'",
+        "DELETE FROM alias_history",
+        "UPDATE model_registry_events SET reason = 'x'",
+        "DELETE FROM model_registry_events",
+        "DELETE FROM model_registry",
+        "UPDATE model_registry SET digest = 'x'",
+        "UPDATE model_registry SET theta = '{}'",
+      ]
+      const messages = yield* Effect.forEach(attempts, (statement) =>
+        Effect.map(Effect.flip(sql.unsafe(statement)), (error) => error.message),
+      )
+      for (const text of messages) assert.match(text, /append-only|not deleted|only the status/)
+    }),
+  )
+
+  test(
+    "betray an edit, a deletion and a forged row even when the triggers are gone",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      yield* deploy("v2")
+      assert.deepStrictEqual(yield* registry.verify, [])
+      yield* sql`DROP TRIGGER alias_history_no_update`
+      yield* sql`UPDATE alias_history SET who = 'eve' WHERE sequence = 1`
+      assert.deepStrictEqual(yield* registry.verify, [
+        { history: "alias_history", sequence: 1, problem: "its contents are not what its hash says" },
+      ])
+      yield* sql`UPDATE alias_history SET who = 'ann' WHERE sequence = 1`
+      yield* sql`UPDATE alias_history SET previous_hash = ${Sha256.of("x")} WHERE sequence = 2`
+      assert.strictEqual((yield* registry.verify)[0].problem, "it does not name the row before it")
+      yield* sql`DROP TRIGGER model_registry_events_no_delete`
+      yield* sql`DELETE FROM model_registry_events WHERE sequence IN (2, 3)`
+      const missing = (yield* registry.verify).filter((found) => found.history === "model_registry_events")
+      assert.deepStrictEqual(missing, [
+        { history: "model_registry_events", sequence: 4, problem: "2 rows before it are missing" },
+      ])
+    }),
+  )
+})
+
+describe("ModelRegistry.at", () => {
+  test(
+    "says who was champion at a minute, who moved it, and on which receipt",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      const time = (text: string) => Date.parse(`2025-05-0${text}Z`)
+      yield* TestClock.setTime(time("4T12:00:00"))
+      yield* deploy("v1")
+      yield* TestClock.setTime(time("5T03:14:30"))
+      yield* deploy("v2")
+      assert.isTrue(Option.isNone(yield* registry.at(slot, time("4T11:59:59"))))
+      const before = Option.getOrThrow(yield* registry.at(slot, time("5T03:14:00")))
+      assert.deepInclude(before, { version: "v1", who: "ann", at: "2025-05-04T12:00:00.000Z", receipt: how.receipt })
+      assert.strictEqual(Option.getOrThrow(yield* registry.at(slot, time("5T03:14:30"))).version, "v2")
+      assert.isTrue(Option.isNone(yield* registry.at(other, time("6T00:00:00"))))
+    }),
+  )
+
+  test(
+    "never orders a later move before an earlier one, also when the clock goes back",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* TestClock.setTime(10_000)
+      yield* deploy("v1")
+      yield* TestClock.setTime(5_000)
+      yield* deploy("v2")
+      assert.strictEqual(Option.getOrThrow(yield* registry.at(slot, 10_000)).version, "v2")
+      assert.deepStrictEqual(
+        (yield* registry.history(slot)).map(({ at }) => at),
+        ["1970-01-01T00:00:10.000Z", "1970-01-01T00:00:10.000Z"],
+      )
+    }),
+  )
+})
+
+describe("ModelRegistry.show and doneBy", () => {
+  test(
+    "gather what happened to a version and what a task did",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* deploy("v1")
+      yield* approve("v2")
+      yield* registry.deploy("v2", how, warrant("better", "other key"))
+      const shown = yield* registry.show("v1")
+      assert.deepStrictEqual(
+        shown.events.map(({ to }) => to),
+        ["candidate", "approved", "deployed", "archived"],
+      )
+      assert.deepStrictEqual(
+        shown.moves.map(({ version }) => version),
+        ["v1", "v2"],
+      )
+      const done = yield* registry.doneBy("other key")
+      assert.deepStrictEqual(
+        done.events.map(({ version, to }) => `${version} ${to}`),
+        ["v1 archived", "v2 deployed"],
+      )
+      assert.deepStrictEqual(
+        done.moves.map(({ intent }) => intent),
+        [Sha256.of("intent other key")],
+      )
+    }),
+  )
+})

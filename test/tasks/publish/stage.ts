@@ -1,0 +1,217 @@
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import { tmpdir } from "node:os"
+import { isAbsolute, join, relative, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { Artifact } from "../../../src/domain/artifact.ts"
+import * as CanonicalJson from "../../../src/domain/canonical-json.ts"
+import type { Sections } from "../../../src/domain/config/sections.ts"
+import type { Verdict } from "../../../src/domain/gate.ts"
+import { digest as modelDigest, GatedModel } from "../../../src/domain/model.ts"
+import { Envelope, preAuthEncoding, Statement } from "../../../src/domain/receipt.ts"
+import * as Sha256 from "../../../src/domain/sha256.ts"
+import { Artifacts } from "../../../src/services/artifacts.ts"
+import * as ArtifactsDirectory from "../../../src/services/artifacts-directory.ts"
+import { Attempt } from "../../../src/services/attempt.ts"
+import { Evidence, EvidenceError } from "../../../src/services/evidence.ts"
+import * as ModelFiles from "../../../src/services/model-files.ts"
+import * as RegistrySqlite from "../../../src/services/model-registry-sqlite.ts"
+import { Settings } from "../../../src/services/settings.ts"
+import { PathRefused, Workspace } from "../../../src/services/workspace.ts"
+
+/** Digest of the `backtest_policy` that the stage's settings hold. */
+export const policy = Sha256.of("backtest_policy of dev")
+/** Partitions that the stage's models are trained on. */
+export const datasets = [Sha256.of("EURUSD 2025-01"), Sha256.of("GBPUSD 2025-01")]
+
+const sections = {
+  storage: { models_root: ".dandori/models" },
+  notifications: { severities: { info: ["research"], warning: [], critical: [] } },
+  messaging: { channels: { ops_events: "core:ops:events" } },
+}
+
+/** A new project folder with a signing key; removed with the scope. */
+export const project = Effect.acquireRelease(
+  Effect.sync(() => {
+    const root = Fs.realpathSync(Fs.mkdtempSync(join(tmpdir(), "dandori-publish-")))
+    Fs.mkdirSync(join(root, "evidence"))
+    const { privateKey } = Crypto.generateKeyPairSync("ed25519")
+    Fs.writeFileSync(join(root, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }))
+    return root
+  }),
+  (root) => Effect.sync(() => Fs.rmSync(root, { recursive: true, force: true })),
+)
+
+const workspace = (root: string) =>
+  Layer.succeed(Workspace, {
+    project: root,
+    home: join(root, ".dandori"),
+    resolve: (path) => {
+      const inside = relative(root, resolve(root, path))
+      return inside.startsWith("..") || isAbsolute(inside)
+        ? Effect.fail(new PathRefused({ path, reason: "it lies outside the project" }))
+        : Effect.succeed(resolve(root, path))
+    },
+    display: (path) => relative(root, path),
+  })
+
+const settings = Layer.succeed(Settings, {
+  env: "dev",
+  sections: sections as unknown as Sections,
+  digest: (section) => (section === "backtest_policy" ? policy : Sha256.of(section)),
+})
+
+/** An attempt of the task `publish` in the run of this name. */
+export const attempt = (run: string, notes: Array<Readonly<Record<string, unknown>>> = []) =>
+  Layer.succeed(Attempt, {
+    run,
+    pipeline: "test",
+    task: "publish",
+    attempt: 1,
+    plan: Sha256.of("plan"),
+    env: "dev",
+    idempotencyKey: `${run}/publish`,
+    intent: Sha256.of(`intent of ${run}`),
+    runCreated: 0,
+    who: "tester",
+    scratch: tmpdir(),
+    log: () => Effect.void,
+    note: (facts) => Effect.sync(() => void notes.push(facts)),
+  })
+
+const decodeEnvelope = Schema.decodeUnknownEffect(Schema.fromJsonString(Envelope))
+const decodeStatement = Schema.decodeUnknownEffect(Schema.fromJsonString(Statement))
+
+/** Receipts in the project's `evidence` folder, newest last by name; signatures are really checked. */
+const evidence = (root: string) =>
+  Layer.succeed(Evidence, {
+    receiptsFor: Effect.fnUntraced(
+      function* (subject) {
+        const key = Crypto.createPublicKey(Fs.readFileSync(join(root, "key.pem")))
+        const names = Fs.readdirSync(join(root, "evidence")).toSorted().toReversed()
+        const found = yield* Effect.forEach(names, (name) =>
+          Effect.gen(function* () {
+            const text = Fs.readFileSync(join(root, "evidence", name), "utf8")
+            const envelope = yield* decodeEnvelope(text)
+            const payload = Buffer.from(envelope.payload, "base64")
+            const statement = yield* decodeStatement(payload.toString())
+            const signature = Buffer.from(envelope.signatures[0].sig, "base64")
+            const holds = Crypto.verify(null, preAuthEncoding(envelope.payloadType, payload), key, signature)
+            const artifact: Artifact = {
+              name: "receipt.json",
+              sha256: Sha256.of(text),
+              bytes: text.length,
+              mediaType: "application/vnd.dsse.envelope.v1+json",
+            }
+            return { statement, artifact, problem: holds ? undefined : "the signature is not by the ledger's key" }
+          }),
+        )
+        return found.filter(({ statement }) => statement.subject.some(({ digest }) => digest.sha256 === subject))
+      },
+      Effect.mapError((error) => new EvidenceError({ reason: error.message })),
+    ),
+    holds: () => Effect.succeed(true),
+    head: Effect.die("not asked for by publish"),
+    sign: () => Effect.die("not asked for by publish"),
+    publicKey: Effect.die("not asked for by publish"),
+  })
+
+/** Everything that publishing needs but the attempt. */
+export const services = (root: string) =>
+  Layer.mergeAll(ModelFiles.layer, RegistrySqlite.layerState).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(workspace(root), settings, ArtifactsDirectory.layer(join(root, "artifacts")), evidence(root)),
+    ),
+  )
+
+/** What a receipt says. */
+export interface Says {
+  readonly gate: "backtest" | "dq"
+  readonly subjects: ReadonlyArray<Sha256.Sha256>
+  readonly result?: Verdict
+  readonly env?: "dev" | "prod"
+  readonly policy?: Sha256.Sha256
+  /** Signs with a key of its own. */
+  readonly forged?: boolean
+}
+
+/** Signs a receipt and puts it, as the newest, into the evidence and the artifact store. */
+export const receipt = Effect.fnUntraced(function* (root: string, says: Says) {
+  const key = says.forged
+    ? Crypto.generateKeyPairSync("ed25519").privateKey
+    : Crypto.createPrivateKey(Fs.readFileSync(join(root, "key.pem")))
+  const payload = Buffer.from(
+    CanonicalJson.encode({
+      _type: "https://in-toto.io/Statement/v1",
+      subject: says.subjects.map((sha256) => ({ name: "subject", digest: { sha256 } })),
+      predicateType: "https://in-toto.io/attestation/test-result/v0.1",
+      predicate: {
+        result: says.result ?? "PASSED",
+        configuration: [{ name: "policy", digest: { sha256: says.policy ?? policy } }],
+        dandori: {
+          gate: says.gate,
+          env: says.env ?? "dev",
+          plan: Sha256.of("plan"),
+          run: "run",
+          task: says.gate,
+          event: Sha256.of("event"),
+          sequence: 7,
+        },
+      },
+    }),
+  )
+  const payloadType = "application/vnd.in-toto+json"
+  const sig = Crypto.sign(null, preAuthEncoding(payloadType, payload), key).toString("base64")
+  const text = CanonicalJson.encode({
+    payloadType,
+    payload: payload.toString("base64"),
+    signatures: [{ keyid: "test", sig }],
+  })
+  const order = String(Fs.readdirSync(join(root, "evidence")).length).padStart(4, "0")
+  Fs.writeFileSync(join(root, "evidence", `${order}.json`), text)
+  return yield* (yield* Artifacts).put("receipt.json", "application/json", text)
+})
+
+/** A model of three files in the artifact store. `seed` makes its bytes; `dependencies` what its provenance names. */
+export const model = Effect.fnUntraced(function* (
+  version: string,
+  seed = version,
+  over: { readonly dependencies?: ReadonlyArray<string>; readonly datasets?: ReadonlyArray<Sha256.Sha256> } = {},
+) {
+  const artifacts = yield* Artifacts
+  const provenance = {
+    predicateType: "https://slsa.dev/provenance/v1",
+    predicate: {
+      buildDefinition: {
+        resolvedDependencies: [
+          { name: "code", digest: { gitCommit: "abc" } },
+          ...(over.dependencies ?? datasets).map((sha256, at) => ({ name: `dataset/${at}`, digest: { sha256 } })),
+        ],
+      },
+    },
+  }
+  const files = [
+    yield* artifacts.put("model_ai1.json", "application/json", JSON.stringify({ seed })),
+    yield* artifacts.put("theta.yaml", "application/yaml", "theta1: 0.7\ntheta2: 0.3\nhistory:\n  - theta1: 0.68\n"),
+    yield* artifacts.put("provenance.json", "application/json", JSON.stringify(provenance)),
+  ]
+  return Schema.decodeUnknownSync(GatedModel)({
+    version,
+    slot: { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" },
+    digest: modelDigest(files),
+    files,
+    datasets: over.datasets ?? datasets,
+    metrics: { sharpe: 1.5 },
+    synthetic: true,
+  })
+})
+
+/** A model with all the receipts that it needs. */
+export const passed = Effect.fnUntraced(function* (root: string, version: string, seed = version) {
+  const made = yield* model(version, seed)
+  yield* receipt(root, { gate: "dq", subjects: datasets, policy: Sha256.of("expectations") })
+  yield* receipt(root, { gate: "backtest", subjects: [made.digest] })
+  return made
+})
