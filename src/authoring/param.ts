@@ -63,7 +63,7 @@ const plain = (schema: JsonSchema): JsonSchema =>
  */
 export const jsonSchemaOf = (name: string, param: ParamSchema): JsonSchema => {
   if (!Schema.isSchema(param)) return param as JsonSchema
-  const checks: ReadonlyArray<Check> = param.ast.checks ?? []
+  const checks = (param.ast.checks ?? []) as ReadonlyArray<Check>
   const schema = plain(JsonSchemas.ofSchema(param))
   const patterns = checks.flatMap((check) => pattern(check) ?? [])
   if (patterns.length > 1 || checks.some((check) => pattern(check) === undefined && lossy(check, schema.type))) {

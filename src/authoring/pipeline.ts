@@ -1,4 +1,4 @@
-import type { TaskError, TaskType } from "../domain/task-type.ts"
+import type { AnyTaskType, TaskError, TaskType } from "../domain/task-type.ts"
 import * as CallSite from "./call-site.ts"
 import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
 import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "./reference.ts"
@@ -129,9 +129,8 @@ export const pipeline = <
     onCancel: new Map(),
     finally: new Map(),
   }
-  const adder =
-    (block: Block): AddTask =>
-    (name, type, input, taskOptions = {}) => {
+  const adder = (block: Block): AddTask => {
+    const add = (name: string, type: AnyTaskType, input: unknown, taskOptions: TaskOptions = {}): unknown => {
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
       sites.push({ path, stack: CallSite.capture() })
@@ -143,8 +142,10 @@ export const pipeline = <
         ...(condition === undefined ? {} : { if: conditionOf(condition) }),
         ...(toDocument(rest, path) as object),
       })
-      return ref(`tasks.${name}`) as TaskRef<never>
+      return ref(`tasks.${name}`)
     }
+    return add as AddTask
+  }
   const { params, ...settings } = options
   const names = Object.keys(params ?? {})
   build({

@@ -1,9 +1,12 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+
 /** Runs a hidden command: a part of this program's work in a process of its own. */
 export const run = async (kind: "trainer" | "compile", argument: string): Promise<void> => {
   if (kind === "trainer") {
     const { main } = await import("../../tasks/train/builtin-trainer.ts")
-    return main(argument)
+    NodeRuntime.runMain(main(argument), { disableErrorReporting: false })
+    return
   }
   const { main } = await import("../compiler/typescript-child.ts")
-  return main(argument)
+  await main(argument)
 }

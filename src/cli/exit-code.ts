@@ -51,6 +51,14 @@ const byTag: Readonly<Record<string, number>> = {
   RunEnded: exitCodes.failed,
   UsageError: exitCodes.usage,
   ObjectStoreError: exitCodes.io,
+  EvidenceError: exitCodes.io,
+  SqlError: exitCodes.unavailable,
+  RestoreRefused: exitCodes.cannotCreate,
+  SnapshotDamaged: exitCodes.altered,
+  VersionRefused: exitCodes.usage,
+  TrustInvalid: exitCodes.config,
+  KeyUnreadable: exitCodes.badData,
+  LedgerUnreadable: exitCodes.noInput,
 }
 
 /** The exit code of an error: by its own `exitCode`, its tag, the operating system's code; else an internal error. */

@@ -1,4 +1,4 @@
-import { hostname, totalmem, cpus, userInfo } from "node:os"
+import { cpus, hostname, totalmem } from "node:os"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,6 +24,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import { root } from "./root.ts"
+import { who } from "./who.ts"
 
 /** The project that a command works on, found from the working folder. */
 export const find = Effect.gen(function* () {
@@ -33,8 +34,6 @@ export const find = Effect.gen(function* () {
   return { project, home, env, flags }
 })
 
-/** Who works at this command line: the operating system's user. */
-export const who = (): string => userInfo().username
 
 /** What this machine offers to a run, by the resources section. */
 export const capacityOf = ({ sections }: SettingsFiles.Configuration): Capacity => {

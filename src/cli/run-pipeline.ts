@@ -15,6 +15,7 @@ import * as Output from "./output.ts"
 import * as Params from "./params.ts"
 import * as Project from "./project.ts"
 import { locate } from "./pipeline-files.ts"
+import { who } from "./who.ts"
 import * as RunView from "./render/run-view.ts"
 
 const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.RunResult) {
@@ -39,7 +40,7 @@ export const runPipeline = Effect.fnUntraced(function* (name: string | undefined
     config: SettingsFiles.resolved(configuration),
     capacity: Project.capacityOf(configuration),
     durability: "fsync",
-    who: Project.who(),
+    who: who(),
     control: Interrupts.control(view.say),
   }).pipe(
     Effect.provideService(Observer, view.observer),
@@ -59,7 +60,7 @@ export const resumeRun = Effect.fnUntraced(function* (run: string) {
   const view = yield* RunView.make({ plan: recalled.plan, project, json: flags.json, quiet: flags.quiet })
   const result = yield* Resume.resume(run, recalled, {
     capacity: Project.capacityOf(configuration),
-    who: Project.who(),
+    who: who(),
     now: yield* Clock.currentTimeMillis,
     control: Interrupts.control(view.say),
   }).pipe(

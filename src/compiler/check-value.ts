@@ -4,7 +4,7 @@ import { type JsonSchema, branches, describe, isAny } from "../domain/json-schem
 import { formatDuration, parseDuration, parseSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type { FieldReader } from "./field-reader.ts"
-import { type Located, kindOf, toJson } from "./located.ts"
+import { type Located, get, kindOf, toJson } from "./located.ts"
 import type { Span } from "./source.ts"
 
 /** Type of an expression that stands at a place; undefined when it was wrong (and was reported). */
@@ -105,19 +105,26 @@ const checkMap = (reader: FieldReader, node: Extract<Located, { kind: "map" }>, 
   return out
 }
 
+/** How many literal fields of a record (`kind: sample`) fit a map, less those that do not. */
+const tagFit = (node: Located, schema: JsonSchema): number => {
+  let score = 0
+  for (const [key, property] of Object.entries(schema.properties ?? {})) {
+    const allowed = property.enum ?? (property.const === undefined ? undefined : [property.const])
+    const given = get(node, key)
+    if (allowed === undefined || given?.kind !== "scalar") continue
+    score += allowed.includes(given.value) ? 1 : -1
+  }
+  return score
+}
+
 /** How well a node's outer shape fits a branch of a union: the best one is checked, so that its mistakes are told. */
 const fit = (node: Located, schema: JsonSchema): number => {
   if (isAny(schema)) return 1
   if (node.kind === "list") return schema.type === "array" ? 3 : 0
   if (node.kind === "map") {
     if (schema.type !== "object") return 0
-    const tags = Object.entries(schema.properties ?? {}).filter(([, property]) => property.const !== undefined || property.enum?.length === 1)
-    const hits = tags.filter(([key, property]) => {
-      const given = node.entries.find((entry) => entry.key === key)?.value
-      return given !== undefined && toJson(given) === (property.const ?? property.enum?.[0])
-    })
     const shared = node.entries.filter((entry) => schema.properties?.[entry.key] !== undefined).length
-    return 2 + 10 * hits.length + shared / 100
+    return Math.max(1, 20 + 10 * tagFit(node, schema) + shared / 100)
   }
   if (schema.enum !== undefined) return schema.enum.includes(node.value) ? 4 : 1
   if (schema.const !== undefined) return schema.const === node.value ? 4 : 1

@@ -86,24 +86,37 @@ const condition = (reader: FieldReader, context: Context, needs: Set<string>): s
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
+type Decoder = Schema.Codec<unknown, unknown>
+
+const isLiteral = (value: unknown): boolean => !Template.hasExpression(JSON.stringify(value))
+
+const faults = (schema: Decoder, value: unknown) => {
+  const exit = Schema.decodeUnknownExit(schema)(value, { errors: "all", onExcessProperty: "error" })
+  if (Exit.isSuccess(exit)) return []
+  return exit.cause.reasons.flatMap((reason) => {
+    const error = reason._tag === "Fail" ? reason.error : undefined
+    return error !== undefined && "issue" in error ? format(error.issue).issues : []
+  })
+}
+
 /** What the Schema itself says of literal inputs (patterns, filters): the JSON Schema cannot tell all of it. */
-const decodeLiterals = (reader: FieldReader, context: Context, given: Record<string, unknown>): void => {
+const decodeLiterals = (reader: FieldReader, context: Context, given: Record<string, unknown>, before: number): void => {
   const { task, type } = context
   if (type === undefined || !("fields" in type.input)) return
-  const fields = type.input.fields as Record<string, Schema.Codec<unknown, unknown>>
+  const fields = type.input.fields as Record<string, Decoder>
+  const told = reader.diagnostics.slice(before).map(({ path }) => path)
   for (const [key, value] of Object.entries(given)) {
-    if (fields[key] === undefined || Template.hasExpression(JSON.stringify(value))) continue
-    const exit = Schema.decodeUnknownExit(fields[key])(value, { errors: "all", onExcessProperty: "error" })
-    if (Exit.isSuccess(exit)) continue
+    const path = `${task.path}.with.${key}`
+    if (fields[key] === undefined || !isLiteral(value) || told.some((other) => other.startsWith(path))) continue
     const node = task.with === undefined ? undefined : get(task.with, key)
-    for (const reason of exit.cause.reasons) {
-      const error = reason._tag === "Fail" ? reason.error : undefined
-      if (error === undefined || !("issue" in error)) continue
-      for (const issue of format(error.issue).issues) {
-        const place = locate(node, issue.path ?? [])
-        reader.report(place?.at ?? task.at, [task.path, "with", key, ...(issue.path ?? [])].join("."), `${key}: ${issue.message}`)
-      }
+    for (const issue of faults(fields[key], value)) {
+      const place = locate(node, issue.path ?? [])
+      reader.report(place?.at ?? task.at, [path, ...(issue.path ?? [])].join("."), `${key}: ${issue.message}`)
     }
+  }
+  if (reader.diagnostics.length > before || !isLiteral(given)) return
+  for (const { message } of faults(type.input as Decoder, given)) {
+    reader.report(task.with?.at ?? task.at, `${task.path}.with`, `${message}.`)
   }
 }
 
@@ -142,7 +155,7 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
   const typeOf = (text: string, at: Span, path: string) => expression(reader, context, needs, text, at, path, false)
   const given = checkValue(reader, node, type === undefined ? {} : context.input, `${task.path}.with`, typeOf) as Record<string, unknown>
   if (type === undefined) return undefined
-  if (reader.diagnostics.length === before) decodeLiterals(reader, context, given)
+  decodeLiterals(reader, context, given, before)
   ScriptArguments.check(reader, node, task)
   const effects = effectsOf(type, given)
   if (task.cache?.value === true && effects !== "pure") {

@@ -5,7 +5,7 @@ import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
-import { Catalog } from "../services/catalog.ts"
+import { Catalog } from "../domain/catalog.ts"
 import { type CompiledPlan, compilePlan } from "./compiled-plan.ts"
 
 /** The plan names a task type that this program does not have, or another version of it. */

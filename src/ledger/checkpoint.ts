@@ -62,42 +62,42 @@ const failed = (error: { readonly message: string }) =>
 
 const damaged = (line: number, reason: string) => new StreamDamaged({ stream: StreamName.root, line, reason })
 
+const unlessDamaged = (stream: string, { fault }: Chain.Chain) =>
+  fault === undefined || fault.kind === "torn"
+    ? Effect.void
+    : Effect.fail(new StreamDamaged({ stream, line: fault.line, reason: fault.reason }))
+
 /** The newest checkpoint, which the root must bear out before another is signed. */
-const newest = Effect.fnUntraced(function* (
-  ledgerFolder: string,
-  root: Chain.Chain,
-  leaves: ReadonlyArray<Merkle.Hash>,
-) {
+const newest = Effect.fnUntraced(function* (ledgerFolder: string, root: ReadonlyArray<Entry>) {
   const fs = yield* FileSystem.FileSystem
   const file = (yield* list(ledgerFolder).pipe(Effect.mapError(failed))).at(-1)
   if (file === undefined) return undefined
   const text = yield* fs.readFileString(file.path).pipe(Effect.mapError(failed))
   const found = parse(text)
   if (found === undefined) return yield* damaged(file.size, `${file.name} is no checkpoint`)
-  if (found.size > leaves.length) {
-    return yield* damaged(
-      leaves.length,
-      `${file.name} covers ${found.size} entries, but only ${leaves.length} are there`,
-    )
+  if (found.size > root.length) {
+    return yield* damaged(root.length, `${file.name} covers ${found.size} entries, but only ${root.length} are there`)
   }
-  if (found.tree !== treeOf(leaves, found.size)) {
+  if (found.tree !== treeOf(leavesOf(root.slice(0, found.size)), found.size)) {
     return yield* damaged(found.size, `the entries up to line ${found.size} are not those that ${file.name} covers`)
   }
-  const since = root.entries.slice(found.size)
+  const since = root.slice(found.size)
   const news = since.some(({ type }) => type !== "dev.dandori.ledger.checkpointed.v1")
   return { ...found, text, news }
 })
 
-/** Commits the root to the system stream as it stands, so that a checkpoint covers it too. */
+/** Commits the root to the system stream as it stands, so that a checkpoint covers it too; false when it does already. */
 const coverSystem = Effect.fnUntraced(function* (root: Chain.Chain) {
   const ledger = yield* Ledger
   const system = yield* ledger.read(StreamName.system).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-  if (system === undefined) return
+  if (system === undefined) return false
+  yield* unlessDamaged(StreamName.system, system)
   const { sequence: entries, hash: head } = system.head
   const data = { stream: StreamName.system, entries, head }
   const last = root.entries.findLast((entry) => isClosed(entry.data) && entry.data.stream === StreamName.system)
-  if (isClosed(last?.data) && last.data.head === head) return
+  if (isClosed(last?.data) && last.data.head === head) return false
   yield* ledger.record(StreamName.root, [{ type: "dev.dandori.stream.closed.v1", data }])
+  return true
 })
 
 /**
@@ -109,19 +109,20 @@ export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly 
   const path = yield* Path.Path
   const ledger = yield* Ledger
   const key = yield* LedgerKey
-  yield* coverSystem(yield* ledger.read(StreamName.root))
-  const root = yield* ledger.read(StreamName.root)
-  if (root.fault !== undefined) return yield* damaged(root.fault.line, root.fault.reason)
-  const leaves = leavesOf(root.entries)
-  const before = yield* newest(ledger.folder, root, leaves)
+  const found = yield* ledger.read(StreamName.root)
+  yield* unlessDamaged(StreamName.root, found)
+  const before = yield* newest(ledger.folder, found.entries)
+  const covered = yield* coverSystem(found)
   const { anchor } = options
   const send = (text: string) =>
     anchor === undefined ? Effect.void : DurableFiles.writeFileDurably(anchor, text).pipe(Effect.mapError(failed))
-  if (before !== undefined && !before.news) {
+  if (before !== undefined && !before.news && !covered) {
     yield* send(before.text)
     return { text: before.text, size: before.size, tree: before.tree }
   }
 
+  const root = covered ? yield* ledger.read(StreamName.root) : found
+  const leaves = leavesOf(root.entries)
   const size = leaves.length
   const tree = treeOf(leaves, size)
   const origin = originOf(root.entries[0])

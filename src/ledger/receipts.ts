@@ -25,7 +25,8 @@ export class ReceiptFailed extends Schema.TaggedError<ReceiptFailed>()("ReceiptF
 }
 
 const mediaType = "application/vnd.dsse.envelope.v1+json"
-const payloadType = "application/vnd.in-toto+json"
+/** What a receipt's envelope holds. */
+export const payloadType = "application/vnd.in-toto+json"
 
 /** A gate event in the ledger: what it says, and where it stands. `type` is the task type that judged. */
 export interface GateEvent {

@@ -51,3 +51,14 @@ export const make = (
     flushes: file.flushes,
   }
 }
+
+/** A file that keeps nothing: for runs that need no record (simulation, benchmarks). */
+export const nowhere = (): AppendFile => {
+  let end = 0
+  return {
+    append: (text) => (end += text.length),
+    flushed: () => Effect.void,
+    end: () => end,
+    flushes: () => 0,
+  }
+}

@@ -40,16 +40,15 @@ export interface Checked {
 
 const finished = "dev.dandori.run.finished.v1"
 
-/** Why a last line without its newline is wrong here: a stream that has ended has none. Undefined where it is not. */
-const tornFault = (
-  bytes: Uint8Array,
-  chain: Chain.Chain,
-  ended: number | undefined,
-): LedgerFault["kind"] | undefined => {
-  if (ended === undefined) return chain.entries.at(-1)?.type === finished ? "altered" : undefined
-  if (chain.head.sequence >= ended) return "altered"
+/**
+ * What a last line without its newline means: nothing where only a crash left it so, else that the file was cut, or
+ * that its last byte was changed. `covered` entries must be there; a stream that has `ended` has none but these.
+ */
+const tornKind = (bytes: Uint8Array, chain: Chain.Chain, covered: number, ended: boolean) => {
+  const have = chain.head.sequence
+  if (have >= covered) return ended || chain.entries.at(-1)?.type === finished ? "altered" : undefined
   const rest = new TextDecoder().decode(bytes.subarray(chain.validBytes))
-  return chain.head.sequence + 1 === ended && Chain.isLine(rest.slice(0, -1)) ? "altered" : "gap"
+  return Chain.isLine(rest.slice(0, -1)) ? "altered" : "gap"
 }
 
 /** Checks the bytes of a stream for themselves and against what the root says of it. */
@@ -59,14 +58,14 @@ export const check = (stream: string, bytes: Uint8Array, said: Testimony | undef
   const faults: Array<LedgerFault> = []
   const uncovered: Array<Uncovered> = []
   const last = said?.closed.at(-1)
-  const ended = isRun ? last?.entries : undefined
+  const covered = last?.entries ?? (said?.opened ? 1 : 0)
   const count = chain.entries.length
   const add = (kind: LedgerFault["kind"], line: number, offset: number, reason: string) =>
     faults.push({ stream, line, offset, kind, reason })
 
   if (chain.fault?.kind === "torn") {
     const { line, offset, reason } = chain.fault
-    const kind = tornFault(bytes, chain, ended)
+    const kind = tornKind(bytes, chain, covered, isRun && last !== undefined)
     if (kind) add(kind, line, offset, kind === "gap" ? `${reason}: the file was cut` : reason)
     else uncovered.push({ stream, line, reason: "its last line has no end, as a crash leaves it" })
   } else if (chain.fault) {
@@ -100,7 +99,6 @@ export const check = (stream: string, bytes: Uint8Array, said: Testimony | undef
       break
     }
   }
-  const covered = last?.entries ?? (said?.opened ? 1 : 0)
   if (faults.length === 0 && count > covered) {
     const reason = covered === 0 ? "no root entry names it yet" : "no root entry covers the entries from here on yet"
     uncovered.push({ stream, line: covered + 1, reason })

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import type { Column, Columns, DuckDbConnection, Value, WritableColumn } from "./duckdb.ts"
 import { type Allowed, DuckDb, DuckDbError, identifier, literal } from "./duckdb.ts"
 import * as Durable from "./durable-files.ts"
+import * as DuckDbLibrary from "./duckdb-library.ts"
 
 const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, DuckDbError> =>
   Effect.tryPromise({
@@ -17,7 +18,8 @@ const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, 
 const list = (texts: ReadonlyArray<string>) => `[${texts.map(literal).join(", ")}]`
 
 const plain = (value: Api.DuckDBValue): Value => {
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value
   if (typeof value === "bigint") return Number(value)
   if ("scale" in value) return value.toDouble()
   return String(value)
@@ -61,31 +63,39 @@ const gather = async (result: Api.DuckDBResult, numeric: ReadonlyArray<boolean>)
 const sqlTypes = { timestamp: "TIMESTAMP_MS", integer: "BIGINT", double: "DOUBLE", text: "VARCHAR" } as const
 const chunkRows = 2048
 
-const valuesOf = (
-  api: typeof Api,
-  column: WritableColumn,
-  from: number,
-  to: number,
-): Array<Api.DuckDBValue> => {
+const valuesOf = (api: typeof Api, column: WritableColumn, from: number, to: number): Array<Api.DuckDBValue> => {
   const values: Array<Api.DuckDBValue> = []
   for (let row = from; row < to; row++) {
     const value = column.values[row]
     if (typeof value !== "number" || column.type === "double") values.push(value)
     else if (Number.isNaN(value)) values.push(null)
-    else values.push(column.type === "timestamp" ? new api.DuckDBTimestampMillisecondsValue(BigInt(value)) : BigInt(value))
+    else
+      values.push(column.type === "timestamp" ? new api.DuckDBTimestampMillisecondsValue(BigInt(value)) : BigInt(value))
   }
   return values
 }
 
-const append = async (api: typeof Api, connection: Api.DuckDBConnection, table: string, columns: ReadonlyArray<WritableColumn>) => {
+const append = async (
+  api: typeof Api,
+  connection: Api.DuckDBConnection,
+  table: string,
+  columns: ReadonlyArray<WritableColumn>,
+) => {
   const fields = columns.map((column) => `${identifier(column.name)} ${sqlTypes[column.type]}`)
   await connection.run(`CREATE TABLE ${identifier(table)} (${fields.join(", ")})`)
   const types = columns.map(({ type }) =>
-    type === "timestamp" ? api.TIMESTAMP_MS : type === "integer" ? api.BIGINT : type === "double" ? api.DOUBLE : api.VARCHAR,
+    type === "timestamp"
+      ? api.TIMESTAMP_MS
+      : type === "integer"
+        ? api.BIGINT
+        : type === "double"
+          ? api.DOUBLE
+          : api.VARCHAR,
   )
   const rows = columns[0]?.values.length ?? 0
   const odd = columns.find((column) => column.values.length !== rows)
-  if (odd !== undefined) throw new RangeError(`the column ${odd.name} has ${odd.values.length} values, the first has ${rows}`)
+  if (odd !== undefined)
+    throw new RangeError(`the column ${odd.name} has ${odd.values.length} values, the first has ${rows}`)
   const appender = await connection.createAppender(table)
   for (let from = 0; from < rows; from += chunkRows) {
     const to = Math.min(rows, from + chunkRows)
@@ -115,7 +125,10 @@ const connect = (api: typeof Api, connection: Api.DuckDBConnection): DuckDbConne
         const kinds = described.map((row, index) => carried(names[index], String(row["column_type"])))
         const select = kinds.map((kind, index) => `${kind.sql} AS ${identifier(names[index])}`)
         const result = await connection.run(`SELECT ${select.join(", ")} FROM (${sql})`)
-        const columns = await gather(result, kinds.map((kind) => kind.numeric))
+        const columns = await gather(
+          result,
+          kinds.map((kind) => kind.numeric),
+        )
         return Object.fromEntries(names.map((name, index) => [name, columns[index]]))
       }),
     load: (table, columns) => attempt(`load the table ${table}`, () => append(api, connection, table, columns)),
@@ -127,7 +140,10 @@ const connect = (api: typeof Api, connection: Api.DuckDBConnection): DuckDbConne
 }
 
 const open = Effect.fn("DuckDb.open")(function* (allowed: Allowed) {
-  const api = yield* attempt("be loaded", () => import("@duckdb/node-api"))
+  const api = yield* attempt("be loaded", () => {
+    DuckDbLibrary.open()
+    return import("@duckdb/node-api")
+  })
   const instance = yield* Effect.acquireRelease(
     attempt("start", () =>
       api.DuckDBInstance.create(":memory:", {

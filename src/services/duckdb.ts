@@ -80,3 +80,7 @@ export const literal = (text: string): string => `'${text.replaceAll("'", "''")}
 
 /** A name as an SQL identifier. */
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** A numeric column as it is; empty where the column is text or missing. */
+export const numbers = (column: Column | undefined): Float64Array =>
+  column instanceof Float64Array ? column : new Float64Array()

@@ -1,8 +1,7 @@
 /** Self-contained HTML pages for reports: no script, no font, no request; light and dark. Everything given as text is escaped. */
 
 /** A text as it may stand in HTML, between tags and in quoted attributes. */
-export const escape = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+export const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /** A cell: text, or HTML that is safe already. */
 export type Cell = string | number | { readonly html: string }
@@ -18,7 +17,8 @@ export const table = (heads: ReadonlyArray<string>, rows: ReadonlyArray<Readonly
 }
 
 /** A verdict or state as a coloured word. */
-export const badge = (text: string, tone: "good" | "warn" | "bad" | "plain"): string => `<span class="badge ${tone}">${escape(text)}</span>`
+export const badge = (text: string, tone: "good" | "warn" | "bad" | "plain"): string =>
+  `<span class="badge ${tone}">${escape(text)}</span>`
 
 /** A section with a heading; `body` is HTML. */
 export const section = (title: string, body: string): string => `<section><h2>${escape(title)}</h2>\n${body}</section>`
@@ -32,7 +32,7 @@ h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 32px 0 10
 .soft { color: var(--soft); } code, .mono { font: 12px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); } th { color: var(--soft); font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
+.nowrap { white-space: nowrap; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 .badge { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 12px; font-weight: 600; white-space: nowrap; color: #fff; background: #6b7480; }
 .good { background: #2f8f5f; } .warn { background: #b7791f; } .bad { background: #c23b3b; }
 .notice { border-left: 4px solid #b7791f; background: var(--shade); padding: 8px 12px; margin: 14px 0; }

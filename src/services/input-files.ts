@@ -15,7 +15,10 @@ export const readText = (path: string): Effect.Effect<string, Durable.FileFailed
 export const exists = (path: string): Effect.Effect<boolean, Durable.FileFailed> =>
   Durable.attempt("look at", path, () => stat(path)).pipe(
     Effect.as(true),
-    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed(false)),
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.succeed(false),
+    ),
   )
 
 /** The files that an absolute path or pattern (`*`, `?`, `**`, `[…]`, `{…}`) names, sorted. A plain path names itself. */

@@ -20,5 +20,9 @@ export default taskType<BacktestInput, BacktestOutput, Effect.Error<Effects>, Ef
   config: ["backtest_policy", "cost_table", "universe"],
   gate: (output) => output.gate,
   dryRun: ({ model }) => Effect.succeed(`would backtest ${model.version} (${slotText(model.slot)}) and judge it`),
-  run: (input) => Effect.flatMap(Effect.promise(() => import("./run.ts")), ({ run }) => run(input)),
+  run: (input) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      ({ run }) => run(input),
+    ),
 })

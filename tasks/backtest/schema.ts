@@ -2,6 +2,7 @@ import * as Schema from "effect/Schema"
 import { Artifact } from "../../src/domain/artifact.ts"
 import { GateResult, Verdict } from "../../src/domain/gate.ts"
 import { GatedModel, Model } from "../../src/domain/model.ts"
+import { Report } from "../../src/market/metrics.ts"
 
 /** A model with its data. `seed` is of the bootstrap and of the stress scenarios. */
 export const BacktestInput = Schema.Struct({
@@ -94,6 +95,9 @@ export const BacktestSummary = Schema.Struct({
   shifted: PerformanceNumbers.annotate({ description: "every signal one bar later" }),
   baseline: PerformanceNumbers.annotate({ description: "the same rules on z alone, without the classifiers" }),
   inSample: PerformanceNumbers.annotate({ description: "the final model, which was fitted to these bars; not judged" }),
+  classifiers: Schema.Struct({ ai1: Report, ai2: Report }).annotate({
+    description: "on the labelled ones of the judged bars, base rates beside; ai1 threshold is θ1, ai2's is θ2",
+  }),
   bootstrap: BootstrapIntervals,
   nonInferiority: NonInferiority,
 }).annotate({ identifier: "BacktestSummary" })

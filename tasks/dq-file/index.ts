@@ -17,5 +17,9 @@ export default taskType<DqFileInput, DqFileOutput, Effect.Error<Effects>, Effect
   effects: "pure",
   config: ["dq"],
   gate: (output) => output.gate,
-  run: (input) => Effect.flatMap(Effect.promise(() => import("../dq/run.ts")), ({ runFiles }) => runFiles(input)),
+  run: (input) =>
+    Effect.flatMap(
+      Effect.promise(() => import("../dq/run.ts")),
+      ({ runFiles }) => runFiles(input),
+    ),
 })

@@ -23,7 +23,9 @@ const quoted = (name: string) => `CAST(bars.${identifier(name)} AS VARCHAR)`
 
 /** Text columns in which at least half of what is written reads as a number: JSON and CSV have no other kind. */
 const looksNumeric = Effect.fnUntraced(function* (database: DuckDbConnection, loaded: LoadedBars) {
-  const texts = [...loaded.columns].flatMap(([name, kind]) => (kind === "text" && !["timestamp", "symbol", "timeframe"].includes(name) ? [name] : []))
+  const texts = [...loaded.columns].flatMap(([name, kind]) =>
+    kind === "text" && !["timestamp", "symbol", "timeframe"].includes(name) ? [name] : [],
+  )
   if (texts.length === 0) return []
   const share = (name: string, index: number) =>
     `count(${asNumber(loaded, name)}) * 2 >= count(nullif(trim(${quoted(name)}), '')) AND count(${asNumber(loaded, name)}) > 0 AS c${index}`
@@ -38,12 +40,18 @@ export const prepare = Effect.fnUntraced(function* (
   expectations: Expectations,
   files: ReadonlyArray<string>,
 ) {
-  const wanted = new Set([...barColumns, ...Object.keys(expectations.column_ranges ?? {}), ...(yield* looksNumeric(database, loaded))])
+  const wanted = new Set([
+    ...barColumns,
+    ...Object.keys(expectations.column_ranges ?? {}),
+    ...(yield* looksNumeric(database, loaded)),
+  ])
   const numeric = [...loaded.columns].flatMap(([name, kind]) => (kind === "number" || wanted.has(name) ? [name] : []))
   const select = [...loaded.columns.keys()].map((name) =>
     numeric.includes(name) ? `${asNumber(loaded, name)} AS ${identifier(name)}` : identifier(name),
   )
-  yield* database.run(`CREATE TABLE data AS SELECT _file, _row, _position, _symbol, _ts${select.map((each) => `, ${each}`).join("")} FROM bars`)
+  yield* database.run(
+    `CREATE TABLE data AS SELECT _file, _row, _position, _symbol, _ts${select.map((each) => `, ${each}`).join("")} FROM bars`,
+  )
   const counts = yield* database.rows("SELECT _file AS file, count(*) AS rows FROM data GROUP BY _file")
   const rowsOf = new Map(files.map((file) => [file, 0]))
   for (const { file, rows } of counts) rowsOf.set(String(file), Number(rows))
@@ -51,11 +59,19 @@ export const prepare = Effect.fnUntraced(function* (
   return { database, loaded, numeric, rows, rowsOf, has: (column) => loaded.columns.has(column) } satisfies Data
 })
 
-/** SQL condition on `bars JOIN data`: the value is NULL, empty text or NaN. */
-export const isMissing = (data: Data, column: string): string =>
-  data.numeric.includes(column)
-    ? `(bars.${identifier(column)} IS NULL OR trim(${quoted(column)}) = '' OR coalesce(isnan(data.${identifier(column)}), false))`
-    : `(bars.${identifier(column)} IS NULL OR trim(${quoted(column)}) = '')`
+/** SQL: `bars` and `data` side by side; both hold the same rows in the same order. */
+export const sideBySide = "FROM bars POSITIONAL JOIN data"
+
+/** SQL: the column as a DOUBLE, of `data`; NULL where it holds text that is no number. */
+export const numberOf = (data: Data, column: string): string =>
+  data.numeric.includes(column) ? `data.${identifier(column)}` : `TRY_CAST(CAST(data.${identifier(column)} AS VARCHAR) AS DOUBLE)`
+
+/** SQL condition on `sideBySide`: the value is NULL, empty text or NaN. */
+export const isMissing = (data: Data, column: string): string => {
+  const raw = `bars.${identifier(column)}`
+  const empty = data.loaded.columns.get(column) === "text" ? `(${raw} IS NULL OR trim(${raw}) = '')` : `${raw} IS NULL`
+  return data.numeric.includes(column) ? `(${empty} OR coalesce(isnan(${numberOf(data, column)}), false))` : `(${empty})`
+}
 
 /** SQL: the value as it is written in the file, in quotes, for a message. */
 export const written = (column: string): string => `'"' || coalesce(${quoted(column)}, '') || '"'`

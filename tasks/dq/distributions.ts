@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Charts from "../../src/services/charts.ts"
+import { literal, numbers } from "../../src/services/duckdb.ts"
 import type { Data } from "./data.ts"
 
 const points = 800
@@ -23,27 +24,35 @@ const thinned = (times: Float64Array, values: Float64Array): ReadonlyArray<reado
 /** Charts of the data as `<img>`: close over time, returns, gaps between bars, volume; none without times and closes. */
 export const draw = Effect.fn("dq.draw")(function* (data: Data) {
   if (!data.has("timestamp") || !data.has("close")) return []
-  const symbols = (yield* data.database.rows("SELECT DISTINCT _symbol AS symbol FROM data ORDER BY symbol")).map((row) => String(row["symbol"]))
+  const symbols = (yield* data.database.rows("SELECT DISTINCT _symbol AS symbol FROM data ORDER BY symbol")).map(
+    (row) => String(row["symbol"]),
+  )
   const series = yield* Effect.forEach(symbols, (symbol) =>
     Effect.map(
       data.database.columns(
-        `SELECT _ts, close, ${data.has("volume") ? "volume" : "NULL::DOUBLE AS volume"} FROM data WHERE _ts IS NOT NULL AND _symbol = '${symbol.replaceAll("'", "''")}' ORDER BY _ts, _position`,
+        `SELECT _ts, close, ${data.has("volume") ? "volume" : "NULL::DOUBLE AS volume"} FROM data WHERE _ts IS NOT NULL AND _symbol = ${literal(symbol)} ORDER BY _ts, _position`,
       ),
       (columns) => ({
         name: symbol === "" ? "close" : symbol,
-        times: Float64Array.from(columns["_ts"], Number),
-        close: Float64Array.from(columns["close"], (value) => (value === null ? Number.NaN : Number(value))),
-        volume: Float64Array.from(columns["volume"], (value) => (value === null ? Number.NaN : Number(value))),
+        times: numbers(columns["_ts"]),
+        close: numbers(columns["close"]),
+        volume: numbers(columns["volume"]),
       }),
     ),
   )
-  const images = [yield* Charts.timeLines("Close", series.map(({ close, name, times }) => ({ name, points: thinned(times, close) })))]
+  const images = [
+    yield* Charts.timeLines(
+      "Close",
+      series.map(({ close, name, times }) => ({ name, points: thinned(times, close) })),
+    ),
+  ]
   for (const { close, name, times, volume } of series) {
     const returns = close.map((value, i) => (i === 0 ? Number.NaN : (value / close[i - 1] - 1) * 100))
     const gaps = times.map((time, i) => (i === 0 ? Number.NaN : (time - times[i - 1]) / hour))
     images.push(yield* Charts.histogram(`Returns per bar in %, ${name} (counts, logarithmic)`, returns))
     images.push(yield* Charts.histogram(`Hours between bars, ${name} (counts, logarithmic)`, gaps))
-    if (volume.some(Number.isFinite)) images.push(yield* Charts.histogram(`Volume, ${name} (counts, logarithmic)`, volume))
+    if (volume.some(Number.isFinite))
+      images.push(yield* Charts.histogram(`Volume, ${name} (counts, logarithmic)`, volume))
   }
   return images
 })

@@ -41,7 +41,9 @@ export const Check = Schema.Union([
   Schema.Struct({
     check: Schema.Literal("freshness"),
     max: Duration,
-    as_of: Schema.optionalKey(Schema.String).annotate({ description: "a time in UTC; default: when the run was created" }),
+    as_of: Schema.optionalKey(Schema.String).annotate({
+      description: "a time in UTC; default: when the run was created",
+    }),
     ...each,
   }),
   Schema.Struct({
@@ -54,7 +56,9 @@ export const Check = Schema.Union([
   Schema.Struct({ check: Schema.Literal("outlier"), sigma: Schema.optionalKey(Positive), ...rate, ...each }),
   Schema.Struct({
     check: Schema.Literal("stale"),
-    repeats: Schema.optionalKey(Count).annotate({ description: "equal bars in a row after the first that fail; default 1" }),
+    repeats: Schema.optionalKey(Count).annotate({
+      description: "equal bars in a row after the first that fail; default 1",
+    }),
     ...rate,
     ...each,
   }),

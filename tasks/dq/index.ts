@@ -17,5 +17,9 @@ export default taskType<DqInput, DqOutput, Effect.Error<Effects>, Effect.Service
   effects: "pure",
   config: ["dq"],
   gate: (output) => output.gate,
-  run: (input) => Effect.flatMap(Effect.promise(() => import("./run.ts")), ({ run }) => run(input)),
+  run: (input) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      ({ run }) => run(input),
+    ),
 })

@@ -20,27 +20,28 @@ export const markAt = Effect.fnUntraced(function* (path: string) {
   )
 })
 
-/** Writes the mark of a file that failed. The same findings give the same bytes: no time, no run. */
+/** Writes the mark of a file that failed; `against` are the findings that fail the data. The same findings give the same bytes: no time, no run. */
 export const write = (
   path: string,
   file: { readonly name: string; readonly sha256: string; readonly first?: string; readonly last?: string },
-  findings: ReadonlyArray<Finding>,
+  against: ReadonlyArray<Finding>,
   policy: string,
 ) => {
-  const failed = findings.filter(({ files, result }) => !result.passed && result.severity === "error" && files.includes(file.name))
   const mark = {
     who,
     file: file.name,
     sha256: file.sha256,
     range: { first: file.first ?? null, last: file.last ?? null },
     policy,
-    reasons: failed.map(({ result }) => ({
-      check: result.name,
-      observed: result.observed,
-      threshold: result.threshold,
-      failing: result.failing,
-      sample: result.sample.filter((row) => row.file === file.name),
-    })),
+    reasons: against
+      .filter(({ files }) => files.includes(file.name))
+      .map(({ result }) => ({
+        check: result.name,
+        observed: result.observed,
+        threshold: result.threshold,
+        failing: result.failing,
+        sample: result.sample.filter((row) => row.file === file.name),
+      })),
   }
   return Durable.writeFileDurably(path, `${CanonicalJson.encode(mark)}\n`)
 }

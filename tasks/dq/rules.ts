@@ -2,7 +2,7 @@
 import type { DqSection } from "../../src/domain/config/dq.ts"
 import { formatDuration, parseDuration } from "../../src/domain/quantity.ts"
 import { identifier, literal } from "../../src/services/duckdb.ts"
-import { type Data, isMissing, isoText, written } from "./data.ts"
+import { type Data, isMissing, isoText, numberOf, sideBySide, written } from "./data.ts"
 import { type Check, type Expectations, usual } from "./expectations.ts"
 
 /**
@@ -28,7 +28,6 @@ export interface Setting {
   readonly now: number
 }
 
-const joined = "FROM bars JOIN data USING (_position)"
 const millis = (text: string) => parseDuration(text) ?? 0
 const atMost = (rate: number) => (rate === 0 ? "no row" : `at most ${rate * 100} % of the rows`)
 const key = (column: string) => (column === "timestamp" ? "_ts" : identifier(column))
@@ -51,6 +50,14 @@ export const outlierRows = (sigma: number): string => `SELECT _position,
       FROM data WHERE isfinite(close) AND _ts IS NOT NULL))
   WHERE deviation > 0 AND abs(r - mean) > ${sigma} * deviation`
 
+/**
+ * All stretches without a bar: between two bars of a symbol, before its first bar where another symbol begins earlier, and
+ * after its last where another goes on. `_position` is the bar after the stretch, or the last bar.
+ */
+const gapRows = `SELECT _position, lag(_ts) OVER (PARTITION BY _symbol ORDER BY _ts, _position) AS since, _ts AS until, '' AS why FROM data WHERE _ts IS NOT NULL
+  UNION ALL SELECT arg_min(_position, _ts), (SELECT min(_ts) FROM data), min(_ts), ', where another symbol has bars' FROM data WHERE _ts IS NOT NULL GROUP BY _symbol
+  UNION ALL SELECT arg_max(_position, _ts), max(_ts), (SELECT max(_ts) FROM data), ', where another symbol has bars' FROM data WHERE _ts IS NOT NULL GROUP BY _symbol`
+
 const staleRows = (data: Data, repeats: number) => {
   const columns = ["open", "high", "low", "close", "volume"].filter(data.has).map(identifier)
   const same = columns.map((column) => `${column} IS NOT DISTINCT FROM lag(${column}) OVER series`).join(" AND ")
@@ -64,7 +71,7 @@ const staleRows = (data: Data, repeats: number) => {
 
 const typeRows = (data: Data, column: string, type: "number" | "integer" | "boolean" | "timestamp") => {
   const raw = `bars.${identifier(column)}`
-  const number = `TRY_CAST(CAST(${raw} AS VARCHAR) AS DOUBLE)`
+  const number = numberOf(data, column)
   const wrong = {
     number: `${number} IS NULL`,
     integer: `(${number} IS NULL OR ${number} <> floor(${number}))`,
@@ -72,7 +79,7 @@ const typeRows = (data: Data, column: string, type: "number" | "integer" | "bool
     timestamp: column === "timestamp" ? "bars._ts IS NULL" : `TRY_CAST(CAST(${raw} AS VARCHAR) AS TIMESTAMPTZ) IS NULL`,
   }[type]
   const present = column === "timestamp" ? "true" : `NOT ${isMissing(data, column)}`
-  return `SELECT _position, ${literal(column)} || ' is ' || ${written(column)} AS detail ${joined} WHERE ${present} AND ${wrong}`
+  return `SELECT bars._position, ${literal(column)} || ' is ' || ${written(column)} AS detail ${sideBySide} WHERE ${present} AND ${wrong}`
 }
 
 const ohlcRows = `SELECT _position, detail FROM (SELECT _position, CASE
@@ -97,14 +104,19 @@ const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyA
     case "type":
       return over(check.columns, [...(data.has("timestamp") ? ["timestamp"] : []), ...data.numeric], (column) => {
         const type = check.type ?? (column === "timestamp" ? "timestamp" : "number")
-        return { ...base, name: named(column), threshold: `every value is a ${type}`, rows: typeRows(data, column, type) }
+        return {
+          ...base,
+          name: named(column),
+          threshold: `every value is a ${type}`,
+          rows: typeRows(data, column, type),
+        }
       })
     case "finite":
       return over(check.columns, data.numeric, (column) => ({
         ...base,
         name: named(column),
         threshold: "no NaN, no infinity",
-        rows: `SELECT _position, ${literal(column)} || ' is ' || ${written(column)} AS detail ${joined} WHERE NOT isfinite(TRY_CAST(CAST(bars.${identifier(column)} AS VARCHAR) AS DOUBLE))`,
+        rows: `SELECT bars._position, ${literal(column)} || ' is ' || ${written(column)} AS detail ${sideBySide} WHERE NOT isfinite(${numberOf(data, column)})`,
       }))
     case "unique": {
       const columns = check.columns ?? ["timestamp"]
@@ -132,22 +144,27 @@ const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyA
     }
     case "max_gap": {
       const max = check.max ?? section.checks.max_gap
-      const gaps = "SELECT _position, _ts, lag(_ts) OVER (PARTITION BY _symbol ORDER BY _ts, _position) AS previous FROM data WHERE _ts IS NOT NULL"
       return needing(["timestamp"], {
         ...base,
         name,
         threshold: `at most ${formatDuration(millis(max))}`,
-        rows: `SELECT _position, 'nothing from ' || ${isoText("previous")} || ' to ' || ${isoText("_ts")} || ', ' || ${hours("_ts - previous")} AS detail FROM (${gaps}) WHERE _ts - previous > ${millis(max)}`,
-        observed: `SELECT coalesce('longest ' || ${hours("max(_ts - previous)")}, 'no gap') FROM (${gaps})`,
+        rows: `SELECT _position, 'nothing from ' || ${isoText("since")} || ' to ' || ${isoText("until")} || ', ' || ${hours("until - since")} || why AS detail FROM (${gapRows}) WHERE until - since > ${millis(max)}`,
+        observed: `SELECT coalesce('longest ' || ${hours("max(until - since)")}, 'no gap') FROM (${gapRows})`,
       })
     }
     case "ohlc_consistent":
-      return needing(["open", "high", "low", "close"], { ...base, name, threshold: "0 < low <= open, close <= high", rows: ohlcRows })
+      return needing(["open", "high", "low", "close"], {
+        ...base,
+        name,
+        threshold: "0 < low <= open, close <= high",
+        rows: ohlcRows,
+      })
     case "allowed_values": {
       const values = check.values.map((value) => literal(String(value))).join(", ")
       const numbers = check.values.filter((value) => typeof value === "number")
       const text = `CAST(bars.${identifier(check.column)} AS VARCHAR)`
-      const equalNumber = numbers.length === 0 ? "false" : `coalesce(TRY_CAST(${text} AS DOUBLE) IN (${numbers.join(", ")}), false)`
+      const equalNumber =
+        numbers.length === 0 ? "false" : `coalesce(TRY_CAST(${text} AS DOUBLE) IN (${numbers.join(", ")}), false)`
       return needing([check.column], {
         ...base,
         name: named(check.column),
@@ -177,7 +194,9 @@ const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyA
       const window = check.window ?? section.checks.spike_window_bars
       const maxRate = check.max_rate ?? 0
       return needing(["timestamp", "close"], {
-        ...base, name, maxRate,
+        ...base,
+        name,
+        maxRate,
         threshold: `${atMost(maxRate)} beyond ${factor} × median(|Δclose|, ${window})`,
         rows: spikeRows(factor, window),
       })
@@ -185,11 +204,23 @@ const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyA
     case "outlier": {
       const sigma = check.sigma ?? section.checks.outlier_sigma
       const maxRate = check.max_rate ?? 0
-      return needing(["timestamp", "close"], { ...base, name, maxRate, threshold: `${atMost(maxRate)} beyond ±${sigma}σ`, rows: outlierRows(sigma) })
+      return needing(["timestamp", "close"], {
+        ...base,
+        name,
+        maxRate,
+        threshold: `${atMost(maxRate)} beyond ±${sigma}σ`,
+        rows: outlierRows(sigma),
+      })
     }
     case "stale": {
       const maxRate = check.max_rate ?? 0
-      return needing(["timestamp", "close"], { ...base, name, maxRate, threshold: `${atMost(maxRate)} repeats the bar before`, rows: staleRows(data, check.repeats ?? 1) })
+      return needing(["timestamp", "close"], {
+        ...base,
+        name,
+        maxRate,
+        threshold: `${atMost(maxRate)} repeats the bar before`,
+        rows: staleRows(data, check.repeats ?? 1),
+      })
     }
     case "conflict": {
       const columns = check.columns ?? ["timestamp"]
@@ -216,7 +247,8 @@ export const rules = (data: Data, expectations: Expectations, setting: Setting):
   const required = expectations.required_columns ?? []
   const list: Array<Rule> = []
   for (const column of required) {
-    if (!data.has(column)) list.push({ name: `required_columns(${column})`, severity: "error", threshold: "is there", missing: column })
+    if (!data.has(column))
+      list.push({ name: `required_columns(${column})`, severity: "error", threshold: "is there", missing: column })
   }
   const { min_rows: least, max_missing_rate: most } = expectations
   if (least !== undefined) {
@@ -230,14 +262,23 @@ export const rules = (data: Data, expectations: Expectations, setting: Setting):
   }
   if (most !== undefined) {
     for (const column of required.filter(data.has)) {
-      const rows = `SELECT _position, ${literal(column)} || ' is missing' AS detail ${joined} WHERE ${isMissing(data, column)}`
-      list.push({ name: `max_missing_rate(${column})`, severity: "error", threshold: atMost(most), rows, maxRate: most })
+      const rows = `SELECT bars._position, ${literal(column)} || ' is missing' AS detail ${sideBySide} WHERE ${isMissing(data, column)}`
+      list.push({
+        name: `max_missing_rate(${column})`,
+        severity: "error",
+        threshold: atMost(most),
+        rows,
+        maxRate: most,
+      })
     }
   }
   for (const [column, limits] of Object.entries(expectations.column_ranges ?? {})) {
     const [min, max] = limits
     const value = identifier(column)
-    const outside = [...(min === null ? [] : [`${value} < ${min}`]), ...(max === null ? [] : [`${value} > ${max}`])].join(" OR ")
+    const outside = [
+      ...(min === null ? [] : [`${value} < ${min}`]),
+      ...(max === null ? [] : [`${value} > ${max}`]),
+    ].join(" OR ")
     const rule = { name: `column_ranges(${column})`, severity: "error" as const, threshold: range(limits) }
     list.push(
       data.has(column)
@@ -249,6 +290,14 @@ export const rules = (data: Data, expectations: Expectations, setting: Setting):
         : { ...rule, missing: column },
     )
   }
-  const own = expectations.checks ?? usual.filter((check) => (check.check === "type" || check.check === "finite" ? true : data.has("timestamp") && (check.check !== "ohlc_consistent" || ["open", "high", "low", "close"].every(data.has)) && (["unique", "ordered", "max_gap", "ohlc_consistent"].includes(check.check) || data.has("close"))))
+  const own =
+    expectations.checks ??
+    usual.filter((check) =>
+      check.check === "type" || check.check === "finite"
+        ? true
+        : data.has("timestamp") &&
+          (check.check !== "ohlc_consistent" || ["open", "high", "low", "close"].every(data.has)) &&
+          (["unique", "ordered", "max_gap", "ohlc_consistent"].includes(check.check) || data.has("close")),
+    )
   return [...list, ...own.flatMap((check) => rulesOf(data, check, setting))]
 }

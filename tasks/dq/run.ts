@@ -57,7 +57,10 @@ const judged = Effect.fnUntraced(function* (order: Order) {
   const path = yield* workspace.resolve(order.expectations)
   const text = yield* InputFiles.readText(path)
   const expectations = yield* Expectations.parse(workspace.display(path), text)
-  const policy = { name: expectations.name, sha256: CanonicalJson.digest({ expectations: Digest.of(text), dq: settings.digest("dq") }) }
+  const policy = {
+    name: expectations.name,
+    sha256: CanonicalJson.digest({ expectations: Digest.of(text), dq: settings.digest("dq") }),
+  }
 
   const foreign = new Set<string>()
   const own = new Set<string>()
@@ -68,33 +71,63 @@ const judged = Effect.fnUntraced(function* (order: Order) {
   }
   const database = yield* (yield* DuckDb).open({ paths: order.subjects.map((subject) => subject.path) })
   const loaded = yield* loadBars(database, order.subjects, order.mapping)
-  const data = yield* prepare(database, loaded, expectations, order.subjects.map(({ label }) => label))
+  const data = yield* prepare(
+    database,
+    loaded,
+    expectations,
+    order.subjects.map(({ label }) => label),
+  )
   const judgement = yield* judge(data, expectations, { section: settings.sections.dq, now: runCreated }, foreign)
   const { findings, verdict } = judgement
 
-  const bad = new Set(findings.flatMap(({ files, result }) => (!result.passed && result.severity === "error" ? files : [])))
+  const against = findings.filter(
+    ({ result }) => !result.passed && (result.severity === "error" || settings.sections.dq.strict),
+  )
+  const bad = new Set(against.flatMap(({ files }) => files))
   const quarantine: Array<string> = []
   const spans = yield* database.rows(ranges)
   for (const { label, mark, sha256 } of order.subjects) {
     if (mark === undefined || foreign.has(label)) continue
     const span = spans.find((row) => row["file"] === label)
-    const range = { ...(span?.["first"] ? { first: String(span["first"]) } : {}), ...(span?.["last"] ? { last: String(span["last"]) } : {}) }
+    const range = {
+      ...(span?.["first"] ? { first: String(span["first"]) } : {}),
+      ...(span?.["last"] ? { last: String(span["last"]) } : {}),
+    }
     if (bad.has(label)) {
-      yield* Quarantine.write(mark, { name: label, sha256, ...range }, findings, policy.sha256)
+      yield* Quarantine.write(mark, { name: label, sha256, ...range }, against, policy.sha256)
       quarantine.push(workspace.display(mark))
     } else if (own.has(label)) yield* Quarantine.lift(mark)
   }
   const flags = judgement.flags.map((each) =>
-    bad.has(each.file) && !each.flags.includes("quarantined") ? { ...each, flags: ["quarantined" as const, ...each.flags] } : each,
+    bad.has(each.file) && !each.flags.includes("quarantined")
+      ? { ...each, flags: ["quarantined" as const, ...each.flags] }
+      : each,
   )
   const subjects = order.subjects.map(({ label, sha256 }) => ({ name: label, sha256 }))
   const checks = findings.map(({ result }) => result)
   const artifacts = yield* Artifacts
-  const about = { expectations: expectations.name, source: order.source, synthetic: order.synthetic, rows: data.rows, policy: policy.sha256, subjects }
-  const report = yield* artifacts.put("dq_report.json", "application/json", `${CanonicalJson.encode({ verdict, ...about, checks, flags, quarantine })}\n`)
+  const about = {
+    expectations: expectations.name,
+    source: order.source,
+    synthetic: order.synthetic,
+    rows: data.rows,
+    policy: policy.sha256,
+    subjects,
+  }
+  const report = yield* artifacts.put(
+    "dq_report.json",
+    "application/json",
+    `${CanonicalJson.encode({ verdict, ...about, checks, flags, quarantine })}\n`,
+  )
   const charts = yield* draw(data)
-  const page = yield* artifacts.put("dq_report.html", "text/html", reportPage({ ...judgement, flags }, { ...about, charts }))
-  const reasons = checks.filter((check) => !check.passed).map((check) => `${check.name}: ${check.observed} (threshold: ${check.threshold})`)
+  const page = yield* artifacts.put(
+    "dq_report.html",
+    "text/html",
+    reportPage({ ...judgement, flags }, { ...about, charts }),
+  )
+  const reasons = checks
+    .filter((check) => !check.passed)
+    .map((check) => `${check.name}: ${check.observed} (threshold: ${check.threshold})`)
   const gate: GateResult = { verdict, subjects, policy, reasons, reports: [report, page] }
   return { verdict, checks, flags, report, page, quarantine, gate } satisfies DqFileOutput
 }, Effect.scoped)
@@ -107,22 +140,47 @@ export const run = Effect.fn("dq")(function* ({ dataset, expectations }: DqInput
       const absolute = yield* workspace.resolve(path)
       const { sha256: actual } = yield* Durable.digestFile(absolute)
       if (actual !== sha256) return yield* new DataChanged({ path, expected: sha256, actual })
-      return { path: absolute, label: path, symbol, sha256, mark: join(dirname(absolute), "__quarantine.json") } satisfies Subject
+      return {
+        path: absolute,
+        label: path,
+        symbol,
+        sha256,
+        mark: join(dirname(absolute), "__quarantine.json"),
+      } satisfies Subject
     }),
   )
-  const outcome = yield* judged({ subjects, mapping: {}, expectations, source: dataset.source, synthetic: dataset.synthetic })
+  const outcome = yield* judged({
+    subjects,
+    mapping: {},
+    expectations,
+    source: dataset.source,
+    synthetic: dataset.synthetic,
+  })
   return { ...outcome, dataset: CheckedDataset.make(dataset) } satisfies DqOutput
 })
 
 /** Judges files of any kind. */
-export const runFiles = Effect.fn("dq-file")(function* ({ expectations, files, quarantine, ...mapping }: DqFileInput) {
+export const runFiles = Effect.fn("dq-file")(function* ({
+  expectations,
+  files,
+  quarantine,
+  symbols,
+  ...mapping
+}: DqFileInput) {
   const workspace = yield* Workspace
-  const subjects = yield* Effect.forEach(files, (file) =>
+  const subjects = yield* Effect.forEach(files, (file, index) =>
     Effect.gen(function* () {
+      const symbol = symbols?.[index]
       const path = yield* workspace.resolve(file)
       const { sha256 } = yield* Durable.digestFile(path)
       const mark = quarantine === false ? undefined : join(dirname(path), `${basename(path)}.__quarantine.json`)
-      return { path, label: workspace.display(path), sha256, mark } satisfies Subject
+      return {
+        path,
+        label: workspace.display(path),
+        sha256,
+        mark,
+        ...(symbol === undefined ? {} : { symbol }),
+      } satisfies Subject
     }),
   )
   return yield* judged({ subjects, mapping, expectations, source: files.join(", "), synthetic: false })

@@ -2,7 +2,7 @@ import * as Schema from "effect/Schema"
 import { Artifact } from "../../src/domain/artifact.ts"
 import { CheckedDataset, Dataset } from "../../src/domain/dataset.ts"
 import { GateResult, Verdict } from "../../src/domain/gate.ts"
-import { InputFile } from "../../src/domain/names.ts"
+import { InputFile, Symbol } from "../../src/domain/names.ts"
 import { barMapping } from "../../src/services/duckdb-bar-files.ts"
 
 /** A row that fails a check. `row` counts the data rows of its file from 1; 0 where the failure is not a row's. */
@@ -60,11 +60,22 @@ export type DqOutput = typeof DqOutput.Type
 export const DqFileInput = Schema.Struct({
   files: Schema.Array(InputFile).check(Schema.isMinLength(1)),
   expectations: InputFile,
+  symbols: Schema.optionalKey(Schema.Array(Symbol)).annotate({
+    description:
+      "whose bars each file holds, one per file; without it a column symbol says so, or all files are one series",
+  }),
   quarantine: Schema.optionalKey(Schema.Boolean).annotate({
     description: "writes <file>.__quarantine.json beside a file that fails; default true",
   }),
   ...barMapping,
-}).annotate({ identifier: "DqFileInput" })
+})
+  .check(
+    Schema.makeFilter(
+      ({ files, symbols }) =>
+        symbols === undefined || symbols.length === files.length || "symbols must name one symbol per file",
+    ),
+  )
+  .annotate({ identifier: "DqFileInput" })
 export type DqFileInput = typeof DqFileInput.Type
 
 /** The verdict on files. */

@@ -25,5 +25,9 @@ export default taskType<SeedInput, Seeded, Effect.Error<Effects>, Effect.Service
       `would write ${input.symbols.length * months.length} partitions of ${input.symbols.join(", ")} ${input.timeframe}, ${months[0]} to ${months.at(-1)}, from ${input.source?.kind ?? "sample"}`,
     )
   },
-  run: (input) => Effect.flatMap(Effect.promise(() => import("./run.ts")), ({ run }) => run(input)),
+  run: (input) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      ({ run }) => run(input),
+    ),
 })

@@ -38,17 +38,31 @@ const iso = (millis: number) => new Date(millis).toISOString().replace(".000Z", 
 const jsonText = (rows: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
   `[\n${rows.map(({ _ts, ...bar }) => JSON.stringify({ timestamp: iso(Number(_ts)), ...bar })).join(",\n")}\n]\n`
 
-const write = Effect.fnUntraced(function* (source: SymbolSource, month: string, path: string, format: "parquet" | "json") {
+const write = Effect.fnUntraced(function* (
+  source: SymbolSource,
+  month: string,
+  path: string,
+  format: "parquet" | "json",
+) {
   const { from, to } = boundsOf(month)
   const columns = source.columns.map(identifier).join(", ")
   const rest = `FROM canonical WHERE _ts >= ${from} AND _ts < ${to} ORDER BY _position`
   if (format === "parquet") {
-    return yield* source.database.copyToParquet(`SELECT CAST(epoch_ms(_ts) AS TIMESTAMPTZ) AS timestamp, ${columns} ${rest}`, path)
+    return yield* source.database.copyToParquet(
+      `SELECT CAST(epoch_ms(_ts) AS TIMESTAMPTZ) AS timestamp, ${columns} ${rest}`,
+      path,
+    )
   }
   yield* Durable.writeFileDurably(path, jsonText(yield* source.database.rows(`SELECT _ts, ${columns} ${rest}`)))
 })
 
-const stage = Effect.fnUntraced(function* (source: SymbolSource, symbol: string, month: string, input: SeedInput, root: string) {
+const stage = Effect.fnUntraced(function* (
+  source: SymbolSource,
+  symbol: string,
+  month: string,
+  input: SeedInput,
+  root: string,
+) {
   const workspace = yield* Workspace
   const { scratch } = yield* Attempt
   const format = input.format ?? "parquet"
@@ -56,7 +70,9 @@ const stage = Effect.fnUntraced(function* (source: SymbolSource, symbol: string,
   const staged = join(scratch, `${symbol}_${month}.${format}`)
   yield* write(source, month, staged, format)
   const { bytes, sha256 } = yield* Durable.digestFile(staged)
-  const missing = source.columns.map((name) => `count(*) FILTER (${identifier(name)} IS NULL OR isnan(${identifier(name)})) AS ${identifier(name)}`)
+  const missing = source.columns.map(
+    (name) => `count(*) FILTER (${identifier(name)} IS NULL OR isnan(${identifier(name)})) AS ${identifier(name)}`,
+  )
   const [counts] = yield* source.database.rows(
     `SELECT count(*) AS _rows, min(_ts) AS _first, max(_ts) AS _last, ${missing.join(", ")} FROM canonical WHERE _ts >= ${from} AND _ts < ${to}`,
   )
@@ -78,8 +94,24 @@ const stage = Effect.fnUntraced(function* (source: SymbolSource, symbol: string,
     source: { text: source.text, files: source.files },
     synthetic: source.synthetic,
   }
-  const partition: Partition = { symbol, month, path, sha256, bytes, rows: Number(_rows), firstTimestamp, lastTimestamp }
-  return { partition, folder, staged, meta: `${CanonicalJson.encode(facts)}\n`, source: source.text, synthetic: source.synthetic } satisfies Staged
+  const partition: Partition = {
+    symbol,
+    month,
+    path,
+    sha256,
+    bytes,
+    rows: Number(_rows),
+    firstTimestamp,
+    lastTimestamp,
+  }
+  return {
+    partition,
+    folder,
+    staged,
+    meta: `${CanonicalJson.encode(facts)}\n`,
+    source: source.text,
+    synthetic: source.synthetic,
+  } satisfies Staged
 })
 
 const stageSymbol = (symbol: string, months: ReadonlyArray<string>, input: SeedInput, root: string) =>
@@ -87,7 +119,9 @@ const stageSymbol = (symbol: string, months: ReadonlyArray<string>, input: SeedI
     Effect.gen(function* () {
       const { scratch } = yield* Attempt
       const source = yield* openSource(symbol, months, input, scratch)
-      const found = yield* source.database.rows("SELECT DISTINCT strftime(epoch_ms(_ts), '%Y-%m') AS month FROM canonical ORDER BY month")
+      const found = yield* source.database.rows(
+        "SELECT DISTINCT strftime(epoch_ms(_ts), '%Y-%m') AS month FROM canonical ORDER BY month",
+      )
       const available = found.map((row) => String(row["month"]))
       const missing = months.filter((month) => !available.includes(month))
       if (missing.length > 0) return yield* new MonthsMissing({ source: source.text, symbol, missing, available })
@@ -99,7 +133,10 @@ const stageSymbol = (symbol: string, months: ReadonlyArray<string>, input: SeedI
 const digestAt = (path: string) =>
   Durable.digestFile(path).pipe(
     Effect.map(({ sha256 }): Sha256.Sha256 | undefined => sha256),
-    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed(undefined)),
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.succeed(undefined),
+    ),
   )
 
 /** The files of a partition and the digest that each is to have; what another format left has none. */
@@ -132,7 +169,10 @@ export const run = Effect.fn("seed")(function* (input: SeedInput) {
   const root = yield* workspace.resolve(input.outputRoot ?? settings.sections.storage.canonical_root)
   const months = monthsOf(input)
   const symbols = input.symbols.toSorted()
-  const given = input.expectations === undefined ? undefined : yield* Effect.flatMap(workspace.resolve(input.expectations), InputFiles.readText)
+  const given =
+    input.expectations === undefined
+      ? undefined
+      : yield* Effect.flatMap(workspace.resolve(input.expectations), InputFiles.readText)
   const expectations = (symbol: string) => given ?? plainExpectations(symbol, input.timeframe)
   const staged = (yield* Effect.forEach(symbols, (symbol) => stageSymbol(symbol, months, input, root))).flat()
 
@@ -160,7 +200,12 @@ export const run = Effect.fn("seed")(function* (input: SeedInput) {
       rows: partitions.reduce((sum, { rows }) => sum + rows, 0),
       synthetic: staged.some((each) => each.synthetic),
       source: [...new Set(staged.map((each) => each.source))].join(", "),
-      digest: Sha256.of(partitions.map(({ sha256 }) => `${sha256}\n`).sort().join("")),
+      digest: Sha256.of(
+        partitions
+          .map(({ sha256 }) => `${sha256}\n`)
+          .sort()
+          .join(""),
+      ),
     },
   } satisfies Seeded
 })

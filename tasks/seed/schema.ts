@@ -32,9 +32,13 @@ export const SeedInput = Schema.Struct({
   symbols: Schema.Array(Symbol).check(Schema.isMinLength(1), Schema.isUnique()),
   timeframe: Timeframe,
   month: Schema.optionalKey(Month),
-  months: Schema.optionalKey(Schema.Union([Schema.Array(Month).check(Schema.isMinLength(1), Schema.isUnique()), MonthRange])),
+  months: Schema.optionalKey(
+    Schema.Union([Schema.Array(Month).check(Schema.isMinLength(1), Schema.isUnique()), MonthRange]),
+  ),
   source: Schema.optionalKey(Source).annotate({ description: "default: the shipped sample" }),
-  expectations: Schema.optionalKey(InputFile).annotate({ description: "copied beside the data; a plain one without it" }),
+  expectations: Schema.optionalKey(InputFile).annotate({
+    description: "copied beside the data; a plain one without it",
+  }),
   outputRoot: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1))).annotate({
     description: "default: canonical_root of the storage section",
   }),
@@ -42,7 +46,10 @@ export const SeedInput = Schema.Struct({
   format: Schema.optionalKey(Schema.Literals(["parquet", "json"])).annotate({ description: "default parquet" }),
 })
   .check(
-    Schema.makeFilter(({ month, months }) => (month === undefined) !== (months === undefined) || "give either month or months, and not both"),
+    Schema.makeFilter(
+      ({ month, months }) =>
+        (month === undefined) !== (months === undefined) || "give either month or months, and not both",
+    ),
   )
   .annotate({ identifier: "SeedInput" })
 export type SeedInput = typeof SeedInput.Type

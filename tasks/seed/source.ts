@@ -24,7 +24,9 @@ const prices = ["open", "high", "low", "close", "volume"]
 const shown = 5
 
 const fileOf = (source: Exclude<Source, { kind: "synthetic" }>, input: SeedInput) =>
-  source.kind === "file" ? source : { kind: "file" as const, path: `samples/data/synthetic_{symbol}_${input.timeframe}.csv`, synthetic: true }
+  source.kind === "file"
+    ? source
+    : { kind: "file" as const, path: `samples/data/synthetic_{symbol}_${input.timeframe}.csv`, synthetic: true }
 
 /** What is wrong with the rows, with their places, at most five of each kind. */
 const problemsOf = Effect.fnUntraced(function* (
@@ -38,38 +40,60 @@ const problemsOf = Effect.fnUntraced(function* (
     const rows = yield* database.rows(
       `SELECT _file AS file, _row AS row, CAST(${identifier(name)} AS VARCHAR) AS text, count(*) OVER () AS total FROM bars WHERE ${where} ORDER BY _position LIMIT ${shown}`,
     )
-    for (const { file, row, text } of rows) found.push(`${file}, row ${row}: ${name} ${text === null ? "is missing" : `${JSON.stringify(text)} ${reason}`}`)
+    for (const { file, row, text } of rows)
+      found.push(`${file}, row ${row}: ${name} ${text === null ? "is missing" : `${JSON.stringify(text)} ${reason}`}`)
     const more = Number(rows[0]?.["total"] ?? 0) - rows.length
     if (more > 0) found.push(`and ${more} more rows whose ${name} ${reason}`)
   })
   yield* look("timestamp", `_ts IS NULL AND ${within}`, "is no time")
   for (const name of columns) {
-    yield* look(name, `${BarFiles.asNumber(loaded, name)} IS NULL AND trim(CAST(${identifier(name)} AS VARCHAR)) <> '' AND ${within}`, "is no number")
+    yield* look(
+      name,
+      `${BarFiles.asNumber(loaded, name)} IS NULL AND trim(CAST(${identifier(name)} AS VARCHAR)) <> '' AND ${within}`,
+      "is no number",
+    )
   }
   return found
 })
 
-const fromFiles = Effect.fnUntraced(function* (source: ReturnType<typeof fileOf>, symbol: string, months: ReadonlyArray<string>, input: SeedInput, folder: string) {
+const fromFiles = Effect.fnUntraced(function* (
+  source: ReturnType<typeof fileOf>,
+  symbol: string,
+  months: ReadonlyArray<string>,
+  input: SeedInput,
+  folder: string,
+) {
   const workspace = yield* Workspace
   const pattern = source.path.replaceAll("{symbol}", symbol)
   const invalid = (problems: ReadonlyArray<string>) => new SourceInvalid({ source: pattern, problems })
   const [start] = pattern.split(/[*?[{]/)
   const root = yield* workspace.resolve(start === pattern ? pattern : start.slice(0, start.lastIndexOf("/") + 1) || ".")
-  const listed = yield* InputFiles.matching(start === pattern ? root : `${root}/${pattern.slice(start.lastIndexOf("/") + 1)}`)
+  const listed = yield* InputFiles.matching(
+    start === pattern ? root : `${root}/${pattern.slice(start.lastIndexOf("/") + 1)}`,
+  )
   if (listed.length === 0) return yield* invalid(["no file has such a name"])
   const paths = yield* Effect.forEach(listed, workspace.resolve)
   const files = yield* Effect.forEach(paths, (path) =>
     Effect.map(Durable.digestFile(path), ({ sha256 }) => ({ path: workspace.display(path), sha256 })),
   )
   const database = yield* (yield* DuckDb).open({ paths, folders: [folder] })
-  const loaded = yield* BarFiles.loadBars(database, paths.map((path) => ({ path, label: workspace.display(path) })), source)
+  const loaded = yield* BarFiles.loadBars(
+    database,
+    paths.map((path) => ({ path, label: workspace.display(path) })),
+    source,
+  )
   const missing = ["timestamp", ...prices].filter((name) => !loaded.columns.has(name))
-  if (missing.length > 0) return yield* invalid([`it has no column ${missing.join(", ")}; its columns are ${[...loaded.columns.keys()].join(", ")}. Name them with \`columns\``])
+  if (missing.length > 0)
+    return yield* invalid([
+      `it has no column ${missing.join(", ")}; its columns are ${[...loaded.columns.keys()].join(", ")}. Name them with \`columns\``,
+    ])
   const named = source.path.includes("{symbol}")
   if (!named && input.symbols.length > 1 && !loaded.columns.has("symbol")) {
     return yield* invalid(["it is the same for every symbol and has no column symbol; put {symbol} into the path"])
   }
-  const extras = [...loaded.columns.keys()].filter((name) => !["timestamp", "symbol", "timeframe", ...prices].includes(name))
+  const extras = [...loaded.columns.keys()].filter(
+    (name) => !["timestamp", "symbol", "timeframe", ...prices].includes(name),
+  )
   const columns = [...prices, ...extras]
   const own = [
     loaded.columns.has("symbol") ? `symbol = ${literal(symbol)}` : "true",
@@ -83,9 +107,21 @@ const fromFiles = Effect.fnUntraced(function* (source: ReturnType<typeof fileOf>
   return { database, columns, text: pattern, files, synthetic: source.synthetic === true } satisfies SymbolSource
 })
 
-const generated = Effect.fnUntraced(function* (source: Extract<Source, { kind: "synthetic" }>, symbol: string, months: ReadonlyArray<string>, input: SeedInput, folder: string) {
+const generated = Effect.fnUntraced(function* (
+  source: Extract<Source, { kind: "synthetic" }>,
+  symbol: string,
+  months: ReadonlyArray<string>,
+  input: SeedInput,
+  folder: string,
+) {
   const { kind: _, ...rest } = source
-  const all = synthetic({ ...rest, symbols: input.symbols, timeframe: input.timeframe, from: boundsOf(months[0]).from, to: boundsOf(months[months.length - 1]).to })
+  const all = synthetic({
+    ...rest,
+    symbols: input.symbols,
+    timeframe: input.timeframe,
+    from: boundsOf(months[0]).from,
+    to: boundsOf(months[months.length - 1]).to,
+  })
   const bars = all[input.symbols.indexOf(symbol)]
   const database = yield* (yield* DuckDb).open({ folders: [folder] })
   yield* database.load("canonical", [
@@ -107,7 +143,12 @@ export const openSource = (symbol: string, months: ReadonlyArray<string>, input:
   const source = input.source ?? { kind: "sample" as const }
   if (source.kind === "synthetic") return generated(source, symbol, months, input, folder)
   if (source.kind === "sample" && input.timeframe !== "1h") {
-    return Effect.fail(new SourceInvalid({ source: "the sample", problems: ["it has bars of 1h only; use kind: synthetic for other timeframes"] }))
+    return Effect.fail(
+      new SourceInvalid({
+        source: "the sample",
+        problems: ["it has bars of 1h only; use kind: synthetic for other timeframes"],
+      }),
+    )
   }
   return fromFiles(fileOf(source, input), symbol, months, input, folder)
 }

@@ -2,4 +2,4 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { main } from "./builtin-trainer.ts"
 
-NodeRuntime.runMain(main(Bun.argv[2] ?? ""))
+NodeRuntime.runMain(main(Bun.argv.at(-1) ?? ""))

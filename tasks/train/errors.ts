@@ -32,18 +32,3 @@ export class TrainerFailed extends Schema.TaggedError<TrainerFailed>()("TrainerF
     return `The trainer ${this.program} failed: ${this.reason}`
   }
 }
-
-/** The universe has no pair for these legs, or the dataset lacks one of them. */
-export class PairUnknown extends Schema.TaggedError<PairUnknown>()("PairUnknown", {
-  wanted: Schema.String,
-  symbols: Schema.Array(Schema.String),
-  pairs: Schema.Array(Schema.String),
-}) {
-  readonly notApplied = true
-  override get message() {
-    return (
-      `There is no pair ${this.wanted} to train on: the dataset has ${this.symbols.join(", ")}, ` +
-      `universe.yaml has ${this.pairs.join(", ")}`
-    )
-  }
-}

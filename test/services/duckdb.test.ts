@@ -13,8 +13,16 @@ const folder = Effect.acquireRelease(
 )
 const bytes = (path: string) => Effect.promise(() => Fs.readFile(path))
 const columns = (rows: number): ReadonlyArray<WritableColumn> => [
-  { name: "timestamp", type: "timestamp", values: Float64Array.from({ length: rows }, (_, i) => (i === 3 ? Number.NaN : 1_735_689_600_000 + i * 3_600_000)) },
-  { name: "close", type: "double", values: Float64Array.from({ length: rows }, (_, i) => (i === 2 ? Number.NaN : 1 + i / 7)) },
+  {
+    name: "timestamp",
+    type: "timestamp",
+    values: Float64Array.from({ length: rows }, (_, i) => (i === 3 ? Number.NaN : 1_735_689_600_000 + i * 3_600_000)),
+  },
+  {
+    name: "close",
+    type: "double",
+    values: Float64Array.from({ length: rows }, (_, i) => (i === 2 ? Number.NaN : 1 + i / 7)),
+  },
   { name: "volume", type: "double", values: Array.from({ length: rows }, (_, i) => (i === 1 ? null : i)) },
   { name: "count", type: "integer", values: Float64Array.from({ length: rows }, (_, i) => i * 1_000_000_007) },
   { name: "label", type: "text", values: Array.from({ length: rows }, (_, i) => (i === 0 ? null : `row "${i}"`)) },
@@ -30,7 +38,8 @@ describe("DuckDb", () => {
         const read = yield* duckdb.readColumns([path])
         assert.deepStrictEqual(Object.keys(read), ["timestamp", "close", "volume", "count", "label"])
         for (const { name, values } of columns(5000)) {
-          const expected = name === "volume" ? Float64Array.from({ length: 5000 }, (_, i) => (i === 1 ? Number.NaN : i)) : values
+          const expected =
+            name === "volume" ? Float64Array.from({ length: 5000 }, (_, i) => (i === 1 ? Number.NaN : i)) : values
           assert.deepStrictEqual(read[name], expected)
         }
       }),
@@ -42,7 +51,10 @@ describe("DuckDb", () => {
         const root = yield* folder
         yield* duckdb.writeParquet(join(root, "a.parquet"), columns(3000))
         yield* duckdb.writeParquet(join(root, "b.parquet"), columns(3000))
-        assert.strictEqual(Sha256.of(yield* bytes(join(root, "a.parquet"))), Sha256.of(yield* bytes(join(root, "b.parquet"))))
+        assert.strictEqual(
+          Sha256.of(yield* bytes(join(root, "a.parquet"))),
+          Sha256.of(yield* bytes(join(root, "b.parquet"))),
+        )
         assert.deepStrictEqual((yield* Effect.promise(() => Fs.readdir(root))).sort(), ["a.parquet", "b.parquet"])
       }),
     )
@@ -121,7 +133,9 @@ describe("DuckDb", () => {
         const database = yield* (yield* DuckDb).open({})
         const read = yield* database.columns("SELECT (i * 7) % 10007 AS x FROM range(9000) t(i) ORDER BY x DESC")
         assert.isTrue((read["x"] as Float64Array).every((value, i, all) => i === 0 || all[i - 1] > value))
-        assert.deepStrictEqual(yield* database.rows("SELECT ? || '!' AS a, ?::BIGINT AS b", ["it's", 3]), [{ a: "it's!", b: 3 }])
+        assert.deepStrictEqual(yield* database.rows("SELECT ? || '!' AS a, ?::BIGINT AS b", ["it's", 3]), [
+          { a: "it's!", b: 3 },
+        ])
         assert.include((yield* Effect.flip(database.rows("SELEC 1"))).message, "syntax error")
       }),
     )

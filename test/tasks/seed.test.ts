@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Sha256 from "../../src/domain/sha256.ts"
-import { DuckDb } from "../../src/services/duckdb.ts"
+import { DuckDb, numbers } from "../../src/services/duckdb.ts"
 import * as DuckDbEmbedded from "../../src/services/duckdb-embedded.ts"
 import seed from "../../tasks/seed/index.ts"
 import { SeedInput } from "../../tasks/seed/schema.ts"
@@ -27,16 +27,28 @@ const tree = (root: string) =>
   Effect.promise(async () => {
     const names = await Fs.readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
     const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-    return Object.fromEntries(await Promise.all(files.sort().map(async (file) => [file.slice(root.length + 1), Sha256.of(await Fs.readFile(file))])))
+    return Object.fromEntries(
+      await Promise.all(
+        files.sort().map(async (file) => [file.slice(root.length + 1), Sha256.of(await Fs.readFile(file))]),
+      ),
+    )
   })
 const canonical = (root: string) => join(root, ".dandori", "canonical")
 const read = (root: string, path: string) =>
   Effect.flatMap(DuckDb, (duckdb) => duckdb.readColumns([join(root, path)])).pipe(Effect.provide(DuckDbEmbedded.layer))
 
 const hourly = (count: number, from = Date.UTC(2025, 0, 1)) =>
-  Array.from({ length: count }, (_, i) => `${new Date(from + i * 3_600_000).toISOString()},1.0,1.2,0.9,${1 + (i % 9) / 100},${100 + i}`)
+  Array.from(
+    { length: count },
+    (_, i) => `${new Date(from + i * 3_600_000).toISOString()},1.0,1.2,0.9,${1 + (i % 9) / 100},${100 + i}`,
+  )
 const csv = (rows: ReadonlyArray<string>) => `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`
-const base = { symbols: ["EURUSD"], timeframe: "1h", month: "2025-01", source: { kind: "file", path: "in.csv" } } as const
+const base = {
+  symbols: ["EURUSD"],
+  timeframe: "1h",
+  month: "2025-01",
+  source: { kind: "file", path: "in.csv" },
+} as const
 
 describe("seed", () => {
   it.effect("puts a month under timeframe, symbol and month, with its expectations and its facts", () =>
@@ -98,7 +110,13 @@ describe("seed", () => {
       assert.notInclude(conflict.message, "2025-01/canonical.parquet")
       assert.deepStrictEqual(yield* tree(canonical(root)), before)
       const { dataset } = yield* run(root, { ...both, force: true })
-      assert.deepStrictEqual(dataset.partitions.map(({ month, rows }) => [month, rows]), [["2025-01", 744], ["2025-02", 356]])
+      assert.deepStrictEqual(
+        dataset.partitions.map(({ month, rows }) => [month, rows]),
+        [
+          ["2025-01", 744],
+          ["2025-02", 356],
+        ],
+      )
     }),
   )
 
@@ -109,11 +127,10 @@ describe("seed", () => {
       yield* run(root, base)
       assert.strictEqual((yield* Effect.flip(run(root, { ...base, format: "json" })))._tag, "DatasetConflict")
       yield* run(root, { ...base, format: "json", force: true })
-      assert.deepStrictEqual(Object.keys(yield* tree(canonical(root))).map((path) => path.split("/").at(-1)), [
-        "__meta.json",
-        "canonical.json",
-        "dq_expectations.yaml",
-      ])
+      assert.deepStrictEqual(
+        Object.keys(yield* tree(canonical(root))).map((path) => path.split("/").at(-1)),
+        ["__meta.json", "canonical.json", "dq_expectations.yaml"],
+      )
     }),
   )
 
@@ -128,14 +145,21 @@ describe("seed", () => {
       yield* put(root, "in.csv", csv(rows))
       const { dataset } = yield* run(root, base)
       const bars = yield* read(root, dataset.partitions[0].path)
-      const hours = Array.from(bars["timestamp"], (time) => (Number(time) - Date.UTC(2025, 0, 1)) / 3_600_000)
+      const hours = Array.from(numbers(bars["timestamp"]), (time) => (time - Date.UTC(2025, 0, 1)) / 3_600_000)
       assert.deepStrictEqual(hours, [0, 1, 2, 4, 3, 5, 5])
-      assert.deepStrictEqual(bars["close"].slice(0, 3), Float64Array.of(1, Number.NaN, -1))
+      assert.deepStrictEqual(numbers(bars["close"]).slice(0, 3), Float64Array.of(1, Number.NaN, -1))
       assert.deepStrictEqual(bars["high"][2], 0.5)
-      assert.isNaN(bars["volume"][2])
+      assert.isNaN(numbers(bars["volume"])[2])
       const json = yield* run(root, { ...base, format: "json", outputRoot: "json" })
       const written = JSON.parse(yield* text(root, json.dataset.partitions[0].path))
-      assert.deepStrictEqual(written[1], { timestamp: "2025-01-01T01:00:00Z", open: 1, high: 1.2, low: 0.9, close: null, volume: 5 })
+      assert.deepStrictEqual(written[1], {
+        timestamp: "2025-01-01T01:00:00Z",
+        open: 1,
+        high: 1.2,
+        low: 0.9,
+        close: null,
+        volume: 5,
+      })
     }),
   )
 
@@ -165,43 +189,84 @@ describe("seed", () => {
     }),
   )
 
-  it.effect("reads a MetaTrader export: tab-separated, gzip, date and time apart, broker's clock, one file per symbol", () =>
-    Effect.gen(function* () {
-      const root = yield* Workplace.project
-      const export_ = "DATE\tTIME\tOPEN\tHIGH\tLOW\tCLOSE\tTICKVOL\tVOL\tSPREAD\r\n2025.01.02\t01:00:00\t1.1\t1.2\t1.0\t1.15\t900\t0\t5\r\n2025.01.02\t02:00:00\t1.15\t1.2\t1.1\t1.12\t800\t0\t6\r\n"
-      for (const symbol of ["EURUSD", "GBPUSD"]) yield* put(root, `in/${symbol}_H1.csv.gz`, Bun.gzipSync(export_))
-      const { dataset } = yield* run(root, {
-        ...base,
-        symbols: ["GBPUSD", "EURUSD"],
-        source: {
-          kind: "file",
-          path: "in/{symbol}_*.csv.gz",
-          columns: { timestamp: ["DATE", "TIME"], open: "OPEN", high: "HIGH", low: "LOW", close: "CLOSE", volume: "TICKVOL", spread: "SPREAD" },
-          timestampFormat: "%Y.%m.%d %H:%M:%S",
-          utcOffset: 2,
-        },
-      })
-      assert.deepStrictEqual(dataset.partitions.map(({ rows, symbol }) => [symbol, rows]), [["EURUSD", 1], ["GBPUSD", 1]].map(([symbol]) => [symbol, 2]))
-      assert.strictEqual(dataset.partitions[0].firstTimestamp, "2025-01-01T23:00:00Z")
-      assert.deepStrictEqual((yield* read(root, dataset.partitions[0].path))["spread"], Float64Array.of(5, 6))
-    }),
+  it.effect(
+    "reads a MetaTrader export: tab-separated, gzip, date and time apart, broker's clock, one file per symbol",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* Workplace.project
+        const export_ =
+          "DATE\tTIME\tOPEN\tHIGH\tLOW\tCLOSE\tTICKVOL\tVOL\tSPREAD\r\n2025.01.02\t01:00:00\t1.1\t1.2\t1.0\t1.15\t900\t0\t5\r\n2025.01.02\t02:00:00\t1.15\t1.2\t1.1\t1.12\t800\t0\t6\r\n"
+        for (const symbol of ["EURUSD", "GBPUSD"]) yield* put(root, `in/${symbol}_H1.csv.gz`, Bun.gzipSync(export_))
+        const { dataset } = yield* run(root, {
+          ...base,
+          symbols: ["GBPUSD", "EURUSD"],
+          source: {
+            kind: "file",
+            path: "in/{symbol}_*.csv.gz",
+            columns: {
+              timestamp: ["DATE", "TIME"],
+              open: "OPEN",
+              high: "HIGH",
+              low: "LOW",
+              close: "CLOSE",
+              volume: "TICKVOL",
+              spread: "SPREAD",
+            },
+            timestampFormat: "%Y.%m.%d %H:%M:%S",
+            utcOffset: 2,
+          },
+        })
+        assert.deepStrictEqual(
+          dataset.partitions.map(({ rows, symbol }) => [symbol, rows]),
+          [
+            ["EURUSD", 2],
+            ["GBPUSD", 2],
+          ],
+        )
+        assert.strictEqual(dataset.partitions[0].firstTimestamp, "2025-01-01T23:00:00Z")
+        assert.deepStrictEqual((yield* read(root, dataset.partitions[0].path))["spread"], Float64Array.of(5, 6))
+      }),
   )
 
   it.effect("reads JSON, NDJSON and Parquet with the symbol as a column, extra numbers included", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project
-      const bar = (symbol: string, hour: number) => ({ symbol, timestamp: `2025-01-01T0${hour}:00:00Z`, open: 1, high: 1.1, low: 0.9, close: 1.05, volume: 10, atr_ratio: 1.25 })
+      const bar = (symbol: string, hour: number) => ({
+        symbol,
+        timestamp: `2025-01-01T0${hour}:00:00Z`,
+        open: 1,
+        high: 1.1,
+        low: 0.9,
+        close: 1.05,
+        volume: 10,
+        atr_ratio: 1.25,
+      })
       const bars = [bar("EURUSD", 0), bar("GBPUSD", 0), bar("EURUSD", 1)]
       yield* put(root, "in.json", JSON.stringify(bars))
       yield* put(root, "in.ndjson", bars.map((each) => JSON.stringify(each)).join("\n"))
       const digests: Array<string> = []
       for (const path of ["in.json", "in.ndjson"]) {
-        const { dataset } = yield* run(root, { ...base, symbols: ["EURUSD", "GBPUSD"], source: { kind: "file", path }, outputRoot: path.slice(3) })
-        assert.deepStrictEqual(dataset.partitions.map(({ rows }) => rows), [2, 1])
-        assert.deepStrictEqual((yield* read(root, dataset.partitions[0].path))["atr_ratio"], Float64Array.of(1.25, 1.25))
+        const { dataset } = yield* run(root, {
+          ...base,
+          symbols: ["EURUSD", "GBPUSD"],
+          source: { kind: "file", path },
+          outputRoot: path.slice(3),
+        })
+        assert.deepStrictEqual(
+          dataset.partitions.map(({ rows }) => rows),
+          [2, 1],
+        )
+        assert.deepStrictEqual(
+          (yield* read(root, dataset.partitions[0].path))["atr_ratio"],
+          Float64Array.of(1.25, 1.25),
+        )
         digests.push(dataset.digest)
         if (path === "in.ndjson") {
-          const again = yield* run(root, { ...base, source: { kind: "file", path: dataset.partitions[0].path }, outputRoot: "again" })
+          const again = yield* run(root, {
+            ...base,
+            source: { kind: "file", path: dataset.partitions[0].path },
+            outputRoot: "again",
+          })
           assert.strictEqual(again.dataset.partitions[0].sha256, dataset.partitions[0].sha256)
         }
       }
@@ -215,7 +280,9 @@ describe("seed", () => {
       yield* put(root, "in.csv", csv(hourly(3)))
       const source = { kind: "file", path: "in.csv", columns: { timestamp: "timestmap" } } as const
       assert.include((yield* Effect.flip(run(root, { ...base, source }))).message, 'Did you mean "timestamp"?')
-      const missing = yield* Effect.flip(run(root, { ...base, source: { ...source, columns: { timestamp: "timestamp", close: "close" } } }))
+      const missing = yield* Effect.flip(
+        run(root, { ...base, source: { ...source, columns: { timestamp: "timestamp", close: "close" } } }),
+      )
       assert.include(missing.message, "no column open, high, low, volume")
     }),
   )
@@ -223,13 +290,21 @@ describe("seed", () => {
   it.effect("generates synthetic bars that say so, the same for the same seed", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project
-      const input = { symbols: ["EURUSD", "GBPUSD"], timeframe: "1h", month: "2024-03", source: { kind: "synthetic", seed: 7 } } as const
+      const input = {
+        symbols: ["EURUSD", "GBPUSD"],
+        timeframe: "1h",
+        month: "2024-03",
+        source: { kind: "synthetic", seed: 7 },
+      } as const
       const { dataset } = yield* run(root, input)
       assert.isTrue(dataset.synthetic)
       assert.match(dataset.source, /^synthetic: seed 7/)
       assert.isAbove(dataset.partitions[0].rows, 400)
       assert.strictEqual((yield* run(root, { ...input, outputRoot: "again" })).dataset.digest, dataset.digest)
-      assert.notStrictEqual((yield* run(root, { ...input, source: { kind: "synthetic", seed: 8 }, outputRoot: "other" })).dataset.digest, dataset.digest)
+      assert.notStrictEqual(
+        (yield* run(root, { ...input, source: { kind: "synthetic", seed: 8 }, outputRoot: "other" })).dataset.digest,
+        dataset.digest,
+      )
     }),
   )
 
@@ -253,7 +328,10 @@ describe("seed", () => {
       yield* run(root, { ...base, expectations: "e.yaml" })
       assert.strictEqual(yield* text(canonical(root), "1h/EURUSD/2025-01/dq_expectations.yaml"), "name: mine\n")
       assert.strictEqual((yield* Effect.flip(run(root, { ...base, outputRoot: "../elsewhere" })))._tag, "PathRefused")
-      assert.strictEqual((yield* Effect.flip(run(root, { ...base, source: { kind: "file", path: "/etc/{symbol}*.csv" } })))._tag, "PathRefused")
+      assert.strictEqual(
+        (yield* Effect.flip(run(root, { ...base, source: { kind: "file", path: "/etc/{symbol}*.csv" } })))._tag,
+        "PathRefused",
+      )
       yield* Effect.promise(() => Fs.mkdir(join(root, "linked/1h"), { recursive: true }))
       yield* Effect.promise(() => Fs.symlink("/tmp", join(root, "linked/1h/EURUSD")))
       assert.strictEqual((yield* Effect.flip(run(root, { ...base, outputRoot: "linked" })))._tag, "PathRefused")

@@ -1,7 +1,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { AnyTaskType } from "../domain/task-type.ts"
+import type { AnyTaskType } from "./task-type.ts"
 
 /** A task type's folder could not be loaded. */
 export class TaskTypeBroken extends Schema.TaggedError<TaskTypeBroken>()("TaskTypeBroken", {
@@ -21,4 +21,4 @@ export class Catalog extends Context.Service<
     /** The task type; undefined when there is none of this name. */
     readonly load: (type: string) => Effect.Effect<AnyTaskType | undefined, TaskTypeBroken>
   }
->()("dandori/services/Catalog") {}
+>()("dandori/domain/Catalog") {}

@@ -1,0 +1,102 @@
+import { join, relative, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { formatSize } from "../domain/quantity.ts"
+import * as Trust from "../ledger/trust.ts"
+import { verify } from "../ledger/verify.ts"
+import type { LedgerFault, VerifyReport } from "../ledger/verify-report.ts"
+import * as InputFile from "./input-file.ts"
+import * as Output from "./output.ts"
+import { count, plain, table } from "./plain-text.ts"
+import * as Readers from "./project-readers.ts"
+import { root } from "./root.ts"
+
+/** What to verify, and the files that were kept elsewhere. Paths are from the working folder. */
+interface Options {
+  readonly path: string | undefined
+  readonly key: string | undefined
+  readonly checkpoint: string | undefined
+}
+
+/** Where the keys came from, for people. */
+type KeySource = "--key" | "configs/base/trust.yaml" | "the ledger itself"
+
+const verdicts: Readonly<Record<VerifyReport["verdict"], string>> = {
+  intact: "intact",
+  altered: "ALTERED",
+  missing: "INCOMPLETE",
+  signature: "WRONG SIGNATURE",
+  busy: "busy",
+}
+
+const faultRow = ({ stream, line, offset, kind, reason }: LedgerFault): ReadonlyArray<string> => [
+  kind,
+  stream,
+  `line ${line}`,
+  `byte ${offset}`,
+  reason.replace(new RegExp(`^line ${line} `), ""),
+]
+
+const short = (keyid: string) => keyid.slice(0, 16)
+
+const keyLine = ({ key, checkpoint }: VerifyReport, source: KeySource): string => {
+  if (checkpoint === undefined) {
+    return key.pinned
+      ? `no checkpoint holds; pinned keys from ${source}`
+      : "no checkpoint: nothing is signed yet; make one with `dandori ledger checkpoint` and keep it elsewhere"
+  }
+  const signed = `the first ${count(checkpoint.size, "entry", "entries")} of root, signed by ${short(checkpoint.keyid)}`
+  return key.pinned
+    ? `${signed}, pinned by ${source}`
+    : `${signed}, UNPINNED: the key comes from ${source}; give one kept elsewhere with --key`
+}
+
+const shownUncovered = 20
+
+const lines = (report: VerifyReport, target: string, source: KeySource, colour: boolean): ReadonlyArray<string> => {
+  const paint = report.verdict === "intact" ? Output.green : report.verdict === "busy" ? Output.yellow : Output.red
+  const { checkpoint, root, notYet } = report.coverage
+  const size = `${count(report.entries, "entry", "entries")} in ${count(report.streams, "stream", "streams")}, ${formatSize(report.bytes)}`
+  const out = [`${paint(verdicts[report.verdict], colour)}  ${plain(target)}  ${size}`]
+  out.push(...table(report.faults.map(faultRow)).map((line) => `  ${line}`))
+  out.push(`checkpoint   ${keyLine(report, source)}`)
+  out.push(`evidence     ${checkpoint} covered by the checkpoint, ${root} by the root alone, ${notYet} not covered yet`)
+  for (const stream of report.open) out.push(`open         ${plain(stream)} has not finished`)
+  for (const { stream, line, reason } of report.uncovered.slice(0, shownUncovered)) {
+    out.push(`not covered  ${plain(stream)} from line ${line}: ${plain(reason)}`)
+  }
+  const more = report.uncovered.length - shownUncovered
+  if (more > 0) out.push(`not covered  and ${count(more, "more stream", "more streams")}; --json names all`)
+  return out
+}
+
+/** The public keys to verify with: `--key`, else what the project at the working folder trusts. */
+const keysOf = Effect.fnUntraced(function* (key: string | undefined, project: string | undefined) {
+  if (key !== undefined) return { key: yield* InputFile.read("--key", key), source: "--key" as const }
+  const trusted = project === undefined ? [] : yield* Trust.read(join(project, "configs"))
+  const source: KeySource = trusted.length > 0 ? "configs/base/trust.yaml" : "the ledger itself"
+  return { trusted, source }
+})
+
+/** Verifies a ledger, says how far its evidence goes, and ends with the verdict's exit code. */
+export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint }: Options) {
+  const { json, quiet } = yield* root
+  const place = yield* path === undefined ? Effect.asSome(Readers.find) : Readers.findOptional
+  const project = Option.getOrUndefined(place)
+  const target = path === undefined && project !== undefined ? project.home : resolve(process.cwd(), path ?? ".")
+  const { source, ...keys } = yield* keysOf(key, project?.project)
+  const text = checkpoint === undefined ? undefined : yield* InputFile.read("--checkpoint", checkpoint)
+  const report = yield* verify(target, { ...keys, ...(text === undefined ? {} : { checkpoint: text }) })
+  if (json) yield* Output.json({ schema: "dandori.ledger-verify.v1", path: target, keySource: source, ...report })
+  else if (!quiet) {
+    const shown = relative(process.cwd(), target)
+    const name = shown === "" || shown.startsWith("..") ? target : shown
+    yield* Output.data(lines(report, name, source, Output.colours(process.stdout)).join("\n"))
+  } else if (report.faults.length > 0) {
+    yield* Output.data(table(report.faults.map(faultRow)).join("\n"))
+  }
+  if (report.verdict === "busy" && !json) {
+    yield* Output.message("The ledger kept changing while it was read. Verify again, or verify a snapshot of it.")
+  }
+  yield* Output.exitWith(report.exitCode)
+})

@@ -1,0 +1,46 @@
+import * as Output from "../output.ts"
+import { frame } from "./live-frame.ts"
+import type { RunFacts } from "./run-facts.ts"
+
+/** Time between two pictures, milliseconds. */
+const interval = 100
+
+/** The part of `log-update` that is used. */
+interface Screen {
+  (text: string): void
+  readonly persist: (text: string) => void
+  readonly done: () => void
+}
+
+/** A picture of a run on standard error that is drawn again and again until it is stopped. */
+export interface LiveView {
+  /** Writes a line above the picture. */
+  readonly say: (text: string) => void
+  readonly stop: () => void
+}
+
+const columns = (): number => Math.max(20, process.stderr.columns ?? 80)
+const rows = (): number => Math.max(6, process.stderr.rows ?? 24)
+
+/** Draws until stopped; the last picture stays on the screen. */
+export const start = (facts: RunFacts, screen: Screen, clock: () => number): LiveView => {
+  const colours = Output.colours(process.stderr)
+  const draw = () => screen(frame(facts, clock(), { columns: columns() - 1, rows: rows(), colours }))
+  const timer = setInterval(draw, interval)
+  draw()
+  let stopped = false
+  return {
+    say: (text) => {
+      if (stopped) return void process.stderr.write(`${text}\n`)
+      screen.persist(text)
+      draw()
+    },
+    stop: () => {
+      if (stopped) return
+      stopped = true
+      clearInterval(timer)
+      draw()
+      screen.done()
+    },
+  }
+}

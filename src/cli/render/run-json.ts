@@ -1,0 +1,52 @@
+import { runStatus, taskOf } from "../../engine/run-state.ts"
+import { type RunFacts, type TimedEvent, taskFacts, taskMillis } from "./run-facts.ts"
+import type { TaskResult } from "./run-results.ts"
+
+/** Version of the lines that programs read. */
+export const version = 1
+
+/** An event as a line for programs. */
+export const eventJson = (event: TimedEvent) => ({
+  v: version,
+  kind: "event",
+  ...(event.run === undefined ? {} : { run: event.run }),
+  time: new Date(event.time).toISOString(),
+  type: event.type,
+  data: event.data,
+})
+
+/** The tasks of a run as programs read them. */
+export const tasksJson = (facts: RunFacts, now: number) =>
+  facts.plan.tasks.map(({ id, type }) => {
+    const { error, receipts, status } = taskOf(facts.state, id)
+    const seen = taskFacts(facts, id)
+    return {
+      id,
+      type,
+      status,
+      millis: taskMillis(seen, now),
+      attempts: seen.attempts.map(({ ended, started, ...attempt }) => ({
+        ...attempt,
+        started: new Date(started).toISOString(),
+        ...(ended === undefined ? {} : { ended: new Date(ended).toISOString() }),
+      })),
+      ...(error === undefined ? {} : { error }),
+      ...(seen.reason === undefined ? {} : { reason: seen.reason }),
+      ...(seen.cached === undefined ? {} : { cached: seen.cached }),
+      ...(seen.gate === undefined ? {} : { verdict: seen.gate.verdict }),
+      ...(receipts === undefined ? {} : { receipts: receipts.map(({ sha256 }) => sha256) }),
+    }
+  })
+
+/** The end of a run as a line for programs. */
+export const resultJson = (facts: RunFacts, run: string, results: ReadonlyArray<TaskResult>, now: number) => ({
+  v: version,
+  kind: "result",
+  run,
+  pipeline: facts.plan.id,
+  ...(facts.env === undefined ? {} : { env: facts.env }),
+  status: runStatus(facts.state),
+  durationMillis: facts.durationMillis ?? now - (facts.created ?? now),
+  tasks: tasksJson(facts, now),
+  results,
+})

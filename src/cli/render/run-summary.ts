@@ -1,0 +1,161 @@
+import { join } from "node:path"
+import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
+import * as Output from "../output.ts"
+import { duration } from "./duration.ts"
+import { clean, cleanLines, table } from "./line.ts"
+import { counts } from "./live-frame.ts"
+import { type RunFacts, statusAt, taskFacts, taskMillis } from "./run-facts.ts"
+import { type TaskResult, number } from "./run-results.ts"
+import { icon, paint } from "./task-line.ts"
+
+/** How a summary is written. */
+export interface SummaryOptions {
+  readonly run: string
+  /** Where the project's artifacts lie. */
+  readonly home: string
+  readonly colours: boolean
+  /** Now, milliseconds since the epoch. */
+  readonly now: number
+}
+
+const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
+const mostLines = 12
+
+/** Where an artifact's bytes lie. */
+export const artifactPath = (home: string, sha256: string): string =>
+  join(home, "artifacts", "sha256", sha256.slice(0, 2), sha256.slice(2))
+
+/** First line of a summary: what became of the run, and how long it took. */
+export const headline = (facts: RunFacts, { colours, now, run }: SummaryOptions): string => {
+  const status = runStatus(facts.state)
+  const took = duration(facts.durationMillis ?? now - (facts.created ?? now))
+  const colour = status === "succeeded" ? Output.green : status === "warned" || status === "waiting" ? Output.yellow : Output.red
+  const why = facts.cancel === undefined ? "" : ` (${clean(facts.cancel)})`
+  const words: Readonly<Record<string, string>> = {
+    timed_out: `timed out after ${took}`,
+    waiting: `waits for people, after ${took}`,
+    warned: `succeeded with warnings in ${took}`,
+    succeeded: `succeeded in ${took}`,
+    failed: `failed after ${took}`,
+    cancelled: `was cancelled after ${took}${why}`,
+  }
+  return `${Output.bold(facts.plan.id, colours)} ${colour(words[status] ?? status, colours)}  run ${run}`
+}
+
+/** A row for each task: status, attempts, time, and why. */
+export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): ReadonlyArray<string> => {
+  const rows = facts.plan.tasks.flatMap((task, index) => {
+    const status = statusAt(facts, index)
+    const block = task.block ?? "tasks"
+    if (block !== "tasks" && status === "pending") return []
+    const seen = taskFacts(facts, task.id)
+    const tried = seen.attempts.length
+    const time = tried === 0 ? "" : seen.cached === undefined ? duration(taskMillis(seen, now)) : "cached"
+    const from = seen.cached === undefined ? "" : `from run ${seen.cached.run}`
+    const gate = seen.gate === undefined ? "" : `gate ${seen.gate.verdict}`
+    const why = status === "skipped" ? clean(seen.reason ?? "") : from || gate || (seen.resolved ?? "")
+    const word = paint(status, status.replace("_", " "), colours)
+    return [[icon(status, 0, colours), task.id, word, tried > 1 ? `${tried} attempts` : "", time, why]]
+  })
+  return table(rows, "  ")
+}
+
+const criteriaLines = ({ criteria }: TaskResult, on: boolean): ReadonlyArray<string> => {
+  if (criteria.length === 0) return []
+  const failing = criteria.filter(({ passed }) => !passed)
+  const shown = criteria.length <= mostLines ? criteria : failing.slice(0, mostLines)
+  const rows = shown.map((one) => [
+    one.passed ? Output.green("✓", on) : one.severity === "warn" ? Output.yellow("!", on) : Output.red("✗", on),
+    clean(one.name),
+    clean(one.observed),
+    clean(one.threshold),
+  ])
+  return [`${criteria.length - failing.length} of ${criteria.length} checks passed`, ...table(rows, "  ")]
+}
+
+const resultLines = (result: TaskResult, { colours, home }: SummaryOptions): ReadonlyArray<string> => {
+  const { facts, metrics, model, paths, reasons, reports, synthetic, verdict, warnings } = result
+  const status = verdict === "PASSED" ? "succeeded" : verdict === "WARNED" ? "warned" : "failed"
+  const metricRows = metrics.map(({ baseRate, name, value }) => [
+    clean(name),
+    number(value),
+    baseRate === undefined ? "" : `base rate ${number(baseRate)}`,
+  ])
+  return [
+    ...(verdict === undefined ? [] : [`gate ${paint(status, verdict, colours)}`]),
+    ...reasons.map((reason) => `${Output.yellow("!", colours)} ${clean(reason)}`),
+    ...(model === undefined ? [] : [`model ${Output.bold(model.version, colours)} for ${model.slot}`]),
+    ...(synthetic ? [Output.yellow("from synthetic data: these numbers say nothing about real markets", colours)] : []),
+    ...table(metricRows),
+    ...criteriaLines(result, colours),
+    ...table([...facts, ...paths.map(({ name, path }) => ({ name, value: path }))].map(({ name, value }) => [name, clean(value)])),
+    ...warnings.map((warning) => `${Output.yellow("!", colours)} ${clean(warning)}`),
+    ...table(reports.map(({ name, sha256 }) => [clean(name), artifactPath(home, sha256)])),
+  ]
+}
+
+/** What came of the run, task by task. */
+export const results = (found: ReadonlyArray<TaskResult>, options: SummaryOptions): ReadonlyArray<string> =>
+  found.flatMap((result) => [
+    Output.bold(result.task, options.colours),
+    ...resultLines(result, options).map((line) => `  ${line}`),
+  ])
+
+/** What went wrong, where, and what can be done next. */
+export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): ReadonlyArray<string> => {
+  const found = facts.plan.tasks.filter(({ id }) => bad.includes(taskOf(facts.state, id).status))
+  const lines = found.slice(0, mostLines).flatMap(({ id }) => {
+    const { attempt, error, status } = taskOf(facts.state, id)
+    const seen = taskFacts(facts, id)
+    const message = cleanLines(error?.message ?? seen.attempts.at(-1)?.reason ?? seen.reason ?? "").split("\n")
+    const tag = error === undefined ? "" : ` (${error.tag})`
+    const tries = attempt > 1 ? ` after ${attempt} attempts` : ""
+    const more = message.length > mostLines ? [`… ${message.length - mostLines} more lines`] : []
+    return [
+      `${icon(status, 0, colours)} ${Output.bold(id, colours)} ${paint(status, status.replace("_", " "), colours)}${tries}${tag}`,
+      ...[...message.slice(0, mostLines), ...more].filter((line) => line !== "").map((line) => `  ${line}`),
+      ...(status === "unknown"
+        ? [
+            "  Nobody but you can tell whether it happened. Look, then say so:",
+            `  dandori runs resolve ${run} ${id} --as succeeded|failed --reason "…"`,
+            `  dandori run --resume ${run}`,
+          ]
+        : [`  dandori runs logs ${run} ${id}`]),
+    ]
+  })
+  const left = found.length - mostLines
+  return left > 0 ? [...lines, `… and ${left} more tasks: dandori runs show ${run}`] : lines
+}
+
+/** Commands that tell more about the run. */
+export const further = (facts: RunFacts, found: ReadonlyArray<TaskResult>, { run }: SummaryOptions): ReadonlyArray<string> => {
+  const logged = facts.plan.tasks.find(({ id }) => taskFacts(facts, id).attempts.length > 0)
+  const version = found.findLast(({ facts }) => facts.some(({ name }) => name === "version"))
+  const published = version?.facts.find(({ name }) => name === "version")?.value
+  return [
+    `dandori runs show ${run}`,
+    ...(logged === undefined ? [] : [`dandori runs logs ${run} ${logged.id}`]),
+    ...(published === undefined ? [] : [`dandori model show ${published}`]),
+    "dandori ledger verify",
+  ]
+}
+
+/** The whole summary of a run; `table` unless its tasks are on the screen already. */
+export const summary = (
+  facts: RunFacts,
+  found: ReadonlyArray<TaskResult>,
+  options: SummaryOptions & { readonly table: boolean; readonly quiet: boolean },
+): string => {
+  const part = (title: string, lines: ReadonlyArray<string>) =>
+    lines.length === 0 ? [] : ["", Output.bold(title, options.colours), ...lines.map((line) => `  ${line}`)]
+  const wrong = failures(facts, options)
+  if (options.quiet) return [headline(facts, options), ...wrong].join("\n")
+  const tasks = !options.table ? [] : facts.plan.tasks.length <= 60 ? taskTable(facts, options) : [`  ${counts(facts)}`]
+  return [
+    headline(facts, options),
+    ...tasks,
+    ...part("Results", results(found, options)),
+    ...part("What went wrong", wrong),
+    ...part("Look further", further(facts, found, options)),
+  ].join("\n")
+}

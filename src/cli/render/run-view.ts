@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Plan } from "../../domain/plan.ts"
+import type { RunResult } from "../../engine/run.ts"
+import type { RunObserver } from "../../services/observer.ts"
+import * as WorkspaceFiles from "../../services/workspace-files.ts"
+import * as Output from "../output.ts"
+import { timeOfDay } from "./duration.ts"
+import { eventLine } from "./event-line.ts"
+import * as LiveView from "./live-view.ts"
+import * as RunFacts from "./run-facts.ts"
+import { eventJson, resultJson } from "./run-json.ts"
+import { resultsOf } from "./run-results.ts"
+import * as RunSummary from "./run-summary.ts"
+
+/** How a person or a program watches a run. */
+export interface RunView {
+  readonly observer: RunObserver
+  /** A line beside the view, on standard error. */
+  readonly say: (text: string) => void
+  /** Ends what is live; the last picture stays. */
+  readonly stop: Effect.Effect<void>
+  /** Says how the run ended and what came of it, on standard output. */
+  readonly finish: (result: RunResult) => Effect.Effect<void>
+}
+
+/** What is watched, and how. */
+export interface Options {
+  readonly plan: Plan
+  readonly project: string
+  readonly json: boolean
+  readonly quiet: boolean
+}
+
+/** The view while the run goes on. */
+type Watching = Pick<RunView, "observer" | "say"> & { readonly stop: () => void }
+
+const toStderr = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** One JSON value a line for each event, on standard output. */
+const json = (facts: RunFacts.RunFacts, began: number): Watching => ({
+  observer: {
+    onEvent: (event) => {
+      RunFacts.add(facts, event)
+      if (event.time >= began) process.stdout.write(`${JSON.stringify(eventJson(event))}\n`)
+    },
+    onProgress: () => {},
+    onLog: () => {},
+  },
+  say: toStderr,
+  stop: () => {},
+})
+
+/** A line for each event worth reading. Events that a resumed run replays are older than the view. */
+const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number): Watching => {
+  const width = Math.min(32, plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length))
+  const colours = Output.colours(process.stderr)
+  if (!quiet) toStderr(`${timeOfDay(began)} ${plan.id.padEnd(width)}  ${plan.tasks.length} tasks`)
+  return {
+    observer: {
+      onEvent: (event) => {
+        RunFacts.add(facts, event)
+        const line = event.time < began ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
+        if (line !== undefined) toStderr(line)
+      },
+      onProgress: () => {},
+      onLog: () => {},
+    },
+    say: toStderr,
+    stop: () => {},
+  }
+}
+
+/** A picture that is drawn again and again. */
+const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts) {
+  const clock = yield* Clock.Clock
+  const { logUpdateStderr } = yield* Effect.promise(() => import("log-update"))
+  const view = LiveView.start(facts, logUpdateStderr, () => clock.currentTimeMillisUnsafe())
+  const watching: Watching = {
+    observer: {
+      onEvent: (event) => RunFacts.add(facts, event),
+      onProgress: (task, progress) => void (RunFacts.touch(facts, task).progress = progress),
+      onLog: (task, line) => {
+        if (line.trim() !== "") RunFacts.touch(facts, task).log = line
+      },
+    },
+    say: view.say,
+    stop: view.stop,
+  }
+  return watching
+})
+
+/** Outputs that were too large for their events. What cannot be read is left out of the results. */
+const loadLarge = Effect.fnUntraced(function* (home: string, facts: RunFacts.RunFacts) {
+  const loaded = new Map<string, unknown>()
+  for (const { outputArtifact } of facts.tasks.values()) {
+    if (outputArtifact === undefined) continue
+    const path = RunSummary.artifactPath(home, outputArtifact.sha256)
+    const output = yield* Effect.tryPromise(async () => JSON.parse(await readFile(path, "utf8")) as unknown).pipe(
+      Effect.orElseSucceed(() => undefined),
+    )
+    if (output !== undefined) loaded.set(outputArtifact.sha256, output)
+  }
+  return loaded
+})
+
+/**
+ * The view that suits where the words go: a live picture on a terminal, lines elsewhere, one JSON value a line for
+ * programs. Standard error shows the run, standard output gets the summary, or all of the JSON.
+ */
+export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const began = yield* Clock.currentTimeMillis
+    const facts = RunFacts.make(options.plan)
+    const isTerminal = process.stderr.isTTY && process.env.TERM !== "dumb"
+    const isLive = isTerminal && !options.json && !options.quiet
+    const watching = options.json ? json(facts, began) : isLive ? yield* live(facts) : lines(options, facts, began)
+    yield* Effect.addFinalizer(() => Effect.sync(watching.stop))
+
+    const finish = Effect.fnUntraced(function* (result: RunResult) {
+      watching.stop()
+      facts.state = result.state
+      const { home } = yield* WorkspaceFiles.findProject(process.cwd(), process.env.DANDORI_HOME).pipe(
+        Effect.orElseSucceed(() => ({ home: `${options.project}/.dandori` })),
+      )
+      const results = resultsOf(facts, yield* loadLarge(home, facts))
+      const now = yield* Clock.currentTimeMillis
+      if (options.json) return yield* Output.json(resultJson(facts, result.run, results, now))
+      const colours = Output.colours(process.stdout)
+      const { quiet } = options
+      const table = !isLive || !process.stdout.isTTY
+      yield* Output.data(RunSummary.summary(facts, results, { run: result.run, home, colours, now, table, quiet }))
+    })
+    return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), finish }
+  })

@@ -1,0 +1,31 @@
+import * as Effect from "effect/Effect"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { Missing } from "./missing.ts"
+import * as Output from "./output.ts"
+import { plain } from "./plain-text.ts"
+
+const listed = 5
+
+/** The stream that a person named: `root`, `system`, a run's id, or a beginning that only one run has. */
+export const choose = Effect.fnUntraced(function* (name: string) {
+  if (name === StreamName.root || name === StreamName.system) return name
+  const runs = yield* (yield* Ledger).runs
+  const prefix = name.toLowerCase().replace(/^runs\//, "")
+  const found = runs.filter((run) => run.startsWith(prefix))
+  const [only] = found
+  if (prefix !== "" && only !== undefined && (found.length === 1 || only === prefix)) return StreamName.ofRun(only)
+  if (prefix !== "" && found.length > 1) {
+    const some = found.slice(0, listed).join(", ")
+    const more = found.length > listed ? ` and ${found.length - listed} more` : ""
+    return yield* new Output.UsageError({ reason: `${name} is the beginning of ${found.length} runs: ${some}${more}` })
+  }
+  return yield* new Missing({ what: `The ledger has no run ${plain(name)}`, next: "See what there is: dandori runs list" })
+})
+
+/** The run that a person named. */
+export const chooseRun = Effect.fnUntraced(function* (name: string) {
+  const run = StreamName.runOf(yield* choose(name))
+  if (run !== undefined) return run
+  return yield* new Output.UsageError({ reason: `${name} is no run. Name one: dandori runs list` })
+})

@@ -1,0 +1,64 @@
+import { isPipeline } from "../authoring/pipeline.ts"
+import * as CallSite from "../authoring/call-site.ts"
+import { answer } from "../services/compile-child.ts"
+
+/** A place of the file: its path in the document, line and column from 1. */
+export interface PlacedSite {
+  readonly path: string
+  readonly line: number
+  readonly column: number
+}
+
+/** What the child hands back: the document and its places, or the one mistake that kept it from being made. */
+export type Answer =
+  | { readonly _tag: "Document"; readonly document: unknown; readonly sites: ReadonlyArray<PlacedSite> }
+  | { readonly _tag: "Mistake"; readonly message: string; readonly file: string; readonly line: number; readonly column: number }
+
+interface BuildFault {
+  readonly message: string
+  readonly position?: { readonly file?: string; readonly line: number; readonly column: number } | null
+}
+
+const isBuildFault = (cause: unknown): cause is BuildFault =>
+  typeof cause === "object" && cause !== null && "message" in cause && "position" in cause
+
+const mistake = (file: string, cause: unknown): Answer => {
+  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause
+  if (isBuildFault(first)) {
+    const { position } = first
+    const place = { file: position?.file ?? file, line: position?.line ?? 1, column: position?.column ?? 1 }
+    return { _tag: "Mistake", message: first.message, ...place }
+  }
+  const message = first instanceof Error ? first.message : `This was thrown: ${String(first)}`
+  const stack = first instanceof Error ? (first.stack ?? "") : ""
+  const site = CallSite.within(stack, file) ?? { line: 1, column: 1 }
+  return { _tag: "Mistake", message, file, line: site.line, column: site.column }
+}
+
+const noPipeline = (file: string): Answer => ({
+  _tag: "Mistake",
+  message: "The file has no pipeline: it must have a default export, like: export default pipeline(…).",
+  file,
+  line: 1,
+  column: 1,
+})
+
+const described = (file: string, candidate: unknown): Answer => {
+  if (!isPipeline(candidate)) return noPipeline(file)
+  const sites = candidate.sites.flatMap(({ path, stack }): ReadonlyArray<PlacedSite> => {
+    const site = CallSite.within(stack, file)
+    return site === undefined ? [] : [{ path, line: site.line, column: site.column }]
+  })
+  return { _tag: "Document", document: candidate.document, sites }
+}
+
+/** Evaluates the pipeline file (an absolute path, links followed), hands its document to the parent and ends. */
+export const main = async (file: string): Promise<never> => {
+  const { register } = await import("../program-modules.ts")
+  register()
+  const evaluated = await import(file).then(
+    (module: { readonly default?: unknown }) => described(file, module.default),
+    (cause: unknown) => mistake(file, cause),
+  )
+  return answer(evaluated)
+}

@@ -1,0 +1,79 @@
+import * as Effect from "effect/Effect"
+import * as CompileChild from "../services/compile-child.ts"
+import { compileDocument } from "./compile.ts"
+import * as Diagnostic from "./diagnostic.ts"
+import * as Located from "./located.ts"
+import * as Source from "./source.ts"
+import type { Answer, PlacedSite } from "./typescript-child.ts"
+
+/** How long a TypeScript pipeline may take to describe itself. */
+export const defaultLimitMillis = 10_000
+
+const offsetOf = (source: Source.Source, line: number, column: number): number =>
+  Math.min(source.text.length, (source.lineStarts[line - 1] ?? 0) + Math.max(0, column - 1))
+
+const spanAt = (source: Source.Source, line: number, column: number): Source.Span => {
+  const start = offsetOf(source, line, column)
+  const word = /^[A-Za-z_$][\w$.]*/.exec(source.text.slice(start, start + 200))
+  return { start, end: start + Math.max(1, word?.[0].length ?? 1) }
+}
+
+const wordOf = (step: string): RegExp => new RegExp(`(?<![\\w$.])["']?${step.replace(/[^\w$-]/g, "")}["']?(?=\\s*[:,}(])`)
+
+/** Narrows a call to the key that a path leads to, as far as it is written there. */
+const narrow = (text: string, call: Source.Span, end: number, steps: ReadonlyArray<string>): Source.Span => {
+  let found = call
+  for (const step of steps) {
+    const from = found === call ? call.end : found.end
+    const match = wordOf(step).exec(text.slice(from, end))
+    if (match === null) continue
+    found = { start: from + match.index, end: from + match.index + match[0].length }
+  }
+  return found
+}
+
+/**
+ * Finds the place of a document path: the key in the call that wrote it, or that call. A place is worked out when a
+ * mistake is reported there.
+ */
+const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
+  const calls = new Map(sites.map(({ path, line, column }) => [path, spanAt(source, line, column)]))
+  const starts = [...calls.values()].map(({ start }) => start).toSorted((a, b) => a - b)
+  const find = (path: string): Source.Span => {
+    const [block = "", id = "", ...inner] = path.split(/[.[\]]+/)
+    const task = calls.get(`${block}.${id}`)
+    const call = task ?? calls.get("") ?? { start: 0, end: 1 }
+    const end = starts.find((start) => start > call.start) ?? source.text.length
+    const steps = (task === undefined ? [block, id, ...inner] : inner).filter((step) => !/^(with|\d*)$/.test(step))
+    return narrow(source.text, call, end, steps)
+  }
+  return (path: string): Source.Span => ({
+    get start() {
+      return find(path).start
+    },
+    get end() {
+      return find(path).end
+    },
+  })
+}
+
+/**
+ * Compiles a TypeScript pipeline: a child process evaluates the file (`path`: absolute, links followed), and its
+ * document gets the same checks as YAML. Mistakes stand at the `task()` call that made them.
+ */
+export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(function* (
+  source: Source.Source,
+  path: string,
+  limitMillis = defaultLimitMillis,
+) {
+  const answer = (yield* CompileChild.evaluate(path, limitMillis)) as Answer
+  if (answer._tag === "Document") {
+    return yield* compileDocument(source, Located.fromJson(answer.document, places(source, answer.sites)))
+  }
+  const { message, line, column, file } = answer
+  const diagnostic =
+    file === path
+      ? Diagnostic.at(source, spanAt(source, line, column), "", message)
+      : { file, line, column, length: 1, path: "", message }
+  return yield* new Diagnostic.PipelineInvalid({ file: source.file, diagnostics: [diagnostic] })
+})

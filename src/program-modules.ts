@@ -1,0 +1,8 @@
+import * as ProgramModules from "./services/program-modules.ts"
+
+/** Lets files of a project import `dandori`, `dandori/tasks` and `effect/*` from this program, wherever they lie. */
+export const register = (): void =>
+  ProgramModules.register({
+    dandori: () => import("./index.ts"),
+    "dandori/tasks": () => import("../tasks/index.ts"),
+  })
