@@ -103,20 +103,20 @@ const faults = (schema: Decoder, value: unknown) => {
 const decodeLiterals = (reader: FieldReader, context: Context, given: Record<string, unknown>, before: number): void => {
   const { task, type } = context
   if (type === undefined || !("fields" in type.input)) return
-  const fields = type.input.fields as Record<string, Decoder>
-  const told = reader.diagnostics.slice(before).map(({ path }) => path)
-  for (const [key, value] of Object.entries(given)) {
-    const path = `${task.path}.with.${key}`
-    if (fields[key] === undefined || !isLiteral(value) || told.some((other) => other.startsWith(path))) continue
-    const node = task.with === undefined ? undefined : get(task.with, key)
-    for (const issue of faults(fields[key], value)) {
-      const place = locate(node, issue.path ?? [])
-      reader.report(place?.at ?? task.at, [path, ...(issue.path ?? [])].join("."), `${key}: ${issue.message}`)
+  const report = (schema: Decoder, value: unknown, prefix: ReadonlyArray<string>) => {
+    for (const issue of faults(schema, value)) {
+      const steps = [...prefix, ...(issue.path ?? []).map(String)]
+      const place = task.with === undefined ? undefined : locate(task.with, steps)
+      const path = [`${task.path}.with`, ...steps].join(".")
+      reader.report(place?.at ?? task.at, path, `${[...steps.slice(0, 1), issue.message].join(": ")}.`)
     }
   }
-  if (reader.diagnostics.length > before || !isLiteral(given)) return
-  for (const { message } of faults(type.input as Decoder, given)) {
-    reader.report(task.with?.at ?? task.at, `${task.path}.with`, `${message}.`)
+  const told = reader.diagnostics.slice(before).map(({ path }) => path)
+  if (told.length === 0 && isLiteral(given)) return report(type.input as Decoder, given, [])
+  const fields = type.input.fields as Record<string, Decoder>
+  for (const [key, value] of Object.entries(given)) {
+    if (fields[key] === undefined || !isLiteral(value)) continue
+    if (!told.some((path) => path.startsWith(`${task.path}.with.${key}`))) report(fields[key], value, [key])
   }
 }
 

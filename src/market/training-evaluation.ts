@@ -33,17 +33,20 @@ export interface Evaluated {
 const scoredOnly = (scores: Float64Array, samples: Int32Array) =>
   samples.filter((sample) => !Number.isNaN(scores[sample]))
 
-/** Calibrates each fold's scores on the labelled samples of the folds that it may learn from. */
+/** Calibrates each fold's scores on those labelled samples of other folds that it may learn from. */
 const crossCalibrate = (
   scores: Float64Array,
   labels: Float64Array,
   folds: ReadonlyArray<Fold>,
-  mayLearnFrom: (other: number, fold: number) => boolean,
+  mayLearnFrom: (sample: number, fold: Fold) => boolean,
 ): Float64Array => {
   const probabilities = new Float64Array(scores.length).fill(Number.NaN)
-  folds.forEach(({ test }, k) => {
+  folds.forEach((fold, k) => {
+    const { test } = fold
     const known = folds.flatMap((other, i) =>
-      mayLearnFrom(i, k) ? [...scoredOnly(scores, Samples.labelled(labels, other.test))] : [],
+      i === k
+        ? []
+        : [...scoredOnly(scores, Samples.labelled(labels, other.test))].filter((sample) => mayLearnFrom(sample, fold)),
     )
     if (known.length === 0) return
     const samples = Int32Array.from(known)
@@ -83,8 +86,8 @@ const measure = (
 }
 
 /**
- * Evaluates one classifier. K-fold: each fold is calibrated on the others; walk-forward: on the folds before it. The
- * calibration of the final model is fitted to all K-fold scores, which no model saw in training. Undefined when no
+ * Evaluates one classifier. K-fold: each fold is calibrated on the others; walk-forward: on earlier samples whose labels
+ * were known when it began. The calibration of the final model is fitted to all K-fold scores, which no model saw in training. Undefined when no
  * labelled sample has a score.
  */
 export const evaluate = (
@@ -95,8 +98,15 @@ export const evaluate = (
   const labels = samples.labels[name]
   const known = scoredOnly(fitted.kFold, Samples.labelled(labels, Samples.every(samples)))
   if (known.length === 0) return undefined
-  const kFold = crossCalibrate(fitted.kFold, labels, samples.kFold, (other, fold) => other !== fold)
-  const walkForward = crossCalibrate(fitted.walkForward, labels, samples.walkForward, (other, fold) => other < fold)
+  const { horizon, riskLead } = samples.labelSpec
+  const ahead = Math.max(horizon, riskLead)
+  const kFold = crossCalibrate(fitted.kFold, labels, samples.kFold, () => true)
+  const walkForward = crossCalibrate(
+    fitted.walkForward,
+    labels,
+    samples.walkForward,
+    (sample, { from }) => samples.rows[sample] + ahead < from,
+  )
   return {
     calibration: Classifier.calibrate(Matrix.takeColumn(fitted.kFold, known), Matrix.takeColumn(labels, known)),
     probabilities: kFold,

@@ -12,6 +12,7 @@ import type { Slot } from "../domain/model.ts"
 import { align, type Bars } from "./bars.ts"
 import * as Degenerate from "./degenerate.ts"
 import * as Bundle from "./model-bundle.ts"
+import * as OutOfSample from "./out-of-sample.ts"
 import type * as Scaling from "./scaling.ts"
 import { purgeOf } from "./splits.ts"
 import type { Theta } from "./theta.ts"
@@ -189,6 +190,9 @@ export const finish = (
     [Bundle.fileNames.metrics]: Bundle.jsonText(metrics),
     [Bundle.fileNames.params]: Bundle.jsonText(params),
     [Bundle.fileNames.preprocessReport]: Bundle.jsonText(preprocess),
+    [Bundle.fileNames.outOfSample]: Bundle.jsonText(
+      OutOfSample.make(samples, { ai1: fitted.ai1.walkForward, ai2: fitted.ai2.walkForward }),
+    ),
   }
   const trials = found.search.trials.map((trial) => ({
     ...trial,

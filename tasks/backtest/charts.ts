@@ -12,7 +12,7 @@ export const draw = ({ capital, daily }: Simulation) =>
       { name: "equity", points: points(daily.day, daily.equity) },
     ]),
     Charts.timeLines(
-      "Drawdown, percent",
+      "Drawdown at the day's close, percent",
       [
         {
           name: "drawdown",

@@ -83,7 +83,7 @@ const classifierRow = (name: string, report: Report) => [
   name,
   report.rows,
   right(percent(report.baseRate)),
-  right(`${ratio(report.auc)} ± ${ratio(report.aucStandardError)}`),
+  right(report.auc === null ? missing : `${ratio(report.auc)} ± ${ratio(report.aucStandardError)}`),
   right(ratio(report.prAuc)),
   right(fixed(3)(report.brier)),
   right(`${percent(report.precision)} at > ${report.threshold}`),
@@ -195,6 +195,7 @@ export const tearSheet = (sheet: Sheet): string => {
   const { charts, configuration, judgement, model, seed, simulation, stress, summary } = sheet
   const { env } = configuration
   const head = [
+    "<style>.wide table { width: auto; }</style>",
     model.synthetic
       ? '<p class="notice"><strong>SYNTHETIC DATA</strong>: these bars were generated, not traded. Nothing here was earned.</p>'
       : "",

@@ -64,13 +64,17 @@ export const sideBySide = "FROM bars POSITIONAL JOIN data"
 
 /** SQL: the column as a DOUBLE, of `data`; NULL where it holds text that is no number. */
 export const numberOf = (data: Data, column: string): string =>
-  data.numeric.includes(column) ? `data.${identifier(column)}` : `TRY_CAST(CAST(data.${identifier(column)} AS VARCHAR) AS DOUBLE)`
+  data.numeric.includes(column)
+    ? `data.${identifier(column)}`
+    : `TRY_CAST(CAST(data.${identifier(column)} AS VARCHAR) AS DOUBLE)`
 
 /** SQL condition on `sideBySide`: the value is NULL, empty text or NaN. */
 export const isMissing = (data: Data, column: string): string => {
   const raw = `bars.${identifier(column)}`
   const empty = data.loaded.columns.get(column) === "text" ? `(${raw} IS NULL OR trim(${raw}) = '')` : `${raw} IS NULL`
-  return data.numeric.includes(column) ? `(${empty} OR coalesce(isnan(${numberOf(data, column)}), false))` : `(${empty})`
+  return data.numeric.includes(column)
+    ? `(${empty} OR coalesce(isnan(${numberOf(data, column)}), false))`
+    : `(${empty})`
 }
 
 /** SQL: the value as it is written in the file, in quotes, for a message. */

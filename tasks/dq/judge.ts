@@ -46,7 +46,7 @@ const finding = (
 const judgeRows = Effect.fnUntraced(function* (data: Data, rule: Rule, rows: string, limit: number) {
   const { database } = data
   yield* database.run(
-    `CREATE OR REPLACE TEMP TABLE _failing AS SELECT _file, _row, _position, _symbol, _ts, detail FROM (${rows}) JOIN data USING (_position)`,
+    `CREATE OR REPLACE TEMP TABLE _failing AS SELECT _file, _row, _position, _symbol, _ts, found.detail FROM (${rows}) AS found JOIN data USING (_position)`,
   )
   const counts = yield* database.rows(
     "SELECT _file AS file, count(*) AS failing FROM _failing GROUP BY _file ORDER BY min(_position)",
@@ -141,7 +141,7 @@ const measureFiles = Effect.fnUntraced(function* (
   const countBy = Effect.fnUntraced(function* (rows: string | undefined) {
     if (rows === undefined) return new Map<string, number>()
     const counts = yield* database.rows(
-      `SELECT _file AS file, count(DISTINCT _position) AS n FROM (${rows}) JOIN data USING (_position) GROUP BY _file`,
+      `SELECT _file AS file, count(DISTINCT _position) AS n FROM (${rows}) AS found JOIN data USING (_position) GROUP BY _file`,
     )
     return new Map(counts.map((row) => [String(row["file"]), Number(row["n"])]))
   })
@@ -149,14 +149,10 @@ const measureFiles = Effect.fnUntraced(function* (
   const anyMissing = looked.map((column) => isMissing(data, column)).join(" OR ")
   const series = data.has("timestamp") && data.has("close")
   const missing = yield* countBy(
-    looked.length === 0
-      ? undefined
-      : `SELECT bars._position, '' AS detail ${sideBySide} WHERE ${anyMissing}`,
+    looked.length === 0 ? undefined : `SELECT bars._position, '' AS detail ${sideBySide} WHERE ${anyMissing}`,
   )
-  const outlier = yield* countBy(series ? outlierRows(section.checks.outlier_sigma) : undefined)
-  const spike = yield* countBy(
-    series ? spikeRows(section.checks.spike_factor, section.checks.spike_window_bars) : undefined,
-  )
+  const outlier = yield* countBy(series ? "FROM _outlier" : undefined)
+  const spike = yield* countBy(series ? "FROM _spike" : undefined)
   return [...data.rowsOf].map(([file, rows]): FileFlags => {
     const share = (counts: ReadonlyMap<string, number>) => (rows === 0 ? 0 : (counts.get(file) ?? 0) / rows)
     const shares = { missing: share(missing), outlier: share(outlier), spike: share(spike) }
@@ -197,8 +193,16 @@ export const judge = Effect.fn("dq.judge")(function* (
   setting: Setting,
   quarantined: ReadonlySet<string>,
 ) {
-  const limit = setting.section.checks.failing_rows
-  const judged = yield* Effect.forEach(rules(data, expectations, setting), (rule) => judgeOne(data, rule, limit))
+  const { outlier_sigma, spike_factor, spike_window_bars, failing_rows: limit } = setting.section.checks
+  const ready = new Map<string, string>()
+  if (data.has("timestamp") && data.has("close")) {
+    ready.set(outlierRows(outlier_sigma), "_outlier").set(spikeRows(spike_factor, spike_window_bars), "_spike")
+  }
+  for (const [sql, table] of ready) yield* data.database.run(`CREATE TEMP TABLE ${table} AS ${sql}`)
+  const judged = yield* Effect.forEach(rules(data, expectations, setting), (rule) => {
+    const table = ready.get(rule.rows ?? "")
+    return judgeOne(data, table === undefined ? rule : { ...rule, rows: `FROM ${table}` }, limit)
+  })
   const flags = yield* measureFiles(data, expectations, setting, quarantined)
   const findings = [judgeLines(data, limit), ...judged, ...judgeFlags(flags, setting)]
   const failed = findings.filter(({ result }) => !result.passed)

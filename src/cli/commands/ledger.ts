@@ -98,7 +98,7 @@ const exportCommand = Command.make(
   "export",
   {
     run: runArgument,
-    folder: Argument.String("folder").pipe(Argument.withDescription("A new or empty folder")),
+    folder: Argument.String("folder").pipe(Argument.withDescription("A new folder")),
   },
   Effect.fn(function* ({ run, folder }) {
     const { exportRun } = yield* Effect.promise(() => import("../ledger-export.ts"))

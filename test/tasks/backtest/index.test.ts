@@ -1,21 +1,394 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
+import * as CanonicalJson from "../../../src/domain/canonical-json.ts"
+import type { Model } from "../../../src/domain/model.ts"
+import type { Warrant } from "../../../src/domain/registry.ts"
+import * as Sha256 from "../../../src/domain/sha256.ts"
+import { DuckDb } from "../../../src/services/duckdb.ts"
+import { Artifacts } from "../../../src/services/artifacts.ts"
+import { ModelRegistry } from "../../../src/services/model-registry.ts"
 import backtest from "../../../tasks/backtest/index.ts"
+import { BacktestInput, BacktestOutput } from "../../../tasks/backtest/schema.ts"
+import * as Fixture from "../../market/fixtures/spread-market.ts"
 import * as Workplace from "../workplace.ts"
 import * as Place from "./place.ts"
 
+const now = Date.UTC(2025, 0, 1)
+
+/** What a test changes of a backtest that passes. */
+interface Case extends Place.Variant {
+  readonly file?: Parameters<typeof Place.outOfSample>[0]
+  readonly model?: (model: Model) => Model
+  readonly seed?: number
+  readonly now?: number
+  readonly before?: (root: string, model: Model) => Effect.Effect<unknown, unknown, ModelRegistry>
+}
+
+/** Runs a backtest in a new project, and `then` in the same one. */
+const run = <A, E, R>(made: Case, then: (output: BacktestOutput, root: string) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const root = yield* Workplace.project
+    return yield* Effect.gen(function* () {
+      yield* TestClock.setTime(made.now ?? now)
+      const plain = yield* Place.model(yield* Place.dataset(root), Place.outOfSample(made.file))
+      const model = made.model?.(plain) ?? plain
+      yield* made.before?.(root, model) ?? Effect.void
+      const input = made.seed === undefined ? { model } : { model, seed: made.seed }
+      return yield* then(yield* backtest.run(input), root)
+    }).pipe(Effect.provide(Place.services(root, made)))
+  })
+
+const output = (made: Case = {}) => run(made, Effect.succeed)
+const failure = (made: Case) =>
+  Effect.map(Effect.flip(output(made)), (error) => (error as { readonly message: string }).message)
+const criterion = ({ criteria }: BacktestOutput, name: string) => criteria.find((each) => each.name === name)
+const text = ({ sha256 }: { readonly sha256: string }) =>
+  Effect.flatMap(Artifacts, (artifacts) =>
+    Effect.map(artifacts.get(sha256), (bytes) => new TextDecoder().decode(bytes)),
+  )
+const digests = ({ files, page }: BacktestOutput) => [...files, page].map(({ name, sha256 }) => [name, sha256])
+
+/** Makes a version with these metrics champion of the model's slot. */
+const deployed = (metrics: Readonly<Record<string, number>>) => (_: string, model: Model) =>
+  Effect.gen(function* () {
+    const registry = yield* ModelRegistry
+    const warrant: Warrant = {
+      who: "tester",
+      reason: "test",
+      intent: Sha256.of("intent"),
+      run: "r",
+      task: "t",
+      key: "k",
+    }
+    const row = {
+      version: "old",
+      slot: model.slot,
+      digest: Sha256.of("old"),
+      path: "old",
+      theta: {},
+      metrics,
+      datasets: [],
+      receipts: [],
+      synthetic: true,
+    }
+    yield* registry.register(row, "candidate", warrant)
+    yield* registry.transition("old", "approved", warrant)
+    yield* registry.deploy("old", { previousBecomes: "archived", receipt: null, outbox: [] }, warrant)
+  })
+
 describe("backtest", () => {
-  it.effect("x", () =>
+  it.effect(
+    "lets a model through whose out-of-sample signals meet the policy, and names the bytes and the policy",
+    () =>
+      run({}, (made) =>
+        Effect.gen(function* () {
+          assert.strictEqual(made.verdict, "PASSED")
+          assert.deepStrictEqual(made.gate.reasons, [])
+          assert.deepStrictEqual(made.gate.subjects, [{ name: made.model.version, sha256: made.model.digest }])
+          assert.deepStrictEqual(made.gate.policy, {
+            name: "backtest_policy",
+            sha256: CanonicalJson.digest(Place.lax),
+          })
+          assert.deepStrictEqual(backtest.gate?.(made), made.gate)
+          assert.deepStrictEqual(
+            made.files.map(({ name }) => name),
+            ["bt_summary.json", "bt_trades.parquet", "bt_daily_equity.parquet", "bt_stress_results.json"],
+          )
+          const artifacts = yield* Artifacts
+          for (const { sha256 } of [...made.files, made.page]) assert.isTrue(yield* artifacts.has(sha256))
+          const encoded = Schema.encodeSync(BacktestOutput)(made)
+          assert.deepStrictEqual(Schema.decodeUnknownSync(BacktestOutput)(JSON.parse(JSON.stringify(encoded))), made)
+          assert.strictEqual(made.summary.nonInferiority.compared, false)
+        }),
+      ),
+  )
+
+  it.effect("adds its numbers to the model's metrics and leaves its digest as it is", () =>
+    Effect.gen(function* () {
+      const { model, summary } = yield* output()
+      const { performance } = summary
+      assert.strictEqual(model.metrics["bt_sharpe"], performance.sharpe)
+      assert.strictEqual(model.metrics["bt_max_drawdown"], performance.maxDrawdown)
+      assert.strictEqual(model.metrics["bt_trades"], performance.trades)
+      assert.strictEqual(model.metrics["bt_out_of_sample_rows"], Place.bars - Place.firstTested)
+      assert.strictEqual(model.metrics["ai1_auc"], 0.7)
+    }),
+  )
+
+  it.effect("stops the same model under production's thresholds and costs, each reason by name, with its report", () =>
+    run({ policy: Place.production, cost: Fixture.costs, env: "prod" }, (made) =>
+      Effect.gen(function* () {
+        assert.strictEqual(made.verdict, "FAILED")
+        assert.strictEqual(made.gate.verdict, "FAILED")
+        assert.isTrue(made.gate.reasons.some((reason) => /^sharpe is -[\d.]+, must be > 1\.2$/.test(reason)))
+        assert.deepStrictEqual(made.gate.policy.sha256, CanonicalJson.digest(Place.production))
+        const page = yield* text(made.page)
+        assert.include(page, "backtest policy of <strong>prod</strong>")
+        assert.include(page, CanonicalJson.digest(Place.production))
+      }),
+    ),
+  )
+
+  it.effect("fails on a number that is missing", () =>
+    Effect.gen(function* () {
+      const never = Array.from({ length: Place.bars - Place.firstTested }, () => 0.1)
+      const made = yield* output({ file: { returnProb: never } })
+      assert.strictEqual(made.verdict, "FAILED")
+      assert.strictEqual(made.summary.performance.trades, 0)
+      for (const name of ["sharpe", "halt_rate", "shifted_sharpe_ratio"]) {
+        assert.deepInclude(criterion(made, name), { observed: null, passed: false })
+      }
+      assert.include(made.gate.reasons, "sharpe is missing, must be > 0.1")
+      assert.notProperty(made.model.metrics, "bt_sharpe")
+    }),
+  )
+
+  it.effect("makes the same artifacts from the same input, and draws anew from another seed", () =>
+    Effect.gen(function* () {
+      const first = yield* output()
+      assert.deepStrictEqual(digests(yield* output()), digests(first))
+      const other = yield* output({ seed: 1 })
+      assert.deepStrictEqual(other.summary.performance, first.summary.performance)
+      assert.deepStrictEqual(other.files[1], first.files[1])
+      assert.notDeepEqual(other.summary.bootstrap, first.summary.bootstrap)
+      assert.notDeepEqual(other.stress, first.stress)
+    }),
+  )
+
+  it.effect("trades out-of-sample bars only, and says which and how many they are", () =>
+    run({}, (made, root) =>
+      Effect.gen(function* () {
+        const rows = made.summary.outOfSample
+        const first = Fixture.weekdayHours(Place.bars)[Place.firstTested]
+        assert.deepInclude(rows, { rows: 1000, bars: 1000, allBars: 1500, folds: 2, gapBars: 48 })
+        assert.strictEqual(rows.from, new Date(first).toISOString())
+        const path = join(root, "trades.parquet")
+        yield* (yield* Artifacts).copyTo(made.files[1].sha256, path)
+        const trades = yield* (yield* DuckDb).readColumns([path])
+        assert.strictEqual(trades["net"].length, made.summary.performance.trades)
+        assert.isAbove(Number(trades["entry_time"][0]), first)
+        const net = trades["net"] as Float64Array
+        assert.closeTo(
+          net.reduce((sum, each) => sum + each, 0),
+          made.summary.performance.netProfit,
+          1e-6,
+        )
+        const page = yield* text(made.page)
+        assert.include(page, "1000 bars out of sample")
+        assert.include(page, "of 1500 bars of the data")
+      }),
+    ),
+  )
+
+  it.effect("does not let a bar in between be traded that no walk-forward model scored", () =>
+    Effect.gen(function* () {
+      const plain = Place.outOfSample()
+      const gone = (column: ReadonlyArray<number | null>) =>
+        column.map((value, i) => (i < 300 || i >= 700 ? value : null))
+      const made = yield* output({ file: { returnProb: gone(plain.returnProb), riskScore: gone(plain.riskScore) } })
+      assert.strictEqual(made.summary.outOfSample.rows, 600)
+      assert.strictEqual(made.summary.outOfSample.bars, 1000)
+      assert.isBelow(made.summary.performance.trades, (yield* output()).summary.performance.trades)
+    }),
+  )
+
+  it.effect("says of every stress scenario whose signals it used, beside the final model on unchanged bars", () =>
+    Effect.gen(function* () {
+      const { stress, summary } = yield* output()
+      assert.deepStrictEqual(
+        stress.map(({ name, signals }) => [name, signals]),
+        [
+          ["unchanged bars", "final_model"],
+          ["volatility ×1.5", "final_model"],
+          ["correlation 0", "final_model"],
+          ["cost +30 bps", "out_of_sample"],
+          ["latency +1 bars", "out_of_sample"],
+          ["gaps ±1 %", "final_model"],
+        ],
+      )
+      assert.deepStrictEqual(stress[0].performance, summary.inSample)
+      assert.isBelow(stress[3].performance.netProfit, summary.performance.netProfit)
+      assert.strictEqual(summary.baseline.haltRate, 0)
+      assert.isAbove(summary.classifiers.ai2.rows, 900)
+    }),
+  )
+})
+
+describe("the leakage tripwires", () => {
+  it.effect("fail a model whose training came closer to the test than its labels look ahead", () =>
+    Effect.gen(function* () {
+      const made = yield* output({ file: { gapBars: 24 } })
+      assert.strictEqual(made.verdict, "FAILED")
+      assert.deepStrictEqual(made.gate.reasons, ["embargo_bars is 24, must be >= 48"])
+    }),
+  )
+
+  it.effect("fail on bars that lie in the future", () =>
+    Effect.gen(function* () {
+      const made = yield* output({ now: Fixture.weekdayHours(Place.bars)[Place.bars - 3] })
+      assert.strictEqual(made.verdict, "FAILED")
+      assert.deepStrictEqual(made.gate.reasons, ["future_timestamps is 3, must be = 0"])
+    }),
+  )
+})
+
+describe("the comparison with the deployed model", () => {
+  it.effect("fails a model that is worse than the deployed one", () =>
+    Effect.gen(function* () {
+      const made = yield* output({ before: deployed({ bt_sharpe: 20, bt_max_drawdown: 0.001 }) })
+      assert.strictEqual(made.verdict, "FAILED")
+      assert.deepInclude(criterion(made, "sharpe_vs_deployed"), { threshold: 19, passed: false })
+      assert.deepInclude(criterion(made, "max_drawdown_vs_deployed"), { threshold: 0.031, passed: true })
+      assert.deepStrictEqual(made.summary.nonInferiority, {
+        compared: true,
+        version: "old",
+        sharpe: 20,
+        maxDrawdown: 0.001,
+      })
+    }),
+  )
+
+  it.effect("passes a model that is not", () =>
+    Effect.gen(function* () {
+      const first = yield* output()
+      const made = yield* output({ before: deployed(first.model.metrics) })
+      assert.strictEqual(made.verdict, "PASSED")
+      assert.deepInclude(criterion(made, "sharpe_vs_deployed"), { passed: true })
+    }),
+  )
+
+  it.effect("warns when nobody knows the deployed model's numbers, and fails then under a strict policy", () =>
+    Effect.gen(function* () {
+      const before = deployed({ ai1_auc: 0.7 })
+      const made = yield* output({ before })
+      assert.strictEqual(made.verdict, "WARNED")
+      assert.deepInclude(criterion(made, "sharpe_vs_deployed"), { threshold: null, severity: "warn", passed: false })
+      const strict = { ...Place.lax, gate: { ...Place.lax.gate, strict: true } }
+      const stopped = yield* output({ before, policy: strict })
+      assert.strictEqual(stopped.verdict, "FAILED")
+      assert.include(stopped.gate.reasons, "the policy is strict: a warning fails")
+    }),
+  )
+})
+
+describe("what is refused without a verdict", () => {
+  it.effect("a model without out-of-sample predictions", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project
-      const out = yield* Effect.gen(function* () {
-        yield* TestClock.setTime(Date.UTC(2025, 0, 1))
-        const data = yield* Place.dataset(root)
-        return yield* backtest.run({ model: yield* Place.model(data) })
+      const error = yield* Effect.gen(function* () {
+        const model = yield* Place.model(yield* Place.dataset(root), null)
+        return yield* Effect.flip(backtest.run({ model }))
       }).pipe(Effect.provide(Place.services(root)))
-      console.log(JSON.stringify({ v: out.verdict, s: out.summary, c: out.criteria, r: out.gate.reasons }, null, 1))
-      yield* Effect.promise(() => Bun.$`cp ${root}/.dandori/artifacts/sha256/${out.page.sha256.slice(0,2)}/${out.page.sha256.slice(2)} /tmp/bt/report.html`)
+      assert.strictEqual(error._tag, "BacktestRefused")
+      assert.match(error.message, /has no out_of_sample\.json/)
     }),
+  )
+
+  it.effect("predictions for bars that the data does not have", () =>
+    Effect.gen(function* () {
+      const { timestamp } = Place.outOfSample()
+      const message = yield* failure({ file: { timestamp: timestamp.map((time) => time + 60_000) } })
+      assert.match(message, /out_of_sample\.json is not of these bars: it has 2024-01-29T20:01:00\.000Z/)
+    }),
+  )
+
+  it.effect("a digest that is not that of the files", () =>
+    Effect.gen(function* () {
+      const message = yield* failure({ model: (model) => ({ ...model, digest: Sha256.of("another") }) })
+      assert.match(message, /its digest is not the digest of its files/)
+    }),
+  )
+
+  it.effect("bars that the model was not trained on", () =>
+    Effect.gen(function* () {
+      const message = yield* failure({ model: (model) => ({ ...model, datasets: [] }) })
+      assert.match(message, /is not one of the partitions that it was trained on/)
+    }),
+  )
+
+  it.effect("bars whose bytes have changed", () =>
+    Effect.gen(function* () {
+      const message = yield* failure({
+        before: (root, { data }) => Effect.promise(() => Fs.writeFile(join(root, data.partitions[0].path), "other")),
+      })
+      assert.match(message, /canonical\.parquet cannot be used: its SHA-256 is/)
+    }),
+  )
+
+  it.effect("a pair that the universe does not hold", () =>
+    Effect.gen(function* () {
+      const slot = { legA: "EURUSD", legB: "USDJPY", timeframe: "1h" } as const
+      const message = yield* failure({
+        model: (model) => ({
+          ...model,
+          slot,
+          data: {
+            ...model.data,
+            partitions: model.data.partitions.map((each) =>
+              each.symbol === "GBPUSD" ? { ...each, symbol: "USDJPY" } : each,
+            ),
+          },
+        }),
+      })
+      assert.match(message, /add the pair EURUSD-USDJPY to universe\.yaml/)
+    }),
+  )
+})
+
+describe("the tear sheet", () => {
+  it.effect("shows the curves, the criteria, the stress, the policy and that the data is synthetic", () =>
+    run({}, (made) =>
+      Effect.gen(function* () {
+        const page = yield* text(made.page)
+        assert.include(page, "SYNTHETIC DATA")
+        assert.strictEqual(page.split("data:image/svg+xml;base64,").length - 1, 2)
+        for (const { name } of [...made.criteria, ...made.stress])
+          assert.include(page, `<td>${name.replaceAll(">", "&#62;")}`)
+        for (const part of ["Monthly returns", "Best", "Worst", "Bootstrap", "base rate", made.model.digest]) {
+          assert.include(page, part)
+        }
+        assert.include(page, made.gate.policy.sha256)
+      }),
+    ),
+  )
+
+  it.effect("escapes what others wrote and asks for nothing from outside", () =>
+    run({ model: (model) => ({ ...model, data: { ...model.data, source: "<script>alert(1)</script>" } }) }, (made) =>
+      Effect.gen(function* () {
+        const page = yield* text(made.page)
+        assert.notInclude(page, "<script")
+        assert.include(page, "&#60;script&#62;alert(1)")
+        assert.include(page, "set &#60;by&#62; hand")
+        assert.notMatch(page, /(src|href)="(?!data:)/)
+      }),
+    ),
+  )
+
+  it.effect("does not call real data synthetic", () =>
+    run({ model: (model) => ({ ...model, synthetic: false, data: { ...model.data, synthetic: false } }) }, (made) =>
+      Effect.gen(function* () {
+        assert.notInclude(yield* text(made.page), "SYNTHETIC")
+      }),
+    ),
+  )
+})
+
+describe("the input", () => {
+  it.effect("is a model and nothing more, and a dry run says what would be done", () =>
+    run({}, ({ model }) =>
+      Effect.gen(function* () {
+        const input = Schema.decodeUnknownSync(BacktestInput)({
+          model: Schema.encodeSync(BacktestOutput.fields.model)(model),
+        })
+        assert.strictEqual(
+          yield* backtest.dryRun?.(input) ?? Effect.succeed(""),
+          "would backtest 20250102_0304_abcdef12 (EURUSD-GBPUSD/1h) and judge it",
+        )
+      }),
+    ),
   )
 })

@@ -139,12 +139,12 @@ export const dataset = (root: string) =>
     { symbol: "GBPUSD", timeframe: "1h", timestamp: market.pair.timestamp, ...market.pair.b },
   ])
 
-/** Puts a model of these bars into the artifact store. Without `file` it has no out-of-sample predictions. */
-export const model = Effect.fnUntraced(function* (data: Dataset, file: OutOfSampleFile | undefined = outOfSample()) {
+/** Puts a model of these bars into the artifact store. With `null` it has no out-of-sample predictions. */
+export const model = Effect.fnUntraced(function* (data: Dataset, file: OutOfSampleFile | null) {
   const artifacts = yield* Artifacts
   const texts = {
     ...Bundle.encode(bundle),
-    ...(file === undefined ? {} : { [Bundle.fileNames.outOfSample]: Bundle.jsonText(file) }),
+    ...(file === null ? {} : { [Bundle.fileNames.outOfSample]: Bundle.jsonText(file) }),
   }
   const files = yield* Effect.forEach(Object.entries(texts), ([name, text]) =>
     artifacts.put(name, "application/json", text),

@@ -1,0 +1,38 @@
+import { relative, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Entry } from "../domain/event.ts"
+import { Sha256 } from "../domain/sha256.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import type { WormHead } from "../services/worm-chain.ts"
+import { RecordType } from "../services/worm-record.ts"
+
+const isAppended = Schema.is(
+  Schema.Struct({ path: Schema.String, sha256: Sha256, sequence: Schema.Int, prevSha256: Sha256 }),
+)
+const isRecordType = Schema.is(RecordType)
+
+const outputOf = ({ type, data }: Entry): unknown =>
+  type === "dev.dandori.attempt.succeeded.v1" && typeof data === "object" && data !== null && "output" in data
+    ? data.output
+    : undefined
+
+/**
+ * The write-once records below `folder` that the ledger's events testify to, each as the head that its chain had then.
+ * Reads every run of the ledger; `project` is what the events' paths are relative to.
+ */
+export const under = Effect.fnUntraced(function* (folder: string, project: string) {
+  const ledger = yield* Ledger
+  const heads = new Map<string, WormHead>()
+  for (const run of yield* ledger.runs) {
+    const chain = yield* ledger.read(StreamName.ofRun(run)).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+    for (const output of (chain?.entries ?? []).map(outputOf)) {
+      if (!isAppended(output)) continue
+      const { sequence, sha256 } = output
+      const [recordType = ""] = relative(folder, resolve(project, output.path)).split("/")
+      if (isRecordType(recordType)) heads.set(`${recordType} ${sequence} ${sha256}`, { recordType, sequence, sha256 })
+    }
+  }
+  return [...heads.values()]
+})
