@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
+import { runs } from "./commands/runs.ts"
 import { config } from "./commands/config.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
@@ -14,7 +15,7 @@ import { worm } from "./commands/worm.ts"
 import * as ExitCode from "./exit-code.ts"
 import { root } from "./root.ts"
 
-const cli = root.pipe(Command.withSubcommands([run, config, doctor, ledger, model, snapshot, worm]))
+const cli = root.pipe(Command.withSubcommands([run, runs, config, doctor, ledger, model, snapshot, worm]))
 
 const isUsage = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && ["ShowHelp", "UnrecognizedOption", "MissingOption", "MissingArgument", "UnexpectedArgument", "InvalidValue", "UnknownSubcommand", "DuplicateOption", "ValidationError"].includes(String(error._tag))

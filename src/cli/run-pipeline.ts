@@ -5,6 +5,8 @@ import { compileFile } from "../compiler/compile-file.ts"
 import * as Resume from "../engine/resume.ts"
 import * as Run from "../engine/run.ts"
 import { runStatus } from "../engine/run-state.ts"
+import * as Checkpoint from "../ledger/checkpoint.ts"
+import * as Root from "../ledger/root.ts"
 import { Observer } from "../services/observer.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
@@ -22,6 +24,10 @@ const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.R
   yield* view.finish(result)
   yield* Output.exitWith(ExitCode.ofRun(runStatus(result.state)))
 })
+
+/** What every process that writes the ledger does beside its run: root entries that a crash swallowed, a signed head. */
+const withBooks = <A, E, R>(run: Effect.Effect<A, E, R>) =>
+  Root.reconcile().pipe(Effect.andThen(run), Effect.tap(() => Checkpoint.make()))
 
 /** Compiles, then runs a pipeline once, showing it live; ends with the run's exit code. */
 export const runPipeline = Effect.fnUntraced(function* (name: string | undefined, given: ReadonlyArray<string>) {
@@ -43,6 +49,7 @@ export const runPipeline = Effect.fnUntraced(function* (name: string | undefined
     who: who(),
     control: Interrupts.control(view.say),
   }).pipe(
+    withBooks,
     Effect.provideService(Observer, view.observer),
     Effect.provide(Project.services({ project, home, configuration })),
     Effect.ensuring(view.stop),
@@ -64,6 +71,7 @@ export const resumeRun = Effect.fnUntraced(function* (run: string) {
     now: yield* Clock.currentTimeMillis,
     control: Interrupts.control(view.say),
   }).pipe(
+    withBooks,
     Effect.provideService(Observer, view.observer),
     Effect.provide(Project.services({ project, home, configuration })),
     Effect.ensuring(view.stop),

@@ -58,11 +58,15 @@ const entriesOf = (project: string, folder: string, problems: Array<Problem>) =>
     }),
   )
 
+/** The keys that an auditor trusts: no section; the ledger reads it. */
+const keysFile = "configs/base/trust.yaml"
+
 /** The sections of a folder by name; "unusable" where the file's form is wrong, which is a problem already. */
 const readFolder = Effect.fnUntraced(function* (project: string, folder: string, problems: Array<Problem>) {
   const found = new Map<string, Located.Located | "unusable">()
   for (const entry of (yield* entriesOf(project, folder, problems)) ?? []) {
     const file = `${folder}/${entry.name}`
+    if (file === keysFile) continue
     const name = sectionNames.find((each) => `${each}.yaml` === entry.name)
     if (name === undefined || entry.isDirectory()) {
       const meant = nearest(entry.name.replace(/\.[^.]*$/, ""), sectionNames)

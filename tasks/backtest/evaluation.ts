@@ -25,7 +25,8 @@ export interface Evaluation {
   readonly inSample: Performance.Performance
   readonly classifiers: { readonly ai1: Metrics.Report; readonly ai2: Metrics.Report }
   readonly intervals: Bootstrap.Intervals
-  readonly stress: ReadonlyArray<StressOutcome>
+  /** The stress scenarios one by one, in the policy's order: each is as long a work as all of the above. */
+  readonly stress: ReadonlyArray<() => StressOutcome>
 }
 
 /** How it is traded, and the seed of everything that is drawn. */
@@ -94,6 +95,20 @@ const classifiersOf = ({ bundle, pair, placed }: Candidate): Evaluation["classif
 const signalsUsed = (kind: keyof Stress.Policy): StressOutcome["signals"] =>
   kind === "cost_bps" || kind === "latency_bars" ? "out_of_sample" : "final_model"
 
+const none: Stress.Policy = { volatility: [], correlation: [], cost_bps: [], latency_bars: [], gap_percent: [] }
+
+const stressOf = (
+  input: Simulator.Input,
+  policy: Stress.Policy,
+  options: Parameters<typeof Stress.run>[2],
+): Evaluation["stress"] =>
+  (["volatility", "correlation", "cost_bps", "latency_bars", "gap_percent"] as const).flatMap((kind) =>
+    policy[kind].map((value) => () => {
+      const [outcome] = Stress.run(input, { ...none, [kind]: [value] }, options)
+      return { ...outcome, signals: signalsUsed(kind) }
+    }),
+  )
+
 /**
  * Trades the out-of-sample signals, and the same bars under every condition that the gate and the report need. On
  * stressed bars the final model is asked again, so their measure is the final model on the unchanged bars, which is the
@@ -124,7 +139,6 @@ export const evaluate = (candidate: Candidate, { costs, policy, seed }: Conditio
   const simulation = Simulator.simulate(input)
   const certain = returnProb.map((value, row) => (Number.isNaN(value) || Number.isNaN(riskScore[row]) ? Number.NaN : 1))
   const inSample = measured(fitted)
-  const scenarios = Stress.run(input, policy.stress, { seed, respond })
   return {
     simulation,
     performance: Performance.measure(simulation),
@@ -139,8 +153,8 @@ export const evaluate = (candidate: Candidate, { costs, policy, seed }: Conditio
       blockLength: policy.bootstrap.block_days,
     }),
     stress: [
-      { name: "unchanged bars", kind: "unchanged", value: 0, signals: "final_model", performance: inSample },
-      ...scenarios.map((each) => ({ ...each, signals: signalsUsed(each.kind) })),
+      () => ({ name: "unchanged bars", kind: "unchanged", value: 0, signals: "final_model", performance: inSample }),
+      ...stressOf(input, policy.stress, { seed, respond }),
     ],
   }
 }

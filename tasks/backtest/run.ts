@@ -61,18 +61,25 @@ export const run = Effect.fn("backtest")(function* ({ model, seed = 0 }: Backtes
   const progress = yield* Progress
   const attempt = yield* Attempt
   const policy = sections.backtest_policy
-  yield* progress.report({ done: 0, total: 3, note: "reading the model and its bars" })
+  yield* progress.report({ done: 0, note: "reading the model and its bars" })
   const candidate = yield* load(model)
   const champion = yield* (yield* ModelRegistry).champion(model.slot)
-  yield* progress.report({ done: 1, total: 3, note: "trading, with bootstrap and stress" })
+  yield* progress.report({ done: 0, note: "trading" })
   const evaluation = evaluate(candidate, { policy, costs: sections.cost_table, seed })
+  const total = evaluation.stress.length
+  const stress = yield* Effect.forEach(evaluation.stress, (scenario, done) =>
+    Effect.andThen(
+      progress.report({ done, total, unit: "stress scenarios" }),
+      Effect.andThen(Effect.yieldNow, Effect.sync(scenario)),
+    ),
+  )
   const now = yield* Clock.currentTimeMillis
   const judgement = judge(candidate, evaluation, policy, { champion, now })
   const { criteria, reasons, verdict } = judgement
   const summary = summaryOf(candidate, evaluation, judgement)
-  yield* progress.report({ done: 2, total: 3, note: "writing the report" })
+  yield* progress.report({ done: total, total, note: "writing the report" })
 
-  const { simulation, stress } = evaluation
+  const { simulation } = evaluation
   const configuration = {
     env,
     backtest_policy: digest("backtest_policy"),

@@ -32,7 +32,10 @@ export type PerformanceNumbers = typeof PerformanceNumbers.Type
 
 /** One judged number. A null is missing and does not pass; `warn` does not fail the gate unless its policy is strict. */
 export const BacktestCriterion = Schema.Struct({
-  name: Schema.String,
+  name: Schema.String.annotate({
+    description:
+      "sharpe: annual; max_drawdown, halt_rate, shifted_sharpe_ratio: fractions; embargo_bars: bars; the rest: counts",
+  }),
   observed: Schema.NullOr(Schema.Finite),
   comparison: Schema.Literals([">", ">=", "<", "<=", "="]),
   threshold: Schema.NullOr(Schema.Finite),

@@ -1,3 +1,4 @@
+import { dlopen, FFIType } from "bun:ffi"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -9,8 +10,17 @@ import * as Run from "../../src/engine/run.ts"
 import { runStatus, taskOf } from "../../src/engine/run-state.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import { Attempt } from "../../src/services/attempt.ts"
-import { AnyValue, Broken, echo, plan, task, typeOf } from "../support/engine-plan.ts"
+import { Broken, echo, plan, task, typeOf } from "../support/engine-plan.ts"
 import * as Project from "../support/engine-project.ts"
+
+/** Makes an open file of this process a device that is always full. */
+const fill = (fd: number) => {
+  const { symbols } = dlopen("libc.so.6", {
+    open: { args: [FFIType.cstring, FFIType.i32], returns: FFIType.i32 },
+    dup2: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  })
+  symbols.dup2(symbols.open(Buffer.from("/dev/full\0"), 1), fd)
+}
 
 const fails = typeOf("fails", "pure", () => Effect.fail(new Broken({ text: "it is broken" })))
 
@@ -173,11 +183,10 @@ describe("a run", () => {
       const once = typeOf("once", "once", () => Effect.die(new Error("it must not start")))
       const breaks = typeOf("breaks", "pure", () =>
         Effect.promise(async () => {
-          // The ledger's file becomes a full device for all writes that follow.
           const descriptors = await Fs.readdir("/proc/self/fd")
           for (const name of descriptors) {
             const target = await Fs.readlink(`/proc/self/fd/${name}`).catch(() => "")
-            if (target.startsWith(place.home) && target.endsWith(".ndjson")) redirect(Number(name))
+            if (target.startsWith(place.home) && target.endsWith(".ndjson")) fill(Number(name))
           }
           return {}
         }),
@@ -192,19 +201,7 @@ describe("a run", () => {
         const chain = yield* (yield* Ledger).read(`runs/${run}`)
         assert.notInclude(Project.story(chain.entries), "run.finished")
         assert.notInclude(Project.story(chain.entries), "attempt.started once")
-      }).pipe(Effect.provide(Project.services(place, { types: [once, breaks, AnyEcho] })))
+      }).pipe(Effect.provide(Project.services(place, { types: [once, breaks] })))
     }),
   )
 })
-
-const AnyEcho = typeOf("any", "pure", (input: typeof AnyValue.Type) => Effect.succeed(input))
-
-const redirect = (fd: number) => {
-  const { dlopen, FFIType } = require("bun:ffi") as typeof import("bun:ffi")
-  const libc = dlopen("libc.so.6", {
-    open: { args: [FFIType.cstring, FFIType.i32], returns: FFIType.i32 },
-    dup2: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-  })
-  const full = libc.symbols.open(Buffer.from("/dev/full\0"), 1)
-  libc.symbols.dup2(full, fd)
-}

@@ -311,6 +311,32 @@ describe("the checks of dq", () => {
     }),
   )
 
+  it.effect("passes the official sample of three bars under its own expectations", () =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      const names = ["timestamp", "open", "high", "low", "close", "volume", "z", "rho_var_180", "atr_ratio"]
+      const bars = [
+        ["2025-01-01T00:00:00Z", 0.99, 1.01, 0.985, 1.0, 1000, 0.5, 0.02, 1.2],
+        ["2025-01-01T01:00:00Z", 1.0, 1.025, 0.995, 1.02, 950, 0.4, 0.022, 1.15],
+        ["2025-01-01T02:00:00Z", 1.02, 1.03, 1.0, 1.015, 1200, 0.6, 0.019, 1.1],
+      ]
+      yield* put(
+        root,
+        "sample.json",
+        JSON.stringify(bars.map((bar) => Object.fromEntries(names.map((name, i) => [name, bar[i]])))),
+      )
+      const expectations = `name: sample_canonical
+required_columns: [timestamp, close, volume]
+min_rows: 3
+max_missing_rate: 0.0
+column_ranges: { close: [0.5, 2.0], volume: [100, 10000], rho_var_180: [0, 0.05], atr_ratio: [0.5, 2.5] }
+`
+      assert.strictEqual((yield* check(root, ["sample.json"], expectations)).verdict, "PASSED")
+      const narrow = yield* check(root, ["sample.json"], expectations.replace("[0, 0.05]", "[0, 0.021]"))
+      assert.deepStrictEqual(rowsOf(narrow, "column_ranges(rho_var_180)"), [2])
+    }),
+  )
+
   it.effect("names the check whose pattern or query is wrong", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project

@@ -11,6 +11,8 @@ import { icon, paint } from "./task-line.ts"
 /** How a summary is written. */
 export interface SummaryOptions {
   readonly run: string
+  /** The run's status where it is not the one that its events amount to, e.g. interrupted. */
+  readonly status?: string
   /** Where the project's artifacts lie. */
   readonly home: string
   readonly colours: boolean
@@ -19,6 +21,7 @@ export interface SummaryOptions {
 }
 
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
+const attention = ["warned", "waiting", "running", "interrupted", "cancelling"]
 const mostLines = 12
 
 /** Where an artifact's bytes lie. */
@@ -26,10 +29,9 @@ export const artifactPath = (home: string, sha256: string): string =>
   join(home, "artifacts", "sha256", sha256.slice(0, 2), sha256.slice(2))
 
 /** First line of a summary: what became of the run, and how long it took. */
-export const headline = (facts: RunFacts, { colours, now, run }: SummaryOptions): string => {
-  const status = runStatus(facts.state)
+export const headline = (facts: RunFacts, { colours, now, run, status = runStatus(facts.state) }: SummaryOptions): string => {
   const took = duration(facts.durationMillis ?? now - (facts.created ?? now))
-  const colour = status === "succeeded" ? Output.green : status === "warned" || status === "waiting" ? Output.yellow : Output.red
+  const colour = status === "succeeded" ? Output.green : attention.includes(status) ? Output.yellow : Output.red
   const why = facts.cancel === undefined ? "" : ` (${clean(facts.cancel)})`
   const words: Readonly<Record<string, string>> = {
     timed_out: `timed out after ${took}`,
@@ -37,6 +39,8 @@ export const headline = (facts: RunFacts, { colours, now, run }: SummaryOptions)
     warned: `succeeded with warnings in ${took}`,
     succeeded: `succeeded in ${took}`,
     failed: `failed after ${took}`,
+    running: `is running, ${took} so far`,
+    interrupted: `was interrupted after ${took}`,
     cancelled: `was cancelled after ${took}${why}`,
   }
   return `${Output.bold(facts.plan.id, colours)} ${colour(words[status] ?? status, colours)}  run ${run}`
@@ -57,7 +61,7 @@ export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): Re
     const word = paint(status, status.replace("_", " "), colours)
     return [[icon(status, 0, colours), task.id, word, tried > 1 ? `${tried} attempts` : "", time, why]]
   })
-  return table(rows, "  ")
+  return table(rows)
 }
 
 const criteriaLines = ({ criteria }: TaskResult, on: boolean): ReadonlyArray<string> => {
@@ -129,7 +133,8 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
 
 /** Commands that tell more about the run. */
 export const further = (facts: RunFacts, found: ReadonlyArray<TaskResult>, { run }: SummaryOptions): ReadonlyArray<string> => {
-  const logged = facts.plan.tasks.find(({ id }) => taskFacts(facts, id).attempts.length > 0)
+  const started = facts.plan.tasks.filter(({ id }) => taskFacts(facts, id).attempts.length > 0)
+  const logged = started.find(({ id }) => bad.includes(taskOf(facts.state, id).status)) ?? started[0]
   const version = found.findLast(({ facts }) => facts.some(({ name }) => name === "version"))
   const published = version?.facts.find(({ name }) => name === "version")?.value
   return [
@@ -140,22 +145,24 @@ export const further = (facts: RunFacts, found: ReadonlyArray<TaskResult>, { run
   ]
 }
 
+/** A titled part of a summary; nothing where it has no lines. */
+export const part = (title: string, lines: ReadonlyArray<string>, colours: boolean): ReadonlyArray<string> =>
+  lines.length === 0 ? [] : ["", Output.bold(title, colours), ...lines.map((line) => `  ${line}`)]
+
 /** The whole summary of a run; `table` unless its tasks are on the screen already. */
 export const summary = (
   facts: RunFacts,
   found: ReadonlyArray<TaskResult>,
   options: SummaryOptions & { readonly table: boolean; readonly quiet: boolean },
 ): string => {
-  const part = (title: string, lines: ReadonlyArray<string>) =>
-    lines.length === 0 ? [] : ["", Output.bold(title, options.colours), ...lines.map((line) => `  ${line}`)]
   const wrong = failures(facts, options)
   if (options.quiet) return [headline(facts, options), ...wrong].join("\n")
-  const tasks = !options.table ? [] : facts.plan.tasks.length <= 60 ? taskTable(facts, options) : [`  ${counts(facts)}`]
+  const tasks = !options.table ? [] : facts.plan.tasks.length <= 60 ? taskTable(facts, options).map((line) => `  ${line}`) : [`  ${counts(facts)}`]
   return [
     headline(facts, options),
     ...tasks,
-    ...part("Results", results(found, options)),
-    ...part("What went wrong", wrong),
-    ...part("Look further", further(facts, found, options)),
+    ...part("Results", results(found, options), options.colours),
+    ...part("What went wrong", wrong, options.colours),
+    ...part("Look further", further(facts, found, options), options.colours),
   ].join("\n")
 }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -9,6 +8,7 @@ import * as WorkspaceFiles from "../../services/workspace-files.ts"
 import * as Output from "../output.ts"
 import { timeOfDay } from "./duration.ts"
 import { eventLine } from "./event-line.ts"
+import { loadLarge } from "./large-outputs.ts"
 import * as LiveView from "./live-view.ts"
 import * as RunFacts from "./run-facts.ts"
 import { eventJson, resultJson } from "./run-json.ts"
@@ -90,20 +90,6 @@ const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts) {
     stop: view.stop,
   }
   return watching
-})
-
-/** Outputs that were too large for their events. What cannot be read is left out of the results. */
-const loadLarge = Effect.fnUntraced(function* (home: string, facts: RunFacts.RunFacts) {
-  const loaded = new Map<string, unknown>()
-  for (const { outputArtifact } of facts.tasks.values()) {
-    if (outputArtifact === undefined) continue
-    const path = RunSummary.artifactPath(home, outputArtifact.sha256)
-    const output = yield* Effect.tryPromise(async () => JSON.parse(await readFile(path, "utf8")) as unknown).pipe(
-      Effect.orElseSucceed(() => undefined),
-    )
-    if (output !== undefined) loaded.set(outputArtifact.sha256, output)
-  }
-  return loaded
 })
 
 /**

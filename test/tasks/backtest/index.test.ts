@@ -8,6 +8,7 @@ import * as CanonicalJson from "../../../src/domain/canonical-json.ts"
 import type { Model } from "../../../src/domain/model.ts"
 import type { Warrant } from "../../../src/domain/registry.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
+import * as Costs from "../../../src/market/costs.ts"
 import { DuckDb } from "../../../src/services/duckdb.ts"
 import { Artifacts } from "../../../src/services/artifacts.ts"
 import { ModelRegistry } from "../../../src/services/model-registry.ts"
@@ -119,18 +120,20 @@ describe("backtest", () => {
     }),
   )
 
-  it.effect("stops the same model under production's thresholds and costs, each reason by name, with its report", () =>
-    run({ policy: Place.production, cost: Fixture.costs, env: "prod" }, (made) =>
-      Effect.gen(function* () {
-        assert.strictEqual(made.verdict, "FAILED")
-        assert.strictEqual(made.gate.verdict, "FAILED")
-        assert.isTrue(made.gate.reasons.some((reason) => /^sharpe is -[\d.]+, must be > 1\.2$/.test(reason)))
-        assert.deepStrictEqual(made.gate.policy.sha256, CanonicalJson.digest(Place.production))
-        const page = yield* text(made.page)
-        assert.include(page, "backtest policy of <strong>prod</strong>")
-        assert.include(page, CanonicalJson.digest(Place.production))
-      }),
-    ),
+  it.effect(
+    "stops the same model under production's thresholds where trading is dear, each reason by name, with its report",
+    () =>
+      run({ policy: Place.production, cost: Costs.plus(Fixture.costs, 20), env: "prod" }, (made) =>
+        Effect.gen(function* () {
+          assert.strictEqual(made.verdict, "FAILED")
+          assert.strictEqual(made.gate.verdict, "FAILED")
+          assert.isTrue(made.gate.reasons.some((reason) => /^sharpe is -[\d.]+, must be > 1\.2$/.test(reason)))
+          assert.deepStrictEqual(made.gate.policy.sha256, CanonicalJson.digest(Place.production))
+          const page = yield* text(made.page)
+          assert.include(page, "backtest policy of <strong>prod</strong>")
+          assert.include(page, CanonicalJson.digest(Place.production))
+        }),
+      ),
   )
 
   it.effect("fails on a number that is missing", () =>

@@ -1,0 +1,65 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+const Positive = Schema.Int.check(Schema.isGreaterThan(0))
+
+const runArgument = Argument.String("run").pipe(
+  Argument.withDescription("A run's id, or a beginning or an ending that only it has"),
+)
+
+const list = Command.make(
+  "list",
+  {
+    limit: Flag.Int("limit").pipe(
+      Flag.withAlias("n"),
+      Flag.withDescription("How many (default 20)"),
+      Flag.withSchema(Positive),
+      Flag.withDefault(20),
+    ),
+  },
+  Effect.fn(function* ({ limit }) {
+    const { listRuns } = yield* Effect.promise(() => import("../runs-list.ts"))
+    yield* listRuns(limit)
+  }),
+).pipe(Command.withDescription("List the newest runs, newest first"))
+
+const show = Command.make(
+  "show",
+  { run: runArgument },
+  Effect.fn(function* ({ run }) {
+    const { showRun } = yield* Effect.promise(() => import("../runs-show.ts"))
+    yield* showRun(run)
+  }),
+).pipe(Command.withDescription("Show a run: tasks, attempts, errors, receipts, results"))
+
+const logs = Command.make(
+  "logs",
+  {
+    run: runArgument,
+    task: Argument.String("task").pipe(Argument.withDescription("A task (default: all that started)"), Argument.optional),
+    attempt: Flag.Int("attempt").pipe(
+      Flag.withDescription("Which attempt (default: the newest)"),
+      Flag.withSchema(Positive),
+      Flag.optional,
+    ),
+  },
+  Effect.fn(function* ({ attempt, run, task }) {
+    const { showLogs } = yield* Effect.promise(() => import("../runs-logs.ts"))
+    yield* showLogs({ run, task: Option.getOrUndefined(task), attempt: Option.getOrUndefined(attempt) })
+  }),
+).pipe(Command.withDescription("Print what tasks logged"))
+
+/** `dandori runs`: what the ledger tells of runs. */
+export const runs = Command.make("runs").pipe(
+  Command.withDescription("Runs, from the ledger"),
+  Command.withExamples([
+    { command: "dandori runs list", description: "The newest runs" },
+    { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
+    { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
+  ]),
+  Command.withSubcommands([list, show, logs]),
+)

@@ -1,0 +1,84 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { slotText } from "../domain/model.ts"
+import type { ModelRow, ModelStatus } from "../domain/registry.ts"
+import { ModelRegistry, VersionUnknown } from "../services/model-registry.ts"
+import * as Attestation from "./attestation.ts"
+import * as Output from "./output.ts"
+import { plain, table } from "./plain-text.ts"
+import * as Readers from "./project-readers.ts"
+import { root } from "./root.ts"
+import * as SlotChoice from "./slot-choice.ts"
+
+const noRows: ReadonlyArray<ModelRow> = []
+
+const rowCells = (row: ModelRow): ReadonlyArray<string> => [
+  row.status === "deployed" ? "*" : "",
+  row.version,
+  slotText(row.slot),
+  row.status,
+  row.changed,
+  row.digest.slice(0, 12),
+  row.synthetic ? "SYNTHETIC" : "",
+]
+
+/** Lists the registered versions, newest first, of a slot and with a status where they are named. */
+export const listModels = Effect.fnUntraced(function* (slotName: string | undefined, status: ModelStatus | undefined) {
+  const { json, quiet } = yield* root
+  const slot = slotName === undefined ? undefined : yield* SlotChoice.parse(slotName)
+  const { project, home } = yield* Readers.find
+  const filter = { ...(slot === undefined ? {} : { slot }), ...(status === undefined ? {} : { status }) }
+  const rows = (yield* Readers.hasState(home))
+    ? yield* Effect.flatMap(ModelRegistry, (registry) => registry.list(filter)).pipe(
+        Effect.provide(Readers.registry(project, home)),
+      )
+    : noRows
+  if (json) return yield* Output.json({ schema: "dandori.model-list.v1", models: rows })
+  if (rows.length === 0) {
+    return yield* quiet ? Effect.void : Output.message("The registry has no such version. See: dandori model list --help")
+  }
+  if (quiet) return yield* Output.data(rows.map(({ version }) => version).join("\n"))
+  const heads = ["", "version", "slot", "status", "since", "digest", ""]
+  const [head = "", ...lines] = table([heads, ...rows.map(rowCells)])
+  yield* Output.data([Output.dim(head, Output.colours(process.stdout)), ...lines].join("\n"))
+})
+
+const numbers = (values: Readonly<Record<string, unknown>>) =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(5)) : JSON.stringify(value)}`)
+    .join(", ")
+
+/** Shows all that the registry knows of a version, and whether the ledger testifies to each change. */
+export const showModel = Effect.fnUntraced(function* (version: string) {
+  const { json } = yield* root
+  const { project, home, env } = yield* Readers.find
+  if (!(yield* Readers.hasState(home))) return yield* new VersionUnknown({ version })
+  const { row, events, moves } = yield* Effect.gen(function* () {
+    const registry = yield* ModelRegistry
+    const record = yield* registry.show(version)
+    const lookUp = yield* Attestation.make
+    const events = yield* Effect.forEach(record.events, (event) =>
+      Effect.map(lookUp(event), (attestation) => ({ ...event, attestation })),
+    )
+    return { ...record, events }
+  }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(project, home), Readers.ledger(home, env))))
+  if (json) return yield* Output.json({ schema: "dandori.model-show.v1", model: row, events, moves })
+  const synthetic = row.synthetic ? "  SYNTHETIC" : ""
+  const facts = [
+    ["version", `${row.version}${synthetic}`],
+    ["slot", slotText(row.slot)],
+    ["status", `${row.status} since ${row.changed}: ${row.reason}`],
+    ["registered", row.registered],
+    ["digest", row.digest],
+    ["path", row.path],
+    ["metrics", numbers(row.metrics)],
+    ["theta", numbers(row.theta)],
+    ...row.receipts.map((receipt) => ["receipt", receipt]),
+    ...row.datasets.map((dataset) => ["dataset", dataset]),
+  ]
+  const changes = events.map((event) => {
+    const change = `${event.at}  ${event.from ?? "new"} -> ${event.to} by ${event.who}: ${event.reason}`
+    return `${plain(change)}\n  intent ${Attestation.describe(event.intent, event.attestation)}`
+  })
+  yield* Output.data([...table(facts), ...changes].join("\n"))
+})

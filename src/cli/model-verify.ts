@@ -1,0 +1,71 @@
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Checksums from "../domain/checksums.ts"
+import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
+import * as ModelFiles from "../services/model-files.ts"
+import { ModelRegistry } from "../services/model-registry.ts"
+import * as SettingsFiles from "../services/settings-files.ts"
+import { exitCodes } from "./exit-code.ts"
+import { Missing } from "./missing.ts"
+import * as Output from "./output.ts"
+import { count, plain } from "./plain-text.ts"
+import * as Readers from "./project-readers.ts"
+import { root } from "./root.ts"
+
+const codeOf = (differences: ReadonlyArray<Checksums.Difference>): number => {
+  if (differences.length === 0) return exitCodes.ok
+  return differences.every(({ kind }) => kind === "missing") ? exitCodes.truncated : exitCodes.altered
+}
+
+/** What the registry knows of the version; none where it has no such row, or where there is no registry. */
+const registered = Effect.fnUntraced(function* (project: string, home: string, version: string) {
+  if (!(yield* Readers.hasState(home))) return Option.none()
+  return yield* Effect.flatMap(ModelRegistry, (registry) => registry.find(version)).pipe(
+    Effect.provide(Readers.registry(project, home)),
+  )
+})
+
+/** Compares a version's folder with its checksums, and these with the registry; names each difference. */
+export const verifyModel = Effect.fnUntraced(function* (version: string) {
+  const { json, quiet } = yield* root
+  const { project, home, env } = yield* Readers.find
+  const settings = SettingsFiles.layerOf(yield* SettingsFiles.load(project, env))
+  const files = ModelFiles.layer.pipe(
+    Layer.provide(
+      Layer.mergeAll(settings, Readers.workspace(project, home), ArtifactsDirectory.layer(join(home, "artifacts"))),
+    ),
+  )
+  const row = Option.getOrUndefined(yield* registered(project, home, version))
+  const { folder, found } = yield* Effect.gen(function* () {
+    const models = yield* ModelFiles.ModelFiles
+    const folder = yield* models.folder(version)
+    return { folder, found: (yield* models.exists(folder)) ? yield* models.check(folder) : undefined }
+  }).pipe(Effect.provide(files))
+  if (found === undefined && row === undefined) {
+    return yield* new Missing({ what: `There is no version ${version}`, next: "See what there is: dandori model list" })
+  }
+
+  const differences: Array<Checksums.Difference> = [...(found?.differences ?? [{ kind: "missing", path: folder.path }])]
+  const list = found?.list
+  if (row !== undefined && list !== undefined && row.digest !== list.root_digest) {
+    const reason = `its checksums are of ${list.root_digest}, the registry says ${row.digest}`
+    differences.push({ kind: "invalid", reason })
+  }
+  const inRegistry = row?.status ?? "not registered"
+  if (json) {
+    const value = { version, path: folder.path, registry: row?.status ?? null, digest: list?.root_digest ?? null, differences }
+    yield* Output.json({ schema: "dandori.model-verify.v1", ...value })
+  } else if (differences.length > 0) {
+    const verdict = Output.red("DAMAGED", Output.colours(process.stdout))
+    const lines = differences.map((difference) => `  ${plain(Checksums.describe(difference))}`)
+    yield* Output.data([`${verdict}  ${version} (${inRegistry})  ${plain(folder.path)}`, ...lines].join("\n"))
+  } else if (!quiet) {
+    const verdict = Output.green("intact", Output.colours(process.stdout))
+    const size = count(Object.keys(list?.checksums ?? {}).length, "file", "files")
+    const synthetic = row?.synthetic === true ? "  SYNTHETIC" : ""
+    yield* Output.data(`${verdict}  ${version} (${inRegistry})${synthetic}  ${size}, digest ${list?.root_digest ?? ""}`)
+  }
+  yield* Output.exitWith(codeOf(differences))
+})

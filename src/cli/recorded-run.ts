@@ -1,0 +1,93 @@
+import { readFile } from "node:fs/promises"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
+import { Plan } from "../domain/plan.ts"
+import { of } from "../domain/sha256.ts"
+import type { Fault } from "../ledger/chain.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { Missing } from "./missing.ts"
+import * as RunFacts from "./render/run-facts.ts"
+import { artifactPath } from "./render/run-summary.ts"
+
+/** A run as its stream tells it, without its plan. Times are milliseconds since the epoch. */
+export interface RecordedRun {
+  readonly id: string
+  /** The status that it ended with; else running, cancelling, waiting (for people), or interrupted (no owner). */
+  readonly status: string
+  readonly created: number
+  readonly durationMillis: number | undefined
+  readonly data: EventData<"dev.dandori.run.created.v1"> | undefined
+  readonly who: string
+  readonly entries: ReadonlyArray<Entry>
+  readonly fault: Fault | undefined
+}
+
+const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
+const isFinished = Schema.is(eventData["dev.dandori.run.finished.v1"])
+
+const ofType = (entries: ReadonlyArray<Entry>, type: string): ReadonlyArray<Entry> =>
+  entries.filter((entry) => entry.type === `dev.dandori.${type}.v1`)
+
+/** True when an attempt's outcome is unknown and nobody has said yet what came of it. */
+const waitsForPeople = (entries: ReadonlyArray<Entry>): boolean => {
+  const taskOf = (entry: Entry) => (entry.data as { readonly task: string }).task
+  const resolved = new Set(ofType(entries, "task.resolved").map(taskOf))
+  return ofType(entries, "attempt.unknown").some((entry) => !resolved.has(taskOf(entry)))
+}
+
+const openStatus = (entries: ReadonlyArray<Entry>, owned: boolean): string => {
+  if (!owned) return waitsForPeople(entries) ? "waiting" : "interrupted"
+  return ofType(entries, "cancel.requested").length > 0 ? "cancelling" : "running"
+}
+
+/** Reads a run's stream and says where the run stands. */
+export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
+  const ledger = yield* Ledger
+  const stream = StreamName.ofRun(id)
+  const { entries, fault } = yield* ledger.read(stream)
+  const finished = ofType(entries, "run.finished")[0]?.data
+  const first = entries[0]
+  const over = isFinished(finished) ? finished : undefined
+  const owned = over === undefined && (yield* ledger.owned(stream).pipe(Effect.orElseSucceed(() => false)))
+  return {
+    id,
+    status: over?.status ?? openStatus(entries, owned),
+    created: first === undefined ? 0 : Date.parse(first.time),
+    durationMillis: over?.durationMillis,
+    data: isCreated(first?.data) ? first.data : undefined,
+    who: first?.authid ?? "",
+    entries,
+    fault,
+  } satisfies RecordedRun
+})
+
+/** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */
+export const resumeCommand = ({ id, status }: RecordedRun): string | undefined =>
+  status === "interrupted" ? `dandori run --resume ${id}` : undefined
+
+const readPlan = Schema.decodeEffect(Schema.fromJsonString(Plan))
+
+/** The plan that the run was started with, from the artifact store; its bytes must have the recorded digest. */
+export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { data, id }: RecordedRun) {
+  const gone = (what: string) => new Missing({ what, next: `Its events are still there: dandori ledger show ${id}` })
+  if (data === undefined) return yield* gone(`The stream of run ${id} does not begin with run.created`)
+  const text = yield* Effect.tryPromise({
+    try: () => readFile(artifactPath(home, data.plan), "utf8"),
+    catch: () => gone(`The plan of run ${id} is not in the artifact store`),
+  })
+  if (of(text) !== data.plan) return yield* gone(`The plan of run ${id} in the artifact store was changed`)
+  return yield* readPlan(text).pipe(Effect.mapError(() => gone(`The plan of run ${id} has a format of another version`)))
+})
+
+/** An entry as the event that it holds; reading the stream has checked its data. */
+const toEvent = (entry: Entry, run: string): RunFacts.TimedEvent =>
+  ({ type: entry.type, data: entry.data, time: Date.parse(entry.time), run }) as RunFacts.TimedEvent
+
+/** The facts of a run that its entries tell. */
+export const factsOf = (plan: Plan, { entries, id }: RecordedRun): RunFacts.RunFacts => {
+  const facts = RunFacts.make(plan)
+  for (const entry of entries) RunFacts.add(facts, toEvent(entry, id))
+  return facts
+}

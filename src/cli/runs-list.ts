@@ -1,0 +1,63 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { Ledger } from "../ledger/ledger.ts"
+import * as Output from "./output.ts"
+import * as ProjectReaders from "./project-readers.ts"
+import * as RecordedRun from "./recorded-run.ts"
+import { dateTime, duration } from "./render/duration.ts"
+import { clean, table } from "./render/line.ts"
+
+const colourOf = (status: string): typeof Output.green => {
+  if (status === "succeeded") return Output.green
+  if (status === "running" || status === "cancelling") return Output.cyan
+  return status === "warned" || status === "waiting" || status === "interrupted" ? Output.yellow : Output.red
+}
+
+const toJson = (run: RecordedRun.RecordedRun) => {
+  const resume = RecordedRun.resumeCommand(run)
+  return {
+    v: 1,
+    kind: "run",
+    run: run.id,
+    pipeline: run.data?.pipeline,
+    env: run.data?.env,
+    status: run.status,
+    created: new Date(run.created).toISOString(),
+    durationMillis: run.durationMillis,
+    who: run.who,
+    ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
+    ...(resume === undefined ? {} : { resume }),
+  }
+}
+
+/** Lists the newest runs of the ledger, newest first. */
+export const listRuns = Effect.fnUntraced(function* (limit: number) {
+  const { env, flags, home } = yield* ProjectReaders.find
+  const now = yield* Clock.currentTimeMillis
+  yield* Effect.gen(function* () {
+    const all = yield* (yield* Ledger).runs
+    const runs = yield* Effect.forEach(all.toReversed().slice(0, limit), (id) => RecordedRun.read(id))
+    if (flags.json) return yield* Effect.forEach(runs, (run) => Output.json(toJson(run)), { discard: true })
+    if (all.length === 0) return yield* Output.message("The ledger has no runs yet. Start one: dandori run PIPELINE")
+    const on = Output.colours(process.stdout)
+    const rows = runs.map((run) => [
+      run.id,
+      clean(run.data?.pipeline ?? "?"),
+      colourOf(run.status)(run.status.replace("_", " "), on),
+      dateTime(run.created),
+      run.durationMillis === undefined
+        ? run.status === "running" ? duration(now - run.created) : ""
+        : duration(run.durationMillis),
+      run.data?.env ?? "",
+      run.fault === undefined ? "" : Output.red(`damaged: ${run.fault.reason}`, on),
+    ])
+    const head = ["run", "pipeline", "status", "started", "took", "env", ""].map((word) => Output.dim(word, on))
+    yield* Output.data(table([head, ...rows]).join("\n"))
+    if (flags.quiet) return
+    if (all.length > runs.length) yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
+    for (const run of runs) {
+      const resume = RecordedRun.resumeCommand(run)
+      if (resume !== undefined) yield* Output.message(`interrupted; to go on with it: ${resume}`)
+    }
+  }).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
+})

@@ -1,0 +1,107 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { taskOf } from "../engine/run-state.ts"
+import * as Output from "./output.ts"
+import * as ProjectReaders from "./project-readers.ts"
+import * as RecordedRun from "./recorded-run.ts"
+import * as RunChoice from "./run-choice.ts"
+import { dateTime, duration, timeOfDay } from "./render/duration.ts"
+import { loadLarge } from "./render/large-outputs.ts"
+import { clean, table } from "./render/line.ts"
+import { type RunFacts, taskFacts } from "./render/run-facts.ts"
+import { tasksJson, version } from "./render/run-json.ts"
+import { resultsOf } from "./render/run-results.ts"
+import * as RunSummary from "./render/run-summary.ts"
+
+const shown = (value: unknown): string => clean(typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
+
+const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
+  const { data } = run
+  if (data === undefined) return []
+  const params = Object.entries(data.params).map(([name, value]) => `${name}=${shown(value)}`)
+  return table([
+    ["started", `${dateTime(run.created)} by ${clean(run.who)}, env ${data.env}`],
+    ["plan", data.plan],
+    ["code", data.code],
+    ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
+    ...(data.tick === undefined ? [] : [["tick", data.tick]]),
+    ["ledger", `${run.entries.length} events, ${run.fault === undefined ? "chain intact" : `DAMAGED: ${run.fault.reason}`}`],
+  ])
+}
+
+/** Every try of the tasks that needed more than one. */
+const attempts = (facts: RunFacts): ReadonlyArray<string> =>
+  table(
+    facts.plan.tasks.flatMap(({ id }) => {
+      const tries = taskFacts(facts, id).attempts
+      return tries.length < 2
+        ? []
+        : tries.map(({ attempt, ended, error, reason, result, started }) => [
+            id,
+            `attempt ${attempt}`,
+            timeOfDay(started),
+            result?.replace("_", " ") ?? "open",
+            ended === undefined ? "" : duration(ended - started),
+            clean((error?.message ?? reason ?? "").split("\n")[0]).slice(0, 120),
+          ])
+    }),
+  )
+
+const receipts = (facts: RunFacts): ReadonlyArray<string> =>
+  table(
+    facts.plan.tasks.flatMap(({ id }) =>
+      (taskOf(facts.state, id).receipts ?? []).map(({ sha256 }) => [id, `sha256:${sha256}`]),
+    ),
+  )
+
+const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
+  const resume = RecordedRun.resumeCommand(run)
+  return resume === undefined ? [] : ["Its process ended before the run did. To go on with it:", resume]
+}
+
+/** Shows what the ledger tells of one run. */
+export const showRun = Effect.fnUntraced(function* (name: string) {
+  const { env, flags, home } = yield* ProjectReaders.find
+  const run = yield* RunChoice.choose(name).pipe(
+    Effect.flatMap(RecordedRun.read),
+    Effect.provide(ProjectReaders.ledger(home, env)),
+  )
+  const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
+  const last = run.entries.at(-1)
+  const now = run.status === "running" ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
+  const found = resultsOf(facts, yield* loadLarge(home, facts))
+  if (flags.json) {
+    const { data, status } = run
+    const resume = RecordedRun.resumeCommand(run)
+    const durationMillis = run.durationMillis ?? now - run.created
+    return yield* Output.json({
+      v: version,
+      kind: "run",
+      run: run.id,
+      status,
+      who: run.who,
+      ...data,
+      created: new Date(run.created).toISOString(),
+      durationMillis,
+      ...(resume === undefined ? {} : { resume }),
+      ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
+      tasks: tasksJson(facts, now),
+      results: found,
+    })
+  }
+  const colours = Output.colours(process.stdout)
+  const options: RunSummary.SummaryOptions = { run: run.id, status: run.status, home, colours, now }
+  const part = (title: string, lines: ReadonlyArray<string>) => RunSummary.part(title, lines, colours)
+  yield* Output.data(
+    [
+      RunSummary.headline(facts, options),
+      ...origin(run).map((line) => `  ${line}`),
+      ...part("Tasks", RunSummary.taskTable(facts, options)),
+      ...part("Attempts", attempts(facts)),
+      ...part("Receipts", receipts(facts)),
+      ...part("Results", RunSummary.results(found, options)),
+      ...part("What went wrong", RunSummary.failures(facts, options)),
+      ...part("Next", next(run)),
+    ].join("\n"),
+  )
+})
