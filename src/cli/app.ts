@@ -12,10 +12,15 @@ import { ledger } from "./commands/ledger.ts"
 import { model } from "./commands/model.ts"
 import { snapshot } from "./commands/snapshot.ts"
 import { worm } from "./commands/worm.ts"
+import { compile } from "./commands/compile.ts"
+import { completion } from "./commands/completion.ts"
+import { graph } from "./commands/graph.ts"
+import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
 import { root } from "./root.ts"
 
-const cli = root.pipe(Command.withSubcommands([run, runs, config, doctor, ledger, model, snapshot, worm]))
+const commands = [run, runs, validate, compile, graph, config, doctor, ledger, model, snapshot, worm] as const
+const cli = root.pipe(Command.withSubcommands([...commands, completion(commands)]))
 
 const isUsage = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && ["ShowHelp", "UnrecognizedOption", "MissingOption", "MissingArgument", "UnexpectedArgument", "InvalidValue", "UnknownSubcommand", "DuplicateOption", "ValidationError"].includes(String(error._tag))

@@ -54,6 +54,7 @@ const byTag: Readonly<Record<string, number>> = {
   EvidenceError: exitCodes.io,
   SqlError: exitCodes.unavailable,
   RestoreRefused: exitCodes.cannotCreate,
+  ExportFailed: exitCodes.cannotCreate,
   SnapshotDamaged: exitCodes.altered,
   VersionRefused: exitCodes.usage,
   TrustInvalid: exitCodes.config,

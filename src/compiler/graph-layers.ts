@@ -32,25 +32,38 @@ const levelsOf = (tasks: ReadonlyArray<PlanTask>): ReadonlyMap<string, number> =
   return level
 }
 
-/** Sets the cells of a level beside each other, each as near below its parents as the ones before it allow. */
-const place = (cells: Array<Cell>, parents: ReadonlyMap<Cell, ReadonlyArray<Cell>>): void => {
-  const wanted = (cell: Cell): number | undefined => {
-    const above = parents.get(cell) ?? []
-    if (above.length === 0) return undefined
-    return above.reduce((sum, parent) => sum + middle(parent), 0) / above.length
+/** Non-decreasing whole numbers nearest to the given ones: pool adjacent violators. */
+const nearestRising = (wanted: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const pools: Array<{ sum: number; count: number }> = []
+  for (const one of wanted) {
+    let pool = { sum: one, count: 1 }
+    for (let last = pools.at(-1); last !== undefined && last.sum / last.count > pool.sum / pool.count; last = pools.at(-1)) {
+      pools.pop()
+      pool = { sum: pool.sum + last.sum, count: pool.count + last.count }
+    }
+    pools.push(pool)
   }
-  const keyed = cells.map((cell) => ({ cell, at: wanted(cell) }))
-  keyed.sort((a, b) => (a.at ?? Infinity) - (b.at ?? Infinity) || 0)
-  const widths = keyed.reduce((sum, { cell }) => sum + cell.width + gap, -gap)
-  const centre = keyed.reduce((sum, { at, cell }) => sum + (at ?? 0) * cell.width, 0) / Math.max(1, widths)
-  let from = Math.max(0, Math.round(centre - widths / 2))
-  if (keyed.length === 1) from = 0
-  keyed.forEach(({ cell, at }, i) => {
-    const best = at === undefined ? from : Math.round(at) - Math.floor(cell.width / 2)
-    cell.left = Math.max(i === 0 ? Math.min(from, Math.max(0, best)) : from, keyed.length === 1 ? best : Math.min(best, from), 0)
-    from = cell.left + cell.width + gap
+  return pools.flatMap(({ sum, count }) => Array.from({ length: count }, () => Math.round(sum / count)))
+}
+
+/** Sets the cells of a level beside each other, each as near below the middle of its parents as all allow. */
+const place = (cells: Array<Cell>, parents: ReadonlyMap<Cell, ReadonlyArray<Cell>>): void => {
+  const wanted = (cell: Cell): number => {
+    const above = parents.get(cell) ?? []
+    return above.reduce((sum, parent) => sum + middle(parent), 0) / Math.max(1, above.length)
+  }
+  const sorted = cells.map((cell) => ({ cell, at: wanted(cell) })).toSorted((a, b) => a.at - b.at)
+  let offset = 0
+  const offsets = sorted.map(({ cell }) => {
+    const own = offset
+    offset += cell.width + gap
+    return own
   })
-  cells.splice(0, cells.length, ...keyed.map(({ cell }) => cell))
+  const lefts = nearestRising(sorted.map(({ cell, at }, i) => at - Math.floor(cell.width / 2) - offsets[i]))
+  sorted.forEach(({ cell }, i) => {
+    cell.left = lefts[i] + offsets[i]
+  })
+  cells.splice(0, cells.length, ...sorted.map(({ cell }) => cell))
 }
 
 /** Assigns tasks in topological order to levels and columns; edges over several levels pass through empty cells. */
@@ -89,5 +102,7 @@ export const layout = (tasks: ReadonlyArray<PlanTask>): Layers => {
     for (const { from, to } of edges[i - 1] ?? []) parents.set(to, [...(parents.get(to) ?? []), from])
     place(row, parents)
   })
+  const left = Math.min(0, ...levels.flat().map((cell) => cell.left))
+  for (const cell of levels.flat()) cell.left -= left
   return { levels, edges }
 }

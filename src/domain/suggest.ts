@@ -14,7 +14,7 @@ export const distance = (a: string, b: string): number => {
 }
 
 /** The known name that was probably meant; undefined when none is near. */
-export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
+export const nearest = (name: string, known: Iterable<string>): string | undefined => {
   const folded = name.toLowerCase().replace(/[-_]/g, "")
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1

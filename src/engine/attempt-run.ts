@@ -92,15 +92,20 @@ const leavesOpen = (task: PlanTask, result: Result): boolean => {
   return result._tag === "TimedOut" || result._tag === "Interrupted"
 }
 
-const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>): Result => {
+/** `stopped`: whether this fiber was interrupted; a task that interrupted itself has failed. */
+const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>, stopped: boolean): Result => {
   if (Exit.isSuccess(exit)) {
     return Option.isSome(exit.value)
       ? { _tag: "Output", output: exit.value.value, probed: false }
       : { _tag: "TimedOut" }
   }
-  if (Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Interrupted" }
-  return { _tag: "Error", error: Errors.ofCause(exit.cause) }
+  if (stopped && Cause.hasInterrupts(exit.cause)) return { _tag: "Interrupted" }
+  if (!Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Error", error: Errors.ofCause(exit.cause) }
+  return { _tag: "Error", error: { tag: "Interrupted", message: "The task interrupted itself; nobody had cancelled it" } }
 }
+
+/** Whether somebody interrupted this fiber. */
+const wasStopped = Effect.map(Effect.exit(Effect.interruptible(Effect.void)), Exit.isFailure)
 
 /**
  * Asks the probe of a `once` task what happened. Some output: it happened. None: nothing did, so the given result
@@ -124,7 +129,10 @@ const consult = Effect.fnUntraced(function* (started: Started, result: Result): 
   return result._tag === "Error" ? { _tag: "Error", error: { ...result.error, notApplied: true } } : result
 })
 
-/** Runs the task's Effect with its timeout; interruption and its finalizers are part of it. Never fails. */
+/**
+ * Runs the task's Effect with its timeout; interruption and its finalizers are part of it. Never fails, and answers
+ * after an interruption too: the caller must be uninterruptible.
+ */
 export const run = Effect.fnUntraced(function* (context: RunContext, started: Started) {
   const facts: Record<string, unknown> = {}
   const { task, prepared } = started
@@ -133,12 +141,11 @@ export const run = Effect.fnUntraced(function* (context: RunContext, started: St
       const services = yield* servicesOf(context, started, facts)
       const work = Effect.scoped(prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
       const timed = task.timeout === undefined ? Effect.asSome(work) : Effect.timeoutOption(work, task.timeout)
-      const result = yield* Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const first = fromExit(yield* Effect.exit(restore(timed)))
-          return leavesOpen(task, first) ? yield* consult(started, first) : first
-        }),
-      ).pipe(Effect.provideContext(services))
+      const result = yield* Effect.gen(function* () {
+        const exit = yield* Effect.exit(Effect.interruptible(timed))
+        const first = fromExit(exit, yield* wasStopped)
+        return leavesOpen(task, first) ? yield* consult(started, first) : first
+      }).pipe(Effect.provideContext(services))
       return { result, facts } satisfies Ended
     }),
   )

@@ -39,8 +39,11 @@ const redacted = Effect.fnUntraced(function* (value: unknown) {
   return safe === text ? { value, text } : { value: JSON.parse(safe) as unknown, text: safe }
 })
 
-const storeOutput = Effect.fnUntraced(function* (output: unknown, large: Map<string, unknown>) {
-  const { value, text } = yield* redacted(output)
+/** A value and its text, secrets taken out of both: in the event, or as an artifact where it is large. */
+const storeOutput = Effect.fnUntraced(function* (
+  { value, text }: { readonly value: unknown; readonly text: string },
+  large: Map<string, unknown>,
+) {
   if (text.length <= largestValue) return { output: value }
   const artifacts = yield* Artifacts
   const outputArtifact = yield* artifacts.put("output.json", "application/json", text)
@@ -49,8 +52,9 @@ const storeOutput = Effect.fnUntraced(function* (output: unknown, large: Map<str
 })
 
 /** Appends the gate's event and, when it let through, issues the receipt of it. */
-const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, gate: GateResult) {
+const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, said: GateResult) {
   const { task, attempt } = started
+  const gate = (yield* redacted(said)).value as GateResult
   const type = gate.verdict === "FAILED" ? "dev.dandori.gate.failed.v1" : "dev.dandori.gate.passed.v1"
   const entry = recorder.record({ type, data: { task: task.id, attempt, type: task.type, gate } }, task.id)
   if (gate.verdict === "FAILED") return undefined
@@ -79,8 +83,11 @@ const succeed = Effect.fnUntraced(function* (
   const fail = (error: ErrorData, stored: object = {}) =>
     failed(recorder, started, error, { millis: ended.millis, ...stored })
   const encoded = prepared.encodeOutput(ended.output)
-  if (Exit.isFailure(encoded)) return fail(Errors.decodeFailure("OutputInvalid", `The output of ${task.id}`, encoded))
-  const stored = yield* storeOutput(encoded.value, large)
+  if (Exit.isFailure(encoded)) {
+    return yield* fail(Errors.decodeFailure("OutputInvalid", `The output of ${task.id}`, encoded))
+  }
+  const output = yield* redacted(encoded.value)
+  const stored = yield* storeOutput(output, large)
   const facts = Object.keys(ended.facts).length === 0 ? {} : { facts: (yield* redacted(ended.facts)).value as Record<string, unknown> }
   const gate = prepared.type.gate?.(ended.output)
   let receipts: ReadonlyArray<Artifact> | undefined
@@ -88,7 +95,7 @@ const succeed = Effect.fnUntraced(function* (
     const receipt = yield* judge(run, recorder, started, gate)
     if (receipt === undefined) {
       const message = `The gate says FAILED: ${gate.reasons.join("; ")}`
-      return fail({ tag: "GateFailed", message, settled: true }, { ...stored, ...facts })
+      return yield* fail({ tag: "GateFailed", message, settled: true }, { ...stored, ...facts })
     }
     receipts = [receipt]
   }
@@ -114,7 +121,7 @@ const succeed = Effect.fnUntraced(function* (
     run: run.id,
     task: task.id,
     entry: appended.hash,
-    output: encoded.value,
+    output: output.value,
     receipts: receipts ?? [],
     ...(gate === undefined ? {} : { gate }),
   })
@@ -122,7 +129,7 @@ const succeed = Effect.fnUntraced(function* (
 
 const useCached = Effect.fnUntraced(function* (recorder: Recorder, started: AttemptRun.Started, hit: CacheRecord, large: Map<string, unknown>) {
   const { task, attempt } = started
-  const stored = yield* storeOutput(hit.output, large)
+  const stored = yield* storeOutput(yield* redacted(hit.output), large)
   recorder.record(
     {
       type: "dev.dandori.attempt.succeeded.v1",
@@ -138,17 +145,28 @@ const useCached = Effect.fnUntraced(function* (recorder: Recorder, started: Atte
   )
 })
 
-const failed = (recorder: Recorder, started: AttemptRun.Started, error: ErrorData, facts: object = {}): void => {
-  const { task, attempt } = started
-  recorder.record({ type: "dev.dandori.attempt.failed.v1", data: { task: task.id, attempt, error, ...facts } }, task.id)
-}
+const failed = Effect.fnUntraced(function* (
+  recorder: Recorder,
+  { task, attempt }: AttemptRun.Started,
+  error: ErrorData,
+  facts: object = {},
+) {
+  const safe = (yield* redacted({ error, ...facts })).value as { readonly error: ErrorData }
+  recorder.record({ type: "dev.dandori.attempt.failed.v1", data: { task: task.id, attempt, ...safe } }, task.id)
+})
 
-const cancelled = (recorder: Recorder, { task, attempt }: AttemptRun.Started): void => {
-  if (recorder.state().cancelling === undefined) return
+const unknown = Effect.fnUntraced(function* (recorder: Recorder, { task, attempt }: AttemptRun.Started, why: string) {
+  const reason = (yield* Secrets).redact(why)
+  recorder.record({ type: "dev.dandori.attempt.unknown.v1", data: { task: task.id, attempt, reason } }, task.id)
+})
+
+/** A stop that a cancel of the task's own block asked for; any other is a shutdown and leaves no event. */
+const stopped = (recorder: Recorder, { task, attempt }: AttemptRun.Started): void => {
+  if (recorder.state().cancelling !== (task.block ?? "tasks")) return
   recorder.record({ type: "dev.dandori.attempt.cancelled.v1", data: { task: task.id, attempt } }, task.id)
 }
 
-/** Appends what a result amounts to. An interruption that no cancel asked for is a shutdown and leaves no event. */
+/** Appends what a result amounts to. */
 const settle = Effect.fnUntraced(function* (
   run: RunContext,
   recorder: Recorder,
@@ -171,9 +189,7 @@ const settle = Effect.fnUntraced(function* (
       })
     case "Error": {
       const noted = Object.keys(facts).length === 0 ? {} : { facts }
-      const safe = (yield* redacted({ error: result.error, ...noted })).value as { error: ErrorData }
-      const { error, ...rest } = safe
-      return failed(recorder, started, error, { millis, ...rest })
+      return yield* failed(recorder, started, result.error, { millis, ...noted })
     }
     case "TimedOut": {
       const timeoutMillis = task.timeout ?? 0
@@ -183,28 +199,28 @@ const settle = Effect.fnUntraced(function* (
       )
     }
     case "Interrupted":
-      return cancelled(recorder, started)
-    case "Unknown": {
-      const { reason } = result
-      return void recorder.record(
-        { type: "dev.dandori.attempt.unknown.v1", data: { task: task.id, attempt, reason } },
-        task.id,
-      )
-    }
+      return stopped(recorder, started)
+    case "Unknown":
+      return yield* unknown(recorder, started, result.reason)
   }
 })
 
-/** Nothing that goes wrong around an attempt escapes it, but the loss of the ledger. */
-const guard = (run: RunContext, recorder: Recorder, started: AttemptRun.Started) =>
+/**
+ * Nothing that goes wrong around an attempt escapes it, but the loss of the ledger. What goes wrong after a `once` task
+ * has begun says nothing of its effect.
+ */
+const guard = (run: RunContext, recorder: Recorder, started: AttemptRun.Started, begun: () => boolean) =>
   Effect.catchCause((cause: Cause.Cause<unknown>) => {
     const error = Errors.ofCause(cause)
     if (error.tag === "LedgerLost") return Effect.fail(new Errors.LedgerLost({ run: run.id, reason: error.message }))
-    return Effect.sync(() => {
-      if (taskAt(recorder.state(), started.index).status !== "running") return
-      if (Cause.hasInterruptsOnly(cause)) cancelled(recorder, started)
-      else failed(recorder, started, error)
-    })
+    if (taskAt(recorder.state(), started.index).status !== "running") return Effect.void
+    if (Cause.hasInterruptsOnly(cause)) return Effect.sync(() => stopped(recorder, started))
+    return begun() && !repeatable(started)
+      ? unknown(recorder, started, `its result could not be kept: ${error.message}`)
+      : failed(recorder, started, error)
   })
+
+const repeatable = ({ task }: AttemptRun.Started) => task.effects === "pure" || task.effects === "idempotent"
 
 /**
  * Carries out an attempt whose intent was appended: cache, flush of the intent, run, result. Whatever happens, exactly
@@ -218,19 +234,24 @@ export const carryOut = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
   const { task } = started
   const begin = yield* Clock.currentTimeMillis
-  const work = Effect.gen(function* () {
-    let cacheKey: Sha256 | undefined
-    if (task.cache === true) {
-      cacheKey = yield* Cache.keyOf(task, started.prepared, started.input)
-      const hit = yield* Cache.lookup(cacheKey)
-      if (Option.isSome(hit)) return yield* useCached(recorder, started, hit.value, large)
-    }
-    if (task.effects !== "pure") yield* recorder.writer.durable.pipe(Effect.mapError(lost(run)))
-    const ended = yield* AttemptRun.run(run, started)
-    const millis = (yield* Clock.currentTimeMillis) - begin
-    yield* Effect.uninterruptible(settle(run, recorder, started, large, ended, millis, cacheKey))
+  let begun = false
+  const recalled = Effect.gen(function* () {
+    const key = yield* Cache.keyOf(task, started.prepared, started.input)
+    return { key, hit: yield* Cache.lookup(key) }
   })
-  yield* Effect.uninterruptibleMask((restore) => restore(work).pipe(guard(run, recorder, started)))
+  yield* Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const cache = task.cache === true ? yield* restore(recalled) : undefined
+      if (cache !== undefined && Option.isSome(cache.hit)) {
+        return yield* useCached(recorder, started, cache.hit.value, large)
+      }
+      if (task.effects !== "pure") yield* restore(recorder.writer.durable.pipe(Effect.mapError(lost(run))))
+      begun = true
+      const ended = yield* AttemptRun.run(run, started)
+      const millis = (yield* Clock.currentTimeMillis) - begin
+      yield* settle(run, recorder, started, large, ended, millis, cache?.key)
+    }).pipe(guard(run, recorder, started, () => begun)),
+  )
 })
 
 /**
@@ -246,13 +267,13 @@ export const recover = Effect.fnUntraced(function* (
   const { task, attempt } = started
   const lose = (reason: string) =>
     void recorder.record({ type: "dev.dandori.attempt.lost.v1", data: { task: task.id, attempt, reason } }, task.id)
-  if (task.effects === "pure" || task.effects === "idempotent") return lose("its process ended before its result")
+  if (repeatable(started)) return lose("its process ended before its result")
   const begin = yield* Clock.currentTimeMillis
   const work = Effect.gen(function* () {
     const result = yield* AttemptRun.afterCrash(run, started)
     if (result._tag === "Interrupted") return lose("its process ended; the probe says that nothing had happened")
     const millis = (yield* Clock.currentTimeMillis) - begin
-    yield* Effect.uninterruptible(settle(run, recorder, started, large, { result, facts: {} }, millis))
+    yield* settle(run, recorder, started, large, { result, facts: {} }, millis)
   })
-  yield* Effect.uninterruptibleMask((restore) => restore(work).pipe(guard(run, recorder, started)))
+  yield* Effect.uninterruptible(work.pipe(guard(run, recorder, started, () => true)))
 })

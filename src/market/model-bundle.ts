@@ -143,10 +143,7 @@ export const scatter = (length: number, rows: Int32Array, values: Float64Array):
 }
 
 /** Features, scaling and both classifiers over a pair's bars. Row i depends on bars up to i only. */
-export const signals = (
-  bundle: Pick<ModelBundle, "ai1" | "ai2" | "featureSchema">,
-  pair: PairBars,
-): Signals => {
+export const signals = (bundle: Pick<ModelBundle, "ai1" | "ai2" | "featureSchema">, pair: PairBars): Signals => {
   const { features, scaler, spec } = bundle.featureSchema
   const table = Features.features(pair, spec)
   const rows = Features.completeRows(table, features)

@@ -11,7 +11,12 @@ const Pair = Schema.Struct({ uncalibrated: Metrics.Report, calibrated: Metrics.R
 const Split = Schema.Struct({
   outOfSample: Pair,
   folds: Schema.Array(
-    Schema.Struct({ from: Schema.String, until: Schema.String, uncalibrated: Metrics.Report, calibrated: Metrics.Report }),
+    Schema.Struct({
+      from: Schema.String,
+      until: Schema.String,
+      uncalibrated: Metrics.Report,
+      calibrated: Metrics.Report,
+    }),
   ),
 })
 

@@ -15,7 +15,7 @@ import * as Bundle from "./model-bundle.ts"
 import * as OutOfSample from "./out-of-sample.ts"
 import type * as Scaling from "./scaling.ts"
 import { purgeOf } from "./splits.ts"
-import type { Theta } from "./theta.ts"
+import type { Theta, Trial } from "./theta.ts"
 import { ClassifierMetrics, evaluate } from "./training-evaluation.ts"
 import type { Fitted } from "./training-fit.ts"
 import { examine, type PreprocessReport } from "./training-preprocess.ts"
@@ -54,7 +54,11 @@ const Simulated = Schema.Struct({
  * `metrics.json`: out-of-sample figures of both classifiers, and of the strategy on out-of-fold signals at the chosen θ
  * (units: `performance.ts`).
  */
-export const MetricsFile = Schema.Struct({ ai1: ClassifierMetrics, ai2: ClassifierMetrics, outOfFoldSimulation: Simulated })
+export const MetricsFile = Schema.Struct({
+  ai1: ClassifierMetrics,
+  ai2: ClassifierMetrics,
+  outOfFoldSimulation: Simulated,
+})
 export type MetricsFile = typeof MetricsFile.Type
 
 /** What a training starts from. */
@@ -63,11 +67,14 @@ export interface Prepared {
   readonly preprocess: PreprocessReport
 }
 
+/** A trial of θ; its objective is null where it is not defined. */
+export type ReportedTrial = Omit<Trial, "objective"> & { readonly objective: number | null }
+
 /** Everything that is worth reading about a training; JSON. */
 export interface Report {
   readonly slot: Slot
   readonly metrics: MetricsFile
-  readonly theta: unknown
+  readonly theta: Bundle.ThetaFile & { readonly trials: ReadonlyArray<ReportedTrial> }
   readonly params: unknown
   readonly preprocess: PreprocessReport
 }

@@ -43,7 +43,8 @@ export const checkDigest = Effect.fnUntraced(function* ({ path, sha256 }: Locate
 
 const readers = {
   parquet: (path: string) => `read_parquet(${path})`,
-  json: (path: string) => `read_json(${path}, format = 'array', columns = {timestamp: 'TIMESTAMPTZ', open: 'DOUBLE', high: 'DOUBLE', low: 'DOUBLE', close: 'DOUBLE', volume: 'DOUBLE'})`,
+  json: (path: string) =>
+    `read_json(${path}, format = 'array', columns = {timestamp: 'TIMESTAMPTZ', open: 'DOUBLE', high: 'DOUBLE', low: 'DOUBLE', close: 'DOUBLE', volume: 'DOUBLE'})`,
   csv: (path: string) => `read_csv(${path}, header = true, types = {timestamp: 'TIMESTAMPTZ'})`,
 } satisfies Record<Dataset["format"], (path: string) => string>
 

@@ -32,7 +32,7 @@ const summaryOf = (
       rows: placed.count,
       bars: timestamp.length,
       allBars: pair.timestamp.length,
-      folds: file.folds.length,
+      folds: file.folds.filter(({ until }) => until >= timestamp[0]).length,
       gapBars: file.gapBars,
     },
     performance,

@@ -74,7 +74,7 @@ export const OutOfSampleRows = Schema.Struct({
   rows: Schema.Int.annotate({ description: "bars with out-of-sample probabilities; only they are traded" }),
   bars: Schema.Int.annotate({ description: "bars from the first to the last of them" }),
   allBars: Schema.Int.annotate({ description: "bars of the pair in the data" }),
-  folds: Schema.Int,
+  folds: Schema.Int.annotate({ description: "walk-forward folds that they are of; the first fold only calibrates" }),
   gapBars: Schema.Int.annotate({ description: "least number of bars between training and test" }),
 }).annotate({ identifier: "OutOfSampleRows" })
 export type OutOfSampleRows = typeof OutOfSampleRows.Type

@@ -91,22 +91,13 @@ const classifierRow = (name: string, report: Report) => [
 ]
 
 const classifierTable = ({ classifiers }: BacktestSummary) =>
-  table(
-    [
-      "classifier",
-      "labelled bars",
-      "base rate",
-      "AUC (0.5 knows nothing)",
-      "PR-AUC (base rate knows nothing)",
-      "Brier",
-      "precision",
-      "recall",
-    ],
+  `${table(
+    ["classifier", "labelled bars", "base rate", "AUC", "PR-AUC", "Brier", "precision", "recall"],
     [
       classifierRow("AI1: the spread returns", classifiers.ai1),
       classifierRow("AI2: the next bar is risky", classifiers.ai2),
     ],
-  )
+  )}<p class="soft">Of a classifier that knows nothing, the AUC is 0.5, PR-AUC and precision are the base rate.</p>`
 
 const bootstrapText = ({ bootstrap: { blockLength, level, maxDrawdown, samples, sharpe } }: BacktestSummary) => {
   const row = (name: string, interval: typeof sharpe, shown: (value: number | null) => string) => [
@@ -118,7 +109,7 @@ const bootstrapText = ({ bootstrap: { blockLength, level, maxDrawdown, samples, 
 }
 
 const tint = (value: number) => {
-  const strength = Math.min(0.45, Math.abs(value) * 6).toFixed(2)
+  const strength = Math.min(0.45, Math.abs(value) * 20).toFixed(2)
   return value < 0 ? `rgba(194,59,59,${strength})` : `rgba(47,143,95,${strength})`
 }
 

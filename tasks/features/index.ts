@@ -14,5 +14,9 @@ export default taskType<FeaturesInput, FeaturesOutput, Effect.Error<Effects>, Ef
   output: FeaturesOutput,
   effects: "pure",
   config: ["universe"],
-  run: (input) => Effect.flatMap(Effect.promise(() => import("./run.ts")), ({ run }) => run(input)),
+  run: (input) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      ({ run }) => run(input),
+    ),
 })

@@ -10,7 +10,9 @@ export const FeaturesInput = Schema.Struct({
   dataset: Dataset,
   legA: Schema.optionalKey(Symbol),
   legB: Schema.optionalKey(Symbol),
-  spec: Schema.optionalKey(FeatureSpec).annotate({ description: "windows in bars, and clips; default: the specification's" }),
+  spec: Schema.optionalKey(FeatureSpec).annotate({
+    description: "windows in bars, and clips; default: the specification's",
+  }),
 })
   .check(
     Schema.makeFilter(

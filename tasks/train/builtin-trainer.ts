@@ -55,7 +55,8 @@ const result = (manifest: Contract.Manifest, value: Contract.ResultFile) =>
 const writeSamples = (manifest: Contract.Manifest, samples: Samples.Samples) => {
   const { columns, names } = Samples.scaled(samples, Samples.scalerOf(samples, Samples.every(samples)))
   const label = (values: Float64Array) => Array.from(values, (value) => (Number.isNaN(value) ? null : value))
-  const folds = (list: Samples.Samples["kFold"]) => list.map(({ test, train }) => ({ train: [...train], test: [...test] }))
+  const folds = (list: Samples.Samples["kFold"]) =>
+    list.map(({ test, train }) => ({ train: [...train], test: [...test] }))
   const file: Contract.SamplesFile = {
     timestamp: Array.from(samples.rows, (row) => new Date(samples.table.timestamp[row]).toISOString()),
     names: [...names],
@@ -102,7 +103,9 @@ const readFitted = Effect.fnUntraced(function* (manifest: Contract.Manifest, sam
   const one = Effect.fnUntraced(function* (name: Samples.ClassifierName) {
     const model = yield* Effect.mapError(decodeModel(file[name].model), invalid)
     if (model.names.join() !== samples.features.names.join()) {
-      return yield* new FittedInvalid({ reason: `the features of ${name} are not ${samples.features.names.join(", ")}` })
+      return yield* new FittedInvalid({
+        reason: `the features of ${name} are not ${samples.features.names.join(", ")}`,
+      })
     }
     const column = (split: "kFold" | "walkForward") => {
       const values = Float64Array.from(file[name][split], (value) => value ?? Number.NaN)
@@ -177,4 +180,8 @@ const run = Effect.fnUntraced(function* (manifest: Contract.Manifest) {
 
 /** Runs the steps that a manifest asks for. A result that is blocked is written to `result.json` and no failure. */
 export const main = (manifestPath: string) =>
-  InputFiles.readText(manifestPath).pipe(Effect.flatMap(decodeManifest), Effect.flatMap(run), Effect.provide(DuckDb.layer))
+  InputFiles.readText(manifestPath).pipe(
+    Effect.flatMap(decodeManifest),
+    Effect.flatMap(run),
+    Effect.provide(DuckDb.layer),
+  )

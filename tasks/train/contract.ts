@@ -12,7 +12,12 @@ import { Sha256 } from "../../src/domain/sha256.ts"
 import { FoldSummary, Trainer } from "./schema.ts"
 
 /** Names of the files in a trainer's output folder. */
-export const files = { samples: "samples.json", fitted: "fitted.json", result: "result.json", report: "report.json" } as const
+export const files = {
+  samples: "samples.json",
+  fitted: "fitted.json",
+  result: "result.json",
+  report: "report.json",
+} as const
 
 /**
  * What a trainer gets. Paths are absolute. `step`: `train` is the whole of it; for a program of the user's the built-in
@@ -26,9 +31,7 @@ export const Manifest = Schema.Struct({
   dataset: Schema.Struct({
     timeframe: Slot.fields.timeframe,
     format: Schema.Literals(["parquet", "json", "csv"]),
-    partitions: Schema.Array(
-      Schema.Struct({ symbol: Symbol, month: Month, sha256: Sha256, path: Schema.String }),
-    ),
+    partitions: Schema.Array(Schema.Struct({ symbol: Symbol, month: Month, sha256: Sha256, path: Schema.String })),
   }),
   config: Schema.Struct({
     training: TrainingSection,

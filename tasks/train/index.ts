@@ -17,5 +17,9 @@ export default taskType<TrainInput, TrainOutput, Effect.Error<Effects>, Effect.S
   output: TrainOutput,
   effects: "pure",
   config: ["training", "core_policy", "universe", "cost_table", "backtest_policy", "dq"],
-  run: (input) => Effect.flatMap(Effect.promise(() => import("./run.ts")), ({ run }) => run(input)),
+  run: (input) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      ({ run }) => run(input),
+    ),
 })

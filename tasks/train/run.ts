@@ -119,7 +119,12 @@ const usedOf = (dataset: Dataset, { slot }: Contract.Manifest): Dataset => {
     symbols,
     partitions,
     rows: partitions.reduce((sum, { rows }) => sum + rows, 0),
-    digest: Sha256.of(partitions.map(({ sha256 }) => `${sha256}\n`).sort().join("")),
+    digest: Sha256.of(
+      partitions
+        .map(({ sha256 }) => `${sha256}\n`)
+        .sort()
+        .join(""),
+    ),
   }
 }
 

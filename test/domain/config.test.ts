@@ -11,7 +11,7 @@ import { ResourcesSection } from "../../src/domain/config/resources.ts"
 import * as SectionCheck from "../../src/domain/config/section-check.ts"
 import { SchedulesSection } from "../../src/domain/config/schedules.ts"
 import type { Sections } from "../../src/domain/config/sections.ts"
-import { distance, nearest } from "../../src/domain/config/suggestion.ts"
+import { distance, nearest } from "../../src/domain/suggest.ts"
 
 const at = { file: "x.yaml", line: 1, column: 1 }
 const Item = Schema.Struct({

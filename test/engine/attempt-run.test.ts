@@ -194,23 +194,6 @@ describe("an attempt of a once task", () => {
     }),
   )
 
-  it.live("that ends although it was cancelled keeps its result", () =>
-    Effect.gen(function* () {
-      const begun = yield* Deferred.make<void>()
-      const type = typeOf("once", "once", () =>
-        Effect.uninterruptible(
-          Effect.gen(function* () {
-            yield* Deferred.succeed(begun, undefined)
-            yield* Effect.sleep(20)
-            return { value: "done" }
-          }),
-        ),
-      )
-      const found = yield* runOne(type, {}, yield* cancelWhen(begun))
-      assert.deepStrictEqual(found.story, ["attempt.started", "attempt.succeeded"])
-      assert.strictEqual(found.status, "cancelled")
-    }),
-  )
 
   it.live("whose output cannot be kept is unknown, not failed", () =>
     Effect.gen(function* () {

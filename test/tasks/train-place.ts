@@ -26,7 +26,12 @@ const column = (bars: Bars, name: "open" | "high" | "low" | "close" | "volume", 
   values: Float64Array.from(rows, (row) => bars[name][row]),
 })
 
-const writePartition = Effect.fnUntraced(function* (root: string, bars: Bars, month: string, rows: ReadonlyArray<number>) {
+const writePartition = Effect.fnUntraced(function* (
+  root: string,
+  bars: Bars,
+  month: string,
+  rows: ReadonlyArray<number>,
+) {
   const folder = `.dandori/canonical/${bars.timeframe}/${bars.symbol}/${month}`
   const path = `${folder}/canonical.parquet`
   yield* Effect.promise(() => Fs.mkdir(join(root, folder), { recursive: true }))
@@ -64,7 +69,12 @@ export const dataset = Effect.fnUntraced(function* (root: string, series: Readon
     rows: partitions.reduce((sum, { rows }) => sum + rows, 0),
     synthetic: true,
     source: "test",
-    digest: Sha256.of(partitions.map(({ sha256 }) => `${sha256}\n`).sort().join("")),
+    digest: Sha256.of(
+      partitions
+        .map(({ sha256 }) => `${sha256}\n`)
+        .sort()
+        .join(""),
+    ),
   }
   return CheckedDataset.make(made)
 })

@@ -38,7 +38,11 @@ const trained = (trainer?: Trainer) =>
         const dataset = yield* TrainPlace.dataset(root, sample)
         const output = yield* train.run({ dataset, ...(trainer === undefined ? {} : { trainer }) })
         return { output, dataset, texts: yield* textsOf(output.model) }
-      }).pipe(Effect.provide(TrainPlace.services(root, { run, task: run }, (note) => Effect.sync(() => void reports.push(note)))))
+      }).pipe(
+        Effect.provide(
+          TrainPlace.services(root, { run, task: run }, (note) => Effect.sync(() => void reports.push(note))),
+        ),
+      )
     })
     return { root, reports, attempt }
   })
@@ -64,10 +68,14 @@ describe("train", () => {
         assert.isTrue(output.model.synthetic)
         assert.strictEqual(output.model.data.digest, dataset.digest)
         assert.deepStrictEqual(PublishProvenance.problems(texts["provenance.json"], output.model.datasets), [])
-        const provenance = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Provenance))(texts["provenance.json"])
+        const provenance = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Provenance))(
+          texts["provenance.json"],
+        )
         assert.deepStrictEqual(
           provenance.subject.map(({ digest, name }) => `${digest.sha256}  ${name}`),
-          output.model.files.filter(({ name }) => name !== "provenance.json").map(({ name, sha256 }) => `${sha256}  ${name}`),
+          output.model.files
+            .filter(({ name }) => name !== "provenance.json")
+            .map(({ name, sha256 }) => `${sha256}  ${name}`),
         )
         assert.strictEqual(provenance.predicate.runDetails.metadata.invocationId, "first/first")
         assert.strictEqual(provenance.predicate.runDetails.builder.version["bun"], Bun.version)
@@ -80,7 +88,9 @@ describe("train", () => {
         assert.strictEqual(output.folds.filter(({ split }) => split === "kFold").length, 10)
         assert.isAbove(output.folds.filter(({ split }) => split === "walkForward").length, 10)
         assert.include(reports, "final models")
-        const again = Schema.decodeUnknownSync(TrainOutput)(JSON.parse(JSON.stringify(Schema.encodeSync(TrainOutput)(output))))
+        const again = Schema.decodeUnknownSync(TrainOutput)(
+          JSON.parse(JSON.stringify(Schema.encodeSync(TrainOutput)(output))),
+        )
         assert.deepStrictEqual(again, output)
 
         const second = yield* attempt("second")

@@ -1,5 +1,5 @@
 import * as Output from "../output.ts"
-import { clean, pad } from "./line.ts"
+import { clean, fit, pad } from "./line.ts"
 import { duration, timeOfDay } from "./duration.ts"
 import { type RunFacts, type TimedEvent, taskFacts } from "./run-facts.ts"
 
@@ -18,7 +18,8 @@ const took = (facts: RunFacts, task: string, attempt: number): string => {
   return found?.ended === undefined ? "" : ` in ${duration(found.ended - found.started)}`
 }
 
-const firstLine = (text: string): string => clean(text.trim().split("\n")[0])
+/** A message of several lines as the beginning of one. */
+const short = (text: string): string => fit(clean(text), 240)
 
 const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
   switch (event.type) {
@@ -38,15 +39,15 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       return { text: `succeeded${took(facts, task, attempt)}${how}`, weight: "good" }
     }
     case "dev.dandori.attempt.failed.v1":
-      return bad(`failed${took(facts, event.data.task, event.data.attempt)}: ${firstLine(event.data.error.message)}`)
+      return bad(`failed${took(facts, event.data.task, event.data.attempt)}: ${short(event.data.error.message)}`)
     case "dev.dandori.attempt.timed_out.v1":
       return bad(`timed out after ${duration(event.data.timeoutMillis)}`)
     case "dev.dandori.attempt.cancelled.v1":
       return warning("cancelled")
     case "dev.dandori.attempt.lost.v1":
-      return warning(`lost: ${firstLine(event.data.reason)}`)
+      return warning(`lost: ${short(event.data.reason)}`)
     case "dev.dandori.attempt.unknown.v1":
-      return bad(`unknown whether it happened: ${firstLine(event.data.reason)}`)
+      return bad(`unknown whether it happened: ${short(event.data.reason)}`)
     case "dev.dandori.task.skipped.v1":
       return news(`skipped: ${clean(event.data.reason)}`)
     case "dev.dandori.task.resolved.v1":

@@ -44,7 +44,7 @@ const taskLines = (facts: RunFacts, index: number, width: number, now: number, o
   const error = taskAt(facts.state, index).error
   const bad = status === "failed" || status === "retrying" || status === "warned"
   if (bad && error !== undefined) {
-    const text = clean(error.message.trim().split("\n")[0])
+    const text = clean(error.message)
     return [line, beneath(status === "failed" ? Output.red(text, on) : Output.yellow(text, on))]
   }
   return [line]

@@ -134,7 +134,7 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
 /** Commands that tell more about the run. */
 export const further = (facts: RunFacts, found: ReadonlyArray<TaskResult>, { run }: SummaryOptions): ReadonlyArray<string> => {
   const started = facts.plan.tasks.filter(({ id }) => taskFacts(facts, id).attempts.length > 0)
-  const logged = started.find(({ id }) => bad.includes(taskOf(facts.state, id).status)) ?? started[0]
+  const logged = started.find(({ id }) => taskOf(facts.state, id).status === "failed") ?? started[0]
   const version = found.findLast(({ facts }) => facts.some(({ name }) => name === "version"))
   const published = version?.facts.find(({ name }) => name === "version")?.value
   return [

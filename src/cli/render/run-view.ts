@@ -117,7 +117,8 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
       const colours = Output.colours(process.stdout)
       const { quiet } = options
       const table = !isLive || !process.stdout.isTTY
-      yield* Output.data(RunSummary.summary(facts, results, { run: result.run, home, colours, now, table, quiet }))
+      const summary = RunSummary.summary(facts, results, { run: result.run, home, colours, now, table, quiet })
+      yield* Output.data(table ? summary : `\n${summary}`)
     })
     return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), finish }
   })

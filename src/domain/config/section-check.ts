@@ -6,7 +6,7 @@ import type { Json } from "../canonical-json.ts"
 import * as Located from "./located.ts"
 import { keyOf } from "./named-list.ts"
 import type { Place, Problem } from "./problem.ts"
-import { nearest } from "./suggestion.ts"
+import { nearest } from "../suggest.ts"
 
 /** Which file and line gave a value: `path` within the section, items of named lists by their name. */
 export interface Origin {

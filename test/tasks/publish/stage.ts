@@ -205,6 +205,16 @@ export const model = Effect.fnUntraced(function* (
     datasets: over.datasets ?? datasets,
     metrics: { sharpe: 1.5 },
     synthetic: true,
+    data: {
+      timeframe: "1h",
+      symbols: [],
+      format: "parquet",
+      partitions: [],
+      rows: 0,
+      synthetic: true,
+      source: "test",
+      digest: Sha256.of(""),
+    },
   })
 })
 

@@ -1,0 +1,206 @@
+import * as Effect from "effect/Effect"
+import { Catalog } from "../domain/catalog.ts"
+import * as JsonSchemas from "../domain/json-schema.ts"
+import type { JsonSchema } from "../domain/json-schema.ts"
+import type { AnyTaskType } from "../domain/task-type.ts"
+
+const definition = (name: string): JsonSchema => ({ $ref: `#/$defs/${name}` })
+const expression = definition("expression")
+const either = (schema: JsonSchema): JsonSchema => ({ anyOf: [schema, expression] })
+const nameOf = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_")
+
+/** A node without the names that only we read. */
+const bare = (node: unknown): unknown => {
+  if (Array.isArray(node)) return node.map(bare)
+  if (typeof node !== "object" || node === null) return node
+  return Object.fromEntries(Object.entries(node).flatMap(([key, item]) => (key === "x-name" ? [] : [[key, bare(item)]])))
+}
+
+const quantities: Readonly<Record<string, string>> = { Duration: "duration", Size: "size" }
+
+/** An input's schema with expressions allowed in place of every value; types with a name become definitions. */
+class Inputs {
+  readonly definitions: Record<string, JsonSchema> = {}
+
+  of(schema: JsonSchema): JsonSchema {
+    const name = schema["x-name"]
+    if (name === undefined) return this.inline(schema)
+    const described = schema.description === undefined ? {} : { description: schema.description }
+    const quantity = quantities[name]
+    if (quantity !== undefined) return { ...described, ...either(definition(quantity)) }
+    if (/^(Checked|Gated)</.test(name)) {
+      return { ...described, ...expression, $comment: `${name}: only the output of a gate` }
+    }
+    const key = `type.${nameOf(name)}`
+    if (this.definitions[key] === undefined) {
+      this.definitions[key] = {}
+      const { description: _, ...plain } = schema
+      this.definitions[key] = this.inline(plain)
+    }
+    return { ...described, ...definition(key) }
+  }
+
+  private inline(schema: JsonSchema): JsonSchema {
+    const { "x-name": _, description, ...rest } = schema
+    const described = description === undefined ? {} : { description }
+    const nodes = bare(rest) as Record<string, unknown>
+    if (JsonSchemas.isAny(rest)) return { ...described, ...nodes }
+    const fields = rest.properties
+    if (fields !== undefined) nodes.properties = this.fields(fields)
+    if (typeof rest.additionalProperties === "object") nodes.additionalProperties = this.of(rest.additionalProperties)
+    if (rest.items !== undefined) nodes.items = this.of(rest.items)
+    for (const key of ["anyOf", "oneOf", "prefixItems"] as const) {
+      const list = rest[key]
+      if (list !== undefined) nodes[key === "oneOf" ? "anyOf" : key] = list.map((node) => this.of(node))
+      if (key === "oneOf") delete nodes.oneOf
+    }
+    return { ...described, ...either(nodes) }
+  }
+
+  fields(fields: Readonly<Record<string, JsonSchema>>): Record<string, JsonSchema> {
+    return Object.fromEntries(Object.entries(fields).map(([key, node]) => [key, this.of(node)]))
+  }
+
+  /** The schema of `with` of a task type. Its own keys are literal. */
+  root(schema: JsonSchema): JsonSchema {
+    const { "x-name": _, ...rest } = schema
+    if (rest.properties === undefined) return { type: "object" }
+    return { ...rest, type: "object", properties: this.fields(rest.properties) }
+  }
+}
+
+const retry: JsonSchema = {
+  type: "object",
+  description: "How often and after which errors it is tried again",
+  properties: {
+    attempts: { type: "integer", minimum: 1, maximum: 100 },
+    on: { type: "array", items: { type: "string" }, description: "error tags; default: the errors that are transient" },
+    backoff: {
+      type: "object",
+      properties: {
+        initial: definition("duration"),
+        factor: { type: "number", minimum: 1, maximum: 100 },
+        max: definition("duration"),
+        jitter: { enum: ["full", "none"] },
+      },
+      additionalProperties: false,
+    },
+  },
+  additionalProperties: false,
+}
+
+const resources: JsonSchema = {
+  type: "object",
+  description: "What an attempt holds while it runs",
+  properties: {
+    cpu: { type: "number", minimum: 0, maximum: 4096 },
+    memory: definition("size"),
+    gpu: { type: "integer", minimum: 0, maximum: 64 },
+    pools: { type: "object", additionalProperties: { type: "integer", minimum: 1, maximum: 1_000_000 } },
+    locks: { type: "array", items: { type: "string" } },
+  },
+  additionalProperties: false,
+}
+
+const texts: JsonSchema = { type: "array", items: { type: "string" } }
+
+const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, JsonSchema>): JsonSchema => ({
+  type: "object",
+  properties: {
+    uses: {
+      description: "the task type",
+      anyOf: types.map(({ type, description }) => ({ const: type, description })),
+    },
+    with: { type: "object", description: "the task's input" },
+    needs: { description: "tasks that must end first, without data from them", anyOf: [{ type: "string" }, texts] },
+    if: { anyOf: [{ type: "string" }, { type: "boolean" }], description: "one expression; the task is skipped where it is false" },
+    retry: definition("retry"),
+    timeout: definition("duration"),
+    cache: { type: "boolean", description: "take the output of an equal earlier task; pure task types only" },
+    continueOnError: { type: "boolean" },
+    resources: definition("resources"),
+    description: { type: "string" },
+  },
+  required: ["uses"],
+  additionalProperties: false,
+  allOf: types.map(({ type }) => ({
+    if: { properties: { uses: { const: type } }, required: ["uses"] },
+    // oxlint-disable-next-line unicorn/no-thenable
+    then: {
+      properties: { with: definition(`with.${nameOf(type)}`) },
+      ...((inputs.get(type)?.required ?? []).length > 0 ? { required: ["with"] } : {}),
+    },
+  })),
+})
+
+const param: JsonSchema = {
+  type: "object",
+  description: "a JSON Schema",
+  properties: {
+    type: { enum: ["string", "integer", "number", "boolean", "array", "object"] },
+    enum: { type: "array" },
+    description: { type: "string" },
+    pattern: { type: "string" },
+  },
+  anyOf: [{ required: ["type"] }, { required: ["enum"] }, { required: ["const"] }],
+}
+
+/** JSON Schema (2020-12) of the YAML language for these task types. */
+export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
+  const translate = new Inputs()
+  const inputs = new Map(types.map((type) => [type.type, translate.root(JsonSchemas.ofSchema(type.input))]))
+  const block = (description: string): JsonSchema => ({
+    type: "object",
+    description,
+    propertyNames: { pattern: "^[a-z][a-z0-9_]*$" },
+    additionalProperties: definition("task"),
+  })
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "Dandori pipeline",
+    type: "object",
+    properties: {
+      version: { const: 1 },
+      id: { type: "string", pattern: "^[a-z][a-z0-9_-]{0,63}$" },
+      description: { type: "string" },
+      params: {
+        type: "object",
+        description: "settable with --param",
+        propertyNames: { pattern: "^[a-z][a-z0-9_]*$" },
+        additionalProperties: definition("param"),
+      },
+      env: { ...texts, description: "variables of the environment that expressions read" },
+      audit: { const: "required" },
+      timeout: { ...definition("duration"), description: "of the whole run" },
+      defaults: { type: "object", properties: { retry: definition("retry") }, additionalProperties: false },
+      tasks: { ...block("tasks by id"), minProperties: 1 },
+      onFailure: block("tasks that run when the run has failed"),
+      onCancel: block("tasks that run when the run was cancelled"),
+      finally: block("tasks that run last, however the run ended"),
+    },
+    required: ["version", "id", "tasks"],
+    additionalProperties: false,
+    $defs: {
+      expression: { type: "string", pattern: "\\$\\{\\{[\\s\\S]*\\}\\}", description: "text with ${{ … }} in it" },
+      duration: {
+        type: "string",
+        pattern: "^(?:\\d+\\s+(?:millisecond|second|minute|hour|day|week)s?|(?:\\d+(?:\\.\\d+)?(?:ms|s|m|h|d|w))+|P.+)$",
+        description: "with a unit: 90s, 5m, 2d, or ISO 8601",
+      },
+      size: { type: "string", pattern: "^\\d+(?:\\.\\d+)?\\s*(?:[kKMGT]i?B|B)$", description: "with a unit: 500MB, 2GiB" },
+      param,
+      retry,
+      resources,
+      task: task(types, inputs),
+      ...Object.fromEntries([...inputs].map(([type, input]) => [`with.${nameOf(type)}`, input])),
+      ...translate.definitions,
+    },
+  }
+}
+
+/** The schema's text for all task types of the catalog, as `dandori schema` writes it. */
+export const generate = Effect.gen(function* () {
+  const catalog = yield* Catalog
+  const types = yield* Effect.forEach(catalog.names, catalog.load)
+  return `${JSON.stringify(ofTypes(types.flatMap((type) => type ?? [])), null, 2)}\n`
+})

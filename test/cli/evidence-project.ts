@@ -1,0 +1,55 @@
+import * as Fs from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+
+const repository = resolve(import.meta.dirname, "../..")
+const bun = join(repository, "node_modules/.bin/bun")
+
+/** A project with the repository's configuration, in a folder with a space in its name that goes with the scope. */
+export const project = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const parent = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori-cli-")))
+    const folder = join(parent, "my project")
+    await Fs.mkdir(folder)
+    await Fs.cp(join(repository, "configs"), join(folder, "configs"), { recursive: true })
+    return folder
+  }),
+  (folder) =>
+    Effect.promise(async () => {
+      await Bun.$`chmod -R u+rwX ${folder}`.quiet()
+      await Fs.rm(resolve(folder, ".."), { recursive: true, force: true })
+    }),
+)
+
+/** What a call of the command line said and how it ended. */
+export interface Said {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Starts the real command line as a process of its own in `cwd`. */
+export const start = (cwd: string, args: ReadonlyArray<string>) => {
+  const { SERVICE_ENV: _env, DANDORI_HOME: _home, ...env } = process.env
+  return Bun.spawn([bun, join(repository, "src/cli/main.ts"), ...args], { cwd, env, stdout: "pipe", stderr: "pipe" })
+}
+
+/** Runs the real command line to its end. */
+export const dandori = (cwd: string, ...args: ReadonlyArray<string>): Effect.Effect<Said> =>
+  Effect.promise(async () => {
+    const child = start(cwd, args)
+    const [out, err, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ])
+    return { code, out, err }
+  })
+
+/** The lines of NDJSON. */
+export const ndjson = (text: string): ReadonlyArray<Record<string, unknown>> =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
