@@ -6,7 +6,8 @@ export class DatasetConflict extends Schema.TaggedError<DatasetConflict>()("Data
 }) {
   readonly notApplied = true
   override get message() {
-    return `Other data is there already: ${this.paths.join(", ")}. Nothing was changed; set force: true to replace it, or choose another outputRoot`
+    const more = this.paths.length > 3 ? ` and ${this.paths.length - 3} more` : ""
+    return `Other data is there already: ${this.paths.slice(0, 3).join(", ")}${more}. Nothing was changed; set force: true to replace it, or choose another outputRoot`
   }
 }
 
