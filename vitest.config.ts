@@ -1,7 +1,13 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
-  resolve: { alias: { "dandori/tasks": new URL("tasks/index.ts", import.meta.url).pathname, dandori: new URL("src/index.ts", import.meta.url).pathname } },
+  resolve: {
+    alias: {
+      "dandori/tasks": fileURLToPath(new URL("tasks/index.ts", import.meta.url)),
+      dandori: fileURLToPath(new URL("src/index.ts", import.meta.url)),
+    },
+  },
   test: {
     pool: "threads",
     include: ["test/**/*.test.ts"],

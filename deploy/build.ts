@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { ofSources } from "../src/services/code-digest.ts"
@@ -6,11 +7,26 @@ import { ofSources } from "../src/services/code-digest.ts"
  * Builds `dist/dandori`: one executable with bytecode, without splitting, DuckDB's library built in. A bytecode failure
  * would exit 0 and leave a dead binary, so the output is searched for it and what was built is run.
  */
-const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "")
+const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "")
 const outfile = join(root, "dist", "dandori")
-const bindings = ["linux-x64", "linux-x64-musl", "linux-arm64", "linux-arm64-musl", "darwin-arm64", "darwin-x64", "win32-x64", "win32-arm64"]
+const bindings = [
+  "linux-x64",
+  "linux-x64-musl",
+  "linux-arm64",
+  "linux-arm64-musl",
+  "darwin-arm64",
+  "darwin-x64",
+  "win32-x64",
+  "win32-arm64",
+]
 const here = `${process.platform}-${process.arch}`
-const library = join(root, "node_modules", "@duckdb", `node-bindings-${here}`, process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so")
+const library = join(
+  root,
+  "node_modules",
+  "@duckdb",
+  `node-bindings-${here}`,
+  process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so",
+)
 
 const generated = join(root, "dist", "main.ts")
 mkdirSync(join(root, "dist"), { recursive: true })
@@ -51,4 +67,6 @@ if (probe.exitCode !== 0 || probe.stdout.toString() !== `dandori ${version}\n`) 
   process.stderr.write(`build: ${outfile} does not run\n`)
   process.exit(1)
 }
-process.stderr.write(`build: ${outfile}, ${Math.round(Bun.file(outfile).size / 1e6)} MB, says ${probe.stdout.toString()}`)
+process.stderr.write(
+  `build: ${outfile}, ${Math.round(Bun.file(outfile).size / 1e6)} MB, says ${probe.stdout.toString()}`,
+)

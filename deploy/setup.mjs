@@ -18,7 +18,11 @@ const digest = createHash("sha256")
 const say = (text) => process.stderr.write(`setup: ${text}\n`)
 
 const run = (command, args) => {
-  const { status, error, stderr } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" })
+  const { status, error, stderr } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    encoding: "utf8",
+  })
   if (error === undefined && status === 0) return
   say(`${command} ${args.join(" ")} failed: ${error?.message ?? stderr}`)
   process.exit(69)

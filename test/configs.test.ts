@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Costs from "../src/market/costs.ts"
@@ -5,7 +6,7 @@ import * as Instrument from "../src/market/instrument.ts"
 import type { Policy } from "../src/market/simulator.ts"
 import * as SettingsFiles from "../src/services/settings-files.ts"
 
-const project = new URL("..", import.meta.url).pathname
+const project = fileURLToPath(new URL("..", import.meta.url))
 
 describe("the configuration that ships", () => {
   for (const env of ["dev", "stg", "prod"]) {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import * as Context from "effect/Context"
@@ -30,7 +31,7 @@ export const CodeDigest = Context.Reference<() => Sha256>("dandori/services/Code
       known =
         typeof DANDORI_CODE_DIGEST === "string"
           ? (DANDORI_CODE_DIGEST as Sha256)
-          : ofSources(new URL("../..", import.meta.url).pathname.replace(/\/$/, ""))
+          : ofSources(fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, ""))
     }
     return known
   },

@@ -1,8 +1,9 @@
+import { fileURLToPath } from "node:url"
 import { readFileSync, readdirSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 
-const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "")
+const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 
 /** What each room may import of ours, as the architecture's table says. */
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -13,7 +14,17 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/ledger": ["src/domain", "src/services"],
   "src/engine": ["src/domain", "src/ledger", "src/services"],
   "src/services": ["src/domain"],
-  "src/cli": ["src/domain", "src/authoring", "src/compiler", "src/market", "src/ledger", "src/engine", "src/services", "tasks", "package.json"],
+  "src/cli": [
+    "src/domain",
+    "src/authoring",
+    "src/compiler",
+    "src/market",
+    "src/ledger",
+    "src/engine",
+    "src/services",
+    "tasks",
+    "package.json",
+  ],
   "src/index.ts": ["src/authoring", "src/domain", "src/services"],
   tasks: ["src/authoring", "src/domain", "src/services", "src/market", "package.json"],
 }
@@ -30,7 +41,12 @@ const files = [...filesBelow("src"), ...filesBelow("tasks")]
 const code = (file: string): string => readFileSync(join(root, file), "utf8").replace(/\/\*[\s\S]*?\*\//g, "")
 
 const importsOf = (file: string, kind: "all" | "values"): ReadonlyArray<string> => {
-  const text = kind === "all" ? code(file) : code(file).replace(/import type [^;]*?from "[^"]+"/g, "").replace(/export type \{[^}]*\} from "[^"]+"/g, "")
+  const text =
+    kind === "all"
+      ? code(file)
+      : code(file)
+          .replace(/import type [^;]*?from "[^"]+"/g, "")
+          .replace(/export type \{[^}]*\} from "[^"]+"/g, "")
   const found = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((match) => match[1])
   return found.map((target) => relative(root, join(root, dirname(file), target)))
 }
@@ -54,7 +70,9 @@ describe("the rooms of the architecture", () => {
   })
 
   it("have no cycle of imports between files", () => {
-    const graph = new Map(files.map((file) => [file, importsOf(file, "values").filter((target) => target.endsWith(".ts"))]))
+    const graph = new Map(
+      files.map((file) => [file, importsOf(file, "values").filter((target) => target.endsWith(".ts"))]),
+    )
     const done = new Set<string>()
     const cycles: Array<string> = []
     const visit = (file: string, path: ReadonlyArray<string>): void => {
@@ -76,7 +94,14 @@ describe("the rooms of the architecture", () => {
   })
 
   it("never import the barrels of effect, which cost start-up time", () => {
-    const wrong = files.filter((file) => /from "(effect|@effect\/platform-node|effect\/(cli|sql|process|http|schema))"/.test(code(file)))
+    const wrong = files.filter((file) =>
+      /from "(effect|@effect\/platform-node|effect\/(cli|sql|process|http|schema))"/.test(code(file)),
+    )
+    assert.deepStrictEqual(wrong, [])
+  })
+
+  it("never take a path from the encoded text of a URL, which breaks in folders with a space", () => {
+    const wrong = files.filter((file) => /import\.meta\.url\)\.pathname/.test(code(file)))
     assert.deepStrictEqual(wrong, [])
   })
 })

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { layer as platform } from "@effect/platform-node/NodeServices"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,7 +10,7 @@ import * as Features from "../../src/market/features.ts"
 import * as Labels from "../../src/market/labels.ts"
 import { synthetic } from "../../src/market/synthetic.ts"
 
-const root = new URL("../../samples/", import.meta.url).pathname
+const root = fileURLToPath(new URL("../../samples/", import.meta.url))
 const read = (path: string) => Effect.flatMap(FileSystem.FileSystem, (files) => files.readFileString(`${root}${path}`))
 
 /** Area under the ROC curve by the rank sum. */

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -6,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ConfigDoctor from "../../src/services/config-doctor.ts"
 
-const shipped = new URL("../../configs", import.meta.url).pathname
+const shipped = fileURLToPath(new URL("../../configs", import.meta.url))
 
 const projectWith = (files: Record<string, string>) => {
   const project = mkdtempSync(join(tmpdir(), "dandori-doctor-"))

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -8,7 +9,7 @@ import { line } from "../../src/domain/config/problem.ts"
 import * as SettingsFiles from "../../src/services/settings-files.ts"
 import { Settings } from "../../src/services/settings.ts"
 
-const shipped = new URL("../../configs", import.meta.url).pathname
+const shipped = fileURLToPath(new URL("../../configs", import.meta.url))
 
 /** A project with the shipped configuration, and these files written over it. */
 const projectWith = (files: Record<string, string | undefined>) => {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -47,7 +48,7 @@ export const temporary = Effect.acquireRelease(
   ({ project }) => Effect.promise(() => Fs.rm(project, { recursive: true, force: true })),
 )
 
-const repository = new URL("../..", import.meta.url).pathname.replace(/\/$/, "")
+const repository = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 
 /** The configuration that ships, for `dev`. */
 export const configuration = SettingsFiles.load(repository, "dev")

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -174,7 +175,7 @@ describe("train", () => {
   it.live("takes the classifiers of a program, and calibrates and measures them itself", () =>
     Effect.scoped(
       Effect.gen(function* () {
-        const script = new URL("fixtures/plain_trainer.py", import.meta.url).pathname
+        const script = fileURLToPath(new URL("fixtures/plain_trainer.py", import.meta.url))
         const { attempt, reports } = yield* trained({ kind: "command", argv: ["python3", script] })
         const { output, texts } = yield* attempt("first")
         const bundle = yield* Bundle.decode(texts)

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -9,7 +10,7 @@ import { ModelRegistry } from "../../../src/services/model-registry.ts"
 import publish from "../../../tasks/publish/index.ts"
 import * as Stage from "./stage.ts"
 
-const script = new URL("killed.ts", import.meta.url).pathname
+const script = fileURLToPath(new URL("killed.ts", import.meta.url))
 
 /** Publishes `new` in a process of its own that dies before its n-th operation; 0 lives. */
 const publishAndDie = (root: string, at: number) =>
