@@ -16,6 +16,7 @@ const shipped: Readonly<Record<string, Load>> = {
   command: () => import("./command/index.ts"),
   dq: () => import("./dq/index.ts"),
   "dq-file": () => import("./dq-file/index.ts"),
+  features: () => import("./features/index.ts"),
   notify: () => import("./notify/index.ts"),
   publish: () => import("./publish/index.ts"),
   seed: () => import("./seed/index.ts"),

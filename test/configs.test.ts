@@ -64,11 +64,16 @@ describe("the configuration that ships", () => {
     }),
   )
 
-  it.effect("takes the base's cost of a symbol and dev's spread over it", () =>
+  it.effect("lays dev's costs over the base's key by key", () =>
     Effect.gen(function* () {
       const { cost_table } = (yield* SettingsFiles.load(project, "dev")).sections
-      assert.deepStrictEqual(cost_table.symbols, { EURUSD: { spread_bps: 4 }, USDJPY: { spread_bps: 3 } })
-      assert.strictEqual(cost_table.defaults.commission_bps, 10)
+      assert.deepStrictEqual(cost_table.symbols, {
+        EURUSD: { spread_bps: 4 },
+        GBPUSD: { spread_bps: 4 },
+        USDJPY: { spread_bps: 3 },
+      })
+      assert.strictEqual(cost_table.defaults.commission_bps, 0.5)
+      assert.strictEqual(cost_table.defaults.spread_bps, 5)
     }),
   )
 
@@ -81,7 +86,7 @@ describe("the configuration that ships", () => {
       assert.deepStrictEqual(legs.flatMap(Instrument.problems), [])
       assert.strictEqual(Costs.rates(cost_table, "EURUSD").spread_bps, 4)
       const { fillBps } = Costs.prepare(cost_table, "GBPUSD")
-      assert.deepStrictEqual([fillBps[12 * 60], fillBps[23 * 60], fillBps[60]], [20.5, 24.5, 22.1])
+      assert.deepStrictEqual([fillBps[12 * 60], fillBps[23 * 60], fillBps[60]], [3, 3.25, 3.1])
     }),
   )
 })

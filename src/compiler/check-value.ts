@@ -1,4 +1,4 @@
-import { assignable } from "../domain/assignable.ts"
+import { assignable, gateHint } from "../domain/assignable.ts"
 import * as Template from "../domain/expression/template.ts"
 import { type JsonSchema, branches, describe, isAny } from "../domain/json-schema.ts"
 import { formatDuration, parseDuration, parseSize } from "../domain/quantity.ts"
@@ -140,6 +140,11 @@ const fit = (node: Located, schema: JsonSchema): number => {
 export const checkValue = (reader: FieldReader, node: Located, schema: JsonSchema, path: string, typeOf: TypeOf): unknown => {
   if (node.kind === "scalar" && typeof node.value === "string" && Template.hasExpression(node.value)) {
     return checkText(reader, node.value, node.at, schema, path, typeOf)
+  }
+  const hint = gateHint(schema)
+  if (hint !== undefined) {
+    reader.report(node.at, path, `Expected ${describe(schema)}, got ${kindOf(node)}; ${hint}.`)
+    return toJson(node)
   }
   const options = branches(schema)
   if (options[0] !== schema) {

@@ -27,12 +27,13 @@ export const read = (source: Source): { document: Located | undefined; diagnosti
     intAsBigInt: true,
     prettyErrors: false,
     strict: true,
-    logLevel: "silent",
+    logLevel: "error",
   })
-  for (const problem of [...parsed.errors, ...parsed.warnings]) {
+  const told = parsed.warnings.filter(({ code }) => code !== "TAG_RESOLVE_FAILED")
+  for (const problem of [...parsed.errors, ...told]) {
     report({ start: problem.pos[0], end: problem.pos[1] }, "", `This is not valid YAML: ${problem.message}`)
   }
-  if (diagnostics.length > 0) return { document: undefined, diagnostics }
+  if (parsed.errors.length > 0) return { document: undefined, diagnostics }
   const spanOf = (node: Node): Span => ({ start: node.range?.[0] ?? 0, end: node.range?.[1] ?? 0 })
   let aliasNodes = 0
   let bomb = false
@@ -98,7 +99,10 @@ export const read = (source: Source): { document: Located | undefined; diagnosti
       return target === undefined ? nothing : convert(target as Node, path, depth + 1, at)
     }
     const tag = (node as { tag?: string }).tag
-    if (tag !== undefined && !coreTags.has(tag)) report(at, path, `The tag ${tag} means nothing here. Leave it out.`)
+    if (tag !== undefined && !coreTags.has(tag)) {
+      report(at, path, `The tag ${tag} means nothing here. Leave it out.`)
+      if (isScalar(node) && typeof node.value === "object") return nothing
+    }
     if (isMap(node)) return map(node, path, depth, inAlias)
     if (isSeq(node)) {
       const items = (node as YAMLSeq<Node>).items.map((item, i) => convert(item, `${path}[${i}]`, depth + 1, inAlias))

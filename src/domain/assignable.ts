@@ -5,15 +5,20 @@ const gates: ReadonlyArray<{ readonly prefix: string; readonly hint: string }> =
   { prefix: "Gated<", hint: "only a gate gives one: pass the output of a backtest task" },
 ]
 
+/** For a type that only a gate's output has: how to come by one. */
+export const gateHint = (schema: JsonSchema): string | undefined =>
+  gates.find(({ prefix }) => schema["x-name"]?.startsWith(prefix))?.hint
+
 const mismatch = (from: JsonSchema, to: JsonSchema) => `expected ${describe(to)}, got ${describe(from)}`
 
 const values = (schema: JsonSchema): ReadonlyArray<unknown> | undefined =>
   schema.enum ?? (schema.const === undefined ? undefined : [schema.const])
 
 const single = (from: JsonSchema, to: JsonSchema): string | undefined => {
-  if (isAny(to) || isAny(from)) return undefined
-  const gate = gates.find(({ prefix }) => to["x-name"]?.startsWith(prefix))
-  if (gate !== undefined) return from["x-name"] === to["x-name"] ? undefined : `${mismatch(from, to)}; ${gate.hint}`
+  if (isAny(to)) return undefined
+  const hint = gateHint(to)
+  if (hint !== undefined) return from["x-name"] === to["x-name"] ? undefined : `${mismatch(from, to)}; ${hint}`
+  if (isAny(from)) return undefined
   const allowed = values(to)
   if (allowed !== undefined) {
     const given = values(from)

@@ -61,6 +61,7 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
     log.write(safe)
     observer.onLog(task.id, safe)
   }
+  const memory = task.resources?.memory === undefined ? {} : { memoryBytes: task.resources.memory }
   const logger = Logger.make<unknown, void>(({ logLevel, message }) => line(`${logLevel}: ${String(message)}`))
   return Context.make(Attempt, {
     run: run.id,
@@ -80,7 +81,7 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
     note: (added) => Effect.sync(() => void Object.assign(facts, added)),
   }).pipe(
     Context.add(Progress, { report: (report) => Effect.sync(() => observer.onProgress(task.id, report)) }),
-    Context.add(ProcessMark, { run: run.id, task: task.id, attempt }),
+    Context.add(ProcessMark, { run: run.id, task: task.id, attempt, ...memory }),
     Context.add(Logger.CurrentLoggers, new Set([logger])),
   )
 })

@@ -6,7 +6,7 @@ import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
 import * as Retrying from "./retrying.ts"
-import { type RunState, type TaskState, isTerminal, taskAt } from "./run-state.ts"
+import { type RunState, type TaskState, isTerminal, taskAt, taskOf } from "./run-state.ts"
 
 const lookup = (map: HashMap.HashMap<number, number>, key: number): number | undefined => {
   const found = HashMap.get(map, key)
@@ -121,7 +121,7 @@ const tryAgain = (state: RunState, index: number, task: TaskState): RunState => 
 })
 
 const cancel = (state: RunState, timeout: boolean): RunState => {
-  if (state.phase === "ended") return state
+  if (state.phase === "ended" || state.status === "created") return state
   const inTasks = state.phase === "tasks"
   const cancelled = inTasks && state.cancelled === false ? (timeout ? "timeout" : "cancel") : state.cancelled
   let next: RunState = { ...state, cancelled, cancelling: state.phase, status: "cancelling" }
@@ -151,17 +151,31 @@ const cancelling = (state: RunState, index: number): boolean =>
 const onTask = (
   state: RunState,
   id: string,
+  when: (status: TaskState["status"]) => boolean,
   change: (index: number, task: TaskState) => RunState,
 ): RunState => {
   const index = state.plan.indexOf.get(id)
-  if (index === undefined) return state
+  if (index === undefined || state.status === "created") return state
+  if ((state.plan.tasks[index].block ?? "tasks") !== state.phase) return state
   const task = taskAt(state, index)
-  return isTerminal(task.status) ? state : change(index, task)
+  return when(task.status) ? change(index, task) : state
 }
 
+const startable = (status: TaskState["status"]) => status === "ready" || status === "retrying"
+
+/** The end of the attempt that runs. */
+const onAttempt = (
+  state: RunState,
+  data: { readonly task: string; readonly attempt: number },
+  change: (index: number, task: TaskState) => RunState,
+): RunState =>
+  onTask(state, data.task, (status) => status === "running", (index, task) =>
+    task.attempt === data.attempt ? change(index, task) : state,
+  )
+
 /**
- * The state after an event. Total: an event that does not fit (of an unknown task, of a task that has ended) changes
- * nothing. Pure: no clock, no randomness, no I/O; the given state is untouched.
+ * The state after an event. Total: an event that does not fit (of an unknown task, of a task that has ended or is in another
+ * block, of an attempt that does not run) changes nothing. Pure: no clock, no randomness, no I/O; the given state is untouched.
  */
 export const evolve = (state: RunState, event: Event & { readonly time: number }): RunState => {
   switch (event.type) {
@@ -175,7 +189,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     case "dev.dandori.cancel.requested.v1":
       return cancel(state, event.data.timeout === true)
     case "dev.dandori.attempt.started.v1":
-      return onTask(state, event.data.task, (index, task) => {
+      return onTask(state, event.data.task, startable, (index, task) => {
         const { due: _, ...rest } = task
         const next = put(state, index, { ...rest, status: "running", attempt: event.data.attempt, lost: false })
         return leaveReady(
@@ -188,24 +202,31 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
         )
       })
     case "dev.dandori.attempt.succeeded.v1":
-      return onTask(state, event.data.task, (index, task) =>
+      return onAttempt(state, event.data, (index, task) =>
         end(state, index, { ...task, ...withOutput(event.data), status: "succeeded" }),
       )
-    case "dev.dandori.attempt.failed.v1":
-      return onTask(state, event.data.task, (index, task) => {
-        const failed: TaskState = { ...task, ...withOutput(event.data), error: event.data.error, status: "failed" }
-        const retry = Retrying.afterError(state.plan.tasks[index], event.data.attempt, event.data.error)
-        return retry && !cancelling(state, index) ? tryAgain(state, index, failed) : end(state, index, failed)
-      })
+    case "dev.dandori.attempt.failed.v1": {
+      const { task: id, attempt, error } = event.data
+      const failed = { ...withOutput(event.data), error, status: "failed" } as const
+      return taskOf(state, id).status === "running"
+        ? onAttempt(state, event.data, (index, task) => {
+            const retry = Retrying.afterError(state.plan.tasks[index], attempt, error)
+            return retry && !cancelling(state, index)
+              ? tryAgain(state, index, { ...task, ...failed })
+              : end(state, index, { ...task, ...failed })
+          })
+        : // It did not start: its condition or its input is wrong, which another attempt would not change.
+          onTask(state, id, startable, (index, task) => end(state, index, { ...task, ...failed }))
+    }
     case "dev.dandori.attempt.timed_out.v1":
-      return onTask(state, event.data.task, (index, task) => {
+      return onAttempt(state, event.data, (index, task) => {
         const retry = Retrying.afterTimeout(state.plan.tasks[index], event.data.attempt)
         return retry && !cancelling(state, index)
           ? tryAgain(state, index, task)
           : end(state, index, { ...task, status: "timed_out" })
       })
     case "dev.dandori.attempt.lost.v1":
-      return onTask(state, event.data.task, (index, task) => {
+      return onAttempt(state, event.data, (index, task) => {
         const retry = Retrying.afterLoss(state.plan.tasks[index], event.data.attempt)
         if (cancelling(state, index)) return end(state, index, { ...task, status: "cancelled" })
         return retry
@@ -213,29 +234,27 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
           : end(state, index, { ...task, status: "lost" })
       })
     case "dev.dandori.attempt.cancelled.v1":
-      return onTask(state, event.data.task, (index, task) => end(state, index, { ...task, status: "cancelled" }))
+      return onAttempt(state, event.data, (index, task) => end(state, index, { ...task, status: "cancelled" }))
     case "dev.dandori.attempt.unknown.v1":
-      return onTask(state, event.data.task, (index, task) => ({
+      return onAttempt(state, event.data, (index, task) => ({
         ...stopRunning(put(state, index, { ...task, status: "unknown" }), index),
         unknown: HashMap.set(state.unknown, index, true),
       }))
     case "dev.dandori.task.skipped.v1":
-      return onTask(state, event.data.task, (index, task) => end(state, index, { ...task, status: "skipped" }))
+      return onTask(state, event.data.task, startable, (index, task) => end(state, index, { ...task, status: "skipped" }))
     case "dev.dandori.task.resolved.v1":
-      return onTask(state, event.data.task, (index, task) =>
-        task.status === "unknown"
-          ? end(state, index, { ...task, ...withOutput(event.data), status: event.data.as })
-          : state,
+      return onTask(state, event.data.task, (status) => status === "unknown", (index, task) =>
+        end(state, index, { ...task, ...withOutput(event.data), status: event.data.as }),
       )
     case "dev.dandori.retry.scheduled.v1":
-      return onTask(state, event.data.task, (index, task) => {
-        let unscheduled = state.unscheduled
-        if (unscheduled.front?.value === index) unscheduled = Fifo.pop(unscheduled)
-        return {
-          ...put(state, index, { ...task, due: event.data.due }),
-          unscheduled,
-          due: DueHeap.insert(state.due, event.data.due, index),
+      return onTask(state, event.data.task, (status) => status === "retrying", (index, task) => {
+        if (task.due !== undefined) return state
+        const next = put(state, index, { ...task, due: event.data.due })
+        let { unscheduled } = state
+        while (unscheduled.front !== null && taskAt(next, unscheduled.front.value).due !== undefined) {
+          unscheduled = Fifo.pop(unscheduled)
         }
+        return { ...next, unscheduled, due: DueHeap.insert(state.due, event.data.due, index) }
       })
     default:
       return state

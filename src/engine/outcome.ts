@@ -19,6 +19,7 @@ import * as Cache from "./cache.ts"
 import * as Errors from "./errors.ts"
 import type { RunContext } from "./execution.ts"
 import type { Recorder } from "./recorder.ts"
+import { gateFailed } from "./retrying.ts"
 import { taskAt } from "./run-state.ts"
 import type { TaskServices } from "./task-services.ts"
 
@@ -95,7 +96,7 @@ const succeed = Effect.fnUntraced(function* (
     const receipt = yield* judge(run, recorder, started, gate)
     if (receipt === undefined) {
       const message = `The gate says FAILED: ${gate.reasons.join("; ")}`
-      return yield* fail({ tag: "GateFailed", message, settled: true }, { ...stored, ...facts })
+      return yield* fail({ tag: gateFailed, message, settled: true }, { ...stored, ...facts })
     }
     receipts = [receipt]
   }

@@ -2,13 +2,20 @@ import type { ErrorData } from "../domain/event.ts"
 import { type PlanTask, defaultAttempts, defaultBackoff } from "../domain/plan.ts"
 import * as Sha256 from "../domain/sha256.ts"
 
+/** Tag of the error that a gate's FAILED amounts to. */
+export const gateFailed = "GateFailed"
+
 const again = (task: PlanTask) => task.effects === "pure" || task.effects === "idempotent"
 
 const left = (task: PlanTask, attempt: number) => attempt < (task.retry?.attempts ?? defaultAttempts)
 
-/** Whether a failed attempt is followed by another. Only errors that refused before any change are, in every class. */
+/**
+ * Whether a failed attempt is followed by another. Only errors that refused before any change are, in every class; a
+ * gate's verdict never is.
+ */
 export const afterError = (task: PlanTask, attempt: number, error: ErrorData): boolean =>
   left(task, attempt) &&
+  error.tag !== gateFailed &&
   (task.retry?.on === undefined ? error.transient === true : task.retry.on.includes(error.tag)) &&
   (again(task) || error.notApplied === true)
 

@@ -7,6 +7,8 @@ export interface Mark {
   readonly run: string
   readonly task: string
   readonly attempt: number
+  /** Resident memory that the attempt's children may use together with theirs, bytes: `resources.memory` of its task. */
+  readonly memoryBytes?: number
 }
 
 /** The attempt whose children are started here; the engine provides it around each attempt. */

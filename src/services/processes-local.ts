@@ -64,7 +64,7 @@ const start = Effect.fnUntraced(function* (folder: string, spawn: Spawn) {
         program: found.program,
         graceMillis,
         owner: { pid: process.pid, started: owner },
-        ...(mark === undefined ? {} : { mark }),
+        ...(mark === undefined ? {} : { mark: { run: mark.run, task: mark.task, attempt: mark.attempt } }),
       })
       writeSync(lifeline, "go\n")
       return { subprocess, group, lifeline, graceMillis }
@@ -91,8 +91,9 @@ const stopGroup = Effect.fnUntraced(function* (
 })
 
 const memoryWatch = Effect.fnUntraced(function* (group: Group, spawn: Spawn) {
-  const limitBytes = spawn.memoryBytes
-  if (limitBytes === undefined) return yield* Effect.never
+  const mark = yield* ProcessMark
+  const limitBytes = Math.min(spawn.memoryBytes ?? Infinity, mark?.memoryBytes ?? Infinity)
+  if (limitBytes === Infinity) return yield* Effect.never
   for (;;) {
     yield* pause(memoryEveryMillis)
     const usedBytes = groupBytes(group)

@@ -35,7 +35,7 @@ export interface Spawn {
   readonly onStderr?: (line: string) => Effect.Effect<void>
   /** Milliseconds between SIGINT and SIGTERM, and again to SIGKILL, when the attempt is interrupted. Default 5000. */
   readonly graceMillis?: number
-  /** Resident memory of the whole group, bytes. */
+  /** Resident memory of the whole group, bytes; the task's `resources.memory` holds besides. */
   readonly memoryBytes?: number
   /** How much of each output stream is kept in the result, in characters (tail). Default 65536. */
   readonly keep?: number

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { projectAt, runId, writeRun } from "../ledger/fixtures/project.ts"
-import { dandori, ndjson, project } from "./evidence-project.ts"
+import { dandori, ndjson, project, shifted } from "./evidence-project.ts"
 
 interface Finding {
   readonly section: string
@@ -33,7 +33,7 @@ describe("dandori doctor", () => {
       assert.isAtMost(Number(median), Number(worst))
       assert.isAbove(Number(worst), 0)
       assert.isTrue(found.some(({ what }) => /free in .*\.dandori/.test(what)))
-      assert.isTrue(found.some(({ what }) => what === "root has 3 entries and is whole"))
+      assert.isTrue(found.some(({ what }) => what === "root has 2 entries and is whole"))
       assert.isTrue(found.some(({ section, what }) => section === "key" && what.endsWith("for this user only")))
       assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(home)), before)
     }).pipe(Effect.scoped),
@@ -54,7 +54,17 @@ describe("dandori doctor", () => {
       const gone = yield* dandori(folder, "doctor", "--quiet")
       assert.strictEqual(gone.code, 78)
       assert.match(gone.out, /missing +key .*is gone, but ledger\.pub/)
-      assert.match(gone.out, /error +ledger +root is damaged: line 2 was changed/)
+      assert.match(gone.out, /error +ledger +root is damaged: line 1 was changed/)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("says by how much the clock is behind the ledger's newest entry", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* writeRun(runId(1), []).pipe(Effect.provide(projectAt(join(folder, ".dandori"))), shifted(3_600_000))
+      const { code, out } = yield* dandori(folder, "doctor", "--quiet")
+      assert.strictEqual(code, 78, out)
+      assert.match(out, /error +clock +the clock is 3[56]\d\d s behind the ledger's newest entry/)
     }).pipe(Effect.scoped),
   )
 

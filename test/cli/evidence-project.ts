@@ -1,6 +1,7 @@
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 const repository = resolve(import.meta.dirname, "../..")
@@ -53,3 +54,13 @@ export const ndjson = (text: string): ReadonlyArray<Record<string, unknown>> =>
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line))
+
+/** The wall clock, `millis` ahead of the machine's. */
+export const shifted = (millis: number) =>
+  Effect.provideServiceEffect(
+    Clock.Clock,
+    Effect.map(Clock.Clock, (clock): Clock.Clock => {
+      const now = () => clock.currentTimeMillisUnsafe() + millis
+      return Object.assign(Object.create(clock), { currentTimeMillisUnsafe: now, currentTimeMillis: Effect.sync(now) })
+    }),
+  )

@@ -11,7 +11,10 @@ const one = (text: string, expected: string) =>
 describe("a mistake in a pipeline", () => {
   it.effect("in a key is told with what was probably meant", () =>
     Effect.gen(function* () {
-      const [typo] = yield* mistakes(pipeline("tasks:", "  a:", "    uses: command", "    wiht: { argv: [a] }"))
+      const [missing, typo] = yield* mistakes(
+        pipeline("tasks:", "  a:", "    uses: command", "    wiht: { argv: [a] }"),
+      )
+      assert.include(missing.message, '"argv" is missing')
       assert.include(typo.message, 'Task a has no key "wiht". Did you mean "with"?')
       assert.strictEqual(
         render(typo).split("\n").slice(1).join("\n"),
@@ -51,7 +54,7 @@ describe("a mistake in a pipeline", () => {
         pipeline("tasks:", command("a"), "  b: { uses: command, with: { argv: ['${{ tasks.a.stdot }}'] } }"),
       )
       assert.lengthOf(all, 1)
-      assert.match(all[0], /^5:49 tasks\.a has no field "stdot"; .* Did you mean "stdout"\?$/)
+      assert.match(all[0], /^5:51 tasks\.a has no field "stdot"; .* Did you mean "stdout"\?$/)
     }),
   )
 
@@ -61,7 +64,7 @@ describe("a mistake in a pipeline", () => {
         pipeline("tasks:", command("first"), "  b: { uses: command, with: { argv: ['${{ tasks.frist.stdout }}'] } }"),
       )
       assert.lengthOf(all, 1)
-      assert.match(all[0], /^5:45 tasks has no field "frist".*Did you mean "first"\?$/)
+      assert.match(all[0], /^5:49 tasks has no field "frist".*Did you mean "first"\?$/)
     }),
   )
 
@@ -172,7 +175,7 @@ describe("a mistake in a pipeline", () => {
   it.effect("of a need that does not exist is told with what was probably meant", () =>
     one(
       pipeline("tasks:", command("first"), command("b", "needs: [frst]")),
-      '5:59 There is no task "frst". Did you mean "first"?',
+      '5:58 There is no task "frst". Did you mean "first"?',
     ),
   )
 
@@ -263,8 +266,8 @@ describe("params", () => {
         pipeline("params:", "  n: { type: integer, minimum: 3, default: 2 }", "  s: { type: string, default: 5 }", "tasks:", command("a")),
       )
       assert.deepStrictEqual(all, [
-        "4:45 The default does not fit the schema: 2 must be at least 3.",
-        "5:30 The default does not fit the schema: 5 is no string.",
+        "4:44 The default does not fit the schema: 2 must be at least 3.",
+        "5:31 The default does not fit the schema: 5 is no string.",
       ])
     }),
   )

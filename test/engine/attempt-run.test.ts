@@ -194,6 +194,24 @@ describe("an attempt of a once task", () => {
     }),
   )
 
+  it.live("that goes on although it was cancelled is waited for", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      let ended = false
+      const work = Effect.gen(function* () {
+        yield* Deferred.succeed(begun, undefined)
+        yield* Effect.sleep(20)
+        ended = true
+        return {}
+      })
+      const type = typeOf("once", "once", () => Effect.uninterruptible(work), () =>
+        Effect.sync(() => (ended ? Option.some({ value: "ended" }) : Option.none())),
+      )
+      const found = yield* runOne(type, {}, yield* cancelWhen(begun))
+      assert.deepStrictEqual(found.task.output, { value: "ended" })
+      assert.strictEqual(found.status, "cancelled")
+    }),
+  )
 
   it.live("whose output cannot be kept is unknown, not failed", () =>
     Effect.gen(function* () {

@@ -1,0 +1,48 @@
+/** Measures this machine: `bun bench/main.ts [--small] [NAME…]`. Each bench runs in a process of its own. */
+import * as Disk from "./disk.ts"
+import type { Report } from "./figure.ts"
+import * as Machine from "./machine.ts"
+import * as Place from "./place.ts"
+import * as Table from "./table.ts"
+
+const benches: Readonly<Record<string, string>> = {
+  "durable-run": "durable run of three tasks, in one process",
+  "task-overhead": "overhead per task",
+  wide: "100,000 tasks at once",
+  "cli-start": "start of the command line",
+  compile: "compiling",
+  data: "market data",
+  ledger: "the ledger",
+  recovery: "kill -9 to the first resumed attempt",
+}
+
+const args = process.argv.slice(2)
+const small = args.includes("--small")
+const asked = args.filter((arg) => arg !== "--small")
+const unknown = asked.filter((name) => benches[name] === undefined)
+if (unknown.length > 0) {
+  process.stderr.write(`No bench is called ${unknown.join(", ")}. There are: ${Object.keys(benches).join(", ")}\n`)
+  process.exit(64)
+}
+
+const say = (text: string) => process.stdout.write(`${text}\n`)
+let failed = false
+say(Machine.machine())
+for (const name of asked.length === 0 ? Object.keys(benches) : asked) {
+  say(`\n${name}: ${benches[name]}`)
+  say(`  disk: ${Disk.line(Place.folder(), Disk.flush(Place.folder(), small ? 5 : 200))}`)
+  say(`  ${Machine.load()}`)
+  const child = Bun.spawnSync([process.execPath, `${import.meta.dir}/child.ts`, name, small ? "small" : "full"], {
+    stdout: "pipe",
+    stderr: "inherit",
+  })
+  const last = child.stdout.toString().trimEnd().split("\n").at(-1) ?? ""
+  if (child.exitCode !== 0) {
+    say(`  FAILED with exit code ${child.exitCode}`)
+    failed = true
+    continue
+  }
+  const report: Report = JSON.parse(last)
+  for (const line of Table.lines(report)) say(`  ${line}`)
+}
+process.exit(failed ? 1 : 0)

@@ -1,0 +1,82 @@
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schema from "effect/Schema"
+import { taskType } from "../src/authoring/task-type.ts"
+import * as Project from "../src/cli/project.ts"
+import { Catalog } from "../src/domain/catalog.ts"
+import type { EffectClass } from "../src/domain/effect-class.ts"
+import type { Plan, PlanTask } from "../src/domain/plan.ts"
+import type { RunRequest } from "../src/engine/run.ts"
+import * as SettingsFiles from "../src/services/settings-files.ts"
+import { repository, withFolder } from "./place.ts"
+
+const Nothing = Schema.Struct({})
+
+const noop = (type: string, effects: EffectClass) =>
+  taskType({ type, version: 1, description: type, input: Nothing, output: Nothing, effects, run: () => Effect.succeed({}) })
+
+const types = { pure: noop("pure-noop", "pure"), idempotent: noop("idempotent-noop", "idempotent") }
+
+/** The class of the tasks that do nothing. */
+export type NoopClass = keyof typeof types
+
+const shipped = Object.values(types)
+
+const catalog = Catalog.of({
+  names: shipped.map(({ type }) => type),
+  load: (name) => Effect.succeed(shipped.find(({ type }) => type === name)),
+})
+
+/** A plan of tasks that do nothing: each after the one before (`chain`), or all at once (`wide`). */
+export const plan = (count: number, shape: "chain" | "wide", effects: NoopClass): Plan => ({
+  format: 1,
+  id: `bench-${shape}`,
+  params: {},
+  env: [],
+  audit: "required",
+  tasks: Array.from(
+    { length: count },
+    (_, i): PlanTask => ({
+      id: `t${i}`,
+      type: types[effects].type,
+      version: 1,
+      effects,
+      needs: shape === "chain" && i > 0 ? [`t${i - 1}`] : [],
+      with: {},
+    }),
+  ),
+})
+
+const start = async (project: string) => {
+  const configuration = await Effect.runPromise(SettingsFiles.load(repository, "dev"))
+  const runtime = ManagedRuntime.make(Project.services({ project, home: join(project, ".dandori"), configuration }))
+  const request = (of: Plan, durability: RunRequest["durability"]): RunRequest => ({
+    plan: of,
+    params: {},
+    env: configuration.env,
+    environment: {},
+    config: SettingsFiles.resolved(configuration),
+    capacity: Project.capacityOf(configuration),
+    durability,
+    who: "bench",
+  })
+  type Services = ManagedRuntime.ManagedRuntime.Services<typeof runtime>
+  const run = <A, E>(effect: Effect.Effect<A, E, Services>): Promise<A> =>
+    runtime.runPromise(Effect.provideService(effect, Catalog, catalog))
+  return { project, request, run, dispose: () => runtime.dispose() }
+}
+
+/** A new project with all services of the embedded default, whose catalog has the tasks that do nothing. */
+export type BenchProject = Awaited<ReturnType<typeof start>>
+
+/** Gives a new project on the checkout's disk, and removes it afterwards. */
+export const withProject = <A>(use: (project: BenchProject) => Promise<A>): Promise<A> =>
+  withFolder(async (folder) => {
+    const project = await start(folder)
+    try {
+      return await use(project)
+    } finally {
+      await project.dispose()
+    }
+  })

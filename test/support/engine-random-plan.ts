@@ -1,0 +1,81 @@
+import * as FastCheck from "fast-check"
+import type { Capacity } from "../../src/domain/event.ts"
+import type { Plan, PlanTask, Resources } from "../../src/domain/plan.ts"
+import { plan } from "./engine-plan.ts"
+
+/** What the random plans run on. All resources are multiples of a tenth, so that a model can count in integers. */
+export const capacity: Capacity = { cpu: 1.3, memory: 3, gpu: 1, pools: { p: 2, q: 1 }, attempts: 4 }
+
+/** Tags of errors that the interpreter gives; `retry.on` draws from them. */
+export const tags = ["Alpha", "Beta", "TimedOut", "InputInvalid", "GateFailed"] as const
+
+const optional = <A>(key: string, values: FastCheck.Arbitrary<A>) =>
+  FastCheck.option(values, { nil: undefined }).map((value) => (value === undefined ? {} : { [key]: value }))
+
+const resources: FastCheck.Arbitrary<Resources> = FastCheck.tuple(
+  optional("cpu", FastCheck.constantFrom(0.1, 0.2, 0.3, 0.7, 1, 1.3)),
+  optional("memory", FastCheck.constantFrom(1, 2, 3)),
+  optional("gpu", FastCheck.constant(1)),
+  optional("pools", FastCheck.constantFrom({ p: 1 }, { p: 2 }, { p: 1, q: 1 })),
+  optional("locks", FastCheck.subarray(["a", "b"], { minLength: 1 })),
+).map((parts) => Object.assign({}, ...parts) as Resources)
+
+const retry: FastCheck.Arbitrary<NonNullable<PlanTask["retry"]>> = FastCheck.tuple(
+  FastCheck.integer({ min: 1, max: 4 }),
+  optional("on", FastCheck.subarray([...tags])),
+  optional(
+    "backoff",
+    FastCheck.record({
+      initial: FastCheck.constantFrom(0, 10, 1_000),
+      factor: FastCheck.constantFrom(1, 2, 1.5),
+      max: FastCheck.constantFrom(50, 5_000),
+      jitter: FastCheck.constantFrom("full" as const, "none" as const),
+    }),
+  ),
+).map(([attempts, ...rest]) => Object.assign({ attempts }, ...rest))
+
+interface Draft {
+  readonly block: NonNullable<PlanTask["block"]>
+  readonly needs: ReadonlyArray<number>
+  readonly settings: Partial<PlanTask>
+}
+
+const draft: FastCheck.Arbitrary<Draft> = FastCheck.record({
+  block: FastCheck.oneof(
+    { weight: 5, arbitrary: FastCheck.constant("tasks" as const) },
+    { weight: 1, arbitrary: FastCheck.constant("onFailure" as const) },
+    { weight: 1, arbitrary: FastCheck.constant("onCancel" as const) },
+    { weight: 2, arbitrary: FastCheck.constant("finally" as const) },
+  ),
+  needs: FastCheck.array(FastCheck.integer({ min: 1, max: 5 }), { maxLength: 3 }),
+  settings: FastCheck.tuple(
+    FastCheck.constantFrom("pure", "idempotent", "once", "irreversible").map((effects) => ({ effects })),
+    optional("if", FastCheck.constant("true")),
+    optional("retry", retry),
+    optional("continueOnError", FastCheck.constant(true)),
+    optional("resources", resources),
+  ).map((parts) => Object.assign({}, ...parts) as Partial<PlanTask>),
+})
+
+/** Plans of up to `size` tasks; each may need up to three of the five tasks of its block before it. */
+export const randomPlan = (size: number): FastCheck.Arbitrary<Plan> =>
+  FastCheck.array(draft, { maxLength: size }).map((drafts) => {
+    const before: Record<string, Array<string>> = {}
+    const tasks = drafts.map(({ block, needs, settings }, index): PlanTask => {
+      const id = `t${index}`
+      const earlier = (before[block] ??= [])
+      const named = needs.flatMap((back) => earlier.at(-back) ?? [])
+      earlier.push(id)
+      return {
+        id,
+        type: "any",
+        version: 1,
+        effects: "pure",
+        needs: [...new Set(named)].toSorted(),
+        with: {},
+        ...(block === "tasks" ? {} : { block }),
+        ...settings,
+      }
+    })
+    return plan(tasks)
+  })
