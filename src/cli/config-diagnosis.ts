@@ -7,5 +7,5 @@ import * as Readers from "./project-readers.ts"
 export const diagnoseConfiguration = Effect.gen(function* () {
   const { project, env } = yield* Readers.find
   const findings = yield* ConfigDoctor.diagnose(project, env)
-  yield* Findings.report("dandori.config-doctor.v1", { project, env }, findings)
+  yield* Findings.report("config-doctor", { project, env }, findings)
 })

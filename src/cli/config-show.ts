@@ -6,7 +6,9 @@ import { table } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
 import { root } from "./root.ts"
 
-const chosen = (section: string | undefined): Effect.Effect<ReadonlyArray<SettingsFiles.SectionName>, Output.UsageError> => {
+const chosen = (
+  section: string | undefined,
+): Effect.Effect<ReadonlyArray<SettingsFiles.SectionName>, Output.UsageError> => {
   if (section === undefined) return Effect.succeed(SettingsFiles.sectionNames)
   const found = SettingsFiles.sectionNames.find((name) => name === section)
   if (found !== undefined) return Effect.succeed([found])
@@ -26,10 +28,9 @@ export const showConfiguration = Effect.fnUntraced(function* (section: string | 
     names.some((name) => path === name || path.startsWith(`${name}.`) || path.startsWith(`${name}[`)),
   )
   const { digest } = configuration
-  const schema = "dandori.config-show.v1"
   if (json) {
     const values = origin ? { origins: origins.map(({ path, value, at }) => ({ path, value, ...at })) } : { sections }
-    return yield* Output.json({ schema, env: configuration.env, digest, ...values })
+    return yield* Output.json({ v: 1, kind: "config-show", env: configuration.env, digest, ...values })
   }
   if (origin) {
     const rows = origins.map(({ path, value, at }) => [path, JSON.stringify(value), `${at.file}:${at.line}`])

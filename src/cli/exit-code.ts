@@ -49,6 +49,8 @@ const byTag: Readonly<Record<string, number>> = {
   RegistryUnavailable: exitCodes.unavailable,
   VersionUnknown: exitCodes.noInput,
   RunEnded: exitCodes.failed,
+  NotUnknown: exitCodes.usage,
+  OutputRefused: exitCodes.badData,
   UsageError: exitCodes.usage,
   ObjectStoreError: exitCodes.io,
   EvidenceError: exitCodes.io,

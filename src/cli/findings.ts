@@ -19,14 +19,14 @@ const line = ({ section, level, what, fix }: Finding, colour: boolean): string =
 
 /** Says what was found, and ends with 78 when something is missing or wrong. `subject` names what was looked at. */
 export const report = Effect.fnUntraced(function* (
-  schema: string,
+  kind: string,
   subject: Readonly<Record<string, string>>,
   findings: ReadonlyArray<Finding>,
 ) {
   const { json, quiet } = yield* root
   const bad = findings.filter(({ level }) => level === "missing" || level === "error").length
   const colour = Output.colours(process.stdout)
-  if (json) yield* Output.json({ schema, ...subject, findings })
+  if (json) yield* Output.json({ v: 1, kind, ...subject, findings })
   else {
     const shown = quiet ? findings.filter(({ level }) => level !== "ok") : findings
     if (shown.length > 0) yield* Output.data(shown.map((finding) => line(finding, colour)).join("\n"))

@@ -17,7 +17,13 @@ export const makeCheckpoint = Effect.fnUntraced(function* (anchor: string | unde
   const ledger = LedgerKey.layer(home).pipe(Layer.provideMerge(Readers.ledger(home, env)))
   const file = anchor === undefined ? undefined : resolve(process.cwd(), anchor)
   const made = yield* Checkpoint.make(file === undefined ? {} : { anchor: file }).pipe(Effect.provide(ledger))
-  if (json) yield* Output.json({ schema: "dandori.ledger-checkpoint.v1", ...made, ...(file === undefined ? {} : { anchor: file }) })
+  if (json)
+    yield* Output.json({
+      v: 1,
+      kind: "ledger-checkpoint",
+      ...made,
+      ...(file === undefined ? {} : { anchor: file }),
+    })
   else yield* Output.data(made.text)
   if (json || quiet) return
   const also = file === undefined ? "" : ` It is in ${file} too.`

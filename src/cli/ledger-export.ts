@@ -21,7 +21,7 @@ export const exportRun = Effect.fnUntraced(function* (name: string, folder: stri
     Layer.provideMerge(Layer.mergeAll(reading, ArtifactsDirectory.layer(join(home, "artifacts")))),
   )
   const exported = yield* Export.exportRun(home, run, into).pipe(Effect.provide(services))
-  if (json) return yield* Output.json({ schema: "dandori.ledger-export.v1", run, ...exported })
+  if (json) return yield* Output.json({ v: 1, kind: "ledger-export", run, ...exported })
   yield* Output.data(exported.folder)
   if (quiet) return
   const { events, receipts, artifacts } = exported

@@ -11,9 +11,7 @@ import { root } from "./root.ts"
 
 const read = Effect.gen(function* () {
   const ledger = yield* Ledger
-  const chain = yield* ledger
-    .read(StreamName.root)
-    .pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  const chain = yield* ledger.read(StreamName.root).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
   const { sequence: entries, hash } = chain?.head ?? Sealing.genesis(StreamName.root)
   const newest = (yield* Checkpoint.list(ledger.folder)).at(-1)
   return {
@@ -31,11 +29,12 @@ export const showHead = Effect.gen(function* () {
   const { home, env } = yield* Readers.find
   const head = yield* read.pipe(Effect.provide(Readers.ledger(home, env)))
   const { entries, hash, time, checkpoint, fault } = head
-  if (json) yield* Output.json({ schema: "dandori.ledger-head.v1", ...head })
+  if (json) yield* Output.json({ v: 1, kind: "ledger-head", ...head })
   else if (quiet) yield* Output.data(`${entries} ${hash}`)
   else {
     const made = time === undefined ? "" : `, the last at ${time}`
-    const covers = checkpoint === undefined ? "none yet" : `${count(checkpoint.entries, "entry", "entries")}, ${checkpoint.path}`
+    const covers =
+      checkpoint === undefined ? "none yet" : `${count(checkpoint.entries, "entry", "entries")}, ${checkpoint.path}`
     yield* Output.data(`entries     ${entries}${made}\nhead        ${hash}\ncheckpoint  ${covers}`)
   }
   if (fault === undefined || fault.kind === "torn") return

@@ -42,7 +42,7 @@ const show = Effect.fnUntraced(function* (name: string, follow: boolean, json: b
   const ledger = yield* Ledger
   const stream = yield* choose(name)
   let start: Chain.Start = { head: Sealing.genesis(stream), bytes: 0 }
-  for (let quiet = 0; ; ) {
+  for (let quiet = 0; ;) {
     const chain = yield* readOn(stream, start)
     yield* print(chain, json)
     start = { head: chain.head, bytes: chain.validBytes }

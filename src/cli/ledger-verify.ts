@@ -87,7 +87,7 @@ export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint
   const { source, ...keys } = yield* keysOf(key, project?.project)
   const text = checkpoint === undefined ? undefined : yield* InputFile.read("--checkpoint", checkpoint)
   const report = yield* verify(target, { ...keys, ...(text === undefined ? {} : { checkpoint: text }) })
-  if (json) yield* Output.json({ schema: "dandori.ledger-verify.v1", path: target, keySource: source, ...report })
+  if (json) yield* Output.json({ v: 1, kind: "ledger-verify", path: target, keySource: source, ...report })
   else if (!quiet) {
     const shown = relative(process.cwd(), target)
     const name = shown === "" || shown.startsWith("..") ? target : shown

@@ -52,11 +52,18 @@ const space = (folder: string): Effect.Effect<Finding> =>
       const what = `${formatSize(free)} free in ${folder}`
       const name = remote.get(type >>> 0)
       if (name !== undefined) {
-        return finding("disk", "error", `${what}, which is on ${name}`, "put the home on a local disk: set DANDORI_HOME")
+        return finding(
+          "disk",
+          "error",
+          `${what}, which is on ${name}`,
+          "put the home on a local disk: set DANDORI_HOME",
+        )
       }
-      if (free < noSpace) return finding("disk", "error", what, "free space: the ledger cannot be written on a full disk")
+      if (free < noSpace)
+        return finding("disk", "error", what, "free space: the ledger cannot be written on a full disk")
       if (free < lowSpace) return finding("disk", "warning", what, "free space soon")
-      if (type === tmpfs) return finding("disk", "warning", `${what}, which is memory`, "use a disk: it is lost at a restart")
+      if (type === tmpfs)
+        return finding("disk", "warning", `${what}, which is memory`, "use a disk: it is lost at a restart")
       return finding("disk", "ok", what)
     }),
     Effect.catch(errorOf("disk", "give this user the right to read it")),
@@ -104,7 +111,9 @@ const ledger = Effect.fnUntraced(function* (home: string) {
   if (!(yield* there(folder))) {
     return [finding("ledger", "ok", "there is none yet; the first run makes it")]
   }
-  const writable = yield* Durable.attempt("write to", folder, () => access(folder, constants.W_OK | constants.X_OK)).pipe(
+  const writable = yield* Durable.attempt("write to", folder, () =>
+    access(folder, constants.W_OK | constants.X_OK),
+  ).pipe(
     Effect.as(finding("ledger", "ok", `${folder} is writable`)),
     Effect.catch(errorOf("ledger", `give this user the right to write to ${folder}`)),
   )
@@ -162,5 +171,5 @@ export const diagnoseMachine = Effect.gen(function* () {
   const project = Option.isSome(place)
     ? [...(yield* ledger(home).pipe(Effect.provide(Readers.ledger(home, place.value.env)))), yield* key(home)]
     : [finding("project", "warning", `no project at ${home} or above it`, "make one: dandori init")]
-  yield* Findings.report("dandori.doctor.v1", { home }, [...machine, ...project])
+  yield* Findings.report("doctor", { home }, [...machine, ...project])
 })

@@ -79,9 +79,12 @@ export const showChampions = Effect.fnUntraced(function* (time: string, slotName
       return { slots: moves.map(({ slot }) => slot), testified, problems: yield* registry.verify }
     }),
   )
-  const answers = found.slots.map((slot) => ({ slot, move: found.testified.find((move) => move.slot === slot) ?? null }))
+  const answers = found.slots.map((slot) => ({
+    slot,
+    move: found.testified.find((move) => move.slot === slot) ?? null,
+  }))
   if (json) {
-    yield* Output.json({ schema: "dandori.model-at.v1", time: at, slots: answers, problems: found.problems })
+    yield* Output.json({ v: 1, kind: "model-at", time: at, slots: answers, problems: found.problems })
   } else if (quiet) {
     yield* Output.data(answers.map(({ slot, move }) => `${slot} ${move?.version ?? "none"}`).join("\n"))
   } else {
@@ -106,8 +109,10 @@ export const showHistory = Effect.fnUntraced(function* (slotName: string | undef
       return { moves, problems: yield* registry.verify }
     }),
   )
-  if (json) yield* Output.json({ schema: "dandori.model-history.v1", moves, problems })
-  else if (quiet) {
+  if (json) {
+    yield* Effect.forEach(moves, (move) => Output.json({ v: 1, kind: "alias-move", ...move }))
+    yield* Effect.forEach(problems, (problem) => Output.json({ v: 1, kind: "problem", ...problem }))
+  } else if (quiet) {
     yield* Effect.forEach(moves, (move) => Output.data(`${move.at} ${move.slot} ${move.version ?? "none"}`))
   } else if (moves.length === 0) yield* Output.message("Nothing has been deployed yet.")
   else {

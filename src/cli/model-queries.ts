@@ -33,9 +33,11 @@ export const listModels = Effect.fnUntraced(function* (slotName: string | undefi
         Effect.provide(Readers.registry(project, home)),
       )
     : noRows
-  if (json) return yield* Output.json({ schema: "dandori.model-list.v1", models: rows })
+  if (json) return yield* Effect.forEach(rows, (row) => Output.json({ v: 1, kind: "model", ...row }), { discard: true })
   if (rows.length === 0) {
-    return yield* quiet ? Effect.void : Output.message("The registry has no such version. See: dandori model list --help")
+    return yield* quiet
+      ? Effect.void
+      : Output.message("The registry has no such version. See: dandori model list --help")
   }
   if (quiet) return yield* Output.data(rows.map(({ version }) => version).join("\n"))
   const heads = ["", "version", "slot", "status", "since", "digest", ""]
@@ -45,7 +47,9 @@ export const listModels = Effect.fnUntraced(function* (slotName: string | undefi
 
 const numbers = (values: Readonly<Record<string, unknown>>) =>
   Object.entries(values)
-    .map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(5)) : JSON.stringify(value)}`)
+    .map(
+      ([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(5)) : JSON.stringify(value)}`,
+    )
     .join(", ")
 
 /** Shows all that the registry knows of a version, and whether the ledger testifies to each change. */
@@ -62,7 +66,7 @@ export const showModel = Effect.fnUntraced(function* (version: string) {
     )
     return { ...record, events }
   }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(project, home), Readers.ledger(home, env))))
-  if (json) return yield* Output.json({ schema: "dandori.model-show.v1", model: row, events, moves })
+  if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves })
   const synthetic = row.synthetic ? "  SYNTHETIC" : ""
   const facts = [
     ["version", `${row.version}${synthetic}`],

@@ -55,8 +55,14 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
   }
   const inRegistry = row?.status ?? "not registered"
   if (json) {
-    const value = { version, path: folder.path, registry: row?.status ?? null, digest: list?.root_digest ?? null, differences }
-    yield* Output.json({ schema: "dandori.model-verify.v1", ...value })
+    const value = {
+      version,
+      path: folder.path,
+      registry: row?.status ?? null,
+      digest: list?.root_digest ?? null,
+      differences,
+    }
+    yield* Output.json({ v: 1, kind: "model-verify", ...value })
   } else if (differences.length > 0) {
     const verdict = Output.red("DAMAGED", Output.colours(process.stdout))
     const lines = differences.map((difference) => `  ${plain(Checksums.describe(difference))}`)

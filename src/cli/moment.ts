@@ -22,7 +22,9 @@ export const read = (text: string): Effect.Effect<number, Output.UsageError> => 
   const millis = parse(text)
   return millis === undefined
     ? Effect.fail(
-        new Output.UsageError({ reason: `${text} is no time. Write it like 2025-05-05T03:14Z or 2025-05-05T12:14+09:00` }),
+        new Output.UsageError({
+          reason: `${text} is no time. Write it like 2025-05-05T03:14Z or 2025-05-05T12:14+09:00`,
+        }),
       )
     : Effect.succeed(millis)
 }

@@ -1,20 +1,19 @@
-/** The text with control characters made visible: what comes from files must not steer a terminal. */
+import * as Line from "./render/line.ts"
+
+/**
+ * The text with control characters and marks of writing direction made visible. Evidence is shown as it is, but what
+ * comes from files must not steer a terminal.
+ */
 export const plain = (text: string): string =>
   // oxlint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (char) => {
+    const code = char.charCodeAt(0).toString(16)
+    return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, "0")}`
+  })
 
-/** Rows as lines with aligned columns, two spaces between them, nothing trailing. Cells are made plain. */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
-  const cells = rows.map((row) => row.map(plain))
-  const widths: Array<number> = []
-  for (const row of cells) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
-  return cells.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  )
-}
+/** Rows as lines with aligned columns, cells made plain. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
+  Line.table(rows.map((row) => row.map(plain)))
 
 /** `1 entry`, `2 entries`. */
 export const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { hostname, userInfo } from "node:os"
+import { hostname } from "node:os"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Ledger from "../ledger/ledger.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import { root } from "./root.ts"
+import { who } from "./who.ts"
 
 /** The project that a command looks at. As `Project.find`, without importing what only a run needs. */
 export const find = Effect.gen(function* () {
@@ -22,7 +23,7 @@ export const findOptional = Effect.option(find)
 export const ledger = (home: string, env: string) =>
   Ledger.layerSegments({
     folder: join(home, "ledger"),
-    author: { source: `dandori://${env}/${hostname()}`, authid: userInfo().username, authtype: "user" },
+    author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
     flushIntervalMillis: 1_000,
   })
 
@@ -36,6 +37,7 @@ export const hasState = Effect.fnUntraced(function* (home: string) {
   return yield* fs.exists(join(home, "state.db")).pipe(Effect.orElseSucceed(() => false))
 })
 
+/** The registry in the state store of a home. */
 export const registry = (project: string, home: string) =>
   Layer.unwrap(
     Effect.map(

@@ -18,6 +18,8 @@ import * as Params from "./params.ts"
 import * as Project from "./project.ts"
 import { locate } from "./pipeline-files.ts"
 import { who } from "./who.ts"
+import * as ProjectReaders from "./project-readers.ts"
+import * as RunChoice from "./run-choice.ts"
 import * as RunView from "./render/run-view.ts"
 
 const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.RunResult) {
@@ -58,8 +60,9 @@ export const runPipeline = Effect.fnUntraced(function* (name: string | undefined
 }, Effect.scoped)
 
 /** Goes on with an interrupted run, with the plan and the configuration that it started with. */
-export const resumeRun = Effect.fnUntraced(function* (run: string) {
+export const resumeRun = Effect.fnUntraced(function* (name: string) {
   const { project, home, flags, env } = yield* Project.find
+  const run = yield* RunChoice.choose(name).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
   const recalled = yield* Resume.recall(run).pipe(
     Effect.provide(Layer.mergeAll(Project.ledgerLayer(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
   )

@@ -26,7 +26,9 @@ export const under = Effect.fnUntraced(function* (folder: string, project: strin
   const ledger = yield* Ledger
   const heads = new Map<string, WormHead>()
   for (const run of yield* ledger.runs) {
-    const chain = yield* ledger.read(StreamName.ofRun(run)).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+    const chain = yield* ledger
+      .read(StreamName.ofRun(run))
+      .pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
     for (const output of (chain?.entries ?? []).map(outputOf)) {
       if (!isAppended(output)) continue
       const { sequence, sha256 } = output

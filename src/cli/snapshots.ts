@@ -39,7 +39,9 @@ const open = Effect.fnUntraced(function* (location: string) {
 const idsAt = Effect.fnUntraced(function* (location: string) {
   const store = yield* open(location)
   const keys = yield* store.list("")
-  const ids = new Set(keys.filter((key) => /^[^/]+\/(manifest\.json$|objects\/)/.test(key)).map((key) => key.split("/")[0]))
+  const ids = new Set(
+    keys.filter((key) => /^[^/]+\/(manifest\.json$|objects\/)/.test(key)).map((key) => key.split("/")[0]),
+  )
   return { store, ids: [...ids].toSorted() }
 })
 
@@ -48,7 +50,10 @@ const holding = Effect.fnUntraced(function* (location: string, snapshot: string)
   const { store, ids } = yield* idsAt(location)
   if (ids.includes(snapshot)) return store
   return yield* new Missing({
-    what: `There is no snapshot ${plain(snapshot)} at ${store.location}.${didYouMean(snapshot, ids)}`.replace(/\.$/, ""),
+    what: `There is no snapshot ${plain(snapshot)} at ${store.location}.${didYouMean(snapshot, ids)}`.replace(
+      /\.$/,
+      "",
+    ),
     next: ids.length === 0 ? "There is none at all" : `See what there is: dandori snapshot list ${location}`,
   })
 })
@@ -74,7 +79,10 @@ export const listSnapshots = Effect.fnUntraced(function* (location: string) {
   const { store, ids } = yield* idsAt(location)
   const found = yield* Effect.forEach(ids, (id) => look(store, id))
   if (json) {
-    return yield* Output.json({ schema: "dandori.snapshot-list.v1", location: store.location, snapshots: found })
+    const { location } = store
+    return yield* Effect.forEach(found, (one) => Output.json({ v: 1, kind: "snapshot", location, ...one }), {
+      discard: true,
+    })
   }
   if (quiet) return yield* found.length === 0 ? Effect.void : Output.data(found.map((one) => one.snapshot).join("\n"))
   if (found.length === 0) return yield* Output.message(`There are no snapshots at ${store.location}.`)
@@ -103,10 +111,10 @@ const scratchFolder = (given: string | undefined) =>
   )
 
 /** Ends with every problem of a damaged snapshot named. */
-const damaged = Effect.fnUntraced(function* (schema: string, error: SnapshotRead.SnapshotDamaged) {
+const damaged = Effect.fnUntraced(function* (kind: string, error: SnapshotRead.SnapshotDamaged) {
   const { json } = yield* root
   const { location, snapshot, problems } = error
-  if (json) yield* Output.json({ schema, location, snapshot, proven: false, problems })
+  if (json) yield* Output.json({ v: 1, kind, location, snapshot, proven: false, problems })
   else {
     const verdict = Output.red("DAMAGED", Output.colours(process.stdout))
     yield* Output.data([`${verdict}  ${snapshot}`, ...problems.map((problem) => `  ${plain(problem)}`)].join("\n"))
@@ -119,12 +127,15 @@ const damaged = Effect.fnUntraced(function* (schema: string, error: SnapshotRead
 export const verifySnapshot = Effect.fnUntraced(
   function* (location: string, snapshot: string, mode: VerifyMode, scratch: string | undefined) {
     const { json, quiet } = yield* root
-    const schema = "dandori.snapshot-verify.v1"
+    const kind = "snapshot-verify"
     const store = yield* holding(location, snapshot)
-    const proof = yield* SnapshotRestore.verifySnapshot(store.location, snapshot, mode, yield* scratchFolder(scratch)).pipe(
-      Effect.catchTag("SnapshotDamaged", (error) => damaged(schema, error)),
-    )
-    if (json) return yield* Output.json({ schema, location: store.location, snapshot, proven: true, ...proof })
+    const proof = yield* SnapshotRestore.verifySnapshot(
+      store.location,
+      snapshot,
+      mode,
+      yield* scratchFolder(scratch),
+    ).pipe(Effect.catchTag("SnapshotDamaged", (error) => damaged(kind, error)))
+    if (json) return yield* Output.json({ v: 1, kind, location: store.location, snapshot, proven: true, ...proof })
     if (quiet) return
     const took = proof.restoreMillis === undefined ? "" : `, restored in ${seconds(proof.restoreMillis)}`
     const verdict = Output.green("proven", Output.colours(process.stdout))
@@ -138,17 +149,27 @@ export const verifySnapshot = Effect.fnUntraced(
 /** Restores a snapshot into an empty or new folder and proves that it is equal. */
 export const restoreSnapshot = Effect.fnUntraced(function* (location: string, snapshot: string, into: string) {
   const { json, quiet } = yield* root
-  const schema = "dandori.snapshot-restore.v1"
+  const kind = "snapshot-restore"
   const store = yield* holding(location, snapshot)
   const folder = resolve(process.cwd(), into)
   const began = yield* Clock.currentTimeMillis
   const manifest = yield* SnapshotRestore.restore(store.location, snapshot, folder).pipe(
-    Effect.catchTag("SnapshotDamaged", (error) => damaged(schema, error)),
+    Effect.catchTag("SnapshotDamaged", (error) => damaged(kind, error)),
   )
   const millis = (yield* Clock.currentTimeMillis) - began
   const { objects, bytes, digest } = manifest
   if (json) {
-    return yield* Output.json({ schema, location: store.location, snapshot, folder, objects, bytes, digest, millis })
+    return yield* Output.json({
+      v: 1,
+      kind,
+      location: store.location,
+      snapshot,
+      folder,
+      objects,
+      bytes,
+      digest,
+      millis,
+    })
   }
   if (quiet) return
   const verdict = Output.green("restored and equal", Output.colours(process.stdout))

@@ -20,7 +20,10 @@ export const choose = Effect.fnUntraced(function* (name: string) {
     const more = found.length > listed ? ` and ${found.length - listed} more` : ""
     return yield* new Output.UsageError({ reason: `${name} is the beginning of ${found.length} runs: ${some}${more}` })
   }
-  return yield* new Missing({ what: `The ledger has no run ${plain(name)}`, next: "See what there is: dandori runs list" })
+  return yield* new Missing({
+    what: `The ledger has no run ${plain(name)}`,
+    next: "See what there is: dandori runs list",
+  })
 })
 
 /** The run that a person named. */

@@ -90,7 +90,7 @@ export const verifyRecords = Effect.fnUntraced(function* (given: string | undefi
     ),
   )
   const colour = Output.colours(process.stdout)
-  if (json) yield* Output.json({ schema: "dandori.worm-verify.v1", root: folder, ...report })
+  if (json) yield* Output.json({ v: 1, kind: "worm-verify", root: folder, ...report })
   else if (!quiet) yield* Output.data(lines(report, folder, colour).join("\n"))
   else if (report.problems.length > 0) yield* Output.data(table(report.problems.map(problemRow)).join("\n"))
   yield* Output.exitWith(codeOf(report.problems))

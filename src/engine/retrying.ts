@@ -32,7 +32,7 @@ export const afterLoss = (task: PlanTask, attempt: number): boolean => left(task
  */
 export const delay = (task: PlanTask, next: number, seed: string): number => {
   const backoff = task.retry?.backoff ?? defaultBackoff
-  const full = Math.min(backoff.max, backoff.initial * backoff.factor ** (next - 2))
+  const full = Math.min(backoff.max, backoff.initial * Math.min(backoff.factor ** (next - 2), Number.MAX_VALUE))
   if (backoff.jitter === "none") return Math.round(full)
   const draw = Number.parseInt(Sha256.of(`${seed}\n${task.id}\n${next}`).slice(0, 12), 16) / 2 ** 48
   return Math.round(full * draw)

@@ -25,8 +25,8 @@ describe("dandori config show", () => {
       const { code, out } = yield* dandori(folder, "config", "show", "--env", "prod", "--origin", "database", "--json")
       assert.strictEqual(code, 0)
       const [shown] = ndjson(out)
-      assert.deepInclude(shown, { schema: "dandori.config-show.v1", env: "prod" })
-      const origins = shown?.origins as ReadonlyArray<{ path: string; value: unknown; file: string; line: number }>
+      assert.deepInclude(shown, { v: 1, kind: "config-show", env: "prod" })
+      const origins = shown.origins as ReadonlyArray<{ path: string; value: unknown; file: string; line: number }>
       assert.isTrue(origins.every(({ path }) => path.startsWith("database.")))
       const dsn = origins.find(({ path }) => path === "database.dsn")
       assert.match(String(dsn?.value), /^\$\{(env|file):/)
@@ -79,7 +79,7 @@ describe("dandori config doctor", () => {
       const json = yield* dandori(folder, "config", "doctor", "--env", "prod", "--json")
       assert.strictEqual(json.code, 78)
       const [report] = ndjson(json.out)
-      assert.deepInclude(report, { schema: "dandori.config-doctor.v1", env: "prod" })
+      assert.deepInclude(report, { v: 1, kind: "config-doctor", env: "prod" })
     }).pipe(Effect.scoped),
   )
 })

@@ -11,7 +11,7 @@ interface Finding {
   readonly what: string
   readonly fix: string
 }
-const findings = (out: string) => ndjson(out)[0]?.findings as ReadonlyArray<Finding>
+const findings = (out: string) => ndjson(out)[0].findings as ReadonlyArray<Finding>
 const withRun = Effect.gen(function* () {
   const folder = yield* project
   yield* writeRun(runId(1), []).pipe(Effect.provide(projectAt(join(folder, ".dandori"))))
@@ -50,7 +50,9 @@ describe("dandori doctor", () => {
 
       yield* Effect.promise(() => Fs.rm(key))
       const root = join(folder, ".dandori/ledger/root.ndjson")
-      yield* Effect.promise(async () => Fs.writeFile(root, (await Fs.readFile(root, "utf8")).replace('"first":"', '"first":"0')))
+      yield* Effect.promise(async () =>
+        Fs.writeFile(root, (await Fs.readFile(root, "utf8")).replace('"first":"', '"first":"0')),
+      )
       const gone = yield* dandori(folder, "doctor", "--quiet")
       assert.strictEqual(gone.code, 78)
       assert.match(gone.out, /missing +key .*is gone, but ledger\.pub/)

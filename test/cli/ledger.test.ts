@@ -54,8 +54,12 @@ describe("dandori ledger verify", () => {
       const json = yield* dandori("/", "ledger", "verify", ledger, "--json")
       const [report] = ndjson(json.out)
       assert.strictEqual(json.code, 10)
-      assert.strictEqual(report?.schema, "dandori.ledger-verify.v1")
-      assert.deepInclude((report?.faults as ReadonlyArray<object>)[0], { stream: `runs/${first}`, line: 4, kind: "altered" })
+      assert.deepInclude(report, { v: 1, kind: "ledger-verify" })
+      assert.deepInclude((report.faults as ReadonlyArray<object>)[0], {
+        stream: `runs/${first}`,
+        line: 4,
+        kind: "altered",
+      })
     }).pipe(Effect.scoped),
   )
 
@@ -224,7 +228,12 @@ describe("dandori ledger head", () => {
       assert.strictEqual(code, 0)
       const root = yield* Effect.promise(() => Fs.readFile(join(folder, ".dandori/ledger/root.ndjson"), "utf8"))
       const last = JSON.parse(root.trimEnd().split("\n").at(-1) ?? "")
-      assert.deepInclude(head, { schema: "dandori.ledger-head.v1", entries: Number(last.sequence), hash: last.entryhash })
+      assert.deepInclude(head, {
+        v: 1,
+        kind: "ledger-head",
+        entries: Number(last.sequence),
+        hash: last.entryhash,
+      })
     }).pipe(Effect.scoped),
   )
 })

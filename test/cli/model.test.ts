@@ -41,7 +41,11 @@ const place = Effect.fnUntraced(function* (version: string, files: Readonly<Reco
 
 const publish = Effect.fnUntraced(function* (version: string, warrant: Warrant, synthetic: boolean) {
   const registry = yield* ModelRegistry
-  const digest = yield* place(version, { "ai1.json": `${version} one`, "ai2.json": `${version} two`, "theta.yaml": "x" })
+  const digest = yield* place(version, {
+    "ai1.json": `${version} one`,
+    "ai2.json": `${version} two`,
+    "theta.yaml": "x",
+  })
   const path = `.dandori/models/${version}`
   const facts = { theta: { theta1: 0.7 }, metrics: { sharpe: 1.5 }, datasets: [Sha256.of("data")], receipts: [receipt] }
   yield* registry.register({ version, slot, digest, path, synthetic, ...facts }, "candidate", warrant)
@@ -98,9 +102,9 @@ describe("dandori model list", () => {
       assert.match(second, /^ {3}v1 +EURUSD-GBPUSD\/1h +archived /)
       assert.notInclude(second, "SYNTHETIC")
       assert.strictEqual((yield* dandori(folder, "model", "list", "--status", "archived", "-q")).out, "v1\n")
-      const [json] = ndjson((yield* dandori(folder, "model", "list", "--slot", "EURUSD-GBPUSD/1h", "--json")).out)
-      assert.strictEqual(json?.schema, "dandori.model-list.v1")
-      assert.lengthOf(json?.models as ReadonlyArray<unknown>, 2)
+      const json = ndjson((yield* dandori(folder, "model", "list", "--slot", "EURUSD-GBPUSD/1h", "--json")).out)
+      assert.lengthOf(json, 2)
+      assert.deepInclude(json[0], { v: 1, kind: "model", version: "v2", status: "deployed", synthetic: true })
     }).pipe(Effect.scoped),
   )
 
@@ -120,13 +124,16 @@ describe("dandori model at", () => {
       const { folder, one, two, intent } = yield* withModels
       const { code, out } = yield* dandori(folder, "model", "at", one.at, "--slot", "EURUSD-GBPUSD/1h")
       assert.strictEqual(code, 0, out)
-      assert.match(out, new RegExp(`^EURUSD-GBPUSD/1h {2}champion v1\n {2}since +${one.at}\n {2}moved by ann: gates passed$`, "m"))
+      assert.match(
+        out,
+        new RegExp(`^EURUSD-GBPUSD/1h {2}champion v1\n {2}since +${one.at}\n {2}moved by ann: gates passed$`, "m"),
+      )
       assert.include(out, `receipt  ${receipt}`)
       assert.match(out, new RegExp(`intent +${intent} {2}in the ledger: line 2, attempt.started at`))
       const later = yield* dandori(folder, "model", "at", "now", "--json")
       const [answer] = ndjson(later.out)
-      assert.strictEqual(answer?.schema, "dandori.model-at.v1")
-      const [{ move }] = answer?.slots as [{ move: Record<string, unknown> }]
+      assert.deepInclude(answer, { v: 1, kind: "model-at" })
+      const [{ move }] = answer.slots as [{ move: Record<string, unknown> }]
       assert.deepInclude(move, { version: "v2", at: two.at, who: "bob", from: "v1", synthetic: true })
       assert.deepStrictEqual(move.attestation, { attested: false })
     }).pipe(Effect.scoped),
@@ -139,8 +146,14 @@ describe("dandori model at", () => {
       assert.match(now.out, /champion v2 {2}SYNTHETIC$/m)
       assert.match(now.out, /intent +[0-9a-f]{64} {2}UNATTESTED: the ledger has no such entry/)
       const before = yield* dandori(folder, "model", "at", "2020-05-05 03:14")
-      assert.strictEqual(before.out, "at 2020-05-05T03:14:00.000Z\nEURUSD-GBPUSD/1h  champion none: nothing had been deployed\n")
-      assert.strictEqual((yield* dandori(folder, "model", "at", "2020-05-05T12:14+09:00", "-q")).out, "EURUSD-GBPUSD/1h none\n")
+      assert.strictEqual(
+        before.out,
+        "at 2020-05-05T03:14:00.000Z\nEURUSD-GBPUSD/1h  champion none: nothing had been deployed\n",
+      )
+      assert.strictEqual(
+        (yield* dandori(folder, "model", "at", "2020-05-05T12:14+09:00", "-q")).out,
+        "EURUSD-GBPUSD/1h none\n",
+      )
     }).pipe(Effect.scoped),
   )
 
@@ -230,7 +243,12 @@ describe("dandori model verify", () => {
       yield* Effect.promise(() => Fs.rm(file(folder, "v1", ""), { recursive: true }))
       const gone = yield* dandori(folder, "model", "verify", "v1", "--json")
       assert.strictEqual(gone.code, 13)
-      assert.deepInclude(ndjson(gone.out)[0], { schema: "dandori.model-verify.v1", version: "v1", registry: "archived" })
+      assert.deepInclude(ndjson(gone.out)[0], {
+        v: 1,
+        kind: "model-verify",
+        version: "v1",
+        registry: "archived",
+      })
     }).pipe(Effect.scoped),
   )
 

@@ -64,9 +64,9 @@ describe("dandori snapshot list", () => {
       assert.match(out, new RegExp(`^${id} +2025-05-05T03:14:00.000Z +2 files +2.9 KiB +a-tree$`, "m"))
       assert.match(out, /^unfinished_one +UNFINISHED +it has no manifest/m)
       const json = yield* dandori("/", "snapshot", "list", location, "--json")
-      const [list] = ndjson(json.out)
-      assert.strictEqual(list?.schema, "dandori.snapshot-list.v1")
-      assert.deepInclude((list?.snapshots as ReadonlyArray<object>)[0], { snapshot: id, state: "complete", objects: 2 })
+      const [complete, unfinished] = ndjson(json.out)
+      assert.deepInclude(complete, { v: 1, kind: "snapshot", snapshot: id, state: "complete", objects: 2 })
+      assert.deepInclude(unfinished, { snapshot: "unfinished_one", state: "unfinished" })
     }).pipe(Effect.scoped),
   )
 
@@ -85,12 +85,30 @@ describe("dandori snapshot verify", () => {
     Effect.gen(function* () {
       const { folder, location } = yield* withSnapshot
       for (const mode of ["digest", "sample-restore", "full-restore"]) {
-        const args = ["snapshot", "verify", location, id, "--mode", mode, "--scratch", join(folder, "scratch"), "--json"]
+        const args = [
+          "snapshot",
+          "verify",
+          location,
+          id,
+          "--mode",
+          mode,
+          "--scratch",
+          join(folder, "scratch"),
+          "--json",
+        ]
         const { code, out } = yield* dandori("/", ...args)
         assert.strictEqual(code, 0, out)
         const [proof] = ndjson(out)
-        assert.deepInclude(proof, { schema: "dandori.snapshot-verify.v1", proven: true, mode, objects: 2, of: 2, bytes: 3004 })
-        assert.strictEqual("restoreMillis" in (proof ?? {}), mode !== "digest")
+        assert.deepInclude(proof, {
+          v: 1,
+          kind: "snapshot-verify",
+          proven: true,
+          mode,
+          objects: 2,
+          of: 2,
+          bytes: 3004,
+        })
+        assert.strictEqual("restoreMillis" in proof, mode !== "digest")
       }
       assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(join(folder, "scratch"))), [])
     }).pipe(Effect.scoped),
@@ -125,7 +143,10 @@ describe("dandori snapshot restore", () => {
       const { folder, location } = yield* withSnapshot
       const { code, out, err } = yield* dandori(folder, "snapshot", "restore", location, id, "brought back")
       assert.strictEqual(code, 0, err)
-      assert.match(out, /^restored and equal .*brought back {2}2 files, 2.9 KiB, in \d+\.\d\d s\ndigest {2}[0-9a-f]{64}\n$/)
+      assert.match(
+        out,
+        /^restored and equal .*brought back {2}2 files, 2.9 KiB, in \d+\.\d\d s\ndigest {2}[0-9a-f]{64}\n$/,
+      )
       const into = join(folder, "brought back/a-tree")
       assert.strictEqual(yield* Effect.promise(() => Fs.readFile(join(into, "one.txt"), "utf8")), "one\n")
       assert.strictEqual((yield* Effect.promise(() => Fs.stat(join(into, "one.txt")))).mode & 0o777, 0o640)
@@ -155,8 +176,8 @@ describe("dandori snapshot restore", () => {
       const { code, out } = yield* dandori(folder, "snapshot", "restore", location, id, "back", "--json")
       assert.strictEqual(code, 10)
       const [said] = ndjson(out)
-      assert.strictEqual(said?.proven, false)
-      assert.match(String((said?.problems as ReadonlyArray<string>)[0]), /one\.txt has the digest/)
+      assert.strictEqual(said.proven, false)
+      assert.match(String((said.problems as ReadonlyArray<string>)[0]), /one\.txt has the digest/)
     }).pipe(Effect.scoped),
   )
 })

@@ -57,8 +57,8 @@ describe("a YAML document", () => {
   it("with a tag of its own is told at the tag's value", () => {
     const { told } = read("a: !secret x\nb: !!binary aGk=\n")
     assert.deepStrictEqual(told, [
-      "1:4 The tag !secret means nothing here. Leave it out.",
-      "2:4 The tag tag:yaml.org,2002:binary means nothing here. Leave it out.",
+      "1:12 The tag !secret means nothing here. Leave it out.",
+      "2:13 The tag tag:yaml.org,2002:binary means nothing here. Leave it out.",
     ])
   })
 

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "fast-check"
 import { compilePlan } from "../../src/engine/compiled-plan.ts"
+import { decide } from "../../src/engine/decide.ts"
 import { evolve } from "../../src/engine/evolve.ts"
 import { initial, runStatus, taskAt } from "../../src/engine/run-state.ts"
-import { Interpreter, snapshot } from "../support/engine-interpreter.ts"
+import { Interpreter, type Timed, created, snapshot } from "../support/engine-interpreter.ts"
 import { randomPlan } from "../support/engine-random-plan.ts"
 
 const runs = Number(process.env.DANDORI_PROPERTY_RUNS ?? 3_000)
@@ -20,6 +21,71 @@ const dice = (seed: number) => {
 }
 
 const seeds = FastCheck.integer()
+
+const task = FastCheck.constantFrom("t0", "t1", "t2", "t3", "t4", "t5", "nobody")
+const attempt = FastCheck.integer({ min: -1, max: 4 })
+const time = FastCheck.integer({ min: 0, max: 5_000 })
+
+/** Any event about any task, whether it fits or not. */
+const randomEvent: FastCheck.Arbitrary<Timed> = FastCheck.oneof(
+  FastCheck.record({
+    type: FastCheck.constantFrom(
+      "dev.dandori.attempt.started.v1",
+      "dev.dandori.attempt.succeeded.v1",
+      "dev.dandori.attempt.cancelled.v1",
+    ),
+    data: FastCheck.record({ task, attempt }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constantFrom("dev.dandori.attempt.lost.v1", "dev.dandori.attempt.unknown.v1"),
+    data: FastCheck.record({ task, attempt, reason: FastCheck.constant("") }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.attempt.failed.v1"),
+    data: FastCheck.record({
+      task,
+      attempt,
+      error: FastCheck.record({ tag: FastCheck.constant("Alpha"), message: FastCheck.constant(""), transient: FastCheck.boolean() }),
+    }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.task.resolved.v1"),
+    data: FastCheck.record({ task, as: FastCheck.constantFrom("succeeded", "failed"), reason: FastCheck.constant("") }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.task.skipped.v1"),
+    data: FastCheck.record({ task, reason: FastCheck.constant("") }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.retry.scheduled.v1"),
+    data: FastCheck.record({ task, attempt, due: time, delayMillis: time }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.cancel.requested.v1"),
+    data: FastCheck.record({ reason: FastCheck.constant(""), timeout: FastCheck.boolean() }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.run.finished.v1"),
+    data: FastCheck.record({ status: FastCheck.constantFrom("succeeded", "failed"), durationMillis: time }),
+    time,
+  }),
+) as FastCheck.Arbitrary<Timed>
+
+/** An event that fits nowhere: of no task, or of an attempt that never was. */
+const strangeEvent = randomEvent
+  .filter((event) => "task" in event.data && !["task.skipped", "started"].some((part) => event.type.includes(part)))
+  .map((event): Timed => {
+    const strange = { ...event.data, attempt: 99 }
+    const named = event.type.includes("attempt.") && !event.type.includes("failed")
+    return { ...event, data: named ? strange : { ...strange, task: "nobody" } } as Timed
+  })
 
 describe("the core, driven by chance", () => {
   it("ends every run by the rules, with the status that a naive reading gives", () => {
@@ -62,6 +128,49 @@ describe("the core, driven by chance", () => {
         assert.strictEqual(runStatus(resumed.state), resumed.model.finished)
       }),
       { numRuns: Math.ceil(runs / 3) },
+    )
+  })
+})
+
+const settled = new Set(["succeeded", "warned", "failed", "skipped", "cancelled", "timed_out", "lost"])
+
+describe("the core, given events in any order", () => {
+  it("never throws, never changes what has ended, and never holds less than nothing", () => {
+    const given = FastCheck.tuple(randomPlan(6), FastCheck.array(randomEvent, { maxLength: 60 }))
+    FastCheck.assert(
+      FastCheck.property(given, FastCheck.boolean(), ([plan, events], begun) => {
+        let state = initial(compilePlan(plan))
+        if (begun) state = evolve(state, created(plan))
+        for (const event of events) {
+          const before = plan.tasks.map((_, index) => taskAt(state, index))
+          state = evolve(state, event)
+          decide(state, event.time)
+          before.forEach((task, index) => {
+            if (settled.has(task.status)) assert.strictEqual(taskAt(state, index), task)
+          })
+          const { held } = state
+          const amounts = [held.cpu, held.memory, held.gpu, held.attempts]
+          for (const amount of [...amounts, ...[...held.pools, ...held.locks].map(([, n]) => n)]) {
+            assert.isAtLeast(amount, 0)
+          }
+        }
+        if (!begun && !events.some(({ type }) => type.includes("run."))) assert.strictEqual(state.status, "created")
+      }),
+      { numRuns: runs },
+    )
+  })
+
+  it("still ends a run by the rules: what does not fit changes nothing", () => {
+    FastCheck.assert(
+      FastCheck.property(randomPlan(8), seeds, FastCheck.array(strangeEvent, { minLength: 1 }), (plan, seed, noise) => {
+        const run = new Interpreter(plan, dice(seed))
+        run.drive()
+        const place = dice(seed)
+        const events = run.events.flatMap((event) => [event, ...(place(3) === 0 ? [noise[place(noise.length)]] : [])])
+        const state = events.reduce(evolve, initial(compilePlan(plan)))
+        assert.strictEqual(snapshot(state), snapshot(run.state))
+      }),
+      { numRuns: Math.ceil(runs / 10) },
     )
   })
 })

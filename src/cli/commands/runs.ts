@@ -53,6 +53,24 @@ const logs = Command.make(
   }),
 ).pipe(Command.withDescription("Print what tasks logged"))
 
+const resolve = Command.make(
+  "resolve",
+  {
+    run: runArgument,
+    task: Argument.String("task").pipe(Argument.withDescription("The task whose outcome is unknown")),
+    as: Flag.Literals("as", ["succeeded", "failed"]).pipe(Flag.withDescription("What became of it")),
+    reason: Flag.String("reason").pipe(Flag.withDescription("How you know"), Flag.withSchema(Schema.NonEmptyString)),
+    output: Flag.String("output").pipe(
+      Flag.withDescription("With succeeded: a file with the task's output as JSON"),
+      Flag.optional,
+    ),
+  },
+  Effect.fn(function* ({ as, output, reason, run, task }) {
+    const { resolveTask } = yield* Effect.promise(() => import("../runs-resolve.ts"))
+    yield* resolveTask({ run, task, as, reason, output: Option.getOrUndefined(output) })
+  }),
+).pipe(Command.withDescription("Say what became of a task whose outcome is unknown"))
+
 /** `dandori runs`: what the ledger tells of runs. */
 export const runs = Command.make("runs").pipe(
   Command.withDescription("Runs, from the ledger"),
@@ -61,5 +79,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs]),
+  Command.withSubcommands([list, show, logs, resolve]),
 )

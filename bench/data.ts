@@ -1,0 +1,13 @@
+/** Market data: rows that `seed` and `dq` take in, bars that features and the backtest go through, per second. */
+import { existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { features } from "../src/market/features.ts"
+import { align, type Bars } from "../src/market/bars.ts"
+import { measure } from "../src/market/performance.ts"
+import { simulate } from "../src/market/simulator.ts"
+import { synthetic } from "../src/market/synthetic.ts"
+import * as Run from "../src/engine/run.ts"
+import type { Plan, PlanTask } from "../src/domain/plan.ts"
+import { runStatus } from "../src/engine/run-state.ts"
+import * as Catalogs from "../tasks/catalog.ts"

@@ -1,0 +1,125 @@
+/** What one more task costs at task 1, 1,000 and 10,000 of a run: a chain of tasks that do nothing. */
+import { Database } from "bun:sqlite"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Run from "../src/engine/run.ts"
+import { runStatus } from "../src/engine/run-state.ts"
+import { Observer } from "../src/services/observer.ts"
+import type { Bench, Figure } from "./figure.ts"
+import * as Figures from "./figure.ts"
+import * as MemoryRun from "./memory-run.ts"
+import * as Project from "./project.ts"
+
+type Where = "memory" | "batched" | "fsync"
+
+/** Times at which the tasks of one run ended, milliseconds. */
+const endings = async (project: Project.BenchProject, where: Where, effects: Project.NoopClass, tasks: number) => {
+  const ended: Array<number> = []
+  const observer = {
+    onEvent: ({ type }: { readonly type: string }) => {
+      if (type === "dev.dandori.attempt.succeeded.v1") ended.push(performance.now())
+    },
+    onProgress: () => {},
+    onLog: () => {},
+  }
+  const plan = Project.plan(tasks, "chain", effects)
+  const request = project.request(plan, where === "fsync" ? "fsync" : "batched")
+  const work =
+    where === "memory" ? MemoryRun.execute(plan, request) : Effect.map(Run.start(request), ({ state }) => state)
+  const state = await project.run(Effect.provideService(work, Observer, observer))
+  if (runStatus(state) !== "succeeded") throw new Error(`The run is ${runStatus(state)}`)
+  return ended
+}
+
+/** Costs of the tasks in a window of a run, in a unit of `perMilli` to the millisecond. */
+const costs = (ended: ReadonlyArray<number>, from: number, width: number, perMilli: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.min(width, ended.length - 1 - from) }, (_, i) => (ended[from + i + 1] - ended[from + i]) * perMilli)
+
+interface Case {
+  readonly where: Where
+  readonly effects: Project.NoopClass
+  readonly deepest: number
+  readonly rounds: number
+}
+
+const unitOf = (where: Where) => (where === "memory" ? ["µs", 1000, 50] : ["ms", 1, 1.4]) as const
+
+const measure = async (project: Project.BenchProject, { deepest, effects, rounds, where }: Case, width: number) => {
+  const [unit, perMilli, limit] = unitOf(where)
+  await endings(project, where, effects, Math.min(500, deepest + width))
+  const runs: Array<ReadonlyArray<number>> = []
+  for (let round = 0; round < rounds; round++) runs.push(await endings(project, where, effects, deepest + width + 1))
+  const name = `${where}, ${effects}`
+  const places = [0, 1_000, 10_000].filter((at) => at <= deepest)
+  const windows = places.map((at) => runs.flatMap((ended) => costs(ended, at, width, perMilli)))
+  const [first] = windows
+  const found: Array<Figure> = windows.map((values, i) =>
+    Figures.fromTimes(`${name}: at task ${Math.max(1, places[i]).toLocaleString("en-US")}`, unit, values, {
+      target: { atMost: limit },
+    }),
+  )
+  for (let i = 1; i < windows.length; i++) {
+    const ratios = runs.map(
+      (ended) =>
+        Figures.percentile(costs(ended, places[i], width, perMilli), 0.5) /
+        Figures.percentile(costs(ended, 0, width, perMilli), 0.5),
+    )
+    found.push({
+      name: `${name}: at task ${places[i].toLocaleString("en-US")} : at task 1`,
+      unit: "",
+      p50: Figures.percentile(windows[i], 0.5) / Figures.percentile(first, 0.5),
+      best: Math.min(...ratios),
+      ...(places[i] === 1_000 ? { target: { atMost: 1.1 } } : {}),
+    })
+  }
+  return found
+}
+
+/** One durable step of a peer: a SQLite transaction of two inserts (WAL, synchronous FULL), milliseconds. */
+const sqlite = (folder: string, count: number): ReadonlyArray<number> => {
+  using database = new Database(join(folder, "peer.sqlite"), { create: true })
+  database.run("PRAGMA journal_mode = WAL")
+  database.run("PRAGMA synchronous = FULL")
+  database.run("CREATE TABLE events (id INTEGER PRIMARY KEY, task TEXT, data TEXT)")
+  const insert = database.prepare("INSERT INTO events (task, data) VALUES (?, ?)")
+  const step = database.transaction((task: string) => {
+    insert.run(task, `{"type":"started"}`)
+    insert.run(task, `{"type":"succeeded"}`)
+  })
+  return Array.from({ length: count }, (_, i) => {
+    const start = performance.now()
+    step(`t${i}`)
+    return performance.now() - start
+  })
+}
+
+/** Chains in memory and durable, and a peer's durable step beside them. */
+export const bench: Bench = (scale) =>
+  Project.withProject(async (project) => {
+    const full = scale === "full"
+    const width = full ? 200 : 5
+    const deep = full ? 10_000 : 10
+    const cases: ReadonlyArray<Case> = [
+      { where: "memory", effects: "pure", deepest: deep, rounds: full ? 5 : 1 },
+      { where: "memory", effects: "idempotent", deepest: deep, rounds: full ? 5 : 1 },
+      { where: "batched", effects: "pure", deepest: deep, rounds: full ? 3 : 1 },
+      { where: "fsync", effects: "pure", deepest: deep, rounds: full ? 3 : 1 },
+      { where: "fsync", effects: "idempotent", deepest: full ? 1_000 : 10, rounds: full ? 3 : 1 },
+    ]
+    const figures: Array<Figure> = []
+    for (const each of cases) figures.push(...(await measure(project, each, width)))
+    const peer = sqlite(project.project, full ? 1_000 : 5)
+    const step = Figures.percentile(peer, 0.5)
+    const durable = figures.map((figure) =>
+      figure.name.startsWith("fsync, idempotent") && figure.unit === "ms"
+        ? { ...figure, against: { what: "a SQLite transaction", ratio: figure.p50 / step } }
+        : figure,
+    )
+    return {
+      figures: [...durable, Figures.fromTimes("SQLite, WAL, synchronous FULL: transaction of two inserts", "ms", peer)],
+      notes: [
+        `each task waits for the one before; windows of ${width} tasks, several runs after one to warm up`,
+        "memory: the engine without a ledger's file; pure tasks wait for no flush, idempotent ones for the flush of their intent",
+      ],
+    }
+  })

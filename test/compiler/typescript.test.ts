@@ -1,0 +1,219 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import * as Effect from "effect/Effect"
+import { compileFile } from "../../src/compiler/compile-file.ts"
+import { PipelineInvalid } from "../../src/compiler/diagnostic.ts"
+import * as Source from "../../src/compiler/source.ts"
+import { compileTypeScript } from "../../src/compiler/typescript.ts"
+import * as Plan from "../../src/domain/plan.ts"
+import * as CompileChild from "../../src/services/compile-child.ts"
+import * as Catalog from "../../tasks/catalog.ts"
+
+/** A project away from this checkout, with these files. */
+const project = (files: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const root = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori-typescript-")))
+      for (const [path, text] of Object.entries(files)) {
+        await Fs.mkdir(dirname(join(root, path)), { recursive: true })
+        await Fs.writeFile(join(root, path), text)
+      }
+      return root
+    }),
+    (root) => Effect.promise(() => Fs.rm(root, { recursive: true, force: true })),
+  )
+
+const compiled = (files: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const root = yield* project(files)
+    return yield* compileFile(join(root, "pipelines/p.ts")).pipe(Effect.provide(Catalog.layer(root)))
+  }).pipe(Effect.scoped)
+
+const told = (text: string) =>
+  compiled({ "pipelines/p.ts": text }).pipe(
+    Effect.flip,
+    Effect.map((error) =>
+      error instanceof PipelineInvalid
+        ? error.diagnostics.map(({ line, column, message }) => `${line}:${column} ${message}`)
+        : [error.message],
+    ),
+  )
+
+const head = `import { pipeline } from "dandori"
+import { command, notify, seed, train } from "dandori/tasks"
+`
+
+const hello = `import { taskType } from "dandori"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+export default taskType({
+  type: "hello", version: 7, description: "greets", effects: "pure",
+  input: Schema.Struct({ name: Schema.String }),
+  output: Schema.Struct({ greeting: Schema.String }),
+  run: ({ name }) => Effect.succeed({ greeting: name }),
+})
+`
+
+describe("a TypeScript pipeline", () => {
+  it.effect("of a project elsewhere shares this program's modules, whatever copy of effect lies beside it", () =>
+    Effect.gen(function* () {
+      const { plan } = yield* compiled({
+        "node_modules/effect/package.json": '{"name":"effect","version":"0.0.1","exports":{"./*":"./*.js"}}',
+        "node_modules/effect/Schema.js": "export const String = 'another copy'",
+        "tasks/hello/index.ts": hello,
+        "pipelines/p.ts": `import { pipeline } from "dandori"
+import * as Schema from "effect/Schema"
+import hello from "../tasks/hello/index.ts"
+export default pipeline("p", { params: { who: Schema.String } }, ({ params, task }) => {
+  for (const n of [1, 2]) task(\`hello_\${n}\`, hello, { name: \`\${params.who} \${n}\` })
+})
+`,
+      })
+      assert.deepStrictEqual(
+        plan.tasks.map(({ id, type, version, with: input }) => [id, type, version, input.name]),
+        [
+          ["hello_1", "hello", 7, "${{ params.who }} 1"],
+          ["hello_2", "hello", 7, "${{ params.who }} 2"],
+        ],
+      )
+    }),
+  )
+
+  it.effect("has its mistakes at the key of the call that made them, all at once", () =>
+    Effect.gen(function* () {
+      const all = yield* told(`${head}export default pipeline("p", { timeout: "5 parsecs" }, ({ task }) => {
+  const data = task("seed", seed, { symbols: ["EURUSD"], timeframe: "2h" as "1h", month: "2025-13" })
+  task("train", train, { dataset: data.dataset as never },
+    { timeout: "3" })
+  task("other", command, {} as never)
+})
+`)
+      assert.deepStrictEqual(all.map((text) => text.slice(0, 28)), [
+        "3:32 timeout must be a durat",
+        '4:58 "2h" is none of 15m, 1h',
+        "4:83 month: must be a month ",
+        "5:26 tasks.seed.dataset: exp",
+        "6:7 timeout must be a durati",
+        '7:3 "argv" is missing: list ',
+      ])
+    }),
+  )
+
+  it.effect("that throws is one mistake, at the throw", () =>
+    Effect.gen(function* () {
+      const all = yield* told(`${head}export default pipeline("p", {}, () => {
+  const fail = () => { throw new Error("no luck") }
+  fail()
+})
+`)
+      assert.lengthOf(all, 1)
+      assert.match(all[0], /^4:\d+ no luck$/)
+    }),
+  )
+
+  it.effect("with an id twice or a value that is no JSON is told at the call", () =>
+    Effect.gen(function* () {
+      const twice = yield* told(`${head}export default pipeline("p", {}, ({ task }) => {
+  task("a", command, { argv: ["a"] })
+  task("a", command, { argv: ["a"] })
+})
+`)
+      assert.deepStrictEqual(twice, ['5:3 The task id "a" is taken. Rename one of them.'])
+      const date = yield* told(`${head}export default pipeline("p", {}, ({ task }) => {
+  task("a", notify, { channel: "c", text: new Date(0) as never })
+})
+`)
+      assert.deepStrictEqual(date, ["4:3 tasks.a.with.text must be plain JSON or a reference, not a Date"])
+    }),
+  )
+
+  it.effect("that is no TypeScript is one mistake, where it breaks", () =>
+    Effect.gen(function* () {
+      const all = yield* told(`${head}export default pipeline("p", {}, () => {\n  const = 4\n})\n`)
+      assert.lengthOf(all, 1)
+      assert.match(all[0], /^4:9 /)
+    }),
+  )
+
+  it.effect("that exports no pipeline says what is missing", () =>
+    Effect.gen(function* () {
+      for (const text of ["export const a = 1\n", "export default 1\n", "export default { _tag: 'other' }\n"]) {
+        assert.deepStrictEqual(yield* told(text), [
+          "1:1 The file has no pipeline: it must have a default export, like: export default pipeline(…).",
+        ])
+      }
+    }),
+  )
+
+  it.effect("that imports what is not there says so", () =>
+    Effect.gen(function* () {
+      const [module] = yield* told('import { x } from "nowhere"\nexport default x\n')
+      assert.match(module, /nowhere/)
+      const [name] = yield* told('import { nothing } from "dandori"\nexport default nothing\n')
+      assert.match(name, /nothing/)
+    }),
+  )
+
+  it.live("that never ends is stopped when its time is over", () =>
+    Effect.gen(function* () {
+      const root = yield* project({ "loop.ts": "while (true) {}\n" })
+      const file = join(root, "loop.ts")
+      const error = yield* compileTypeScript(Source.make("loop.ts", ""), file, 700).pipe(
+        Effect.provide(Catalog.layer(root)),
+        Effect.flip,
+      )
+      assert.instanceOf(error, CompileChild.PipelineTooSlow)
+      assert.match(error.message, /took longer than 700ms/)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("that ends the process is told as such", () =>
+    Effect.gen(function* () {
+      assert.match((yield* told("process.exit(3)\n"))[0], /could not be evaluated: its process ended with exit code 3/)
+    }),
+  )
+
+  it.effect("may be large: thousands of tasks come through the pipe", () =>
+    Effect.gen(function* () {
+      const { plan } = yield* compiled({
+        "pipelines/p.ts": `${head}export default pipeline("p", {}, ({ task }) => {
+  let last = task("t0", command, { argv: ["x"] })
+  for (let i = 1; i < 2000; i++) last = task("t" + i, command, { argv: ["x".repeat(200), last.stdout] })
+})
+`,
+      })
+      assert.lengthOf(plan.tasks, 2000)
+      assert.strictEqual(plan.tasks[1999].id, "t1999")
+    }),
+  )
+
+  it.effect("is compiled the same every time", () =>
+    Effect.gen(function* () {
+      const file = new URL("fixtures/sample.ts", import.meta.url).pathname
+      const twice = yield* Effect.forEach([1, 2], () => compileFile(file)).pipe(Effect.provide(Catalog.layer("/nowhere")))
+      assert.strictEqual(Plan.digest(twice[0].plan), Plan.digest(twice[1].plan))
+    }),
+  )
+})
+
+describe("a pipeline file", () => {
+  it.effect("that is not there, is a folder, or is of another kind is missing", () =>
+    Effect.gen(function* () {
+      const root = yield* project({ "folder.yaml/x": "" })
+      const messages = yield* Effect.forEach(["none.yaml", "none.ts", "folder.yaml", "p.json"], (name) =>
+        compileFile(join(root, name)).pipe(Effect.provide(Catalog.layer(root)), Effect.flip),
+      )
+      assert.deepStrictEqual(
+        messages.map(({ _tag, message }) => [_tag, message.split(": ").at(-1)]),
+        [
+          ["PipelineMissing", "there is no such file"],
+          ["PipelineMissing", "there is no such file"],
+          ["PipelineMissing", "it is a folder; name a file in it"],
+          ["PipelineMissing", "a pipeline is a .yaml, .yml or .ts file"],
+        ],
+      )
+    }).pipe(Effect.scoped),
+  )
+})
