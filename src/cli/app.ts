@@ -17,6 +17,7 @@ import { completion } from "./commands/completion.ts"
 import { graph } from "./commands/graph.ts"
 import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Output from "./output.ts"
 import { root } from "./root.ts"
 
 const commands = [run, runs, validate, compile, graph, config, doctor, ledger, model, snapshot, worm] as const
@@ -47,15 +48,16 @@ export const main = (argv: ReadonlyArray<string>, version: string): Promise<void
   }
   process.on("SIGTERM", () => stop("SIGTERM"))
   process.on("SIGHUP", () => stop("SIGHUP"))
-  return new Promise((resolve) => {
+  // A reader that went away (`| head`) is no mistake of ours.
+  process.stdout.on("error", () => process.exit(ExitCode.exitCodes.ok))
+  return new Promise(() => {
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit)) {
         const { code, text } = explain(exit.cause, argv.includes("--debug"))
         if (text !== "") process.stderr.write(`${text}\n`)
         process.exitCode ??= code
       }
-      resolve()
-      process.exit()
+      void Effect.runPromise(Output.drained).then(() => process.exit())
     })
   })
 }

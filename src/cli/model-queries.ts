@@ -35,9 +35,9 @@ export const listModels = Effect.fnUntraced(function* (slotName: string | undefi
     : noRows
   if (json) return yield* Effect.forEach(rows, (row) => Output.json({ v: 1, kind: "model", ...row }), { discard: true })
   if (rows.length === 0) {
-    return yield* quiet
-      ? Effect.void
-      : Output.message("The registry has no such version. See: dandori model list --help")
+    const all = slot === undefined && status === undefined
+    const none = all ? "No model has been registered yet." : "The registry has no such version."
+    return yield* quiet ? Effect.void : Output.message(none)
   }
   if (quiet) return yield* Output.data(rows.map(({ version }) => version).join("\n"))
   const heads = ["", "version", "slot", "status", "since", "digest", ""]

@@ -11,16 +11,26 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
+/** Succeeds when the text has left this process: a pipe that is read slowly loses nothing. */
+const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => void stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resume(Effect.void)))
+
 /** Data, for people and programs: standard output. */
-export const data = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`))
+export const data = (text: string): Effect.Effect<void> => write(process.stdout, text)
 
 /** One JSON value per line on standard output. */
 export const json = (value: unknown): Effect.Effect<void> => data(JSON.stringify(value))
 
 /** Words beside the data: standard error. */
-export const message = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => void process.stderr.write(text.endsWith("\n") ? text : `${text}\n`))
+export const message = (text: string): Effect.Effect<void> => write(process.stderr, text)
+
+/** Succeeds when all that was written so far has left this process. */
+export const drained: Effect.Effect<void> = Effect.all(
+  [process.stdout, process.stderr].map((stream) =>
+    Effect.callback<void>((resume) => void stream.write("", () => resume(Effect.void))),
+  ),
+  { concurrency: "unbounded", discard: true },
+)
 
 /** Ends the command with this code unless it is 0. */
 export const exitWith = (code: number): Effect.Effect<void, Exit> =>

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs"
 import { cpus, hostname, totalmem } from "node:os"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
@@ -48,8 +49,9 @@ export const capacityOf = ({ sections }: SettingsFiles.Configuration): Capacity 
 }
 
 /** The ledger of a project: segment files, its key, its evidence. */
-export const ledgerLayer = (home: string, env: EnvironmentName | string) =>
-  LedgerKey.layer(home).pipe(
+export const ledgerLayer = (home: string, env: EnvironmentName | string) => {
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  return LedgerKey.layer(home).pipe(
     Layer.provideMerge(
       Ledger.layerSegments({
         folder: `${home}/ledger`,
@@ -58,6 +60,7 @@ export const ledgerLayer = (home: string, env: EnvironmentName | string) =>
       }),
     ),
   )
+}
 
 /** All services of the embedded default. The configuration is one that was loaded, or that a run was started with. */
 export const services = (options: {

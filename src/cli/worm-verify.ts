@@ -75,20 +75,17 @@ export const verifyRecords = Effect.fnUntraced(function* (given: string | undefi
     found === undefined
       ? nothing
       : yield* SealedRecords.under(folder, found.project).pipe(Effect.provide(Readers.ledger(found.home, found.env)))
+  const none = new Missing({
+    what: `There are no write-once records at ${folder}`,
+    next: "Name their folder, or append one first (task type worm-append)",
+  })
   const report = yield* verifyWorm(folder, sealed).pipe(
     Effect.catchIf(
       (error) => error.code === "ENOENT",
-      () =>
-        sealed.length > 0
-          ? Effect.succeed(gone(sealed))
-          : Effect.fail(
-              new Missing({
-                what: `There are no write-once records at ${folder}`,
-                next: "Name their folder, or append one first (task type worm-append)",
-              }),
-            ),
+      () => Effect.succeed(gone(sealed)),
     ),
   )
+  if (report.chains.length === 0 && report.problems.length === 0) return yield* none
   const colour = Output.colours(process.stdout)
   if (json) yield* Output.json({ v: 1, kind: "worm-verify", root: folder, ...report })
   else if (!quiet) yield* Output.data(lines(report, folder, colour).join("\n"))

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as CanonicalJson from "../domain/canonical-json.ts"
-import type { JsonSchema } from "../domain/json-schema.ts"
+import { type JsonSchema, property } from "../domain/json-schema.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Artifacts } from "../services/artifacts.ts"
@@ -21,9 +21,11 @@ const inputFiles = (value: unknown, schema: JsonSchema): ReadonlyArray<string> =
   if (schema["x-name"] === "InputFile") return typeof value === "string" ? [value] : []
   const options = schema.anyOf ?? schema.oneOf
   if (options !== undefined) return options.flatMap((option) => inputFiles(value, option))
-  if (Array.isArray(value)) return value.flatMap((item) => inputFiles(item, schema.items ?? {}))
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => inputFiles(item, schema.prefixItems?.[index] ?? schema.items ?? {}))
+  }
   if (!isRecord(value)) return []
-  return Object.entries(value).flatMap(([key, item]) => inputFiles(item, schema.properties?.[key] ?? {}))
+  return Object.entries(value).flatMap(([key, item]) => inputFiles(item, property(schema, key)?.schema ?? {}))
 }
 
 /** The cache key of a task: its type and version, input, the config it declares, the bytes it names, and the code. */

@@ -7,6 +7,7 @@ import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { Observer } from "../services/observer.ts"
+import { Secrets } from "../services/secrets.ts"
 import * as AttemptRun from "./attempt-run.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
@@ -14,7 +15,7 @@ import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
 import * as Recorder from "./recorder.ts"
-import { type RunState, runStatus, taskOf } from "./run-state.ts"
+import { type RunState, runStatus, taskAt, taskOf } from "./run-state.ts"
 
 /** Facts of a run that all of its attempts share. */
 export interface RunContext {
@@ -78,7 +79,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       return task.outputArtifact === undefined ? task.output : options.largeOutputs.get(task.outputArtifact.sha256)
     },
   )
-  const fibers = new Map<number, Fiber.Fiber<void, Errors.LedgerLost>>()
+  const secrets = yield* Secrets
+  const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<void, Errors.LedgerLost> }>()
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
 
@@ -87,12 +89,13 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     const task = prepared.plan.tasks[index]
     const type = prepared.types.get(task.type)
     if (type === undefined) return Effect.void
-    const condition = inputs.condition(state, task)
+    const condition = attempt > 1 || inputs.condition(state, task)
     if (condition === false) {
       recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: task.id, reason: `if: ${task.if} is false` } }, task.id)
       return Effect.void
     }
-    const fail = (error: ReturnType<typeof Errors.ofError>) => {
+    const fail = ({ message, ...rest }: ReturnType<typeof Errors.ofError>) => {
+      const error = { ...rest, message: secrets.redact(message) }
       recorder.record({ type: "dev.dandori.attempt.failed.v1", data: { task: task.id, attempt, error } }, task.id)
       return Effect.void
     }
@@ -101,7 +104,10 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     if ("tag" in input) return fail(input)
     const decoded = type.decodeInput(input.value)
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
-    const shown = JSON.stringify(input.value).length <= Outcome.largestValue ? { input: input.value } : {}
+    const text = JSON.stringify(input.value)
+    const safe = secrets.redact(text)
+    const given = safe === text ? input.value : (JSON.parse(safe) as unknown)
+    const shown = text.length <= Outcome.largestValue ? { input: given } : {}
     const intent = recorder.record(
       { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
       task.id,
@@ -121,15 +127,26 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         latch.openUnsafe()
         return Effect.fail(error)
       }),
-      Effect.ensuring(Effect.sync(() => fibers.delete(index))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
+        }),
+      ),
       Effect.forkIn(scope, { startImmediately: true }),
       Effect.map((fiber) => {
-        if (fiber.pollUnsafe() === undefined) fibers.set(index, fiber)
+        if (fiber.pollUnsafe() === undefined) fibers.set(index, { attempt, fiber })
       }),
     )
   }
 
+  /** Whether the task still stands where the command found it: a cancel may have come since. */
+  const holds = (index: number) => {
+    const { status } = taskAt(recorder.state(), index)
+    return status === "ready" || status === "retrying"
+  }
+
   const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
+    if ("task" in command && command._tag !== "Interrupt" && !holds(command.task)) return Effect.void
     switch (command._tag) {
       case "Start":
         return start(command.task, command.attempt)
@@ -151,10 +168,10 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         return Effect.void
       }
       case "Interrupt": {
-        const fiber = fibers.get(command.task)
-        if (fiber === undefined) return Effect.void
+        const running = fibers.get(command.task)
+        if (running === undefined) return Effect.void
         fibers.delete(command.task)
-        return Effect.asVoid(Effect.forkIn(Fiber.interrupt(fiber), scope))
+        return Effect.asVoid(Effect.forkIn(Fiber.interrupt(running.fiber), scope))
       }
       case "WakeAt": {
         if (command.time >= wake) return Effect.void

@@ -119,6 +119,8 @@ describe("dandori worm verify", () => {
       assert.strictEqual(code, 66)
       assert.strictEqual(out, "")
       assert.include(err, "There are no write-once records at")
+      const other = yield* dandori("/", "worm", "verify", join(folder, "configs"))
+      assert.strictEqual(other.code, 66)
     }).pipe(Effect.scoped),
   )
 })

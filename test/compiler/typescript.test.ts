@@ -45,32 +45,43 @@ const head = `import { pipeline } from "dandori"
 import { command, notify, seed, train } from "dandori/tasks"
 `
 
-const hello = `import { taskType } from "dandori"
+/** The plan of a project's pipeline, compiled as this program compiles it outside of a test runner. */
+const printed = (files: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const root = yield* project(files)
+    const script = new URL("fixtures/print-plan.ts", import.meta.url).pathname
+    return yield* Effect.promise(() => Bun.$`${process.execPath} ${script} ${root} ${root}/pipelines/p.ts`.quiet().text())
+  }).pipe(Effect.scoped)
+
+const hello = (type: string) => `import { taskType } from "dandori"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 export default taskType({
-  type: "hello", version: 7, description: "greets", effects: "pure",
+  type: "${type}", version: 7, description: "greets", effects: "pure",
   input: Schema.Struct({ name: Schema.String }),
   output: Schema.Struct({ greeting: Schema.String }),
   run: ({ name }) => Effect.succeed({ greeting: name }),
 })
 `
 
-describe("a TypeScript pipeline", () => {
-  it.effect("of a project elsewhere shares this program's modules, whatever copy of effect lies beside it", () =>
-    Effect.gen(function* () {
-      const { plan } = yield* compiled({
-        "node_modules/effect/package.json": '{"name":"effect","version":"0.0.1","exports":{"./*":"./*.js"}}',
-        "node_modules/effect/Schema.js": "export const String = 'another copy'",
-        "tasks/hello/index.ts": hello,
-        "pipelines/p.ts": `import { pipeline } from "dandori"
+const greeting = `import { pipeline } from "dandori"
 import * as Schema from "effect/Schema"
 import hello from "../tasks/hello/index.ts"
 export default pipeline("p", { params: { who: Schema.String } }, ({ params, task }) => {
   for (const n of [1, 2]) task(\`hello_\${n}\`, hello, { name: \`\${params.who} \${n}\` })
 })
-`,
+`
+
+describe("a task type of a project", () => {
+  it.effect("shares this program's modules, whatever copy of effect lies beside it", () =>
+    Effect.gen(function* () {
+      const text = yield* printed({
+        "node_modules/effect/package.json": '{"name":"effect","version":"0.0.1","exports":{"./*":"./*.js"}}',
+        "node_modules/effect/Schema.js": "export const String = 'another copy'",
+        "tasks/hello/index.ts": hello("hello"),
+        "pipelines/p.ts": greeting,
       })
+      const plan = JSON.parse(text) as Plan.Plan
       assert.deepStrictEqual(
         plan.tasks.map(({ id, type, version, with: input }) => [id, type, version, input.name]),
         [
@@ -81,6 +92,28 @@ export default pipeline("p", { params: { who: Schema.String } }, ({ params, task
     }),
   )
 
+  it.effect("has the name of its folder, which no shipped task type has", () =>
+    Effect.gen(function* () {
+      const renamed = yield* printed({ "tasks/hello/index.ts": hello("hallo"), "pipelines/p.ts": greeting.replace("hello_", "h") })
+      assert.match(renamed, /There is no task type "hallo"\. Did you mean "hello"\?/)
+      const taken = yield* printed({
+        "tasks/seed/index.ts": hello("seed"),
+        "pipelines/p.ts": greeting.replace("tasks/hello", "tasks/seed"),
+      })
+      assert.match(taken, /The task type seed cannot be loaded: .*belongs to a task type that ships with dandori/)
+    }),
+  )
+
+  it.effect("that is none says why it cannot be loaded", () =>
+    Effect.gen(function* () {
+      const files = { "pipelines/p.ts": greeting.replace("import hello from \"../tasks/hello/index.ts\"", "const hello = { type: 'hello' } as never") }
+      assert.match(yield* printed({ ...files, "tasks/hello/index.ts": "export default 1" }), /its default export is not what taskType\(\) returns/)
+      assert.match(yield* printed({ ...files, "tasks/hello/index.ts": "throw new Error('no luck')" }), /cannot be loaded: .*no luck/)
+    }),
+  )
+})
+
+describe("a TypeScript pipeline", () => {
   it.effect("has its mistakes at the key of the call that made them, all at once", () =>
     Effect.gen(function* () {
       const all = yield* told(`${head}export default pipeline("p", { timeout: "5 parsecs" }, ({ task }) => {

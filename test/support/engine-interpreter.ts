@@ -57,6 +57,8 @@ export const snapshot = (state: RunState): string =>
 
 /** A run that is driven by chance: `draw(n)` gives an integer from 0 to n - 1. */
 export class Interpreter {
+  readonly plan: Plan
+  readonly draw: (below: number) => number
   readonly events: Array<Timed> = []
   readonly seen: Array<{ readonly state: RunState; readonly text: string }> = []
   readonly model: Model
@@ -64,17 +66,15 @@ export class Interpreter {
   now = 0
   private cancels = 0
 
-  constructor(
-    readonly plan: Plan,
-    readonly draw: (below: number) => number,
-    past: ReadonlyArray<Timed> = [],
-  ) {
+  /** A new run, or one that goes on after `past` in another process. */
+  constructor(plan: Plan, draw: (below: number) => number, past: ReadonlyArray<Timed> = []) {
+    this.plan = plan
+    this.draw = draw
     this.state = initial(compilePlan(plan))
     this.model = new Model(plan)
-    if (past.length === 0) return this.append(created(plan))
-    for (const event of past) this.append(event)
-    this.now = past.at(-1)?.time ?? 0
-    this.crash()
+    for (const event of past.length === 0 ? [created(plan)] : past) this.append(event)
+    this.now = this.events.at(-1)?.time ?? 0
+    if (past.length > 0) this.crash()
   }
 
   private append(event: Timed) {

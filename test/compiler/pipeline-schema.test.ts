@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Effect from "effect/Effect"
+import { generate } from "../../src/compiler/pipeline-schema.ts"
+import { Catalog } from "../../src/domain/catalog.ts"
+import type { JsonSchema } from "../../src/domain/json-schema.ts"
+import { shipped } from "./compiled.ts"
+
+const generated = Effect.map(generate, (text) => JSON.parse(text) as JsonSchema).pipe(Effect.provide(shipped))
+
+const definitions = (schema: JsonSchema) => schema.$defs as Record<string, JsonSchema>
+
+const references = (node: unknown): ReadonlyArray<string> => {
+  if (Array.isArray(node)) return node.flatMap(references)
+  if (typeof node !== "object" || node === null) return []
+  return Object.entries(node).flatMap(([key, item]) => (key === "$ref" ? [String(item)] : references(item)))
+}
+
+describe("the JSON Schema of pipelines", () => {
+  it.effect("that is kept in schema/ is what is generated now; `dandori schema` writes it", () =>
+    Effect.gen(function* () {
+      const kept = Fs.readFileSync(new URL("../../schema/pipeline.schema.json", import.meta.url), "utf8")
+      assert.deepStrictEqual(JSON.parse(kept), yield* generated)
+    }),
+  )
+
+  it.effect("offers every task type, each with its input", () =>
+    Effect.gen(function* () {
+      const schema = yield* generated
+      const { names } = yield* Effect.provide(Catalog, shipped)
+      const task = definitions(schema).task
+      assert.deepStrictEqual(task.properties?.uses.anyOf?.map((one) => one.const), names)
+      for (const name of names) assert.property(definitions(schema), `with.${name}`)
+    }),
+  )
+
+  it.effect("defines everything that it refers to", () =>
+    Effect.gen(function* () {
+      const schema = yield* generated
+      for (const reference of references(schema)) {
+        assert.property(definitions(schema), reference.replace("#/$defs/", ""))
+      }
+    }),
+  )
+
+  it.effect("takes an expression for every input, and nothing else where a gate's output is wanted", () =>
+    Effect.gen(function* () {
+      const schema = yield* generated
+      const seed = definitions(schema)["with.seed"].properties ?? {}
+      assert.deepStrictEqual(seed.symbols.anyOf?.[1], { $ref: "#/$defs/expression" })
+      const model = definitions(schema)["with.publish"].properties?.model
+      assert.strictEqual(model?.$ref, "#/$defs/expression")
+    }),
+  )
+
+  it.effect("holds no keyword that is ours alone", () =>
+    Effect.gen(function* () {
+      assert.notInclude(JSON.stringify(yield* generated), '"x-name"')
+    }),
+  )
+})
