@@ -1,5 +1,5 @@
 /** Start of the command line, from source and compiled: `--version`, and `validate` of a file of 50 tasks. */
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Bench, Figure } from "./figure.ts"
 import * as Figures from "./figure.ts"
@@ -56,6 +56,7 @@ export const pipelineText = (tasks: number): string =>
 export const bench: Bench = (scale) =>
   Place.withFolder(async (folder) => {
     const file = join(folder, "bench.yaml")
+    symlinkSync(join(Place.repository, "configs"), join(folder, "configs"))
     writeFileSync(file, pipelineText(50))
     const { missing, programs: found } = programs(scale)
     const figures: Array<Figure> = []

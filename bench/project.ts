@@ -7,6 +7,7 @@ import * as Project from "../src/cli/project.ts"
 import { Catalog } from "../src/domain/catalog.ts"
 import type { EffectClass } from "../src/domain/effect-class.ts"
 import type { Plan, PlanTask } from "../src/domain/plan.ts"
+import type { AnyTaskType } from "../src/domain/task-type.ts"
 import type { RunRequest } from "../src/engine/run.ts"
 import * as SettingsFiles from "../src/services/settings-files.ts"
 import { repository, withFolder } from "./place.ts"
@@ -21,12 +22,11 @@ const types = { pure: noop("pure-noop", "pure"), idempotent: noop("idempotent-no
 /** The class of the tasks that do nothing. */
 export type NoopClass = keyof typeof types
 
-const shipped = Object.values(types)
-
-const catalog = Catalog.of({
-  names: shipped.map(({ type }) => type),
-  load: (name) => Effect.succeed(shipped.find(({ type }) => type === name)),
-})
+const catalogOf = (known: ReadonlyArray<AnyTaskType>) =>
+  Catalog.of({
+    names: known.map(({ type }) => type),
+    load: (name) => Effect.succeed(known.find(({ type }) => type === name)),
+  })
 
 /** A plan of tasks that do nothing: each after the one before (`chain`), or all at once (`wide`). */
 export const plan = (count: number, shape: "chain" | "wide", effects: NoopClass): Plan => ({
@@ -62,9 +62,10 @@ const start = async (project: string) => {
     who: "bench",
   })
   type Services = ManagedRuntime.ManagedRuntime.Services<typeof runtime>
-  const run = <A, E>(effect: Effect.Effect<A, E, Services>): Promise<A> =>
-    runtime.runPromise(Effect.provideService(effect, Catalog, catalog))
-  return { project, request, run, dispose: () => runtime.dispose() }
+  const runWith = <A, E>(known: ReadonlyArray<AnyTaskType>, effect: Effect.Effect<A, E, Services>): Promise<A> =>
+    runtime.runPromise(Effect.provideService(effect, Catalog, catalogOf(known)))
+  const run = <A, E>(effect: Effect.Effect<A, E, Services>): Promise<A> => runWith(Object.values(types), effect)
+  return { project, request, run, runWith, dispose: () => runtime.dispose() }
 }
 
 /** A new project with all services of the embedded default, whose catalog has the tasks that do nothing. */

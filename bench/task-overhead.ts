@@ -42,10 +42,14 @@ interface Case {
   readonly rounds: number
 }
 
-const unitOf = (where: Where) => (where === "memory" ? ["µs", 1000, 50] : ["ms", 1, 1.4]) as const
+const scales = {
+  memory: { unit: "µs", perMilli: 1000, limit: 50 },
+  batched: { unit: "ms", perMilli: 1, limit: 1.4 },
+  fsync: { unit: "ms", perMilli: 1, limit: 1.4 },
+}
 
 const measure = async (project: Project.BenchProject, { deepest, effects, rounds, where }: Case, width: number) => {
-  const [unit, perMilli, limit] = unitOf(where)
+  const { limit, perMilli, unit } = scales[where]
   await endings(project, where, effects, Math.min(500, deepest + width))
   const runs: Array<ReadonlyArray<number>> = []
   for (let round = 0; round < rounds; round++) runs.push(await endings(project, where, effects, deepest + width + 1))

@@ -43,7 +43,7 @@ const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.mes
 
 const loadOwn = Effect.fnUntraced(function* (name: string, file: string) {
   const broken = (reason: string) => new TaskTypeBroken({ type: name, reason: `${file}: ${reason}` })
-  if (shipped[name] !== undefined) {
+  if (Object.hasOwn(shipped, name)) {
     return yield* broken("the name belongs to a task type that ships with dandori; rename the folder")
   }
   yield* Effect.sync(ProgramModules.register)

@@ -5,12 +5,12 @@ export interface CallSite {
   readonly column: number
 }
 
-const frame = /\(?((?:file:\/\/)?[^\s()]+?):(\d+):(\d+)\)?$/
+const frame = /^at (?:.*? \()?(.+?):(\d+):(\d+)\)?$/
 
 /** The calls of a stack, innermost first. */
 export const parse = (stack: string): ReadonlyArray<CallSite> =>
   stack.split("\n").flatMap((line) => {
-    const match = /^\s*at /.test(line) ? frame.exec(line.trim()) : null
+    const match = frame.exec(line.trim())
     if (match === null) return []
     const file = match[1].startsWith("file://") ? decodeURIComponent(new URL(match[1]).pathname) : match[1]
     return [{ file, line: Number(match[2]), column: Number(match[3]) }]
@@ -20,4 +20,5 @@ export const parse = (stack: string): ReadonlyArray<CallSite> =>
 export const capture = (): string => new Error().stack ?? ""
 
 /** The innermost call that stands in a file. */
-export const within = (stack: string, file: string): CallSite | undefined => parse(stack).find((site) => site.file === file)
+export const within = (stack: string, file: string): CallSite | undefined =>
+  parse(stack).find((site) => site.file === file)

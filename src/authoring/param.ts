@@ -14,17 +14,21 @@ interface Scalars {
 }
 
 /** The type of a param's value in expressions. */
-export type ParamValue<P> = P extends PlainSchema<infer A>
-  ? A
-  : P extends { readonly enum: ReadonlyArray<infer A> }
+export type ParamValue<P> =
+  P extends PlainSchema<infer A>
     ? A
-    : P extends { readonly type: infer T extends keyof Scalars }
-      ? Scalars[T]
-      : unknown
+    : P extends { readonly enum: ReadonlyArray<infer A> }
+      ? A
+      : P extends { readonly type: infer T extends keyof Scalars }
+        ? Scalars[T]
+        : unknown
 
 interface Check {
   readonly annotations?: {
-    readonly representation?: { readonly id?: string; readonly payload?: { readonly source: string; readonly flags: string } }
+    readonly representation?: {
+      readonly id?: string
+      readonly payload?: { readonly source: string; readonly flags: string }
+    }
     readonly toJsonSchema?: (context: { readonly type: string | undefined }) => unknown
   }
 }
@@ -39,7 +43,8 @@ const pattern = (check: Check): string | undefined => {
 
 const lossy = (check: Check, type: string | undefined): boolean => {
   const exported = check.annotations?.toJsonSchema?.({ type })
-  return exported === undefined || Array.isArray(exported)
+  const kept: unknown = Array.isArray(exported) ? exported[0] : exported
+  return typeof kept !== "object" || kept === null || Object.keys(kept).length === 0
 }
 
 /** Without names, and without the bounds that every integer has. */

@@ -101,7 +101,8 @@ export const isPipeline = (candidate: unknown): candidate is Pipeline =>
 
 const taskId = (task: TaskRef<unknown>, path: string): string => {
   const [root, id, rest] = (sourceOf(task) ?? "").split(".")
-  if (root !== "tasks" || id === undefined || rest !== undefined) throw new TypeError(`${path} must be what task() returned`)
+  if (root !== "tasks" || id === undefined || rest !== undefined)
+    throw new TypeError(`${path} must be what task() returned`)
   return id
 }
 
@@ -167,7 +168,11 @@ export const pipeline = <
       ...(toDocument(settings, "pipeline") as object),
       ...(params === undefined
         ? {}
-        : { params: Object.fromEntries(Object.entries(params).map(([name, param]) => [name, jsonSchemaOf(name, param)])) }),
+        : {
+            params: Object.fromEntries(
+              Object.entries(params).map(([name, param]) => [name, jsonSchemaOf(name, param)]),
+            ),
+          }),
       ...Object.fromEntries(written.map(([block, tasks]) => [block, Object.fromEntries(tasks)])),
     },
   }

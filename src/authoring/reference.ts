@@ -1,3 +1,5 @@
+import type * as Brand from "effect/Brand"
+
 /** What a plan refers to by a path: a param, a fact of the run, an output. Its value exists only while a run goes on. */
 declare const value: unique symbol
 const source: unique symbol = Symbol("dandori/expression")
@@ -23,10 +25,21 @@ type Fields<A> = [A] extends [Scalar]
  */
 export type Ref<A> = Expression<A> & Fields<A>
 
-type Plain<A> = A extends Scalar ? A : A extends object ? { readonly [K in keyof A]: Accepts<A[K]> } : A
+type Branded = Brand.Brand<string>
+
+/** A branded text is written as text; a branded record comes from a gate only, by reference. */
+type Plain<A> = A extends string & Branded
+  ? string
+  : A extends Scalar
+    ? A
+    : A extends Branded
+      ? never
+      : A extends object
+        ? { readonly [K in keyof A]: Accepts<A[K]> }
+        : A
 
 /** What an input of type `A` takes: the value itself, or references in place of it or of any part of it. */
-export type Accepts<A> = Expression<A> | Plain<A>
+export type Accepts<A> = Expression<[A] extends [string & Branded] ? string : A> | Plain<A>
 
 /** CEL source of an expression; undefined for any other value. */
 export const sourceOf = (candidate: unknown): string | undefined =>

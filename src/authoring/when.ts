@@ -12,7 +12,8 @@ const operand = (value: unknown): string => sourceOf(value) ?? JSON.stringify(va
 
 /** Begins a condition: `when(run.status).isNot("succeeded")` is `run.status != "succeeded"`. */
 export const when = <A extends string | number | boolean>(left: Expression<A>): When<A> => {
-  const compare = (operator: string) => (right: Accepts<A>) => ref<boolean>(`${operand(left)} ${operator} ${operand(right)}`)
+  const compare = (operator: string) => (right: Accepts<A>) =>
+    ref<boolean>(`${operand(left)} ${operator} ${operand(right)}`)
   return { is: compare("=="), isNot: compare("!="), below: compare("<"), above: compare(">") }
 }
 

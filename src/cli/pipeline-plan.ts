@@ -3,10 +3,10 @@ import { compileFile } from "../compiler/compile-file.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { of } from "../domain/sha256.ts"
 import * as Catalog from "../../tasks/catalog.ts"
-import * as Output from "./output.ts"
 import { locate } from "./pipeline-files.ts"
 import { shownPath } from "./pipeline-validate.ts"
 import * as ProjectReaders from "./project-readers.ts"
+import * as Output from "./output.ts"
 
 /** The plan of a pipeline that a person named by path or by id. */
 export const planOf = Effect.fnUntraced(function* (name: string) {

@@ -31,29 +31,40 @@ const refused = (file: string, error: Refusal, json: boolean): Effect.Effect<voi
 }
 
 /** Compiles files and says which are in order; shows every mistake of the others. Runs nothing. */
-export const validateFiles = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
-  const { flags, project } = yield* ProjectReaders.find
-  const files =
-    names.length === 0
-      ? yield* PipelineFiles.list(project)
-      : yield* Effect.forEach(names, (name) => PipelineFiles.locate(project, name))
-  if (files.length === 0) return yield* Output.message("pipelines/ has no pipeline yet.")
-  let code = 0
-  for (const path of files) {
-    const file = shownPath(path)
-    const compiled = yield* Effect.result(compileFile(file))
-    if (Result.isFailure(compiled)) {
-      code = code === ExitCode.exitCodes.badData ? code : ExitCode.ofError(compiled.failure)
-      yield* refused(file, compiled.failure, flags.json)
-      continue
+export const validateFiles = Effect.fnUntraced(
+  function* (names: ReadonlyArray<string>) {
+    const { flags, project } = yield* ProjectReaders.find
+    const files =
+      names.length === 0
+        ? yield* PipelineFiles.list(project)
+        : yield* Effect.forEach(names, (name) => PipelineFiles.locate(project, name))
+    if (files.length === 0) return yield* Output.message("pipelines/ has no pipeline yet.")
+    let code = 0
+    for (const path of files) {
+      const file = shownPath(path)
+      const compiled = yield* Effect.result(compileFile(file))
+      if (Result.isFailure(compiled)) {
+        code = code === ExitCode.exitCodes.badData ? code : ExitCode.ofError(compiled.failure)
+        yield* refused(file, compiled.failure, flags.json)
+        continue
+      }
+      const { plan } = compiled.success
+      if (flags.json) {
+        yield* Output.json({
+          v: 1,
+          kind: "pipeline",
+          file,
+          ok: true,
+          id: plan.id,
+          tasks: plan.tasks.length,
+          digest: digest(plan),
+        })
+      } else if (!flags.quiet) {
+        const good = Output.green("ok", Output.colours(process.stdout))
+        yield* Output.data(`${good}  ${file}  ${plan.id}, ${count(plan.tasks.length, "task", "tasks")}`)
+      }
     }
-    const { plan } = compiled.success
-    if (flags.json) {
-      yield* Output.json({ v: 1, kind: "pipeline", file, ok: true, id: plan.id, tasks: plan.tasks.length, digest: digest(plan) })
-    } else if (!flags.quiet) {
-      const good = Output.green("ok", Output.colours(process.stdout))
-      yield* Output.data(`${good}  ${file}  ${plan.id}, ${count(plan.tasks.length, "task", "tasks")}`)
-    }
-  }
-  yield* Output.exitWith(code)
-}, (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))))
+    yield* Output.exitWith(code)
+  },
+  (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
+)

@@ -78,7 +78,9 @@ export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { d
     catch: () => gone(`The plan of run ${id} is not in the artifact store`),
   })
   if (of(text) !== data.plan) return yield* gone(`The plan of run ${id} in the artifact store was changed`)
-  return yield* readPlan(text).pipe(Effect.mapError(() => gone(`The plan of run ${id} has a format of another version`)))
+  return yield* readPlan(text).pipe(
+    Effect.mapError(() => gone(`The plan of run ${id} has a format of another version`)),
+  )
 })
 
 /** An entry as the event that it holds; reading the stream has checked its data. */

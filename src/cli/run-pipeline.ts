@@ -9,6 +9,7 @@ import * as Checkpoint from "../ledger/checkpoint.ts"
 import * as Root from "../ledger/root.ts"
 import { Observer } from "../services/observer.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import * as ExitCode from "./exit-code.ts"
@@ -40,6 +41,7 @@ export const runPipeline = Effect.fnUntraced(function* (name: string | undefined
   const environment = yield* Params.environment(plan, process.env)
   const configuration = yield* SettingsFiles.load(project, env)
   const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
+  yield* WorkspaceFiles.makeHome(home)
   const result = yield* Run.start({
     plan,
     params,

@@ -46,7 +46,9 @@ export const listRuns = Effect.fnUntraced(function* (limit: number) {
       colourOf(run.status)(run.status.replace("_", " "), on),
       dateTime(run.created),
       run.durationMillis === undefined
-        ? run.status === "running" ? duration(now - run.created) : ""
+        ? run.status === "running"
+          ? duration(now - run.created)
+          : ""
         : duration(run.durationMillis),
       run.data?.env ?? "",
       run.fault === undefined ? "" : Output.red(`damaged: ${run.fault.reason}`, on),

@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import { didYouMean } from "../domain/suggest.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { Missing } from "./missing.ts"
-import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "./recorded-run.ts"
 import * as RunChoice from "./run-choice.ts"
 import { clean } from "./render/line.ts"
+import * as Output from "./output.ts"
 
 /** Which logs are wanted. */
 export interface LogsRequest {
@@ -48,7 +48,11 @@ const choose = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun, { atte
   })
 })
 
-const forTerminal = (text: string): string => text.split("\n").map((line) => clean(line.trimEnd())).join("\n")
+const forTerminal = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => clean(line.trimEnd()))
+    .join("\n")
 
 /** Prints the logs of a run's attempts: the newest attempt of each task unless one is named. */
 export const showLogs = Effect.fnUntraced(function* (request: LogsRequest) {
@@ -69,7 +73,9 @@ export const showLogs = Effect.fnUntraced(function* (request: LogsRequest) {
     }
     if (flags.json) {
       const lines = text.replace(/\n$/, "").split("\n")
-      yield* Output.data(lines.map((line) => JSON.stringify({ v: 1, kind: "log", run: run.id, task, attempt, line })).join("\n"))
+      yield* Output.data(
+        lines.map((line) => JSON.stringify({ v: 1, kind: "log", run: run.id, task, attempt, line })).join("\n"),
+      )
       continue
     }
     if (request.task === undefined) yield* Output.message(`── ${task}, attempt ${attempt}`)

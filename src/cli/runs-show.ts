@@ -25,7 +25,10 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     ["code", data.code],
     ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
-    ["ledger", `${run.entries.length} events, ${run.fault === undefined ? "chain intact" : `DAMAGED: ${run.fault.reason}`}`],
+    [
+      "ledger",
+      `${run.entries.length} events, ${run.fault === undefined ? "chain intact" : `DAMAGED: ${run.fault.reason}`}`,
+    ],
   ])
 }
 

@@ -1,6 +1,6 @@
 import { assignable, gateHint } from "../domain/assignable.ts"
 import * as Template from "../domain/expression/template.ts"
-import { type JsonSchema, branches, describe, isAny } from "../domain/json-schema.ts"
+import { type JsonSchema, branches, describe, field, isAny } from "../domain/json-schema.ts"
 import { formatDuration, parseDuration, parseSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type { FieldReader } from "./field-reader.ts"
@@ -86,23 +86,23 @@ const checkScalar = (reader: FieldReader, node: Extract<Located, { kind: "scalar
 }
 
 const checkMap = (reader: FieldReader, node: Extract<Located, { kind: "map" }>, schema: JsonSchema, path: string, typeOf: TypeOf): unknown => {
-  const out: Record<string, unknown> = {}
+  const out: Array<readonly [string, unknown]> = []
   const known = Object.keys(schema.properties ?? {})
   for (const { key, keyAt, value } of node.entries) {
     const target =
-      schema.properties?.[key] ?? (typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined)
+      field(schema, key) ?? (typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined)
     const place = `${path}.${key}`
     if (target === undefined && known.length > 0) {
       reader.report(keyAt, place, `There is no input "${key}".${didYouMean(key, known)} Known: ${known.join(", ")}.`)
       continue
     }
-    out[key] = checkValue(reader, value, target ?? {}, place, typeOf)
+    out.push([key, checkValue(reader, value, target ?? {}, place, typeOf)])
   }
   for (const key of schema.required ?? []) {
     if (node.entries.some((entry) => entry.key === key)) continue
-    reader.report(node.at, path, `"${key}" is missing: ${describe(schema.properties?.[key] ?? {})}.`)
+    reader.report(node.at, path, `"${key}" is missing: ${describe(field(schema, key) ?? {})}.`)
   }
-  return out
+  return Object.fromEntries(out)
 }
 
 /** How many literal fields of a record (`kind: sample`) fit a map, less those that do not. */
@@ -123,7 +123,7 @@ const fit = (node: Located, schema: JsonSchema): number => {
   if (node.kind === "list") return schema.type === "array" ? 3 : 0
   if (node.kind === "map") {
     if (schema.type !== "object") return 0
-    const shared = node.entries.filter((entry) => schema.properties?.[entry.key] !== undefined).length
+    const shared = node.entries.filter((entry) => field(schema, entry.key) !== undefined).length
     return Math.max(1, 20 + 10 * tagFit(node, schema) + shared / 100)
   }
   if (schema.enum !== undefined) return schema.enum.includes(node.value) ? 4 : 1

@@ -18,5 +18,7 @@ export const draw = (plan: Plan): string => {
     return [...head, ...lines.map((line) => `    ${line}`), "  }"]
   })
   const edges = plan.tasks.flatMap((task) => task.needs.map((need) => `  ${quoted(need)} -> ${quoted(task.id)};`))
-  return [`digraph ${quoted(plan.id)} {`, "  rankdir=TB;", "  node [shape=box];", ...nodes, ...edges, "}", ""].join("\n")
+  return [`digraph ${quoted(plan.id)} {`, "  rankdir=TB;", "  node [shape=box];", ...nodes, ...edges, "}", ""].join(
+    "\n",
+  )
 }

@@ -37,7 +37,11 @@ const nearestRising = (wanted: ReadonlyArray<number>): ReadonlyArray<number> => 
   const pools: Array<{ sum: number; count: number }> = []
   for (const one of wanted) {
     let pool = { sum: one, count: 1 }
-    for (let last = pools.at(-1); last !== undefined && last.sum / last.count > pool.sum / pool.count; last = pools.at(-1)) {
+    for (
+      let last = pools.at(-1);
+      last !== undefined && last.sum / last.count > pool.sum / pool.count;
+      last = pools.at(-1)
+    ) {
       pools.pop()
       pool = { sum: pool.sum + last.sum, count: pool.count + last.count }
     }

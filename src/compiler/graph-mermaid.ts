@@ -2,8 +2,7 @@ import type { Plan, PlanTask } from "../domain/plan.ts"
 import { blocks } from "./definition.ts"
 
 /** Text inside the quotes of a Mermaid label: entities instead of what Mermaid would read. */
-const escaped = (text: string): string =>
-  text.replace(/[#&"<>\n]/g, (char) => `#${char.charCodeAt(0)};`)
+const escaped = (text: string): string => text.replace(/[#&"<>\n]/g, (char) => `#${char.charCodeAt(0)};`)
 
 const label = (task: PlanTask): string => {
   const lines = [escaped(task.type === task.id ? task.id : `${task.id} (${task.type})`)]

@@ -24,7 +24,10 @@ const ordered = (nets: Nets): ReadonlyArray<Cell> => {
     })
   const out: Array<Cell> = []
   while (waiting.length > 0) {
-    const next = Math.max(0, waiting.findIndex((cell) => !blocked(cell)))
+    const next = Math.max(
+      0,
+      waiting.findIndex((cell) => !blocked(cell)),
+    )
     out.push(...waiting.splice(next, 1))
   }
   return out
@@ -62,7 +65,12 @@ const put = (line: Array<string>, at: number, text: string) => {
   for (let i = 0; i < text.length; i++) line[at + i] = text[i]
 }
 
-const boxes = (cells: ReadonlyArray<Cell>, width: number, above: ReadonlySet<Cell>, below: ReadonlySet<Cell>): ReadonlyArray<string> => {
+const boxes = (
+  cells: ReadonlyArray<Cell>,
+  width: number,
+  above: ReadonlySet<Cell>,
+  below: ReadonlySet<Cell>,
+): ReadonlyArray<string> => {
   const height = Math.max(1, ...cells.map((cell) => cell.lines.length + 2))
   const rows = Array.from({ length: height }, () => Array.from({ length: width }, () => " "))
   for (const cell of cells) {

@@ -49,7 +49,8 @@ export const check = (reader: FieldReader, definition: Definition): void => {
 
 const isPattern = (text: string): boolean => {
   try {
-    return new RegExp(text, "u") !== undefined
+    RegExp(text, "u")
+    return true
   } catch {
     return false
   }

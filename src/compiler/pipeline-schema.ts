@@ -13,7 +13,9 @@ const nameOf = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_")
 const bare = (node: unknown): unknown => {
   if (Array.isArray(node)) return node.map(bare)
   if (typeof node !== "object" || node === null) return node
-  return Object.fromEntries(Object.entries(node).flatMap(([key, item]) => (key === "x-name" ? [] : [[key, bare(item)]])))
+  return Object.fromEntries(
+    Object.entries(node).flatMap(([key, item]) => (key === "x-name" ? [] : [[key, bare(item)]])),
+  )
 }
 
 const quantities: Readonly<Record<string, string>> = { Duration: "duration", Size: "size" }
@@ -113,7 +115,10 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
     },
     with: { type: "object", description: "the task's input" },
     needs: { description: "tasks that must end first, without data from them", anyOf: [{ type: "string" }, texts] },
-    if: { anyOf: [{ type: "string" }, { type: "boolean" }], description: "one expression; the task is skipped where it is false" },
+    if: {
+      anyOf: [{ type: "string" }, { type: "boolean" }],
+      description: "one expression; the task is skipped where it is false",
+    },
     retry: definition("retry"),
     timeout: definition("duration"),
     cache: { type: "boolean", description: "take the output of an equal earlier task; pure task types only" },
@@ -184,10 +189,15 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       expression: { type: "string", pattern: "\\$\\{\\{[\\s\\S]*\\}\\}", description: "text with ${{ … }} in it" },
       duration: {
         type: "string",
-        pattern: "^(?:\\d+\\s+(?:millisecond|second|minute|hour|day|week)s?|(?:\\d+(?:\\.\\d+)?(?:ms|s|m|h|d|w))+|P.+)$",
+        pattern:
+          "^(?:\\d+\\s+(?:millisecond|second|minute|hour|day|week)s?|(?:\\d+(?:\\.\\d+)?(?:ms|s|m|h|d|w))+|P.+)$",
         description: "with a unit: 90s, 5m, 2d, or ISO 8601",
       },
-      size: { type: "string", pattern: "^\\d+(?:\\.\\d+)?\\s*(?:[kKMGT]i?B|B)$", description: "with a unit: 500MB, 2GiB" },
+      size: {
+        type: "string",
+        pattern: "^\\d+(?:\\.\\d+)?\\s*(?:[kKMGT]i?B|B)$",
+        description: "with a unit: 500MB, 2GiB",
+      },
       param,
       retry,
       resources,

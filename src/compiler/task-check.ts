@@ -65,6 +65,12 @@ const expression = (reader: FieldReader, context: Context, needs: Set<string>, s
       reader.report(at, path, `Task ${other.id} may have no output here. Ask first: if: '\${{ ${test} }}', or has(${reference.join(".")}).`)
     }
   }
+  const asked = [source, isCondition ? "" : (context.task.if?.text ?? "")]
+  for (const reference of compiled.references) {
+    const absent = Cel.mayBeAbsent(context.scope, reference)?.join(".")
+    if (absent === undefined || asked.some((text) => text.includes(`has(${absent})`))) continue
+    reader.report(at, path, `${absent} may be absent. Ask first: has(${absent}) ? ${absent} : …`)
+  }
   return compiled.type
 }
 

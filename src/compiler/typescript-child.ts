@@ -12,7 +12,13 @@ export interface PlacedSite {
 /** What the child hands back: the document and its places, or the one mistake that kept it from being made. */
 export type Answer =
   | { readonly _tag: "Document"; readonly document: unknown; readonly sites: ReadonlyArray<PlacedSite> }
-  | { readonly _tag: "Mistake"; readonly message: string; readonly file: string; readonly line: number; readonly column: number }
+  | {
+      readonly _tag: "Mistake"
+      readonly message: string
+      readonly file: string
+      readonly line: number
+      readonly column: number
+    }
 
 interface BuildFault {
   readonly message: string

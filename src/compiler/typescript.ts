@@ -18,7 +18,8 @@ const spanAt = (source: Source.Source, line: number, column: number): Source.Spa
   return { start, end: start + Math.max(1, word?.[0].length ?? 1) }
 }
 
-const wordOf = (step: string): RegExp => new RegExp(`(?<![\\w$.])["']?${step.replace(/[^\w$-]/g, "")}["']?(?=\\s*[:,}(])`)
+const wordOf = (step: string): RegExp =>
+  new RegExp(`(?<![\\w$.])["']?${step.replace(/[^\w$-]/g, "")}["']?(?=\\s*[:,}(])`)
 
 /** Narrows a call to the key that a path leads to, as far as it is written there. */
 const narrow = (text: string, call: Source.Span, end: number, steps: ReadonlyArray<string>): Source.Span => {

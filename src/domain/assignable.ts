@@ -1,4 +1,4 @@
-import { type JsonSchema, branches, describe, isAny } from "./json-schema.ts"
+import { type JsonSchema, branches, describe, field, isAny } from "./json-schema.ts"
 
 const gates: ReadonlyArray<{ readonly prefix: string; readonly hint: string }> = [
   { prefix: "Checked<", hint: "only a data-quality gate gives one: pass the output of a dq task" },
@@ -38,7 +38,7 @@ const single = (from: JsonSchema, to: JsonSchema): string | undefined => {
 
 const fields = (from: JsonSchema, to: JsonSchema): string | undefined => {
   for (const [key, target] of Object.entries(to.properties ?? {})) {
-    const source = from.properties?.[key]
+    const source = field(from, key)
     const needed = to.required?.includes(key) === true
     if (source === undefined) {
       if (needed && from.properties !== undefined) return `${mismatch(from, to)}: ${key} is missing`
@@ -50,7 +50,7 @@ const fields = (from: JsonSchema, to: JsonSchema): string | undefined => {
   }
   if (typeof to.additionalProperties === "object") {
     for (const [key, source] of Object.entries(from.properties ?? {})) {
-      if (to.properties?.[key] !== undefined) continue
+      if (field(to, key) !== undefined) continue
       const reason = assignable(source, to.additionalProperties)
       if (reason !== undefined) return `${key}: ${reason}`
     }

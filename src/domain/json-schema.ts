@@ -52,11 +52,25 @@ export const branches = (schema: JsonSchema): ReadonlyArray<JsonSchema> => schem
 export const isAny = (schema: JsonSchema): boolean =>
   schema.type === undefined && branches(schema)[0] === schema && schema.enum === undefined && schema.const === undefined
 
+/** The node that a record's `properties` have for a key. */
+export const field = (schema: JsonSchema, key: string): JsonSchema | undefined =>
+  schema.properties !== undefined && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined
+
+const requiredSets = new WeakMap<ReadonlyArray<string>, ReadonlySet<string>>()
+
+const isRequired = (schema: JsonSchema, key: string): boolean => {
+  const { required } = schema
+  if (required === undefined) return false
+  const known = requiredSets.get(required) ?? new Set(required)
+  requiredSets.set(required, known)
+  return known.has(key)
+}
+
 /** The node of a property, and whether it may be absent; undefined when there is no such property. */
 export const property = (schema: JsonSchema, key: string): { schema: JsonSchema; optional: boolean } | undefined => {
   const found = branches(schema).flatMap((branch) => {
-    const own = branch.properties?.[key]
-    if (own !== undefined) return [{ schema: own, optional: branch.required?.includes(key) !== true }]
+    const own = field(branch, key)
+    if (own !== undefined) return [{ schema: own, optional: !isRequired(branch, key) }]
     return isRecord(branch.additionalProperties)
       ? [{ schema: branch.additionalProperties as JsonSchema, optional: true }]
       : []

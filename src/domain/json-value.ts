@@ -1,4 +1,4 @@
-import { type JsonSchema, describe } from "./json-schema.ts"
+import { type JsonSchema, describe, field } from "./json-schema.ts"
 
 const typeOf = (value: unknown): string =>
   value === null ? "null" : Array.isArray(value) ? "array" : typeof value
@@ -56,10 +56,10 @@ export const validate = (value: unknown, schema: JsonSchema, path = ""): Readonl
   }
   if (typeof value === "object" && value !== null) {
     const fields = value as Record<string, unknown>
-    const missing = (schema.required ?? []).filter((key) => !(key in fields)).map((key) => `${key} is missing`)
+    const missing = (schema.required ?? []).filter((key) => !Object.hasOwn(fields, key)).map((key) => `${key} is missing`)
     const inner = Object.entries(fields).flatMap(([key, item]) => {
       const place = path === "" ? key : `${path}.${key}`
-      const node = schema.properties?.[key]
+      const node = field(schema, key)
       if (node !== undefined) return validate(item, node, place)
       if (typeof schema.additionalProperties === "object") return validate(item, schema.additionalProperties, place)
       return schema.additionalProperties === false ? [`${place}: there is no such field`] : []

@@ -44,18 +44,15 @@ export interface Ended {
 }
 
 /**
- * The services of one attempt: `Attempt`, `Progress`, the log, the mark of its child processes. The same for its run
- * and its probe.
+ * Gives an effect the services of one attempt: `Attempt`, `Progress`, the log, the mark of its child processes; the log
+ * is closed with it. The same for the attempt's run and its probe.
  */
 const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Started, facts: Record<string, unknown>) {
   const { task, attempt } = started
   const files = yield* AttemptFiles
   const observer = yield* Observer
   const secrets = yield* Secrets
-  const log = yield* Effect.acquireRelease(
-    Effect.sync(() => files.openLog(run.id, task.id, attempt)),
-    (open) => Effect.sync(open.close),
-  )
+  const log = files.openLog(run.id, task.id, attempt)
   const line = (text: string) => {
     const safe = secrets.redact(text)
     log.write(safe)
@@ -63,7 +60,7 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
   }
   const memory = task.resources?.memory === undefined ? {} : { memoryBytes: task.resources.memory }
   const logger = Logger.make<unknown, void>(({ logLevel, message }) => line(`${logLevel}: ${String(message)}`))
-  return Context.make(Attempt, {
+  const own: Attempt["Service"] = {
     run: run.id,
     pipeline: run.pipeline,
     task: task.id,
@@ -79,11 +76,19 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
     },
     log: (text) => Effect.sync(() => line(text)),
     note: (added) => Effect.sync(() => void Object.assign(facts, added)),
-  }).pipe(
-    Context.add(Progress, { report: (report) => Effect.sync(() => observer.onProgress(task.id, report)) }),
-    Context.add(ProcessMark, { run: run.id, task: task.id, attempt, ...memory }),
-    Context.add(Logger.CurrentLoggers, new Set([logger])),
-  )
+  }
+  const progress = Progress.of({ report: (report) => Effect.sync(() => observer.onProgress(task.id, report)) })
+  const mark = { run: run.id, task: task.id, attempt, ...memory }
+  return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.updateContext(
+      effect,
+      (context: Context.Context<Exclude<R, Attempt | Progress>>) =>
+        Context.add(context, Attempt, own).pipe(
+          Context.add(Progress, progress),
+          Context.add(ProcessMark, mark),
+          Context.add(Logger.CurrentLoggers, new Set([logger])),
+        ) as Context.Context<R>,
+    ).pipe(Effect.ensuring(Effect.sync(log.close)))
 })
 
 /** Whether an error leaves open what happened to the world: then the probe is asked. */
@@ -137,28 +142,20 @@ const consult = Effect.fnUntraced(function* (started: Started, result: Result): 
 export const run = Effect.fnUntraced(function* (context: RunContext, started: Started) {
   const facts: Record<string, unknown> = {}
   const { task, prepared } = started
-  return yield* Effect.scoped(
-    Effect.gen(function* () {
-      const services = yield* servicesOf(context, started, facts)
-      const work = Effect.scoped(prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
-      const timed = task.timeout === undefined ? Effect.asSome(work) : Effect.timeoutOption(work, task.timeout)
-      const result = yield* Effect.gen(function* () {
-        const exit = yield* Effect.exit(Effect.interruptible(timed))
-        const first = fromExit(exit, yield* wasStopped)
-        return leavesOpen(task, first) ? yield* consult(started, first) : first
-      }).pipe(Effect.provideContext(services))
-      return { result, facts } satisfies Ended
-    }),
-  )
+  const withServices = yield* servicesOf(context, started, facts)
+  const work = Effect.scoped(prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
+  const timed = task.timeout === undefined ? Effect.asSome(work) : Effect.timeoutOption(work, task.timeout)
+  const result = yield* Effect.gen(function* () {
+    const exit = yield* Effect.exit(Effect.interruptible(timed))
+    const first = fromExit(exit, Exit.isFailure(exit) && (yield* wasStopped))
+    return leavesOpen(task, first) ? yield* consult(started, first) : first
+  }).pipe(withServices)
+  return { result, facts } satisfies Ended
 })
 
 /** What became of an attempt whose process died: the same question, asked at resume. */
 export const afterCrash = Effect.fnUntraced(function* (context: RunContext, started: Started) {
   const facts: Record<string, unknown> = {}
-  return yield* Effect.scoped(
-    Effect.gen(function* () {
-      const services = yield* servicesOf(context, started, facts)
-      return yield* consult(started, { _tag: "Interrupted" }).pipe(Effect.provideContext(services))
-    }),
-  )
+  const withServices = yield* servicesOf(context, started, facts)
+  return yield* consult(started, { _tag: "Interrupted" }).pipe(withServices)
 })

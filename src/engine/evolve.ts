@@ -51,7 +51,7 @@ const leaveReady = (state: RunState, index: number): RunState => {
       ready = Fifo.isEmpty(queue) ? HashMap.remove(ready, resourceClass) : HashMap.set(ready, resourceClass, queue)
     }
   }
-  return { ...state, skips, due, ready }
+  return skips === state.skips && due === state.due && ready === state.ready ? state : { ...state, skips, due, ready }
 }
 
 const followers: Record<Block, Block | "ended"> = {
@@ -76,32 +76,35 @@ const leave = (state: RunState): RunState => {
   return next === "ended" ? { ...state, phase: "ended" } : enter(state, next)
 }
 
-const stopRunning = (state: RunState, index: number): RunState =>
+/** What changes when the attempt of a task no longer runs. */
+const released = (state: RunState, index: number): Pick<RunState, "running" | "held"> | undefined =>
   HashMap.has(state.running, index)
     ? {
-        ...state,
         running: HashMap.remove(state.running, index),
         held: Holding.change(state.held, state.plan.classes[state.plan.classOf[index]], -1),
       }
-    : state
+    : undefined
+
+const stopRunning = (state: RunState, index: number): RunState => ({ ...state, ...released(state, index) })
 
 /** A task has its final status: its dependents count down, and the phase ends with its last task. */
 const end = (before: RunState, index: number, task: TaskState): RunState => {
   const planTask = before.plan.tasks[index]
   const bad = task.status === "failed" || task.status === "timed_out" || task.status === "lost"
   const final: TaskState = bad && planTask.continueOnError ? { ...task, status: "warned" } : task
-  let state = stopRunning(put(before, index, final), index)
   const ok = final.status === "succeeded" || final.status === "warned"
   const inTasks = (planTask.block ?? "tasks") === "tasks"
-  state = leaveReady(
+  let state = leaveReady(
     {
-      ...state,
-      open: state.open - 1,
-      unknown: HashMap.remove(state.unknown, index),
-      failed: state.failed || (inTasks && !ok && (final.status === "failed" || final.status === "timed_out")),
-      lost: state.lost || (inTasks && final.status === "lost"),
-      warned: state.warned || final.status === "warned",
-      handlerFailed: state.handlerFailed || (!inTasks && bad),
+      ...before,
+      ...released(before, index),
+      tasks: HashMap.set(before.tasks, index, final),
+      open: before.open - 1,
+      unknown: HashMap.remove(before.unknown, index),
+      failed: before.failed || (inTasks && !ok && (final.status === "failed" || final.status === "timed_out")),
+      lost: before.lost || (inTasks && final.status === "lost"),
+      warned: before.warned || final.status === "warned",
+      handlerFailed: before.handlerFailed || (!inTasks && bad),
     },
     index,
   )
@@ -191,10 +194,11 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     case "dev.dandori.attempt.started.v1":
       return onTask(state, event.data.task, startable, (index, task) => {
         const { due: _, ...rest } = task
-        const next = put(state, index, { ...rest, status: "running", attempt: event.data.attempt, lost: false })
+        const running: TaskState = { ...rest, status: "running", attempt: event.data.attempt, lost: false }
         return leaveReady(
           {
-            ...next,
+            ...state,
+            tasks: HashMap.set(state.tasks, index, running),
             running: HashMap.set(state.running, index, true),
             held: Holding.change(state.held, state.plan.classes[state.plan.classOf[index]], 1),
           },

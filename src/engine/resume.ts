@@ -8,6 +8,7 @@ import { StreamDamaged } from "../ledger/errors.ts"
 import type { Entry } from "../domain/event.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Ledger } from "../ledger/ledger.ts"
+import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { CodeDigest } from "../services/code-digest.ts"
@@ -100,9 +101,17 @@ export const resume = Effect.fn("Resume.resume")(function* (
   const path = yield* Path.Path
   const observer = yield* Observer
   const prepared = yield* Prepared.prepare(recalled.plan)
+  const stream = StreamName.ofRun(run)
+  const { entries, fault } = yield* ledger.read(stream)
+  const last = entries.at(-1)
+  if (fault === undefined && last?.type === "dev.dandori.run.finished.v1") {
+    yield* Root.reconcile()
+    return yield* new RunEnded({ run, status: (last.data as EventData<"dev.dandori.run.finished.v1">).status })
+  }
+  yield* Run.checkCapacity(recalled.plan, options.capacity)
   return yield* Effect.scoped(
     Effect.gen(function* () {
-      const { chain, writer } = yield* ledger.reopen(StreamName.ofRun(run))
+      const { chain, writer } = yield* ledger.reopen(stream)
       let state = fold(prepared, chain.entries, options.now)
       if (state.phase === "ended" && state.status !== "running" && state.status !== "cancelling") {
         yield* Run.closeIfOver(run, state, writer)

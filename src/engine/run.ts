@@ -58,7 +58,8 @@ export const createdAt = (run: string): number => Number.parseInt(run.replaceAll
 const failWith = (stream: string) => (error: { readonly message: string }) =>
   new LedgerFailed({ stream, reason: error.message })
 
-const checkCapacity = Effect.fnUntraced(function* (plan: Plan, capacity: Capacity) {
+/** Fails when a task could never start on this capacity. */
+export const checkCapacity = Effect.fnUntraced(function* (plan: Plan, capacity: Capacity) {
   for (const task of plan.tasks) {
     const reason = task.resources === undefined ? undefined : Holding.impossible(capacity, task.resources)
     if (reason !== undefined) return yield* new ResourcesMissing({ task: task.id, reason })

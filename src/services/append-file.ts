@@ -119,7 +119,8 @@ const make = (
       if (upTo <= synced) return resume(Effect.void)
       if (broken) return resume(Effect.fail(broken))
       waiters.push({ end: upTo, resume })
-      pump()
+      // Those that are woken together append together: they share the flush.
+      soon()
     })
   return {
     append: (text) => {
@@ -155,12 +156,13 @@ export const open = (options: {
   Effect.acquireRelease(
     Effect.gen(function* () {
       const { path } = options
-      yield* makeFolderDurably(dirname(path))
+      const size = Fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+      if (size === 0) yield* makeFolderDurably(dirname(path))
       const opened = yield* Effect.try({
         try: () => {
-          const isNew = !Fs.existsSync(path)
           const fd = Fs.openSync(path, Fs.constants.O_RDWR | Fs.constants.O_APPEND | Fs.constants.O_CREAT, 0o600)
           let size = Fs.fstatSync(fd).size
+          const isNew = size === 0
           if (options.keepBytes !== undefined && options.keepBytes < size) {
             Fs.ftruncateSync(fd, options.keepBytes)
             Fs.fsyncSync(fd)

@@ -89,6 +89,6 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: stri
 /** In the child: hands the answer to the parent and ends, whatever the pipeline file left running. */
 export const answer = (value: unknown): never => {
   const bytes = Buffer.from(JSON.stringify(value))
-  for (let at = 0; at < bytes.length; ) at += writeSync(channel, bytes, at)
+  for (let at = 0; at < bytes.length;) at += writeSync(channel, bytes, at)
   process.exit(0)
 }

@@ -41,6 +41,10 @@ export const findProject = Effect.fn("WorkspaceFiles.findProject")(function* (cw
   }
 })
 
+/** Makes a project's home, for its owner only, before anything else makes it. One that is there stays as it is. */
+export const makeHome = (home: string): Effect.Effect<void, FileFailed> =>
+  attempt("make the folder", home, () => Fs.mkdir(home, { recursive: true, mode: 0o700 })).pipe(Effect.asVoid)
+
 const refusal = (path: string) => (error: FileFailed) => new PathRefused({ path, reason: error.message })
 
 const isLink = (path: string) =>

@@ -54,9 +54,9 @@ export const outlierRows = (sigma: number): string => `SELECT _position,
  * All stretches without a bar: between two bars of a symbol, before its first bar where another symbol begins earlier, and
  * after its last where another goes on. `_position` is the bar after the stretch, or the last bar.
  */
-const gapRows = `SELECT _position, lag(_ts) OVER (PARTITION BY _symbol ORDER BY _ts, _position) AS since, _ts AS until, '' AS why FROM data WHERE _ts IS NOT NULL
-  UNION ALL SELECT arg_min(_position, _ts), (SELECT min(_ts) FROM data), min(_ts), ', where another symbol has bars' FROM data WHERE _ts IS NOT NULL GROUP BY _symbol
-  UNION ALL SELECT arg_max(_position, _ts), max(_ts), (SELECT max(_ts) FROM data), ', where another symbol has bars' FROM data WHERE _ts IS NOT NULL GROUP BY _symbol`
+const gapRows = `SELECT _position, _symbol, lag(_ts) OVER (PARTITION BY _symbol ORDER BY _ts, _position) AS since, _ts AS until, '' AS why FROM data WHERE _ts IS NOT NULL
+  UNION ALL SELECT arg_min(_position, _ts), _symbol, (SELECT min(_ts) FROM data), min(_ts), ', where another symbol has bars' FROM data WHERE _ts IS NOT NULL GROUP BY _symbol
+  UNION ALL SELECT arg_max(_position, _ts), _symbol, max(_ts), (SELECT max(_ts) FROM data), ', where another symbol has bars' FROM data WHERE _ts IS NOT NULL GROUP BY _symbol`
 
 const staleRows = (data: Data, repeats: number) => {
   const columns = ["open", "high", "low", "close", "volume"].filter(data.has).map(identifier)
@@ -149,7 +149,7 @@ const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyA
         name,
         threshold: `at most ${formatDuration(millis(max))}`,
         rows: `SELECT _position, 'nothing from ' || ${isoText("since")} || ' to ' || ${isoText("until")} || ', ' || ${hours("until - since")} || why AS detail FROM (${gapRows}) WHERE until - since > ${millis(max)}`,
-        observed: `SELECT coalesce('longest ' || ${hours("max(until - since)")}, 'no gap') FROM (${gapRows})`,
+        observed: `SELECT coalesce('longest ' || ${hours("max(until - since)")} || max_by(CASE WHEN _symbol = '' THEN '' ELSE ', ' || _symbol || ' from ' || ${isoText("since")} END, until - since), 'no gap') FROM (${gapRows})`,
       })
     }
     case "ohlc_consistent":

@@ -5,11 +5,15 @@ import { assert, describe, it } from "@effect/vitest"
 
 const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 
-/** What each room may import of ours, as the architecture's table says. */
+/**
+ * What each room may import of ours, as the architecture's table says, and two arrows that it leaves open: the compiler
+ * starts the child process that evaluates TypeScript (a service), and `program-modules.ts` hands a project's own
+ * TypeScript the program's copies of `dandori` and `dandori/tasks`.
+ */
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/domain": [],
   "src/authoring": ["src/domain"],
-  "src/compiler": ["src/domain", "src/authoring", "src/services"],
+  "src/compiler": ["src/domain", "src/authoring", "src/services", "src/program-modules.ts"],
   "src/market": ["src/domain"],
   "src/ledger": ["src/domain", "src/services"],
   "src/engine": ["src/domain", "src/ledger", "src/services"],
@@ -25,8 +29,9 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "tasks",
     "package.json",
   ],
+  "src/program-modules.ts": ["src/index.ts", "src/services", "tasks"],
   "src/index.ts": ["src/authoring", "src/domain", "src/services"],
-  tasks: ["src/authoring", "src/domain", "src/services", "src/market", "package.json"],
+  tasks: ["src/authoring", "src/domain", "src/services", "src/market", "src/program-modules.ts", "package.json"],
 }
 
 const filesBelow = (folder: string): ReadonlyArray<string> =>

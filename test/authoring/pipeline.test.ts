@@ -11,10 +11,20 @@ describe("a pipeline in TypeScript", () => {
   it("is the document that YAML would hold", () => {
     const made = pipeline(
       "p",
-      { description: "all of it", params: { n: { type: "integer", default: 3 } }, env: ["HOME_PAGE"], timeout: "1 hour" },
+      {
+        description: "all of it",
+        params: { n: { type: "integer", default: 3 } },
+        env: ["HOME_PAGE"],
+        timeout: "1 hour",
+      },
       ({ params, env, run, task, onFailure, onCancel, finally: last }) => {
         const a = task("a", command, { argv: ["a", env.HOME_PAGE] }, { continueOnError: true, description: "first" })
-        const b = task("b", command, { argv: ["b", `n is ${params.n}`] }, { needs: [a], if: when(params.n).above(2), cache: false })
+        const b = task(
+          "b",
+          command,
+          { argv: ["b", `n is ${params.n}`] },
+          { needs: [a], if: when(params.n).above(2), cache: false },
+        )
         onFailure("c", notify, { channel: "x", text: run.id }, { if: has(a.stdout) })
         onCancel("d", notify, { channel: "x", text: "gone" }, { if: 'run.env == "prod"' })
         last("e", notify, { channel: "x", text: `${b.status}` }, { retry: { attempts: 2, backoff: { initial: "1s" } } })
@@ -28,7 +38,12 @@ describe("a pipeline in TypeScript", () => {
       timeout: "1 hour",
       params: { n: { type: "integer", default: 3 } },
       tasks: {
-        a: { uses: "command", with: { argv: ["a", "${{ env.HOME_PAGE }}"] }, continueOnError: true, description: "first" },
+        a: {
+          uses: "command",
+          with: { argv: ["a", "${{ env.HOME_PAGE }}"] },
+          continueOnError: true,
+          description: "first",
+        },
         b: {
           uses: "command",
           with: { argv: ["b", "n is ${{ params.n }}"] },
@@ -37,7 +52,9 @@ describe("a pipeline in TypeScript", () => {
           cache: false,
         },
       },
-      onFailure: { c: { uses: "notify", with: { channel: "x", text: "${{ run.id }}" }, if: "${{ has(tasks.a.stdout) }}" } },
+      onFailure: {
+        c: { uses: "notify", with: { channel: "x", text: "${{ run.id }}" }, if: "${{ has(tasks.a.stdout) }}" },
+      },
       onCancel: { d: { uses: "notify", with: { channel: "x", text: "gone" }, if: 'run.env == "prod"' } },
       finally: {
         e: {
@@ -54,14 +71,20 @@ describe("a pipeline in TypeScript", () => {
     const { sites } = pipeline("p", {}, ({ task }) => {
       task("a", command, { argv: ["a"] })
     })
-    assert.deepStrictEqual(sites.map(({ path }) => path), ["", "tasks.a"])
+    assert.deepStrictEqual(
+      sites.map(({ path }) => path),
+      ["", "tasks.a"],
+    )
     for (const { stack } of sites) assert.include(stack, "pipeline.test.ts")
   })
 
   it("refuses an id twice in a block, and a need that is no task", () => {
     const build = (more: (task: AddTask, a: TaskRef<unknown>) => void) => () =>
       pipeline("p", {}, ({ task }) => more(task, task("a", command, { argv: ["a"] })))
-    assert.throws(build((task) => task("a", command, { argv: ["a"] })), /The task id "a" is taken/)
+    assert.throws(
+      build((task) => task("a", command, { argv: ["a"] })),
+      /The task id "a" is taken/,
+    )
     assert.throws(
       build((task, a) => task("b", command, { argv: ["a"] }, { needs: [a.status as never] })),
       /tasks\.b\.needs\[0\] must be what task\(\) returned/,

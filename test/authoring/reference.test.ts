@@ -2,6 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import type { Dataset } from "../../src/domain/dataset.ts"
 import type { CheckedDataset } from "../../src/domain/dataset.ts"
 import type { GatedModel, Model } from "../../src/domain/model.ts"
+import type { Sha256 } from "../../src/domain/sha256.ts"
 import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "../../src/authoring/reference.ts"
 
 describe("a reference", () => {
@@ -16,7 +17,8 @@ describe("a reference", () => {
   })
 
   it("is nothing but a reference: other values have no source", () => {
-    for (const other of [undefined, null, 1, "params.month", {}, [], { source: "x" }]) assert.isUndefined(sourceOf(other))
+    for (const other of [undefined, null, 1, "params.month", {}, [], { source: "x" }])
+      assert.isUndefined(sourceOf(other))
   })
 })
 
@@ -46,6 +48,7 @@ describe("types of references", () => {
     expectTypeOf<Ref<Model>>().not.toExtend<Accepts<GatedModel>>()
     expectTypeOf<Ref<Dataset>>().not.toExtend<Accepts<CheckedDataset>>()
     expectTypeOf<Expression<unknown>>().not.toExtend<Accepts<GatedModel>>()
+    expectTypeOf<GatedModel>().not.toExtend<Accepts<GatedModel>>()
     expectTypeOf<Ref<GatedModel>>().toExtend<Accepts<Model>>()
     expectTypeOf<Ref<CheckedDataset>>().toExtend<Accepts<Dataset>>()
   })
@@ -58,6 +61,13 @@ describe("types of references", () => {
     expectTypeOf<Ref<{ a?: number }>["a"]>().toExtend<Expression<number>>()
   })
 
+  it("let a digest be written as text", () => {
+    expectTypeOf<string>().toExtend<Accepts<Sha256>>()
+    expectTypeOf<Ref<string>>().toExtend<Accepts<Sha256>>()
+    expectTypeOf<Ref<Model>["digest"]>().toExtend<Accepts<Sha256>>()
+    expectTypeOf<number>().not.toExtend<Accepts<Sha256>>()
+  })
+
   it("let any part of an input be a value or a reference", () => {
     interface Input {
       readonly symbols: ReadonlyArray<string>
@@ -66,9 +76,11 @@ describe("types of references", () => {
     }
     expectTypeOf<{ symbols: Array<string>; timeframe: "1h" }>().toExtend<Accepts<Input>>()
     expectTypeOf<{ symbols: Array<Ref<string> | string>; timeframe: Ref<"4h"> }>().toExtend<Accepts<Input>>()
-    expectTypeOf<{ symbols: Ref<Array<string>>; timeframe: "1h"; source: { kind: "file"; path: Ref<string> } }>().toExtend<
-      Accepts<Input>
-    >()
+    expectTypeOf<{
+      symbols: Ref<Array<string>>
+      timeframe: "1h"
+      source: { kind: "file"; path: Ref<string> }
+    }>().toExtend<Accepts<Input>>()
     expectTypeOf<Ref<Input>>().toExtend<Accepts<Input>>()
     expectTypeOf<{ symbols: Array<number>; timeframe: "1h" }>().not.toExtend<Accepts<Input>>()
     expectTypeOf<{ symbols: Array<string>; timeframe: "2h" }>().not.toExtend<Accepts<Input>>()

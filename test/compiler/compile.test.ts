@@ -16,10 +16,7 @@ describe("a mistake in a pipeline", () => {
       )
       assert.include(missing.message, '"argv" is missing')
       assert.include(typo.message, 'Task a has no key "wiht". Did you mean "with"?')
-      assert.strictEqual(
-        render(typo).split("\n").slice(1).join("\n"),
-        "  6 |     wiht: { argv: [a] }\n    |     ^^^^",
-      )
+      assert.strictEqual(render(typo).split("\n").slice(1).join("\n"), "  6 |     wiht: { argv: [a] }\n    |     ^^^^")
     }),
   )
 
@@ -108,7 +105,10 @@ describe("a mistake in a pipeline", () => {
       const all = yield* told(
         pipeline("tasks:", "  a: { uses: seed, with: { symbols: [EURUSD], timeframe: 2h, month: 2025-13 } }"),
       )
-      assert.deepStrictEqual(all.map((text) => text.slice(0, 12)), ['4:58 "2h" is', "4:69 month: "])
+      assert.deepStrictEqual(
+        all.map((text) => text.slice(0, 12)),
+        ['4:58 "2h" is', "4:69 month: "],
+      )
     }),
   )
 
@@ -144,7 +144,13 @@ describe("a mistake in a pipeline", () => {
   it.effect("of a circle names the circle", () =>
     Effect.gen(function* () {
       const all = yield* told(
-        pipeline("tasks:", command("a", "needs: [c]"), command("b", "needs: [a]"), command("c", "needs: [b]"), command("d", "needs: [c]")),
+        pipeline(
+          "tasks:",
+          command("a", "needs: [c]"),
+          command("b", "needs: [a]"),
+          command("c", "needs: [b]"),
+          command("d", "needs: [c]"),
+        ),
       )
       assert.deepStrictEqual(all, ["4:3 These tasks wait for each other: a → c → b → a. Break the circle."])
     }),
@@ -180,22 +186,18 @@ describe("a mistake in a pipeline", () => {
   )
 
   it.effect("of an expression that is not closed points at its start", () =>
-    one(
-      pipeline("tasks:", "  a: { uses: command, with: { argv: ['x ${{ run.id'] } }"),
-      '4:41 This "${{" has no "}}".',
-    ),
+    one(pipeline("tasks:", "  a: { uses: command, with: { argv: ['x ${{ run.id'] } }"), '4:41 This "${{" has no "}}".'),
   )
 
   it.effect("of a condition that is no condition is told", () =>
-    one(
-      pipeline("tasks:", command("a", "if: '${{ run.id }}'")),
-      "4:59 if must be true or false, this is string.",
-    ),
+    one(pipeline("tasks:", command("a", "if: '${{ run.id }}'")), "4:59 if must be true or false, this is string."),
   )
 
   it.effect("of a comparison with a value that never occurs is told", () =>
     Effect.gen(function* () {
-      const all = yield* told(pipeline("tasks:", command("a"), "finally:", command("b", "if: 'run.status == \"success\"'")))
+      const all = yield* told(
+        pipeline("tasks:", command("a"), "finally:", command("b", "if: 'run.status == \"success\"'")),
+      )
       assert.lengthOf(all, 1)
       assert.match(all[0], /run\.status is never "success"; it is one of .*succeeded/)
     }),
@@ -210,7 +212,12 @@ describe("a mistake in a pipeline", () => {
 
   it.effect("of an expression inside a script is refused", () =>
     Effect.gen(function* () {
-      for (const argv of ["[sh, -c, 'echo ${{ run.id }}']", "[/usr/bin/python3, -c, '${{ run.id }}']", "[env, bash, -lc, '${{ run.id }}']", "[node, -e, '${{ run.id }}']"]) {
+      for (const argv of [
+        "[sh, -c, 'echo ${{ run.id }}']",
+        "[/usr/bin/python3, -c, '${{ run.id }}']",
+        "[env, bash, -lc, '${{ run.id }}']",
+        "[node, -e, '${{ run.id }}']",
+      ]) {
         const all = yield* told(pipeline("tasks:", `  a: { uses: command, with: { argv: ${argv} } }`))
         assert.lengthOf(all, 1, argv)
         assert.include(all[0], "An expression inside a script would become code")
@@ -245,7 +252,10 @@ describe("a mistake in a pipeline", () => {
         [3, 4, 6, 7, 7, 7, 8, 8, 9],
       )
       const places = all.map(({ line, column }) => line * 1000 + column)
-      assert.deepStrictEqual(places, places.toSorted((a, b) => a - b))
+      assert.deepStrictEqual(
+        places,
+        places.toSorted((a, b) => a - b),
+      )
     }),
   )
 })
@@ -254,7 +264,11 @@ describe("params", () => {
   it.effect("keep their default, their words are no part of the plan", () =>
     Effect.gen(function* () {
       const { params } = yield* plan(
-        pipeline("params: { month: { type: string, pattern: '^a', default: ab, description: which } }", "tasks:", command("a")),
+        pipeline(
+          "params: { month: { type: string, pattern: '^a', default: ab, description: which } }",
+          "tasks:",
+          command("a"),
+        ),
       )
       assert.deepStrictEqual(params, { month: { type: "string", pattern: "^a", default: "ab" } })
     }),
@@ -263,7 +277,13 @@ describe("params", () => {
   it.effect("with a default that does not fit are told at the default", () =>
     Effect.gen(function* () {
       const all = yield* told(
-        pipeline("params:", "  n: { type: integer, minimum: 3, default: 2 }", "  s: { type: string, default: 5 }", "tasks:", command("a")),
+        pipeline(
+          "params:",
+          "  n: { type: integer, minimum: 3, default: 2 }",
+          "  s: { type: string, default: 5 }",
+          "tasks:",
+          command("a"),
+        ),
       )
       assert.deepStrictEqual(all, [
         "4:44 The default does not fit the schema: 2 must be at least 3.",
@@ -275,20 +295,34 @@ describe("params", () => {
   it.effect("with a pattern that is none or a keyword that is none are told there", () =>
     Effect.gen(function* () {
       const all = yield* told(
-        pipeline("params:", "  a: { type: string, pattern: '(' }", "  b: { type: string, patern: 'a' }", "  c: { default: 1 }", "tasks:", command("a")),
+        pipeline(
+          "params:",
+          "  a: { type: string, pattern: '(' }",
+          "  b: { type: string, patern: 'a' }",
+          "  c: { default: 1 }",
+          "tasks:",
+          command("a"),
+        ),
       )
-      assert.deepStrictEqual(all.map((text) => text.slice(0, 40)), [
-        "4:31 This is no regular expression.",
-        '5:22 "patern" is no keyword of JSON Sche',
-        "6:6 The param c has no type. Give it one",
-      ])
+      assert.deepStrictEqual(
+        all.map((text) => text.slice(0, 40)),
+        [
+          "4:31 This is no regular expression.",
+          '5:22 "patern" is no keyword of JSON Sche',
+          "6:6 The param c has no type. Give it one",
+        ],
+      )
     }),
   )
 
   it.effect("have their type in expressions", () =>
     Effect.gen(function* () {
       const all = yield* told(
-        pipeline("params: { n: { type: integer, default: 1 } }", "tasks:", "  a: { uses: command, with: { argv: [a], stdin: '${{ params.n }}' } }"),
+        pipeline(
+          "params: { n: { type: integer, default: 1 } }",
+          "tasks:",
+          "  a: { uses: command, with: { argv: [a], stdin: '${{ params.n }}' } }",
+        ),
       )
       assert.deepStrictEqual(all, ["5:54 params.n: expected string, got integer."])
     }),

@@ -29,4 +29,5 @@ export const told = (text: string) =>
 export const pipeline = (...lines: ReadonlyArray<string>) => ["version: 1", "id: p", ...lines, ""].join("\n")
 
 /** A command task on one line. */
-export const command = (id: string, more = "") => `  ${id}: { uses: command, with: { argv: [echo, ${id}] }${more === "" ? "" : `, ${more}`} }`
+export const command = (id: string, more = "") =>
+  `  ${id}: { uses: command, with: { argv: [echo, ${id}] }${more === "" ? "" : `, ${more}`} }`

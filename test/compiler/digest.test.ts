@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "fast-check"
 import * as Yaml from "yaml"
@@ -7,7 +8,7 @@ import { compileFile } from "../../src/compiler/compile-file.ts"
 import * as Plan from "../../src/domain/plan.ts"
 import { command, pipeline, plan, shipped } from "./compiled.ts"
 
-const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url).pathname
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 const sample = Fs.readFileSync(fixture("sample.yaml"), "utf8")
 const digest = (text: string) => Effect.map(plan(text), Plan.digest)
 
@@ -95,7 +96,11 @@ describe("a plan's digest", () => {
   it.effect("leaves out what says nothing but the default", () =>
     Effect.gen(function* () {
       const plain = yield* digest(pipeline("tasks:", command("a")))
-      const spelled = pipeline("audit: required", "tasks:", command("a", "continueOnError: false, cache: false, needs: []"))
+      const spelled = pipeline(
+        "audit: required",
+        "tasks:",
+        command("a", "continueOnError: false, cache: false, needs: []"),
+      )
       assert.strictEqual(yield* digest(spelled), plain)
     }),
   )

@@ -46,7 +46,9 @@ describe("gates", () => {
 
   it.effect("cannot be written by hand", () =>
     Effect.gen(function* () {
-      const all = yield* told(pipeline("tasks:", "  publish:", "    uses: publish", "    with: { model: { version: v1 } }"))
+      const all = yield* told(
+        pipeline("tasks:", "  publish:", "    uses: publish", "    with: { model: { version: v1 } }"),
+      )
       assert.lengthOf(all, 1)
       assert.match(all[0], /^6:20 .*Gated<Model>.*only a gate gives one/)
     }),
@@ -54,7 +56,12 @@ describe("gates", () => {
 
   it.effect("cannot be made up by an expression", () =>
     Effect.gen(function* () {
-      for (const made of ['{"version": "v1"}', "tasks.c.json", "[tasks.train.model][0]", "true ? tasks.train.model : tasks.backtest.model"]) {
+      for (const made of [
+        '{"version": "v1"}',
+        "tasks.c.json",
+        "[tasks.train.model][0]",
+        "true ? tasks.train.model : tasks.backtest.model",
+      ]) {
         const all = yield* told(
           pipeline("tasks:", command("c"), seed, dq, train("tasks.dq.dataset"), backtest, publish(made)),
         )
@@ -79,17 +86,21 @@ describe("an output", () => {
           "  f: { uses: notify, with: { channel: x, text: '${{ tasks.a.stdout }}' } }",
         ),
       )
-      assert.deepStrictEqual(all.map((text) => text.replace(/ Ask.*/, "")), [
-        "7:67 Task a may have no output here.",
-        "9:53 Task a may have no output here.",
-      ])
+      assert.deepStrictEqual(
+        all.map((text) => text.replace(/ Ask.*/, "")),
+        ["7:67 Task a may have no output here.", "9:53 Task a may have no output here."],
+      )
     }),
   )
 
   it.effect("of a task whose error lets the run go on is asked for first, too", () =>
     Effect.gen(function* () {
       const all = yield* told(
-        pipeline("tasks:", command("a", "continueOnError: true"), "  b: { uses: command, with: { argv: ['${{ tasks.a.stdout }}'] } }"),
+        pipeline(
+          "tasks:",
+          command("a", "continueOnError: true"),
+          "  b: { uses: command, with: { argv: ['${{ tasks.a.stdout }}'] } }",
+        ),
       )
       assert.lengthOf(all, 1)
       assert.include(all[0], "if: '${{ tasks.a.status == \"succeeded\" }}', or has(tasks.a.stdout)")
@@ -117,6 +128,20 @@ describe("an output", () => {
           ["h", [], "finally"],
         ],
       )
+    }),
+  )
+
+  it.effect("with a field that it need not have is asked for it first", () =>
+    Effect.gen(function* () {
+      const chain = [seed, dq, train("tasks.dq.dataset"), backtest, publish("tasks.backtest.model")]
+      const note = (text: string, more = "") => `  n: { uses: notify, ${more}with: { channel: x, text: '${text}' } }`
+      const all = yield* told(pipeline("tasks:", ...chain, note("was ${{ tasks.publish.previous }}")))
+      assert.lengthOf(all, 1)
+      assert.match(all[0], /^9:\d+ tasks\.publish\.previous may be absent\. Ask first: has\(tasks\.publish\.previous\)/)
+      const asked = '${{ has(tasks.publish.previous) ? tasks.publish.previous : "none" }}'
+      assert.lengthOf((yield* plan(pipeline("tasks:", ...chain, note(asked)))).tasks, 6)
+      const guarded = note("was ${{ tasks.publish.previous }}", "if: 'has(tasks.publish.previous)', ")
+      assert.lengthOf((yield* plan(pipeline("tasks:", ...chain, guarded))).tasks, 6)
     }),
   )
 

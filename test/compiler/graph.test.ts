@@ -15,7 +15,14 @@ const task = (id: string, needs: ReadonlyArray<string> = [], more: Partial<PlanT
   ...more,
 })
 
-const plan = (...tasks: ReadonlyArray<PlanTask>): Plan => ({ format: 1, id: "p", params: {}, env: [], audit: "required", tasks })
+const plan = (...tasks: ReadonlyArray<PlanTask>): Plan => ({
+  format: 1,
+  id: "p",
+  params: {},
+  env: [],
+  audit: "required",
+  tasks,
+})
 
 const sample = plan(
   task("seed"),
@@ -30,7 +37,10 @@ const plans = FastCheck.integer({ min: 1, max: 12 })
   .chain((size) =>
     FastCheck.tuple(
       ...Array.from({ length: size }, (_, n) =>
-        FastCheck.subarray(Array.from({ length: n }, (__, i) => `t${i}`), { maxLength: Math.min(3, n) }),
+        FastCheck.subarray(
+          Array.from({ length: n }, (__, i) => `t${i}`),
+          { maxLength: Math.min(3, n) },
+        ),
       ),
     ),
   )
@@ -66,8 +76,17 @@ finally:
 
   it("joins only what belongs together: each end of a line meets a box or another line", () => {
     const opens: Record<string, string> = {
-      "│": "ud", "─": "lr", "┌": "dr", "┐": "dl", "└": "ur", "┘": "ul",
-      "├": "udr", "┤": "udl", "┬": "dlr", "┴": "ulr", "┼": "udlr",
+      "│": "ud",
+      "─": "lr",
+      "┌": "dr",
+      "┐": "dl",
+      "└": "ur",
+      "┘": "ul",
+      "├": "udr",
+      "┤": "udl",
+      "┬": "dlr",
+      "┴": "ulr",
+      "┼": "udlr",
     }
     FastCheck.assert(
       FastCheck.property(plans, (drawn) => {
@@ -75,8 +94,10 @@ finally:
         rows.forEach((row, y) => {
           ;[...row].forEach((char, x) => {
             const sides = opens[char] ?? ""
-            if (sides.includes("d")) assert.include(opens[rows[y + 1]?.[x] ?? ""] ?? "", "u", `below ${x},${y}\n${rows.join("\n")}`)
-            if (sides.includes("u")) assert.include(opens[rows[y - 1]?.[x] ?? ""] ?? "", "d", `above ${x},${y}\n${rows.join("\n")}`)
+            if (sides.includes("d"))
+              assert.include(opens[rows[y + 1]?.[x] ?? ""] ?? "", "u", `below ${x},${y}\n${rows.join("\n")}`)
+            if (sides.includes("u"))
+              assert.include(opens[rows[y - 1]?.[x] ?? ""] ?? "", "d", `above ${x},${y}\n${rows.join("\n")}`)
           })
         })
       }),

@@ -29,7 +29,10 @@ describe("the JSON Schema of pipelines", () => {
       const schema = yield* generated
       const { names } = yield* Effect.provide(Catalog, shipped)
       const task = definitions(schema).task
-      assert.deepStrictEqual(task.properties?.uses.anyOf?.map((one) => one.const), names)
+      assert.deepStrictEqual(
+        task.properties?.uses.anyOf?.map((one) => one.const),
+        [...names],
+      )
       for (const name of names) assert.property(definitions(schema), `with.${name}`)
     }),
   )

@@ -10,7 +10,10 @@ const acyclic = FastCheck.integer({ min: 1, max: 60 }).chain((size) =>
     needs: FastCheck.tuple(
       ...Array.from({ length: size }, (_, n) => FastCheck.subarray(Array.from({ length: n }, (__, i) => id(i)))),
     ),
-    order: FastCheck.shuffledSubarray(Array.from({ length: size }, (_, n) => n), { minLength: size }),
+    order: FastCheck.shuffledSubarray(
+      Array.from({ length: size }, (_, n) => n),
+      { minLength: size },
+    ),
   }),
 )
 
@@ -37,7 +40,12 @@ describe("topological order", () => {
       FastCheck.property(acyclic, ({ needs, order }) => {
         assert.deepStrictEqual(
           Topology.sort(mapOf(needs, order)),
-          Topology.sort(mapOf(needs, order.toSorted((a, b) => a - b))),
+          Topology.sort(
+            mapOf(
+              needs,
+              order.toSorted((a, b) => a - b),
+            ),
+          ),
         )
       }),
     )

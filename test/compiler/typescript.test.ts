@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { compileFile } from "../../src/compiler/compile-file.ts"
 import { PipelineInvalid } from "../../src/compiler/diagnostic.ts"
@@ -15,7 +16,7 @@ import * as Catalog from "../../tasks/catalog.ts"
 const project = (files: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const root = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori-typescript-")))
+      const root = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori typescript-")))
       for (const [path, text] of Object.entries(files)) {
         await Fs.mkdir(dirname(join(root, path)), { recursive: true })
         await Fs.writeFile(join(root, path), text)
@@ -49,8 +50,10 @@ import { command, notify, seed, train } from "dandori/tasks"
 const printed = (files: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const root = yield* project(files)
-    const script = new URL("fixtures/print-plan.ts", import.meta.url).pathname
-    return yield* Effect.promise(() => Bun.$`${process.execPath} ${script} ${root} ${root}/pipelines/p.ts`.quiet().text())
+    const script = fileURLToPath(new URL("fixtures/print-plan.ts", import.meta.url))
+    return yield* Effect.promise(() =>
+      Bun.$`${process.execPath} ${script} ${root} ${root}/pipelines/p.ts`.quiet().text(),
+    )
   }).pipe(Effect.scoped)
 
 const hello = (type: string) => `import { taskType } from "dandori"
@@ -94,7 +97,10 @@ describe("a task type of a project", () => {
 
   it.effect("has the name of its folder, which no shipped task type has", () =>
     Effect.gen(function* () {
-      const renamed = yield* printed({ "tasks/hello/index.ts": hello("hallo"), "pipelines/p.ts": greeting.replace("hello_", "h") })
+      const renamed = yield* printed({
+        "tasks/hello/index.ts": hello("hallo"),
+        "pipelines/p.ts": greeting.replace("hello_", "h"),
+      })
       assert.match(renamed, /There is no task type "hallo"\. Did you mean "hello"\?/)
       const taken = yield* printed({
         "tasks/seed/index.ts": hello("seed"),
@@ -106,9 +112,20 @@ describe("a task type of a project", () => {
 
   it.effect("that is none says why it cannot be loaded", () =>
     Effect.gen(function* () {
-      const files = { "pipelines/p.ts": greeting.replace("import hello from \"../tasks/hello/index.ts\"", "const hello = { type: 'hello' } as never") }
-      assert.match(yield* printed({ ...files, "tasks/hello/index.ts": "export default 1" }), /its default export is not what taskType\(\) returns/)
-      assert.match(yield* printed({ ...files, "tasks/hello/index.ts": "throw new Error('no luck')" }), /cannot be loaded: .*no luck/)
+      const files = {
+        "pipelines/p.ts": greeting.replace(
+          'import hello from "../tasks/hello/index.ts"',
+          "const hello = { type: 'hello' } as never",
+        ),
+      }
+      assert.match(
+        yield* printed({ ...files, "tasks/hello/index.ts": "export default 1" }),
+        /its default export is not what taskType\(\) returns/,
+      )
+      assert.match(
+        yield* printed({ ...files, "tasks/hello/index.ts": "throw new Error('no luck')" }),
+        /cannot be loaded: .*no luck/,
+      )
     }),
   )
 })
@@ -123,14 +140,17 @@ describe("a TypeScript pipeline", () => {
   task("other", command, {} as never)
 })
 `)
-      assert.deepStrictEqual(all.map((text) => text.slice(0, 28)), [
-        "3:32 timeout must be a durat",
-        '4:58 "2h" is none of 15m, 1h',
-        "4:83 month: must be a month ",
-        "5:26 tasks.seed.dataset: exp",
-        "6:7 timeout must be a durati",
-        '7:3 "argv" is missing: list ',
-      ])
+      assert.deepStrictEqual(
+        all.map((text) => text.slice(0, 28)),
+        [
+          "3:32 timeout must be a durat",
+          '4:58 "2h" is none of 15m, 1h',
+          "4:83 month: must be a month ",
+          "5:26 tasks.seed.dataset: exp",
+          "6:7 timeout must be a durati",
+          '7:3 "argv" is missing: list ',
+        ],
+      )
     }),
   )
 
@@ -224,8 +244,10 @@ describe("a TypeScript pipeline", () => {
 
   it.effect("is compiled the same every time", () =>
     Effect.gen(function* () {
-      const file = new URL("fixtures/sample.ts", import.meta.url).pathname
-      const twice = yield* Effect.forEach([1, 2], () => compileFile(file)).pipe(Effect.provide(Catalog.layer("/nowhere")))
+      const file = fileURLToPath(new URL("fixtures/sample.ts", import.meta.url))
+      const twice = yield* Effect.forEach([1, 2], () => compileFile(file)).pipe(
+        Effect.provide(Catalog.layer("/nowhere")),
+      )
       assert.strictEqual(Plan.digest(twice[0].plan), Plan.digest(twice[1].plan))
     }),
   )

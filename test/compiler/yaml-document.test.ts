@@ -16,7 +16,10 @@ const read = (text: string) => {
 const bomb = (levels: number) =>
   [
     "a0: &a0 [x, x, x, x, x, x, x, x, x]",
-    ...Array.from({ length: levels }, (_, i) => `a${i + 1}: &a${i + 1} [${Array.from({ length: 9 }, () => `*a${i}`).join(", ")}]`),
+    ...Array.from(
+      { length: levels },
+      (_, i) => `a${i + 1}: &a${i + 1} [${Array.from({ length: 9 }, () => `*a${i}`).join(", ")}]`,
+    ),
   ].join("\n")
 
 describe("a YAML document", () => {
@@ -102,11 +105,10 @@ describe("a YAML document", () => {
   it.effect("tells its own mistakes together with those of the pipeline", () =>
     Effect.gen(function* () {
       const all = yield* told(pipeline("id: q", "tasks:", command("a", "cach: true"), command("a")))
-      assert.deepStrictEqual(all.map((text) => text.slice(0, 24)), [
-        '3:1 The key "id" stands ',
-        '5:50 Task a has no key "',
-        '6:3 The key "a" stands h',
-      ])
+      assert.deepStrictEqual(
+        all.map((text) => text.slice(0, 24)),
+        ['3:1 The key "id" stands ', '5:50 Task a has no key "', '6:3 The key "a" stands h'],
+      )
     }),
   )
 })

@@ -19,7 +19,9 @@ const runOne = Effect.fnUntraced(function* (
   return yield* Effect.gen(function* () {
     const { run, state } = yield* Run.start(Project.request(plan([task("one", type, settings)]), changed))
     const entries = yield* Project.entriesOf(run)
-    const story = Project.story(entries).filter((line) => line.includes(" ")).map((line) => line.split(" ")[0])
+    const story = Project.story(entries)
+      .filter((line) => line.includes(" "))
+      .map((line) => line.split(" ")[0])
     return { run, entries, story, task: taskOf(state, "one"), status: runStatus(state) }
   }).pipe(Effect.provide(Project.services(place, { types: [type] })))
 })
@@ -54,7 +56,13 @@ describe("an attempt", () => {
         "attempt.succeeded",
       ])
       const waits = Project.dataOf(entries, "retry.scheduled")
-      assert.deepStrictEqual(waits.map(({ attempt, delayMillis }) => [attempt, delayMillis]), [[2, 1], [3, 2]])
+      assert.deepStrictEqual(
+        waits.map(({ attempt, delayMillis }) => [attempt, delayMillis]),
+        [
+          [2, 1],
+          [3, 2],
+        ],
+      )
       const started = entries.filter(({ type }) => type.includes("started"))
       waits.forEach(({ due }, i) => assert.isAtLeast(Date.parse(started[i + 1].time), (due as number) - 1))
     }),
@@ -62,7 +70,10 @@ describe("an attempt", () => {
 
   it.live("ends after its last attempt, and after an error that no rule retries", () =>
     Effect.gen(function* () {
-      const flaky = yield* runOne(typeOf("flaky", "pure", () => Effect.fail(new Flaky())), { retry: quick(2) })
+      const flaky = yield* runOne(
+        typeOf("flaky", "pure", () => Effect.fail(new Flaky())),
+        { retry: quick(2) },
+      )
       assert.strictEqual(flaky.status, "failed")
       assert.strictEqual(flaky.story.filter((line) => line === "attempt.failed").length, 2)
       assert.deepInclude(flaky.task.error, { tag: "Flaky", transient: true })
@@ -170,7 +181,10 @@ describe("an attempt of a once task", () => {
 
   it.live("that times out, or dies, is unknown", () =>
     Effect.gen(function* () {
-      const late = yield* runOne(typeOf("once", "once", () => Effect.never), { timeout: 5, retry: quick(3, ["TimedOut"]) })
+      const late = yield* runOne(
+        typeOf("once", "once", () => Effect.never),
+        { timeout: 5, retry: quick(3, ["TimedOut"]) },
+      )
       assert.deepStrictEqual(late.story, ["attempt.started", "attempt.unknown"])
       const dead = yield* runOne(typeOf("once", "once", () => Effect.die("a bug")))
       assert.deepStrictEqual(dead.story, ["attempt.started", "attempt.unknown"])
@@ -186,7 +200,12 @@ describe("an attempt of a once task", () => {
       ] as const
       for (const [probe, last, status] of cases) {
         const begun = yield* Deferred.make<void>()
-        const type = typeOf("once", "once", () => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never), probe)
+        const type = typeOf(
+          "once",
+          "once",
+          () => Effect.andThen(Deferred.succeed(begun, undefined), Effect.never),
+          probe,
+        )
         const found = yield* runOne(type, {}, yield* cancelWhen(begun))
         assert.deepStrictEqual(found.story, ["attempt.started", last])
         assert.strictEqual(found.status, status)
@@ -204,8 +223,11 @@ describe("an attempt of a once task", () => {
         ended = true
         return {}
       })
-      const type = typeOf("once", "once", () => Effect.uninterruptible(work), () =>
-        Effect.sync(() => (ended ? Option.some({ value: "ended" }) : Option.none())),
+      const type = typeOf(
+        "once",
+        "once",
+        () => Effect.uninterruptible(work),
+        () => Effect.sync(() => (ended ? Option.some({ value: "ended" }) : Option.none())),
       )
       const found = yield* runOne(type, {}, yield* cancelWhen(begun))
       assert.deepStrictEqual(found.task.output, { value: "ended" })

@@ -14,7 +14,10 @@ describe("a heap of due times", () => {
       FastCheck.property(FastCheck.array(FastCheck.tuple(FastCheck.nat(20), FastCheck.nat(20))), (entries) => {
         let heap: DueHeap.DueHeap | null = null
         for (const [due, task] of entries) heap = DueHeap.insert(heap, due, task)
-        assert.deepStrictEqual(drain(heap), entries.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]))
+        assert.deepStrictEqual(
+          drain(heap),
+          entries.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]),
+        )
       }),
     )
   })

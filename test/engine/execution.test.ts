@@ -234,7 +234,11 @@ describe("an input", () => {
       const fails = typeOf("fails", "pure", () => Effect.fail(new Broken({ text: "no" })))
       const tasks = [
         task("bad", fails, { continueOnError: true }),
-        task("next", echo, { needs: ["bad"], with: { value: "${{ [tasks.bad.value] }}" }, retry: quick(5, ["ExpressionFailed"]) }),
+        task("next", echo, {
+          needs: ["bad"],
+          with: { value: "${{ [tasks.bad.value] }}" },
+          retry: quick(5, ["ExpressionFailed"]),
+        }),
       ]
       const { state } = yield* Run.start(Project.request(plan(tasks))).pipe(
         Effect.timeout("5 seconds"),

@@ -71,7 +71,7 @@ describe("a run", () => {
         half: Schema.Finite,
         nested: Schema.Struct({ list: Schema.Array(Schema.Array(Schema.Finite)), text: Schema.String }),
       })
-      const nested = { list: Array.from({ length: 50 }, (_, i) => [i, i / 3, -i, 1e300]), text: "段取り \u2028 \"q\"" }
+      const nested = { list: Array.from({ length: 50 }, (_, i) => [i, i / 3, -i, 1e300]), text: '段取り \u2028 "q"' }
       const source = taskType({
         type: "source",
         version: 1,
@@ -89,7 +89,9 @@ describe("a run", () => {
                 task("source", source),
                 task("copy", echo, {
                   needs: ["source"],
-                  with: { value: ["${{ tasks.source.whole }}", "${{ tasks.source.half }}", "${{ tasks.source.nested }}"] },
+                  with: {
+                    value: ["${{ tasks.source.whole }}", "${{ tasks.source.half }}", "${{ tasks.source.nested }}"],
+                  },
                 }),
                 task("sum", echo, {
                   needs: ["source"],
@@ -149,7 +151,9 @@ describe("a run", () => {
       const place = yield* Project.temporary
       yield* Effect.gen(function* () {
         const softly = yield* Run.start(
-          Project.request(plan([task("bad", fails, { continueOnError: true }), task("next", echo, { needs: ["bad"] })])),
+          Project.request(
+            plan([task("bad", fails, { continueOnError: true }), task("next", echo, { needs: ["bad"] })]),
+          ),
         )
         assert.strictEqual(runStatus(softly.state), "warned")
         assert.strictEqual(taskOf(softly.state, "bad").status, "warned")

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import type { ErrorData, Event } from "../../src/domain/event.ts"
 import type { Plan } from "../../src/domain/plan.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
@@ -54,6 +55,17 @@ export const snapshot = (state: RunState): string =>
     [state.held.cpu, state.held.memory, state.held.attempts, [...state.held.pools], [...state.held.locks]],
     [state.due, state.skips, state.unscheduled, state.failed, state.warned, state.lost, state.cancelled],
   ])
+
+/** A source of chance from a seed (mulberry32). */
+export const dice = (seed: number) => {
+  let at = seed | 0
+  return (below: number) => {
+    at = (at + 0x6d2b79f5) | 0
+    let t = Math.imul(at ^ (at >>> 15), 1 | at)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+}
 
 /** A run that is driven by chance: `draw(n)` gives an integer from 0 to n - 1. */
 export class Interpreter {
@@ -144,8 +156,10 @@ export class Interpreter {
     if (this.model.cancelling === one.block && pick < 4) {
       return this.record({ type: "dev.dandori.attempt.cancelled.v1", data })
     }
-    if (pick === 9 && careful) return this.record({ type: "dev.dandori.attempt.unknown.v1", data: { ...data, reason: "" } })
-    if (pick === 8) return this.record({ type: "dev.dandori.attempt.timed_out.v1", data: { ...data, timeoutMillis: 1 } })
+    if (pick === 9 && careful)
+      return this.record({ type: "dev.dandori.attempt.unknown.v1", data: { ...data, reason: "" } })
+    if (pick === 8)
+      return this.record({ type: "dev.dandori.attempt.timed_out.v1", data: { ...data, timeoutMillis: 1 } })
     if (pick > 4) {
       const error = errors[this.draw(errors.length)]
       return this.record({ type: "dev.dandori.attempt.failed.v1", data: { ...data, error } })
@@ -184,6 +198,8 @@ export class Interpreter {
       const commands = decide(this.state, this.now)
       const named = commands.flatMap((command) => ("task" in command ? [command.task] : []))
       if (new Set(named).size !== named.length) throw new Error("two commands for one task")
+      if (steps % 8 === 0 && !isDeepStrictEqual(decide(this.state, this.now), commands))
+        throw new Error("decide differs")
       const before = this.events.length
       for (const command of commands) {
         this.carryOut(command)

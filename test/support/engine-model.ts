@@ -82,11 +82,33 @@ export class Model {
       if (used > offered) throw new Error(`${what}: ${used} of ${offered} are held`)
     }
     most("attempts", held.length, capacity.attempts)
-    most("cpu tenths", sum(({ cpu }) => tenths(cpu)), tenths(capacity.cpu))
-    most("memory", sum(({ memory }) => memory ?? 0), capacity.memory)
-    most("gpu", sum(({ gpu }) => gpu ?? 0), capacity.gpu)
-    for (const pool of ["p", "q"]) most(`pool ${pool}`, sum(({ pools }) => pools?.[pool] ?? 0), capacity.pools[pool])
-    for (const lock of ["a", "b"]) most(`lock ${lock}`, sum(({ locks }) => (locks?.includes(lock) ? 1 : 0)), 1)
+    most(
+      "cpu tenths",
+      sum(({ cpu }) => tenths(cpu)),
+      tenths(capacity.cpu),
+    )
+    most(
+      "memory",
+      sum(({ memory }) => memory ?? 0),
+      capacity.memory,
+    )
+    most(
+      "gpu",
+      sum(({ gpu }) => gpu ?? 0),
+      capacity.gpu,
+    )
+    for (const pool of ["p", "q"])
+      most(
+        `pool ${pool}`,
+        sum(({ pools }) => pools?.[pool] ?? 0),
+        capacity.pools[pool],
+      )
+    for (const lock of ["a", "b"])
+      most(
+        `lock ${lock}`,
+        sum(({ locks }) => (locks?.includes(lock) ? 1 : 0)),
+        1,
+      )
   }
 
   private retries(one: ModelTask, kind: "failed" | "timed_out" | "lost", attempt: number, error?: ErrorData): boolean {

@@ -120,7 +120,10 @@ export const request = (plan: Plan, changed: Partial<Run.RunRequest> = {}): Run.
 })
 
 /** Resumes a run from what the ledger and the artifacts say of it. */
-export const resume = Effect.fnUntraced(function* (run: string, changed: Partial<Parameters<typeof Resume.resume>[2]> = {}) {
+export const resume = Effect.fnUntraced(function* (
+  run: string,
+  changed: Partial<Parameters<typeof Resume.resume>[2]> = {},
+) {
   const recalled = yield* Resume.recall(run)
   return yield* Resume.resume(run, recalled, { capacity, who: "tester", now: Date.now(), ...changed })
 })

@@ -144,7 +144,8 @@ export const leftBehind = async (runs: ReadonlyArray<string>): Promise<ReadonlyA
 /** The runs of a project, oldest first. */
 export const runsOf = async (
   project: SampleProject,
-): Promise<ReadonlyArray<{ readonly run: string; readonly status: string }>> => {
-  const { out } = await dandori(project, "runs", "list", "--json")
-  return ndjson(out).map(({ run, status }) => ({ run, status })).toReversed()
+): Promise<ReadonlyArray<{ readonly run: string; readonly pipeline: string; readonly status: string }>> => {
+  const { code, err, out } = await dandori(project, "runs", "list", "--json")
+  if (code !== 0) throw new Error(err)
+  return ndjson(out).map(({ pipeline, run, status }) => ({ run, pipeline, status })).toReversed()
 }

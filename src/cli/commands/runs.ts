@@ -40,7 +40,10 @@ const logs = Command.make(
   "logs",
   {
     run: runArgument,
-    task: Argument.String("task").pipe(Argument.withDescription("A task (default: all that started)"), Argument.optional),
+    task: Argument.String("task").pipe(
+      Argument.withDescription("A task (default: all that started)"),
+      Argument.optional,
+    ),
     attempt: Flag.Int("attempt").pipe(
       Flag.withDescription("Which attempt (default: the newest)"),
       Flag.withSchema(Positive),

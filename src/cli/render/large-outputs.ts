@@ -9,9 +9,9 @@ export const loadLarge = Effect.fnUntraced(function* (home: string, facts: RunFa
   for (const { outputArtifact } of facts.tasks.values()) {
     if (outputArtifact === undefined) continue
     const path = artifactPath(home, outputArtifact.sha256)
-    const output = yield* Effect.tryPromise(() => readFile(path, "utf8").then((text) => JSON.parse(text) as unknown)).pipe(
-      Effect.orElseSucceed(() => undefined),
-    )
+    const output = yield* Effect.tryPromise(() =>
+      readFile(path, "utf8").then((text) => JSON.parse(text) as unknown),
+    ).pipe(Effect.orElseSucceed(() => undefined))
     if (output !== undefined) loaded.set(outputArtifact.sha256, output)
   }
   return loaded

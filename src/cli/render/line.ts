@@ -1,14 +1,27 @@
 /** Text from elsewhere as one line that cannot steer a terminal: no escape sequences, no control characters. */
 export const clean = (text: string): string =>
   // oxlint-disable-next-line no-control-regex
-  Bun.stripANSI(text).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ").trim()
+  Bun.stripANSI(text)
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
+    .trim()
 
 /** As `clean`, but line breaks stay. */
-export const cleanLines = (text: string): string => text.split(/\r?\n/).map((line) => clean(line)).join("\n").trim()
+export const cleanLines = (text: string): string =>
+  text
+    .split(/\r?\n/)
+    .map((line) => clean(line))
+    .join("\n")
+    .trim()
 
 /** Cuts a line (colours allowed) to a display width in columns; wide characters count two. */
-export const fit = (text: string, columns: number): string =>
-  Bun.stringWidth(text) <= columns ? text : `${Bun.sliceAnsi(text, 0, Math.max(0, columns - 1))}…`
+export const fit = (text: string, columns: number): string => {
+  if (Bun.stringWidth(text) <= columns) return text
+  for (let end = columns - 1; end > 0; end--) {
+    const cut = `${Bun.sliceAnsi(text, 0, end)}…`
+    if (Bun.stringWidth(cut) <= columns) return cut
+  }
+  return "…"
+}
 
 /** Fills a line with spaces up to a display width in columns. */
 export const pad = (text: string, columns: number): string =>
@@ -20,5 +33,11 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>, indent = ""): 
   for (const row of rows) {
     row.forEach((cell, column) => void (widths[column] = Math.max(widths[column] ?? 0, Bun.stringWidth(cell))))
   }
-  return rows.map((row) => `${indent}${row.map((cell, column) => pad(cell, widths[column])).join("  ").trimEnd()}`)
+  return rows.map(
+    (row) =>
+      `${indent}${row
+        .map((cell, column) => pad(cell, widths[column]))
+        .join("  ")
+        .trimEnd()}`,
+  )
 }

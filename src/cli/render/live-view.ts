@@ -1,4 +1,5 @@
 import * as Output from "../output.ts"
+import * as Standard from "../standard-streams.ts"
 import { frame } from "./live-frame.ts"
 import type { RunFacts } from "./run-facts.ts"
 
@@ -31,7 +32,7 @@ export const start = (facts: RunFacts, screen: Screen, clock: () => number): Liv
   let stopped = false
   return {
     say: (text) => {
-      if (stopped) return void process.stderr.write(`${text}\n`)
+      if (stopped) return Standard.write(2, `${text}\n`)
       screen.persist(text)
       draw()
     },

@@ -48,7 +48,9 @@ const isData = ({ mediaType }: Artifact) => mediaType.startsWith("application/js
 
 /** Up to four significant digits, thousands apart. */
 export const number = (value: number): string =>
-  Number.isInteger(value) ? value.toLocaleString("en-US") : value.toLocaleString("en-US", { maximumSignificantDigits: 4 })
+  Number.isInteger(value)
+    ? value.toLocaleString("en-US")
+    : value.toLocaleString("en-US", { maximumSignificantDigits: 4 })
 
 const text = (value: unknown): string =>
   typeof value === "number" ? number(value) : value === null ? "not defined" : String(value)
@@ -99,7 +101,9 @@ export const ofOutput = (task: string, output: unknown, gateEvent: GateResult | 
     ...(gate === undefined ? {} : { verdict: gate.verdict }),
     reasons: gate?.reasons ?? [],
     criteria: [...criteriaOf(output.criteria), ...criteriaOf(output.checks)],
-    ...(model === undefined || gate !== undefined ? {} : { model: { version: model.version, slot: slotText(model.slot) } }),
+    ...(model === undefined || gate !== undefined
+      ? {}
+      : { model: { version: model.version, slot: slotText(model.slot) } }),
     metrics: model === undefined || gate !== undefined ? [] : metricsOf(model.metrics),
     synthetic: isSynthetic(output, 2),
     warnings: isTexts(output.warnings) ? output.warnings : [],

@@ -29,7 +29,10 @@ export const artifactPath = (home: string, sha256: string): string =>
   join(home, "artifacts", "sha256", sha256.slice(0, 2), sha256.slice(2))
 
 /** First line of a summary: what became of the run, and how long it took. */
-export const headline = (facts: RunFacts, { colours, now, run, status = runStatus(facts.state) }: SummaryOptions): string => {
+export const headline = (
+  facts: RunFacts,
+  { colours, now, run, status = runStatus(facts.state) }: SummaryOptions,
+): string => {
   const took = duration(facts.durationMillis ?? now - (facts.created ?? now))
   const colour = status === "succeeded" ? Output.green : attention.includes(status) ? Output.yellow : Output.red
   const why = facts.cancel === undefined ? "" : ` (${clean(facts.cancel)})`
@@ -92,7 +95,12 @@ const resultLines = (result: TaskResult, { colours, home }: SummaryOptions): Rea
     ...(synthetic ? [Output.yellow("from synthetic data: these numbers say nothing about real markets", colours)] : []),
     ...table(metricRows),
     ...criteriaLines(result, colours),
-    ...table([...facts, ...paths.map(({ name, path }) => ({ name, value: path }))].map(({ name, value }) => [name, clean(value)])),
+    ...table(
+      [...facts, ...paths.map(({ name, path }) => ({ name, value: path }))].map(({ name, value }) => [
+        name,
+        clean(value),
+      ]),
+    ),
     ...warnings.map((warning) => `${Output.yellow("!", colours)} ${clean(warning)}`),
     ...table(reports.map(({ name, sha256 }) => [clean(name), artifactPath(home, sha256)])),
   ]
@@ -120,8 +128,8 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
       ...[...message.slice(0, mostLines), ...more].filter((line) => line !== "").map((line) => `  ${line}`),
       ...(status === "unknown"
         ? [
-            "  Nobody but you can tell whether it happened. Look, then say so:",
-            `  dandori runs resolve ${run} ${id} --as succeeded|failed --reason "…"`,
+            "  Nobody but you can tell whether it happened. Look, say so, go on:",
+            `  dandori runs resolve ${run} ${id} --as failed --reason "…"   or --as succeeded --output FILE`,
             `  dandori run --resume ${run}`,
           ]
         : [`  dandori runs logs ${run} ${id}`]),
@@ -132,7 +140,11 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
 }
 
 /** Commands that tell more about the run. */
-export const further = (facts: RunFacts, found: ReadonlyArray<TaskResult>, { run }: SummaryOptions): ReadonlyArray<string> => {
+export const further = (
+  facts: RunFacts,
+  found: ReadonlyArray<TaskResult>,
+  { run }: SummaryOptions,
+): ReadonlyArray<string> => {
   const started = facts.plan.tasks.filter(({ id }) => taskFacts(facts, id).attempts.length > 0)
   const logged = started.find(({ id }) => taskOf(facts.state, id).status === "failed") ?? started[0]
   const version = found.findLast(({ facts }) => facts.some(({ name }) => name === "version"))
@@ -157,7 +169,11 @@ export const summary = (
 ): string => {
   const wrong = failures(facts, options)
   if (options.quiet) return [headline(facts, options), ...wrong].join("\n")
-  const tasks = !options.table ? [] : facts.plan.tasks.length <= 60 ? taskTable(facts, options).map((line) => `  ${line}`) : [`  ${counts(facts)}`]
+  const tasks = !options.table
+    ? []
+    : facts.plan.tasks.length <= 60
+      ? taskTable(facts, options).map((line) => `  ${line}`)
+      : [`  ${counts(facts)}`]
   return [
     headline(facts, options),
     ...tasks,

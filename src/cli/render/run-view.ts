@@ -14,6 +14,7 @@ import * as RunFacts from "./run-facts.ts"
 import { eventJson, resultJson } from "./run-json.ts"
 import { resultsOf } from "./run-results.ts"
 import * as RunSummary from "./run-summary.ts"
+import * as Standard from "../standard-streams.ts"
 
 /** How a person or a program watches a run. */
 export interface RunView {
@@ -37,14 +38,14 @@ export interface Options {
 /** The view while the run goes on. */
 type Watching = Pick<RunView, "observer" | "say"> & { readonly stop: () => void }
 
-const toStderr = (text: string): void => void process.stderr.write(`${text}\n`)
+const toStderr = (text: string): void => Standard.write(2, `${text}\n`)
 
 /** One JSON value a line for each event, on standard output. */
 const json = (facts: RunFacts.RunFacts, began: number): Watching => ({
   observer: {
     onEvent: (event) => {
       RunFacts.add(facts, event)
-      if (event.time >= began) process.stdout.write(`${JSON.stringify(eventJson(event))}\n`)
+      if (event.time >= began) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
     },
     onProgress: () => {},
     onLog: () => {},
@@ -55,7 +56,10 @@ const json = (facts: RunFacts.RunFacts, began: number): Watching => ({
 
 /** A line for each event worth reading. Events that a resumed run replays are older than the view. */
 const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number): Watching => {
-  const width = Math.min(32, plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length))
+  const width = Math.min(
+    32,
+    plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length),
+  )
   const colours = Output.colours(process.stderr)
   if (!quiet) toStderr(`${timeOfDay(began)} ${plan.id.padEnd(width)}  ${plan.tasks.length} tasks`)
   return {
@@ -113,12 +117,12 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
       )
       const results = resultsOf(facts, yield* loadLarge(home, facts))
       const now = yield* Clock.currentTimeMillis
-      if (options.json) return yield* Output.json(resultJson(facts, result.run, results, now))
+      if (options.json) return Standard.write(1, `${JSON.stringify(resultJson(facts, result.run, results, now))}\n`)
       const colours = Output.colours(process.stdout)
       const { quiet } = options
       const table = !isLive || !process.stdout.isTTY
       const summary = RunSummary.summary(facts, results, { run: result.run, home, colours, now, table, quiet })
-      yield* Output.data(table ? summary : `\n${summary}`)
+      Standard.write(1, table ? `${summary}\n` : `\n${summary}\n`)
     })
     return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), finish }
   })

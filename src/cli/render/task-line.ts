@@ -72,8 +72,10 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
   const join = (...parts: ReadonlyArray<string>) => parts.filter((part) => part !== "").join("  ")
   switch (state.status) {
     case "pending":
-    case "ready":
-      return Output.dim(waitsFor(facts, task), on)
+    case "ready": {
+      const waits = waitsFor(facts, task)
+      return waits === "" ? "" : Output.dim(waits, on)
+    }
     case "running": {
       const current = seen.attempts.at(-1)
       const elapsed = duration(now - (current?.started ?? now))

@@ -49,7 +49,7 @@ const walk = (node: unknown, guarded: boolean, visit: (node: ASTNode, guarded: b
 }
 
 const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | ExpressionFault => {
-  let node = scope[path[0]]
+  let node: JsonSchema | undefined = Object.hasOwn(scope, path[0]) ? scope[path[0]] : undefined
   let at = path[0].length
   if (node === undefined) {
     const message = `There is no "${path[0]}" here.${didYouMean(path[0], Object.keys(scope))}`
@@ -70,9 +70,25 @@ const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | Express
   return node
 }
 
+/** The part of a path that a value need not have: a declared field that is not required. */
+export const mayBeAbsent = (scope: Scope, path: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+  let node = scope[path[0]]
+  for (let i = 1; i < path.length; i++) {
+    const declared = JsonSchemas.field(node, path[i])
+    const found = JsonSchemas.property(node, path[i])
+    if (found === undefined) return undefined
+    if (declared !== undefined && found.optional && !JsonSchemas.isAny(declared)) return path.slice(0, i + 1)
+    node = found.schema
+  }
+  return undefined
+}
+
 const lookup = (values: unknown, path: ReadonlyArray<string>): unknown => {
   let value: unknown = values
-  for (const key of path) value = (value as Record<string, unknown> | undefined)?.[key]
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined
+    value = (value as Record<string, unknown>)[key]
+  }
   return value
 }
 
@@ -111,7 +127,7 @@ const narrow = (schema: JsonSchema, rests: ReadonlyArray<ReadonlyArray<string>>)
   const kept = new Set(rests.map((rest) => rest[0]))
   const properties = Object.fromEntries(
     [...kept].flatMap((key) => {
-      const node = schema.properties?.[key]
+      const node = JsonSchemas.field(schema, key)
       if (node === undefined) return []
       return [[key, narrow(node, rests.filter((rest) => rest[0] === key).map((rest) => rest.slice(1)))]]
     }),

@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+
+const repository = fileURLToPath(new URL("..", import.meta.url))
+const readme = readFileSync(join(repository, "README.md"), "utf8")
+
+/** Fenced blocks of a language, in order. */
+const blocks = (language: string): ReadonlyArray<string> =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map((match) => match[1])
+
+/** Words of a shell line; the README quotes with single quotes only. */
+const words = (line: string): ReadonlyArray<string> =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2])
+
+describe("README", () => {
+  let folder = ""
+  const dandori = (...args: ReadonlyArray<string>) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [join(repository, "src/cli/main.ts"), ...args], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    })
+    return { status, stdout, stderr }
+  }
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "dandori readme "))
+    for (const part of ["configs", "samples"]) cpSync(join(repository, part), join(folder, part), { recursive: true })
+    mkdirSync(join(folder, "pipelines"))
+    writeFileSync(join(folder, "pipelines", "hello.yaml"), blocks("yaml")[0])
+    writeFileSync(join(folder, "hello.ts"), blocks("ts")[0])
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it("shows the pipeline that ships as pipelines/hello.yaml", () => {
+    assert.strictEqual(blocks("yaml")[0], readFileSync(join(repository, "pipelines", "hello.yaml"), "utf8"))
+  })
+
+  it("shows the same pipeline in YAML and in TypeScript: their plans are equal to the byte", () => {
+    const yaml = dandori("compile", "pipelines/hello.yaml")
+    const typescript = dandori("compile", "hello.ts")
+    assert.strictEqual(typescript.status, 0, typescript.stderr)
+    assert.strictEqual(typescript.stdout, yaml.stdout)
+  })
+
+  it("names commands that work in a project that ran the first pipeline", () => {
+    const lines = blocks("sh")
+      .flatMap((block) => block.split("\n"))
+      .filter((line) => line.startsWith("npm run dandori -- "))
+      .map((line) => words(line.slice("npm run dandori -- ".length)))
+    const first = lines.filter(([verb]) => verb === "validate" || verb === "graph" || verb === "run")
+    assert.isAbove(first.length, 2)
+    for (const args of [...first, ...lines]) {
+      const { status, stderr } = dandori(...args)
+      assert.strictEqual(status, 0, `dandori ${args.join(" ")}\n${stderr}`)
+    }
+  })
+
+  it("shows a mistake as validate prints it", () => {
+    const shown = blocks("text").find((block) => block.includes("did you mean") || block.includes("Did you mean")) ?? ""
+    const bad = blocks("yaml")[0].replace("params.name }}", "params.nmae }}").replace("uses: notify", "uses: notfy")
+    writeFileSync(join(folder, "pipelines", "hello.yaml"), bad)
+    const { status, stderr } = dandori("validate", "pipelines/hello.yaml")
+    writeFileSync(join(folder, "pipelines", "hello.yaml"), blocks("yaml")[0])
+    assert.strictEqual(status, 65)
+    assert.include(stderr.trim().replaceAll(`${folder}/`, ""), shown.trim())
+  })
+
+  it("names scripts that package.json has", () => {
+    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { scripts: Record<string, string> }
+    for (const [, name] of readme.matchAll(/npm run ([a-z]+)/g)) assert.property(scripts, name)
+  })
+})
