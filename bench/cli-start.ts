@@ -61,25 +61,21 @@ export const bench: Bench = (scale) =>
     const { missing, programs: found } = programs(scale)
     const figures: Array<Figure> = []
     const repeats = scale === "full" ? 20 : 2
-    const spawn = (argv: ReadonlyArray<string>) => {
-      const { exitCode, stderr } = Bun.spawnSync([...argv], { cwd: folder, stdout: "ignore", stderr: "pipe" })
-      if (exitCode !== 0) throw new Error(`${argv.join(" ")} ended with ${exitCode}: ${stderr.toString()}`)
-    }
     const empty = join(folder, "empty.ts")
     writeFileSync(empty, "")
-    const bare = await Figures.times(repeats, () => spawn([process.execPath, empty]))
+    const bare = Figures.spawns(repeats, [process.execPath, empty], folder)
     for (const [how, argv] of found) {
       for (const [words, limit] of [[["--version"], 15], [["validate", file], 50]] as const) {
-        spawn([...argv, ...words])
-        const taken = await Figures.times(repeats, () => spawn([...argv, ...words]))
+        Figures.spawns(1, [...argv, ...words], folder)
+        const taken = Figures.spawns(repeats, [...argv, ...words], folder)
         figures.push(
-          Figures.fromTimes(`${words[0]}, ${how}`, "ms", taken, {
+          Figures.fromTimes(`${words[0]}, ${how}`, taken, {
             ...(how === "compiled" ? { target: { atMost: limit } } : {}),
-            against: { what: "an empty Bun program", ratio: Figures.percentile(taken, 0.5) / Figures.percentile(bare, 0.5) },
+            against: { what: "the processor time of an empty Bun program", ratio: Figures.percentile(taken.cpu, 0.5) / Figures.percentile(bare.cpu, 0.5) },
           }),
         )
       }
     }
-    figures.push(Figures.fromTimes("an empty Bun program", "ms", bare))
+    figures.push(Figures.fromTimes("an empty Bun program", bare))
     return { figures, notes: missing === undefined ? [] : [`compiled: skipped, ${missing}`] }
   })

@@ -59,16 +59,16 @@ export const bench: Bench = (scale) =>
     const many = (count: number) => count.toLocaleString("en-US")
     return {
       figures: [
-        Figures.fromTimes(`${many(literal)} tasks of YAML, text to plan`, "ms", ofYaml, { target: { atMost: 500 } }),
-        Figures.fromTimes(`${many(generated)} tasks of TypeScript, file to plan`, "ms", ofScript, {
+        Figures.fromTimes(`${many(literal)} tasks of YAML, text to plan`, ofYaml, { target: { atMost: 500 } }),
+        Figures.fromTimes(`${many(generated)} tasks of TypeScript, file to plan`, ofScript, {
           target: { atMost: 2_000 },
         }),
-        Figures.fromTimes("the same: peak memory, without the child process", "MiB", [compilePeak], {
+        Figures.fromValues("the same: peak memory, without the child process", "MiB", [compilePeak], {
           target: { atMost: 1_024 },
         }),
-        Figures.fromTimes(`plan of ${many(generated)}: index it`, "ms", indexed),
-        Figures.fromTimes(`plan of ${many(generated)}: digest it`, "ms", digested),
-        Figures.fromTimes(`plan of ${many(generated)}: prepare a run`, "ms", prepared),
+        Figures.fromTimes(`plan of ${many(generated)}: index it`, indexed),
+        Figures.fromTimes(`plan of ${many(generated)}: digest it`, digested),
+        Figures.fromTimes(`plan of ${many(generated)}: prepare a run`, prepared),
       ],
       notes: ["the first round warms up nothing: it is one of the rounds; `best` is a warm process"],
     }

@@ -39,10 +39,10 @@ const figures = (name: string, samples: ReadonlyArray<Sample>, flush: Disk.Flush
   const against = { what: `${flushes} × fdatasync`, ratio: Figures.percentile(totals, 0.5) / (flushes * flush.p50) }
   const fast = flush.p50 <= 0.1
   return [
-    Figures.fromTimes(`${name}: run`, "ms", totals, { against, ...(fast ? { target: { atMost: 4 } } : {}) }),
-    Figures.fromTimes(`${name}: flushes`, "flushes", samples.map((sample) => sample.flushes)),
-    Figures.fromTimes(`${name}: time in flushes`, "ms", samples.map(({ flushing }) => flushing)),
-    Figures.fromTimes(`${name}: beyond its flushes`, "ms", samples.map(({ flushing, total }) => total - flushing), {
+    Figures.fromValues(`${name}: run`, "ms", totals, { against, ...(fast ? { target: { atMost: 4 } } : {}) }),
+    Figures.fromValues(`${name}: flushes`, "flushes", samples.map((sample) => sample.flushes)),
+    Figures.fromValues(`${name}: time in flushes`, "ms", samples.map(({ flushing }) => flushing)),
+    Figures.fromValues(`${name}: beyond its flushes`, "ms", samples.map(({ flushing, total }) => total - flushing), {
       ...(fast ? {} : { target: { atMost: 2 } }),
     }),
   ]
@@ -67,7 +67,7 @@ export const bench: Bench = (scale) =>
       figures: [
         ...figures("3 pure tasks", pure, flush),
         ...figures("3 idempotent tasks", idempotent, flush),
-        Figures.fromTimes(`run with reconcile and signed checkpoint, ${2 * count} runs before it`, "ms", books),
+        Figures.fromTimes(`run with reconcile and signed checkpoint, ${2 * count} runs before it`, books),
       ],
       notes: [
         `${count} runs each; a flush is an fdatasync or fsync of a file or folder, timed from call to callback, overlapping ones once`,

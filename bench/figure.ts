@@ -5,6 +5,8 @@ export interface Figure {
   readonly p50: number
   readonly best: number
   readonly p95?: number
+  /** As `p50`, counting only the time that this process was on a processor, on any thread: what a quiet machine gives. */
+  readonly cpu?: number
   /** Most (times, sizes) or least (rates) that `p50` may be, from the engine's specification. */
   readonly target?: Target
   /** What `p50` was set against, measured in the same process, and how many times as much it is. */
@@ -35,8 +37,14 @@ export const percentile = (values: ReadonlyArray<number>, share: number): number
   return ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)]
 }
 
-/** A figure from repeated times or sizes. */
-export const fromTimes = (name: string, unit: string, values: ReadonlyArray<number>, more: More = {}): Figure => ({
+/** Milliseconds of calls: passed, and spent on processors. */
+export interface Times {
+  readonly millis: ReadonlyArray<number>
+  readonly cpu: ReadonlyArray<number>
+}
+
+/** A figure from repeated values. */
+export const fromValues = (name: string, unit: string, values: ReadonlyArray<number>, more: More = {}): Figure => ({
   name,
   unit,
   p50: percentile(values, 0.5),
@@ -45,16 +53,17 @@ export const fromTimes = (name: string, unit: string, values: ReadonlyArray<numb
   ...more,
 })
 
-/** A figure from repeated rates: `amount` of something in each of the times (milliseconds), per second. */
-export const fromRates = (
-  name: string,
-  unit: string,
-  amount: number,
-  millis: ReadonlyArray<number>,
-  more: More = {},
-): Figure => {
-  const rates = millis.map((time) => (amount / time) * 1000)
-  return { name, unit, p50: percentile(rates, 0.5), best: Math.max(...rates), ...more }
+/** A figure from repeated times, in milliseconds. */
+export const fromTimes = (name: string, { cpu, millis }: Times, more: More = {}): Figure => ({
+  ...fromValues(name, "ms", millis, more),
+  cpu: percentile(cpu, 0.5),
+})
+
+/** A figure from repeated rates: `amount` of something in each of the times, per second. */
+export const fromRates = (name: string, unit: string, amount: number, times: Times, more: More = {}): Figure => {
+  const rates = times.millis.map((time) => (amount / time) * 1000)
+  const busy = percentile(times.cpu, 0.5)
+  return { name, unit, p50: percentile(rates, 0.5), best: Math.max(...rates), cpu: (amount / busy) * 1000, ...more }
 }
 
 /** Whether a figure keeps its target; undefined without one. */
@@ -63,13 +72,29 @@ export const holds = ({ p50, target }: Figure): boolean | undefined => {
   return "atMost" in target ? p50 <= target.atMost : p50 >= target.atLeast
 }
 
-/** Times of `count` calls, one after the other, milliseconds. */
-export const times = async (count: number, call: (round: number) => unknown): Promise<ReadonlyArray<number>> => {
-  const found: Array<number> = []
+/** Times of `count` calls, one after the other. */
+export const times = async (count: number, call: (round: number) => unknown): Promise<Times> => {
+  const found = { millis: new Array<number>(), cpu: new Array<number>() }
   for (let round = 0; round < count; round++) {
+    const before = process.cpuUsage()
     const start = performance.now()
     await call(round)
-    found.push(performance.now() - start)
+    found.millis.push(performance.now() - start)
+    const { system, user } = process.cpuUsage(before)
+    found.cpu.push((user + system) / 1000)
+  }
+  return found
+}
+
+/** Times of whole processes, from spawn to exit. Throws when one does not end with 0. */
+export const spawns = (count: number, argv: ReadonlyArray<string>, cwd: string): Times => {
+  const found = { millis: new Array<number>(), cpu: new Array<number>() }
+  for (let round = 0; round < count; round++) {
+    const start = performance.now()
+    const ended = Bun.spawnSync([...argv], { cwd, stdout: "ignore", stderr: "pipe" })
+    found.millis.push(performance.now() - start)
+    found.cpu.push(Number(ended.resourceUsage?.cpuTime.total ?? 0) / 1000)
+    if (ended.exitCode !== 0) throw new Error(`${argv.join(" ")} ended with ${ended.exitCode}: ${ended.stderr.toString()}`)
   }
   return found
 }

@@ -7,7 +7,7 @@ const number = (value: number): string => {
 }
 
 const row = (figure: Figure): ReadonlyArray<string> => {
-  const { against, best, name, p50, p95, target, unit } = figure
+  const { against, best, cpu, name, p50, p95, target, unit } = figure
   const kept = holds(figure)
   const bound =
     target === undefined ? "" : "atMost" in target ? `≤ ${number(target.atMost)}` : `≥ ${number(target.atLeast)}`
@@ -16,6 +16,7 @@ const row = (figure: Figure): ReadonlyArray<string> => {
     number(p50),
     number(best),
     p95 === undefined ? "" : number(p95),
+    cpu === undefined ? "" : number(cpu),
     unit,
     bound,
     kept === undefined ? "" : kept ? "holds" : "MISSED",
@@ -23,8 +24,8 @@ const row = (figure: Figure): ReadonlyArray<string> => {
   ]
 }
 
-const head = ["figure", "p50", "best", "p95", "unit", "target", "", "beside"]
-const numeric = new Set([1, 2, 3])
+const head = ["figure", "p50", "best", "p95", "cpu", "unit", "target", "", "beside"]
+const numeric = new Set([1, 2, 3, 4])
 
 /** The figures as aligned lines under one head, then the notes. */
 export const lines = ({ figures, notes }: Report): ReadonlyArray<string> => {

@@ -58,7 +58,7 @@ const measure = async (project: Project.BenchProject, { deepest, effects, rounds
   const windows = places.map((at) => runs.flatMap((ended) => costs(ended, at, width, perMilli)))
   const [first] = windows
   const found: Array<Figure> = windows.map((values, i) =>
-    Figures.fromTimes(`${name}: at task ${Math.max(1, places[i]).toLocaleString("en-US")}`, unit, values, {
+    Figures.fromValues(`${name}: at task ${Math.max(1, places[i]).toLocaleString("en-US")}`, unit, values, {
       target: { atMost: limit },
     }),
   )
@@ -120,7 +120,7 @@ export const bench: Bench = (scale) =>
         : figure,
     )
     return {
-      figures: [...durable, Figures.fromTimes("SQLite, WAL, synchronous FULL: transaction of two inserts", "ms", peer)],
+      figures: [...durable, Figures.fromValues("SQLite, WAL, synchronous FULL: transaction of two inserts", "ms", peer)],
       notes: [
         `each task waits for the one before; windows of ${width} tasks, several runs after one to warm up`,
         "memory: the engine without a ledger's file; pure tasks wait for no flush, idempotent ones for the flush of their intent",

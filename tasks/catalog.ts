@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import type { AnyTaskType } from "../src/domain/task-type.ts"
 import * as ProgramModules from "../src/program-modules.ts"
 import { Catalog, TaskTypeBroken } from "../src/domain/catalog.ts"
+import * as CodeDigest from "../src/services/code-digest.ts"
 import * as ProjectTaskTypes from "../src/services/project-task-types.ts"
 
 type Load = () => Promise<{ readonly default?: unknown }>
@@ -63,6 +64,7 @@ const make = Effect.fnUntraced(function* (project: string) {
   )
   return Catalog.of({
     names: [...new Set([...Object.keys(shipped), ...own.keys()])].toSorted(),
+    sources: (name) => (own.has(name) ? CodeDigest.ofProject(project) : undefined),
     load: (name) => {
       const file = own.get(name)
       if (file !== undefined) return loadOwn(name, file)

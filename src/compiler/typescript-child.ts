@@ -60,6 +60,7 @@ const described = (file: string, candidate: unknown): Answer => {
 
 /** Evaluates the pipeline file (an absolute path, links followed), hands its document to the parent and ends. */
 export const main = async (file: string): Promise<never> => {
+  Error.stackTraceLimit = 50
   const { register } = await import("../program-modules.ts")
   register()
   const evaluated = await import(file).then(

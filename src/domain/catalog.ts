@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Sha256 } from "./sha256.ts"
 import type { AnyTaskType } from "./task-type.ts"
 
 /** A task type's folder could not be loaded. */
@@ -20,5 +21,7 @@ export class Catalog extends Context.Service<
     readonly names: ReadonlyArray<string>
     /** The task type; undefined when there is none of this name. */
     readonly load: (type: string) => Effect.Effect<AnyTaskType | undefined, TaskTypeBroken>
+    /** Digest of the sources of a task type that is not part of the program; undefined for those that are. */
+    readonly sources?: (type: string) => Sha256 | undefined
   }
 >()("dandori/domain/Catalog") {}

@@ -41,7 +41,8 @@ export const keyOf = Effect.fnUntraced(function* (task: PlanTask, prepared: Prep
   const config = Object.fromEntries(
     (prepared.type.config ?? []).map((section) => [section, settings.digest(section as keyof typeof settings.sections)]),
   )
-  return CanonicalJson.digest({ type: task.type, version: task.version, input, config, files, code })
+  const sources = prepared.sources ?? null
+  return CanonicalJson.digest({ type: task.type, version: task.version, input, config, files, code, sources })
 })
 
 /** True when all bytes that an output names are there with their digests: artifacts, and files with a path. */

@@ -16,14 +16,17 @@ export class LedgerLost extends Schema.TaggedError<LedgerLost>()("LedgerLost", {
 
 const trait = (error: object, name: string) => name in error && (error as Record<string, unknown>)[name] === true
 
+/** At most so much of a text, as an event can hold it: no half characters, neither the text's own nor by the cut. */
+const textOf = (text: string, most: number): string => text.slice(0, most).toWellFormed()
+
 /** An error as an event holds it: tag, message, and the traits that decide about retries. */
 export const ofError = (error: unknown): ErrorData => {
-  if (typeof error !== "object" || error === null) return { tag: "Error", message: String(error) }
+  if (typeof error !== "object" || error === null) return { tag: "Error", message: textOf(String(error), 16_384) }
   const tag = "_tag" in error && typeof error._tag === "string" ? error._tag : error.constructor.name
   const message = "message" in error && typeof error.message === "string" ? error.message : tag
   return {
     tag,
-    message: message.slice(0, 16_384),
+    message: textOf(message, 16_384),
     ...(trait(error, "transient") ? { transient: true } : {}),
     ...(trait(error, "notApplied") ? { notApplied: true } : {}),
     ...(trait(error, "settled") ? { settled: true } : {}),
@@ -36,7 +39,7 @@ export const ofCause = (cause: Cause.Cause<unknown>): ErrorData => {
   if (Option.isSome(error)) return ofError(error.value)
   const defect = Cause.squash(cause)
   const text = defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)
-  return { tag: "Defect", message: `A defect in the task type: ${text.slice(0, 4_096)}` }
+  return { tag: "Defect", message: `A defect in the task type: ${textOf(text, 4_096)}` }
 }
 
 /** The one-line reasons of a failed decode. */

@@ -233,17 +233,21 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
-  while (true) {
-    latch.closeUnsafe()
-    if (broken !== undefined) return yield* broken
-    const state = recorder.state()
-    const commands = decide(state, now())
-    for (const command of commands) yield* carryOut(command)
-    const status = runStatus(recorder.state())
-    if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") break
-    if (status === "waiting") break
-    yield* latch.await
-  }
+  const drive = Effect.gen(function* () {
+    while (true) {
+      latch.closeUnsafe()
+      if (broken !== undefined) return yield* broken
+      const state = recorder.state()
+      const commands = decide(state, now())
+      for (const command of commands) yield* carryOut(command)
+      const status = runStatus(recorder.state())
+      if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
+      if (status === "waiting") return
+      yield* latch.await
+    }
+  })
+  // All attempts that still run are stopped together: the scope would stop one after the other.
+  yield* Effect.onExit(drive, () => Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)))
   yield* writer.durable.pipe(
     Effect.mapError((error) => new Errors.LedgerLost({ run: context.id, reason: error.message })),
   )

@@ -91,7 +91,7 @@ export const make = (prepared: Prepared, run: RunFacts, outputOf: (state: RunSta
       return body()
     } catch (cause) {
       if (!(cause instanceof ExpressionFailed)) throw cause
-      return { tag: "ExpressionFailed", message: cause.message, settled: true }
+      return { tag: "ExpressionFailed", message: cause.message.toWellFormed(), settled: true }
     }
   }
   return {

@@ -4,6 +4,7 @@ import * as Scope from "../domain/expression/scope.ts"
 import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Plan } from "../domain/plan.ts"
+import type { Sha256 } from "../domain/sha256.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { Catalog } from "../domain/catalog.ts"
 import { type CompiledPlan, compilePlan } from "./compiled-plan.ts"
@@ -24,6 +25,8 @@ export class TaskTypeMismatch extends Schema.TaggedError<TaskTypeMismatch>()("Ta
 /** A task type with the JSON Schemas of its sides, made once. */
 export interface PreparedType {
   readonly type: AnyTaskType
+  /** Digest of its sources where they are not part of the program. */
+  readonly sources: Sha256 | undefined
   readonly input: JsonSchema
   readonly output: JsonSchema
   readonly decodeInput: (value: unknown) => import("effect/Exit").Exit<unknown, Schema.SchemaError>
@@ -38,8 +41,9 @@ export interface Prepared {
   readonly scopes: ReturnType<typeof Scope.build>
 }
 
-const prepareType = (type: AnyTaskType): PreparedType => ({
+const prepareType = (type: AnyTaskType, sources: Sha256 | undefined): PreparedType => ({
   type,
+  sources,
   input: JsonSchemas.ofSchema(type.input),
   output: JsonSchemas.ofSchema(type.output),
   decodeInput: Schema.decodeUnknownExit(type.input, { errors: "all", onExcessProperty: "error" }),
@@ -61,7 +65,7 @@ export const prepare = Effect.fnUntraced(function* (plan: Plan) {
         ...(known === undefined ? {} : { available: known.version }),
       })
     }
-    if (!types.has(task.type)) types.set(task.type, prepareType(known))
+    if (!types.has(task.type)) types.set(task.type, prepareType(known, catalog.sources?.(task.type)))
   }
   const prepared: Prepared = {
     plan: compilePlan(plan),

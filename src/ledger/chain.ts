@@ -58,9 +58,10 @@ export const isEntry = (value: unknown): value is Entry => {
 const sorted = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return true
   if (Array.isArray(value)) return value.every(sorted)
+  const parsed = value as Readonly<Record<string, unknown>>
   let before: string | undefined
-  for (const [key, inner] of Object.entries(value)) {
-    if ((before !== undefined && before >= key) || !sorted(inner)) return false
+  for (const key in parsed) {
+    if ((before !== undefined && before >= key) || !sorted(parsed[key])) return false
     before = key
   }
   return true

@@ -14,13 +14,19 @@ const filesBelow = (folder: string): ReadonlyArray<string> =>
     return /\.(ts|mjs|json|py|sh)$/.test(entry.name) ? [path] : []
   })
 
-/** Digest over the program's sources and its lock file: paths and bytes, in byte order of the path. */
-export const ofSources = (root: string): Sha256 => {
-  const files = [...filesBelow(join(root, "src")), ...filesBelow(join(root, "tasks")), join(root, "bun.lock")].toSorted()
+/** Paths and bytes of files, in byte order of the path. */
+const ofFiles = (root: string, files: ReadonlyArray<string>): Sha256 => {
   const hasher = new Bun.CryptoHasher("sha256")
-  for (const file of files) hasher.update(`${file.slice(root.length)}\n`).update(Fs.readFileSync(file))
+  for (const file of files.toSorted()) hasher.update(`${file.slice(root.length)}\n`).update(Fs.readFileSync(file))
   return hasher.digest("hex") as Sha256
 }
+
+/** Digest over the program's sources and its lock file. */
+export const ofSources = (root: string): Sha256 =>
+  ofFiles(root, [...filesBelow(join(root, "src")), ...filesBelow(join(root, "tasks")), join(root, "bun.lock")])
+
+/** Digest over the sources of a project's own task types: all of its `tasks/`, as one may import another. */
+export const ofProject = (project: string): Sha256 => ofFiles(project, filesBelow(join(project, "tasks")))
 
 let known: Sha256 | undefined
 

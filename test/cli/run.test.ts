@@ -17,7 +17,7 @@ describe("dandori run", () => {
       assert.match(err, /\d\d:\d\d:\d\d first   started\n\d\d:\d\d:\d\d first   succeeded in /)
       assert.match(out, /^good succeeded in .*  run [0-9a-f-]{36}\n/)
       assert.include(out, "the stage is small")
-      assert.include(out, "synthetic data")
+      assert.include(out, "SYNTHETIC DATA")
       assert.notInclude(out + err, "\u001b[")
     }),
   )

@@ -92,6 +92,17 @@ describe("an attempt", () => {
     }),
   )
 
+  it.live("keeps its error's tag and traits when the message holds half a character, or is cut in one", () =>
+    Effect.gen(function* () {
+      for (const text of ["half \ud83d", `a${"😀".repeat(9_000)}`]) {
+        const type = typeOf("odd", "pure", () => Effect.fail(new Broken({ text })))
+        const { task: one, story } = yield* runOne(type, { retry: quick(2, ["Broken"]) })
+        assert.strictEqual(one.error?.tag, "Broken")
+        assert.strictEqual(story.filter((line) => line === "attempt.failed").length, 2)
+      }
+    }),
+  )
+
   it.live("that interrupts itself has failed; the run does not wait for it for ever", () =>
     Effect.gen(function* () {
       const { task: one, status } = yield* runOne(typeOf("quits", "pure", () => Effect.interrupt)).pipe(

@@ -7,7 +7,7 @@ import * as Run from "../../src/engine/run.ts"
 import { runStatus, taskOf } from "../../src/engine/run-state.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import { Observer } from "../../src/services/observer.ts"
-import { Broken, Flaky, echo, plan, quick, task, typeOf } from "../support/engine-plan.ts"
+import { Flaky, echo, plan, task, typeOf } from "../support/engine-plan.ts"
 import * as Project from "../support/engine-project.ts"
 
 const waits = typeOf("waits", "pure", () => Effect.never)
@@ -208,64 +208,33 @@ describe("a shutdown", () => {
       assert.strictEqual(runStatus(resumed.state), "cancelled")
     }),
   )
-})
 
-describe("an input", () => {
-  it.live("that does not fit its schema fails the task at once, whatever its retry says", () =>
+  it.live("stops all attempts at once, not one after the other", () =>
     Effect.gen(function* () {
       const place = yield* Project.temporary
+      const begun = yield* Deferred.make<void>()
+      let stopping = 0
+      let together = 0
+      let count = 0
+      const works = typeOf("works", "pure", () =>
+        Effect.suspend(() => (++count === 4 ? Deferred.succeed(begun, undefined) : Effect.void)).pipe(
+          Effect.andThen(Effect.never),
+          Effect.onInterrupt(() =>
+            Effect.gen(function* () {
+              together = Math.max(together, ++stopping)
+              yield* Effect.sleep(20)
+              stopping--
+            }),
+          ),
+        ),
+      )
       yield* Effect.gen(function* () {
-        const wrong = task("one", echo, { with: { valeu: 1 }, retry: quick(5, ["InputInvalid", "ExpressionFailed"]) })
-        const { run, state } = yield* Run.start(Project.request(plan([wrong])))
-        assert.strictEqual(runStatus(state), "failed")
-        assert.strictEqual(taskOf(state, "one").error?.tag, "InputInvalid")
-        assert.deepStrictEqual(Project.story(yield* Project.entriesOf(run)), [
-          "run.created",
-          "attempt.failed one",
-          "run.finished",
-        ])
-      }).pipe(Effect.timeout("5 seconds"), Effect.provide(Project.services(place, { types: [echo] })))
-    }),
-  )
-
-  it.live("that needs an output which is not there fails with the expression", () =>
-    Effect.gen(function* () {
-      const place = yield* Project.temporary
-      const fails = typeOf("fails", "pure", () => Effect.fail(new Broken({ text: "no" })))
-      const tasks = [
-        task("bad", fails, { continueOnError: true }),
-        task("next", echo, {
-          needs: ["bad"],
-          with: { value: "${{ [tasks.bad.value] }}" },
-          retry: quick(5, ["ExpressionFailed"]),
-        }),
-      ]
-      const { state } = yield* Run.start(Project.request(plan(tasks))).pipe(
-        Effect.timeout("5 seconds"),
-        Effect.provide(Project.services(place, { types: [fails, echo] })),
-      )
-      assert.strictEqual(taskOf(state, "next").error?.tag, "ExpressionFailed")
-      assert.include(taskOf(state, "next").error?.message, "tasks.bad.value")
-    }),
-  )
-
-  it.live("of a next attempt is not asked for its condition again", () =>
-    Effect.gen(function* () {
-      const place = yield* Project.temporary
-      let calls = 0
-      const bad = typeOf("bad", "pure", () => Effect.fail(new Broken({ text: "no" })))
-      const flaky = typeOf("flaky", "pure", () =>
-        Effect.suspend(() => (++calls === 1 ? Effect.fail(new Flaky()) : Effect.succeed({}))),
-      )
-      const retry = { attempts: 2, backoff: { initial: 30, factor: 1, max: 30, jitter: "none" } } as const
-      const tasks = [
-        task("report", flaky, { block: "finally", if: 'run.status == "succeeded"', retry }),
-        task("other", bad, { block: "finally" }),
-      ]
-      const { state } = yield* Run.start(Project.request(plan(tasks))).pipe(
-        Effect.provide(Project.services(place, { types: [bad, flaky] })),
-      )
-      assert.strictEqual(taskOf(state, "report").status, "succeeded")
+        const tasks = ["a", "b", "c", "d"].map((id) => task(id, works))
+        const fiber = yield* Effect.forkChild(Run.start(Project.request(plan(tasks))))
+        yield* Deferred.await(begun)
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(together, 4)
+      }).pipe(Effect.provide(Project.services(place, { types: [works] })))
     }),
   )
 })

@@ -28,7 +28,7 @@ export const run = Command.make(
   Command.withDescription("Run a pipeline once, in this process"),
   Command.withExamples([
     { command: "dandori run pipelines/sample-e2e.yaml", description: "The sample, end to end" },
-    { command: "dandori run sample-e2e --param month=2025-02", description: "By id, with a param" },
+    { command: "dandori run sample-e2e --param to=2025-11", description: "By id, with a param" },
     { command: "dandori run --resume 01990000-0000-7000-8000-000000000000", description: "After a crash" },
   ]),
 )

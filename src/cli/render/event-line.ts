@@ -38,8 +38,11 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       const how = probed === true ? " (its probe says that it was done)" : ""
       return { text: `succeeded${took(facts, task, attempt)}${how}`, weight: "good" }
     }
-    case "dev.dandori.attempt.failed.v1":
-      return bad(`failed${took(facts, event.data.task, event.data.attempt)}: ${short(event.data.error.message)}`)
+    case "dev.dandori.attempt.failed.v1": {
+      const { attempt, error, task } = event.data
+      const why = taskFacts(facts, task).gate?.verdict === "FAILED" ? "" : `: ${short(error.message)}`
+      return bad(`failed${took(facts, task, attempt)}${why}`)
+    }
     case "dev.dandori.attempt.timed_out.v1":
       return bad(`timed out after ${duration(event.data.timeoutMillis)}`)
     case "dev.dandori.attempt.cancelled.v1":

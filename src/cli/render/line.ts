@@ -1,7 +1,7 @@
 /** Text from elsewhere as one line that cannot steer a terminal: no escape sequences, no control characters. */
 export const clean = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
   Bun.stripANSI(text)
+    // oxlint-disable-next-line no-control-regex
     .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
     .trim()
 

@@ -94,6 +94,7 @@ const onTask = (task: TaskFacts, event: TimedEvent): void => {
   switch (event.type) {
     case "dev.dandori.attempt.started.v1":
       delete task.log
+      delete task.gate
       return void task.attempts.push({ attempt: event.data.attempt, started: event.time })
     case "dev.dandori.attempt.succeeded.v1": {
       const { cached, probed, output, outputArtifact } = event.data

@@ -4,11 +4,12 @@ import { GateResult } from "../../domain/gate.ts"
 import { GatedModel, Model, slotText } from "../../domain/model.ts"
 import { statusAt, taskFacts, type RunFacts } from "./run-facts.ts"
 
-/** A number beside the one that it has to be seen against. */
+/** A number beside the one that it has to be seen against: the share of positives, or what chance would give. */
 export interface Metric {
   readonly name: string
   readonly value: number
   readonly baseRate?: number
+  readonly chance?: number
 }
 
 /** One judged number of a gate. */
@@ -55,14 +56,22 @@ export const number = (value: number): string =>
 const text = (value: unknown): string =>
   typeof value === "number" ? number(value) : value === null ? "not defined" : String(value)
 
-/** Numbers of a record, each beside its base rate: `ai1_auc` and `ai1_base_rate` become one. */
-export const metricsOf = (metrics: Readonly<Record<string, number>>): ReadonlyArray<Metric> =>
-  Object.entries(metrics)
-    .filter(([name]) => !name.endsWith("_base_rate"))
-    .map(([name, value]) => {
-      const rate = name.includes("auc") ? metrics[`${name.split("_")[0]}_base_rate`] : undefined
-      return { name, value, ...(rate === undefined ? {} : { baseRate: rate }) }
-    })
+const headline = /auc|base_rate|sharpe|return|drawdown|trades/
+const mostMetrics = 12
+
+/**
+ * The numbers of a record, of many only the headline ones. The area under a precision-recall curve stands beside the
+ * base rate of its classifier, the one under a ROC curve beside the 0.5 of chance.
+ */
+export const metricsOf = (metrics: Readonly<Record<string, number>>): ReadonlyArray<Metric> => {
+  const all = Object.entries(metrics)
+  const shown = all.length <= mostMetrics ? all : all.filter(([name]) => headline.test(name))
+  return shown.map(([name, value]) => {
+    const rate = metrics[name.replace(/_pr_auc.*$/, "_base_rate")]
+    if (name.includes("_pr_auc")) return { name, value, ...(rate === undefined ? {} : { baseRate: rate }) }
+    return { name, value, ...(name.includes("_auc") ? { chance: 0.5 } : {}) }
+  })
+}
 
 const criteriaOf = (value: unknown): ReadonlyArray<Criterion> =>
   !Array.isArray(value)

@@ -81,18 +81,21 @@ const criteriaLines = ({ criteria }: TaskResult, on: boolean): ReadonlyArray<str
 }
 
 const resultLines = (result: TaskResult, { colours, home }: SummaryOptions): ReadonlyArray<string> => {
-  const { facts, metrics, model, paths, reasons, reports, synthetic, verdict, warnings } = result
+  const { criteria, facts, metrics, model, paths, reasons, reports, verdict, warnings } = result
   const status = verdict === "PASSED" ? "succeeded" : verdict === "WARNED" ? "warned" : "failed"
-  const metricRows = metrics.map(({ baseRate, name, value }) => [
+  const metricRows = metrics.map(({ baseRate, chance, name, value }) => [
     clean(name),
     number(value),
-    baseRate === undefined ? "" : `base rate ${number(baseRate)}`,
+    baseRate === undefined
+      ? chance === undefined
+        ? ""
+        : `chance gives ${number(chance)}`
+      : `base rate ${number(baseRate)}`,
   ])
   return [
     ...(verdict === undefined ? [] : [`gate ${paint(status, verdict, colours)}`]),
-    ...reasons.map((reason) => `${Output.yellow("!", colours)} ${clean(reason)}`),
+    ...(criteria.length > 0 ? [] : reasons.map((reason) => `${Output.yellow("!", colours)} ${clean(reason)}`)),
     ...(model === undefined ? [] : [`model ${Output.bold(model.version, colours)} for ${model.slot}`]),
-    ...(synthetic ? [Output.yellow("from synthetic data: these numbers say nothing about real markets", colours)] : []),
     ...table(metricRows),
     ...criteriaLines(result, colours),
     ...table(
@@ -106,12 +109,18 @@ const resultLines = (result: TaskResult, { colours, home }: SummaryOptions): Rea
   ]
 }
 
-/** What came of the run, task by task. */
-export const results = (found: ReadonlyArray<TaskResult>, options: SummaryOptions): ReadonlyArray<string> =>
-  found.flatMap((result) => [
-    Output.bold(result.task, options.colours),
-    ...resultLines(result, options).map((line) => `  ${line}`),
-  ])
+/** What came of the run, task by task; first of all whether it came of data that were generated. */
+export const results = (found: ReadonlyArray<TaskResult>, options: SummaryOptions): ReadonlyArray<string> => {
+  const made = found.some(({ synthetic }) => synthetic)
+  const label = "SYNTHETIC DATA: these numbers say nothing about real markets"
+  return [
+    ...(made ? [Output.yellow(label, options.colours)] : []),
+    ...found.flatMap((result) => {
+      const lines = resultLines(result, options).map((line) => `  ${line}`)
+      return lines.length === 0 ? [] : [Output.bold(result.task, options.colours), ...lines]
+    }),
+  ]
+}
 
 /** What went wrong, where, and what can be done next. */
 export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): ReadonlyArray<string> => {

@@ -37,12 +37,18 @@ describe("ofOutput", () => {
     assert.deepEqual(result?.reports, [page])
   })
 
-  it("puts each score beside its base rate", () => {
-    assert.deepEqual(RunResults.metricsOf({ ai1_base_rate: 0.31, ai1_auc: 0.62, ai2_pr_auc: 0.5, oof_sharpe: 1.2 }), [
-      { name: "ai1_auc", value: 0.62, baseRate: 0.31 },
-      { name: "ai2_pr_auc", value: 0.5 },
+  it("puts each score beside what it has to be seen against", () => {
+    assert.deepEqual(RunResults.metricsOf({ ai1_base_rate: 0.31, ai1_auc: 0.62, ai1_pr_auc: 0.5, oof_sharpe: 1.2 }), [
+      { name: "ai1_base_rate", value: 0.31 },
+      { name: "ai1_auc", value: 0.62, chance: 0.5 },
+      { name: "ai1_pr_auc", value: 0.5, baseRate: 0.31 },
       { name: "oof_sharpe", value: 1.2 },
     ])
+  })
+
+  it("of many numbers shows the headline ones", () => {
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`ai1_bin_${index}`, index]))
+    assert.deepEqual(RunResults.metricsOf({ ...many, ai1_auc: 0.6 }), [{ name: "ai1_auc", value: 0.6, chance: 0.5 }])
   })
 
   it("says where something was published and that its data are synthetic", () => {
