@@ -80,7 +80,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     },
   )
   const secrets = yield* Secrets
-  const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<void, Errors.LedgerLost> }>()
+  const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
 
@@ -121,7 +121,11 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       input: input.value,
       intent: intent.hash,
     }
-    return Outcome.carryOut(context, recorder, started, options.largeOutputs).pipe(
+    const attempted = Effect.withFiber((fiber) => {
+      fibers.set(index, { attempt, fiber })
+      return Outcome.carryOut(context, recorder, started, options.largeOutputs)
+    })
+    return attempted.pipe(
       Effect.catchTag("LedgerLost", (error) => {
         broken = error
         latch.openUnsafe()
@@ -133,9 +137,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         }),
       ),
       Effect.forkIn(scope, { startImmediately: true }),
-      Effect.map((fiber) => {
-        if (fiber.pollUnsafe() === undefined) fibers.set(index, { attempt, fiber })
-      }),
+      Effect.asVoid,
     )
   }
 

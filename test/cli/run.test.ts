@@ -90,7 +90,7 @@ describe("dandori run", () => {
 })
 
 describe("dandori run on a terminal", () => {
-  it.effect("draws the tasks with their progress, no wider than the terminal", () =>
+  it.effect("draws the tasks and leaves the last picture above the summary", () =>
     Effect.gen(function* () {
       const folder = yield* project
       const { code, screen } = yield* onTerminal(folder, ["run", "good"])
