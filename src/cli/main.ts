@@ -13,6 +13,9 @@ if ((first === "--version" || first === "version") && second === undefined) {
   const { run } = await import("./child.ts")
   await run("compile", second)
 } else {
+  // The rest takes a moment to load: a person who waits should see at once that something goes on.
+  const quiet = process.argv.some((word) => ["--json", "--quiet", "-q", "--help", "-h"].includes(word))
+  if (first === "run" && process.stderr.isTTY && !quiet) process.stderr.write(`dandori ${version}\n`)
   const { main } = await import("./app.ts")
   await main(process.argv.slice(2), version)
 }

@@ -9,7 +9,7 @@ import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { Missing } from "./missing.ts"
 import * as RunFacts from "./render/run-facts.ts"
-import { artifactPath } from "./render/run-summary.ts"
+import { artifactPath } from "./render/report-links.ts"
 
 /** A run as its stream tells it, without its plan. Times are milliseconds since the epoch. */
 export interface RecordedRun {

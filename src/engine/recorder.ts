@@ -27,7 +27,7 @@ export const make = (
     state: () => state,
     record: (event, task) => {
       const appended = writer.append(event, task === undefined ? run : `${run}/${task}`)
-      const recorded = { ...event, time: appended.time }
+      const recorded = { ...event, time: appended.time, run }
       state = evolve(state, recorded)
       observer.onEvent(recorded)
       changed()

@@ -126,10 +126,10 @@ export const resume = Effect.fn("Resume.resume")(function* (
           stopped: left.flatMap(({ stopped }) => [...stopped]),
         },
       }
-      for (const entry of chain.entries) observer.onEvent(toEvent(entry, options.now))
+      for (const entry of chain.entries) observer.onEvent({ ...toEvent(entry, options.now), run })
       const appended = writer.append(resumed)
       state = evolve(state, { ...resumed, time: appended.time })
-      observer.onEvent({ ...resumed, time: appended.time })
+      observer.onEvent({ ...resumed, time: appended.time, run })
       const started = intents(chain.entries)
       const lost = [...HashMap.keys(state.running)].toSorted((a, b) => a - b).flatMap((index) => {
         const { id } = prepared.plan.tasks[index]

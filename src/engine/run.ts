@@ -101,8 +101,13 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
   const prepared = yield* Prepared.prepare(request.plan)
   yield* checkCapacity(request.plan, request.capacity)
   const planText = CanonicalJson.encode(request.plan)
-  const planArtifact = yield* artifacts.put("plan.json", "application/json", planText)
-  const config = yield* artifacts.put("config.json", "application/json", request.config)
+  const [planArtifact, config] = yield* Effect.all(
+    [
+      artifacts.put("plan.json", "application/json", planText),
+      artifacts.put("config.json", "application/json", request.config),
+    ],
+    { concurrency: 2 },
+  )
   const run = ids.uuid()
   const data: EventData<"dev.dandori.run.created.v1"> = {
     pipeline: request.plan.id,
@@ -125,7 +130,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       yield* writer.durable.pipe(Effect.mapError(failWith(stream)))
       const opened = yield* Effect.forkScoped(Root.opened(stream, first.hash))
       const state = evolve(initial(prepared.plan), { ...created, time: first.time })
-      ;(yield* Observer).onEvent({ ...created, time: first.time })
+      ;(yield* Observer).onEvent({ ...created, time: first.time, run })
       const context = contextOf(run, data, request.who)
       const options: Execution.Options = {
         prepared,

@@ -68,7 +68,11 @@ const unlessDamaged = (stream: string, { fault }: Chain.Chain) =>
     : Effect.fail(new StreamDamaged({ stream, line: fault.line, reason: fault.reason }))
 
 /** The newest checkpoint, which the root must bear out before another is signed. */
-const newest = Effect.fnUntraced(function* (ledgerFolder: string, root: ReadonlyArray<Entry>) {
+const newest = Effect.fnUntraced(function* (
+  ledgerFolder: string,
+  root: ReadonlyArray<Entry>,
+  leaves: ReadonlyArray<Merkle.Hash>,
+) {
   const fs = yield* FileSystem.FileSystem
   const file = (yield* list(ledgerFolder).pipe(Effect.mapError(failed))).at(-1)
   if (file === undefined) return undefined
@@ -78,7 +82,7 @@ const newest = Effect.fnUntraced(function* (ledgerFolder: string, root: Readonly
   if (found.size > root.length) {
     return yield* damaged(root.length, `${file.name} covers ${found.size} entries, but only ${root.length} are there`)
   }
-  if (found.tree !== treeOf(leavesOf(root.slice(0, found.size)), found.size)) {
+  if (found.tree !== treeOf(leaves, found.size)) {
     return yield* damaged(found.size, `the entries up to line ${found.size} are not those that ${file.name} covers`)
   }
   const since = root.slice(found.size)
@@ -111,7 +115,8 @@ export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly 
   const key = yield* LedgerKey
   const found = yield* ledger.read(StreamName.root)
   yield* unlessDamaged(StreamName.root, found)
-  const before = yield* newest(ledger.folder, found.entries)
+  const known = leavesOf(found.entries)
+  const before = yield* newest(ledger.folder, found.entries, known)
   const covered = yield* coverSystem(found)
   const { anchor } = options
   const send = (text: string) =>
@@ -122,7 +127,7 @@ export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly 
   }
 
   const root = covered ? yield* ledger.read(StreamName.root) : found
-  const leaves = leavesOf(root.entries)
+  const leaves = covered ? leavesOf(root.entries) : known
   const size = leaves.length
   const tree = treeOf(leaves, size)
   const origin = originOf(root.entries[0])

@@ -194,7 +194,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }).pipe(Effect.mapError(failedBy("runs"))),
     record: (stream, events) =>
       Effect.gen(function* () {
-        yield* folderOf(stream)
+        if (!left.has(stream)) yield* folderOf(stream)
         yield* lock(stream, 10_000)
         const writer = yield* openForAppend(stream)
         left.delete(stream)

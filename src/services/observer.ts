@@ -4,7 +4,7 @@ import type { ProgressReport } from "./progress.ts"
 
 /** Who watches a run live: told of each event right after it was appended, of progress, and of log lines. Never waits. */
 export interface RunObserver {
-  readonly onEvent: (event: Event & { readonly time: number }) => void
+  readonly onEvent: (event: Event & { readonly time: number; readonly run: string }) => void
   readonly onProgress: (task: string, progress: ProgressReport) => void
   readonly onLog: (task: string, line: string) => void
 }

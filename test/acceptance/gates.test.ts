@@ -27,12 +27,16 @@ const edit = async (place: Sample.SampleProject, file: string, change: (text: st
 const resultOf = (said: Sample.Said) => {
   const values = Sample.ndjson(said.out)
   const result = values.at(-1)
-  assert.strictEqual(result?.kind, "result", said.err)
+  if (result?.kind !== "result") throw new Error(`There is no result: ${said.err}`)
   const statuses: Record<string, string> = Object.fromEntries(
     result.tasks.map(({ id, status }: { id: string; status: string }) => [id, status]),
   )
   const failed = values.find(({ type }) => type === "dev.dandori.attempt.failed.v1")
-  return { statuses, error: failed?.data.error, gate: values.find(({ type }) => type === "dev.dandori.gate.failed.v1")?.data.gate }
+  return {
+    statuses,
+    error: failed?.data.error,
+    gate: values.find(({ type }) => type === "dev.dandori.gate.failed.v1")?.data.gate,
+  }
 }
 
 const registered = (place: Sample.SampleProject): number => {
@@ -40,7 +44,10 @@ const registered = (place: Sample.SampleProject): number => {
   if (!existsSync(path)) return 0
   const database = new Database(path, { readonly: true })
   const tables = database.query("SELECT name FROM sqlite_master WHERE name = 'model_registry'").all()
-  const count = tables.length === 0 ? 0 : (database.query<{ n: number }, []>("SELECT count(*) AS n FROM model_registry").get()?.n ?? 0)
+  const count =
+    tables.length === 0
+      ? 0
+      : (database.query<{ n: number }, []>("SELECT count(*) AS n FROM model_registry").get()?.n ?? 0)
   database.close()
   return count
 }
@@ -88,12 +95,25 @@ describe("a data quality gate that fails", () => {
     const said = await Sample.dandori(place, "run", pipeline, "--json")
     assert.strictEqual(said.code, 1, said.err)
     const { gate, statuses } = resultOf(said)
-    assert.deepInclude(statuses, { seed: "succeeded", dq: "failed", train: "skipped", publish: "skipped", report: "succeeded" })
-    assert.isFalse(Sample.ndjson(said.out).some(({ type, data }) => /attempt\.started/.test(type) && data.task === "train"))
-    const marks = (await Sample.filesBelow(join(place.home, "canonical"))).filter((name) => name.endsWith("__quarantine.json"))
+    assert.deepInclude(statuses, {
+      seed: "succeeded",
+      dq: "failed",
+      train: "skipped",
+      publish: "skipped",
+      report: "succeeded",
+    })
+    assert.isFalse(
+      Sample.ndjson(said.out).some(({ type, data }) => /attempt\.started/.test(type) && data.task === "train"),
+    )
+    const marks = (await Sample.filesBelow(join(place.home, "canonical"))).filter((name) =>
+      name.endsWith("__quarantine.json"),
+    )
     assert.strictEqual(marks.length, 48)
     const mark = JSON.parse(await Fs.readFile(join(place.home, "canonical", marks[0]), "utf8"))
-    assert.include(mark.reasons.map(({ check }: { check: string }) => check), "max_gap")
+    assert.include(
+      mark.reasons.map(({ check }: { check: string }) => check),
+      "max_gap",
+    )
     assert.match(mark.reasons[0].sample[0].detail, /nothing from 2024-01-\d+T.* to 2024-01-/)
     const json = gate.reports.find(({ mediaType }: { mediaType: string }) => mediaType.startsWith("application/json"))
     assert.strictEqual(JSON.parse(await artifact(place, json.sha256)).verdict, "FAILED")
@@ -106,10 +126,15 @@ describe("a data quality gate that fails", () => {
 describe("labels of a single class", () => {
   it("block the training with the reason: exit 1, nothing published, and people are told without a stack trace", async () => {
     const place = await project()
-    await edit(place, "configs/base/training.yaml", (text) => text.replace("label_horizon_bars: 48", "label_horizon_bars: 1"))
+    await edit(place, "configs/base/training.yaml", (text) =>
+      text.replace("label_horizon_bars: 48", "label_horizon_bars: 1"),
+    )
     const said = await Sample.dandori(place, "run", pipeline)
     assert.strictEqual(said.code, 1, said.err)
-    assert.match(said.out, /✗ train failed \(TrainingBlocked\)\n +Training is blocked:\n +- .*ai1.*(single class|one class|only)/i)
+    assert.match(
+      said.out,
+      /✗ train failed \(TrainingBlocked\)\n +Training is blocked:\n +- .*ai1.*(single class|one class|only)/i,
+    )
     assert.match(said.out, /– +publish +skipped/)
     assert.match(said.err, /\[warning\] sample-e2e: sample-e2e failed, run /)
     assert.isFalse(Sample.hasStackTrace(said.out + said.err))

@@ -16,7 +16,9 @@ afterAll(() => Sample.remove(project))
 /** Starts a command and sends a signal when the training's child process is at work. */
 const signalled = async (signal: NodeJS.Signals, words: ReadonlyArray<string>) => {
   const { promise: reached, resolve } = Promise.withResolvers<void>()
-  const call = Sample.start(project, words, { onLine: (line) => line.includes("train") && line.includes("started") && resolve() })
+  const call = Sample.start(project, words, {
+    onLine: (line) => line.includes("train") && line.includes("started") && resolve(),
+  })
   await Promise.race([reached, call.said])
   const { run } = await newest()
   while ((await Sample.leftBehind([run])).length === 0) assert.strictEqual((await newest()).status, "running")
@@ -62,6 +64,9 @@ describe("a signal while the sample trains", () => {
     assert.notMatch(resumed.err, /seed +started/)
     assert.match(resumed.out, new RegExp(`sample-e2e succeeded in .* run ${run}`))
     assert.strictEqual((await Sample.dandori(project, "ledger", "verify")).code, 0)
-    assert.strictEqual((await Fs.readdir(join(project.home, "models"))).filter((name) => !name.startsWith(".")).length, 1)
+    assert.strictEqual(
+      (await Fs.readdir(join(project.home, "models"))).filter((name) => !name.startsWith(".")).length,
+      1,
+    )
   })
 })

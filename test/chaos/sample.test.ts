@@ -46,7 +46,12 @@ const modelOf = async (place: Sample.SampleProject): Promise<ReadonlyMap<string,
   const names = await Sample.filesBelow(join(root, versions[0]))
   const digests = new Map<string, string>()
   for (const name of names.filter((each) => !/^(provenance|checksums)\.json$|^receipts\//.test(each))) {
-    digests.set(name, createHash("sha256").update(await Fs.readFile(join(root, versions[0], name))).digest("hex"))
+    digests.set(
+      name,
+      createHash("sha256")
+        .update(await Fs.readFile(join(root, versions[0], name)))
+        .digest("hex"),
+    )
   }
   return digests
 }
@@ -94,7 +99,12 @@ const killAt = async (place: Sample.SampleProject, { part, stage }: Moment): Pro
   const { promise: reached, resolve } = Promise.withResolvers<void>()
   const call = Sample.start(place, ["run", pipeline, "--json"], {
     onLine: (line) => {
-      if (stage === "end" ? line.includes("run.finished.v1") : line.includes(`attempt.started.v1","data":{"task":"${stage}"`)) resolve()
+      if (
+        stage === "end"
+          ? line.includes("run.finished.v1")
+          : line.includes(`attempt.started.v1","data":{"task":"${stage}"`)
+      )
+        resolve()
     },
   })
   if (stage !== "start") await Promise.race([reached, call.said])
@@ -112,21 +122,34 @@ const sampleRun = async (place: Sample.SampleProject) => {
 const check = async (place: Sample.SampleProject, run: string) => {
   const database = new Database(join(place.home, "state.db"), { readonly: true })
   const rows = (sql: string) => database.query<Record<string, unknown>, []>(sql).all()
-  assert.deepStrictEqual(rows("SELECT slot, status FROM model_registry"), [{ slot: "EURUSD-GBPUSD/1h", status: "deployed" }])
+  assert.deepStrictEqual(rows("SELECT slot, status FROM model_registry"), [
+    { slot: "EURUSD-GBPUSD/1h", status: "deployed" },
+  ])
   assert.deepStrictEqual(rows("SELECT run, task FROM alias_history"), [{ run, task: "publish" }])
   database.close()
   assert.deepStrictEqual(await modelOf(place), expected)
-  const records = (await Sample.filesBelow(join(place.home, "worm/retrain"))).filter((name) => !name.startsWith("chain/"))
+  const records = (await Sample.filesBelow(join(place.home, "worm/retrain"))).filter(
+    (name) => !name.startsWith("chain/"),
+  )
   assert.strictEqual(records.length, 1)
-  assert.strictEqual(JSON.parse(await Fs.readFile(join(place.home, "worm/retrain", records[0]), "utf8")).payload.run, run)
+  assert.strictEqual(
+    JSON.parse(await Fs.readFile(join(place.home, "worm/retrain", records[0]), "utf8")).payload.run,
+    run,
+  )
   const snapshots = await Sample.filesBelow(join(place.home, "backups"))
   assert.strictEqual(snapshots.filter((name) => name.endsWith("manifest.json")).length, 1)
   const ledger = join(place.home, "ledger")
   const [stream] = (await Sample.filesBelow(ledger)).filter((name) => name.includes(run) && name.endsWith(".ndjson"))
   const events = Sample.ndjson(await Fs.readFile(join(ledger, stream), "utf8"))
   assert.isAbove(events.length, 10)
-  assert.deepStrictEqual(events.filter(({ type }) => type.includes("unknown")), [])
-  for (const words of [["ledger", "verify"], ["worm", "verify"]]) {
+  assert.deepStrictEqual(
+    events.filter(({ type }) => type.includes("unknown")),
+    [],
+  )
+  for (const words of [
+    ["ledger", "verify"],
+    ["worm", "verify"],
+  ]) {
     const said = await Sample.dandori(place, ...words)
     assert.strictEqual(said.code, 0, said.out + said.err)
   }

@@ -69,10 +69,7 @@ export interface Call {
   readonly said: Promise<Said>
 }
 
-const hear = async (
-  stream: ReadableStream<Uint8Array>,
-  onLine: (line: string) => void,
-): Promise<string> => {
+const hear = async (stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<string> => {
   const decoder = new TextDecoder()
   let all = ""
   let rest = ""
@@ -108,7 +105,13 @@ export const start = (
   return {
     pid: child.pid,
     kill: (signal) => child.kill(signal),
-    said: ended.then(([out, err]) => ({ code: child.exitCode, signal: child.signalCode, out, err, heard })),
+    said: ended.then(([out, err]) => ({
+      code: child.exitCode,
+      signal: child.signalCode === null ? null : String(child.signalCode),
+      out,
+      err,
+      heard,
+    })),
   }
 }
 
@@ -147,5 +150,7 @@ export const runsOf = async (
 ): Promise<ReadonlyArray<{ readonly run: string; readonly pipeline: string; readonly status: string }>> => {
   const { code, err, out } = await dandori(project, "runs", "list", "--json")
   if (code !== 0) throw new Error(err)
-  return ndjson(out).map(({ pipeline, run, status }) => ({ run, pipeline, status })).toReversed()
+  return ndjson(out)
+    .map(({ pipeline, run, status }) => ({ run, pipeline, status }))
+    .toReversed()
 }

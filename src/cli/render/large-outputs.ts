@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type { RunFacts } from "./run-facts.ts"
-import { artifactPath } from "./run-summary.ts"
+import { artifactPath } from "./report-links.ts"
 
 /** Outputs that were too large for their events, by digest. What cannot be read is left out. */
 export const loadLarge = Effect.fnUntraced(function* (home: string, facts: RunFacts) {

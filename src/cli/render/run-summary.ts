@@ -1,10 +1,10 @@
-import { join } from "node:path"
 import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean, cleanLines, table } from "./line.ts"
 import { counts } from "./live-frame.ts"
 import { type RunFacts, statusAt, taskFacts, taskMillis } from "./run-facts.ts"
+import * as ReportLinks from "./report-links.ts"
 import { type TaskResult, number } from "./run-results.ts"
 import { icon, paint } from "./task-line.ts"
 
@@ -23,10 +23,6 @@ export interface SummaryOptions {
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
 const attention = ["warned", "waiting", "running", "interrupted", "cancelling"]
 const mostLines = 12
-
-/** Where an artifact's bytes lie. */
-export const artifactPath = (home: string, sha256: string): string =>
-  join(home, "artifacts", "sha256", sha256.slice(0, 2), sha256.slice(2))
 
 /** First line of a summary: what became of the run, and how long it took. */
 export const headline = (
@@ -80,7 +76,7 @@ const criteriaLines = ({ criteria }: TaskResult, on: boolean): ReadonlyArray<str
   return [`${criteria.length - failing.length} of ${criteria.length} checks passed`, ...table(rows, "  ")]
 }
 
-const resultLines = (result: TaskResult, { colours, home }: SummaryOptions): ReadonlyArray<string> => {
+const resultLines = (result: TaskResult, { colours, home, run }: SummaryOptions): ReadonlyArray<string> => {
   const { criteria, facts, metrics, model, paths, reasons, reports, verdict, warnings } = result
   const status = verdict === "PASSED" ? "succeeded" : verdict === "WARNED" ? "warned" : "failed"
   const metricRows = metrics.map(({ baseRate, chance, name, value }) => [
@@ -105,7 +101,7 @@ const resultLines = (result: TaskResult, { colours, home }: SummaryOptions): Rea
       ]),
     ),
     ...warnings.map((warning) => `${Output.yellow("!", colours)} ${clean(warning)}`),
-    ...table(reports.map(({ name, sha256 }) => [clean(name), artifactPath(home, sha256)])),
+    ...table(reports.map((report) => [clean(report.name), ReportLinks.pathOf(home, run, result.task, report)])),
   ]
 }
 

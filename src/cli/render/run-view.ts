@@ -13,6 +13,7 @@ import * as LiveView from "./live-view.ts"
 import * as RunFacts from "./run-facts.ts"
 import { eventJson, resultJson } from "./run-json.ts"
 import { resultsOf } from "./run-results.ts"
+import * as ReportLinks from "./report-links.ts"
 import * as RunSummary from "./run-summary.ts"
 import * as Standard from "../standard-streams.ts"
 
@@ -116,6 +117,7 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
         Effect.orElseSucceed(() => ({ home: `${options.project}/.dandori` })),
       )
       const results = resultsOf(facts, yield* loadLarge(home, facts))
+      ReportLinks.make(home, result.run, results)
       const now = yield* Clock.currentTimeMillis
       if (options.json) return Standard.write(1, `${JSON.stringify(resultJson(facts, result.run, results, now))}\n`)
       const colours = Output.colours(process.stdout)
