@@ -71,7 +71,7 @@ const enter = (state: RunState, phase: Block): RunState => {
 const leave = (state: RunState): RunState => {
   if (state.phase === "ended") return state
   if (state.phase === "tasks" && state.cancelled !== false) return enter(state, "onCancel")
-  if (state.phase === "tasks" && state.failed) return enter(state, "onFailure")
+  if (state.phase === "tasks" && (state.failed || state.lost)) return enter(state, "onFailure")
   const next = followers[state.phase]
   return next === "ended" ? { ...state, phase: "ended" } : enter(state, next)
 }

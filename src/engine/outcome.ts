@@ -37,7 +37,7 @@ const redacted = Effect.fnUntraced(function* (value: unknown) {
   const secrets = yield* Secrets
   const text = JSON.stringify(value)
   const safe = secrets.redact(text)
-  return safe === text ? { value, text } : { value: JSON.parse(safe) as unknown, text: safe }
+  return { value: JSON.parse(safe) as unknown, text: safe }
 })
 
 /** A value and its text, secrets taken out of both: in the event, or as an artifact where it is large. */

@@ -71,7 +71,7 @@ describe("a run", () => {
         half: Schema.Finite,
         nested: Schema.Struct({ list: Schema.Array(Schema.Array(Schema.Finite)), text: Schema.String }),
       })
-      const nested = { list: Array.from({ length: 50 }, (_, i) => [i, i / 3, -i, 1e300]), text: '段取り \u2028 "q"' }
+      const nested = { list: Array.from({ length: 50 }, (_, i) => [i, i / 3, 0 - i, 1e300]), text: '段取り \u2028 "q"' }
       const source = taskType({
         type: "source",
         version: 1,

@@ -58,7 +58,7 @@ export class Model {
       if (this.phase === "finally") this.phase = "ended"
       else if (this.phase !== "tasks") this.phase = "finally"
       else if (this.cancelled !== "no") this.phase = "onCancel"
-      else this.phase = this.anyIn("tasks", "failed", "timed_out") ? "onFailure" : "finally"
+      else this.phase = this.anyIn("tasks", "failed", "timed_out", "lost") ? "onFailure" : "finally"
     }
   }
 
