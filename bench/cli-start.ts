@@ -65,13 +65,19 @@ export const bench: Bench = (scale) =>
     writeFileSync(empty, "")
     const bare = Figures.spawns(repeats, [process.execPath, empty], folder)
     for (const [how, argv] of found) {
-      for (const [words, limit] of [[["--version"], 15], [["validate", file], 50]] as const) {
+      for (const [words, limit] of [
+        [["--version"], 15],
+        [["validate", file], 50],
+      ] as const) {
         Figures.spawns(1, [...argv, ...words], folder)
         const taken = Figures.spawns(repeats, [...argv, ...words], folder)
         figures.push(
           Figures.fromTimes(`${words[0]}, ${how}`, taken, {
             ...(how === "compiled" ? { target: { atMost: limit } } : {}),
-            against: { what: "the processor time of an empty Bun program", ratio: Figures.percentile(taken.cpu, 0.5) / Figures.percentile(bare.cpu, 0.5) },
+            against: {
+              what: "the processor time of an empty Bun program",
+              ratio: Figures.percentile(taken.cpu, 0.5) / Figures.percentile(bare.cpu, 0.5),
+            },
           }),
         )
       }

@@ -113,12 +113,20 @@ export const bench: Bench = (scale) =>
     }
     const figures: Array<Figure> = []
     for (const [format, file] of Object.entries(files)) {
-      const millis = await Figures.times(rounds, () => work(dqFile, { files: [file], expectations: "expectations.yaml" }))
+      const millis = await Figures.times(rounds, () =>
+        work(dqFile, { files: [file], expectations: "expectations.yaml" }),
+      )
       figures.push(Figures.fromRates(`dq, ${rows.toLocaleString("en-US")} rows of ${format}`, "rows/s", rows, millis))
     }
     const months = monthsBetween(a.timestamp[0], a.timestamp[rows - 1])
     const seeding = await Figures.times(rounds, () =>
-      work(seed, { symbols: ["EURUSD"], timeframe: "15m", months, source: { kind: "file", path: files.csv }, force: true }),
+      work(seed, {
+        symbols: ["EURUSD"],
+        timeframe: "15m",
+        months,
+        source: { kind: "file", path: files.csv },
+        force: true,
+      }),
     )
     figures.push(Figures.fromRates("seed, the same CSV to monthly Parquet", "rows/s", rows, seeding))
 

@@ -32,7 +32,10 @@ export const flush = (folder: string, count: number): Flush => {
 /** Device and file system of a folder, as Linux mounts them; elsewhere the platform's name. */
 export const device = (folder: string): string => {
   if (process.platform !== "linux") return process.platform
-  const mounts = readFileSync("/proc/mounts", "utf8").trim().split("\n").map((line) => line.split(" "))
+  const mounts = readFileSync("/proc/mounts", "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" "))
   const [best] = mounts
     .filter(([, at]) => folder === at || folder.startsWith(at === "/" ? "/" : `${at}/`))
     .toSorted((a, b) => b[1].length - a[1].length)

@@ -35,16 +35,30 @@ const measure = async (project: Project.BenchProject, effects: Project.NoopClass
 
 const figures = (name: string, samples: ReadonlyArray<Sample>, flush: Disk.Flush): ReadonlyArray<Figure> => {
   const totals = samples.map(({ total }) => total)
-  const flushes = Figures.percentile(samples.map((sample) => sample.flushes), 0.5)
+  const flushes = Figures.percentile(
+    samples.map((sample) => sample.flushes),
+    0.5,
+  )
   const against = { what: `${flushes} × fdatasync`, ratio: Figures.percentile(totals, 0.5) / (flushes * flush.p50) }
   const fast = flush.p50 <= 0.1
   return [
     Figures.fromValues(`${name}: run`, "ms", totals, { against, ...(fast ? { target: { atMost: 4 } } : {}) }),
-    Figures.fromValues(`${name}: flushes`, "flushes", samples.map((sample) => sample.flushes)),
-    Figures.fromValues(`${name}: time in flushes`, "ms", samples.map(({ flushing }) => flushing)),
-    Figures.fromValues(`${name}: beyond its flushes`, "ms", samples.map(({ flushing, total }) => total - flushing), {
-      ...(fast ? {} : { target: { atMost: 2 } }),
-    }),
+    Figures.fromValues(
+      `${name}: flushes`,
+      "flushes",
+      samples.map((sample) => sample.flushes),
+    ),
+    Figures.fromValues(
+      `${name}: time in flushes`,
+      "ms",
+      samples.map(({ flushing }) => flushing),
+    ),
+    Figures.fromValues(
+      `${name}: beyond its flushes`,
+      "ms",
+      samples.map(({ flushing, total }) => total - flushing),
+      fast ? {} : { target: { atMost: 2 } },
+    ),
   ]
 }
 

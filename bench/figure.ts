@@ -94,7 +94,8 @@ export const spawns = (count: number, argv: ReadonlyArray<string>, cwd: string):
     const ended = Bun.spawnSync([...argv], { cwd, stdout: "ignore", stderr: "pipe" })
     found.millis.push(performance.now() - start)
     found.cpu.push(Number(ended.resourceUsage?.cpuTime.total ?? 0) / 1000)
-    if (ended.exitCode !== 0) throw new Error(`${argv.join(" ")} ended with ${ended.exitCode}: ${ended.stderr.toString()}`)
+    if (ended.exitCode !== 0)
+      throw new Error(`${argv.join(" ")} ended with ${ended.exitCode}: ${ended.stderr.toString()}`)
   }
   return found
 }

@@ -15,8 +15,14 @@ import * as Place from "./place.ts"
 
 const event = (i: number): Event =>
   i % 2 === 0
-    ? { type: "dev.dandori.attempt.started.v1", data: { task: `t${i >> 1}`, attempt: 1, input: { symbol: "EURUSD", bars: i } } }
-    : { type: "dev.dandori.attempt.succeeded.v1", data: { task: `t${i >> 1}`, attempt: 1, output: { rows: i }, millis: i } }
+    ? {
+        type: "dev.dandori.attempt.started.v1",
+        data: { task: `t${i >> 1}`, attempt: 1, input: { symbol: "EURUSD", bars: i } },
+      }
+    : {
+        type: "dev.dandori.attempt.succeeded.v1",
+        data: { task: `t${i >> 1}`, attempt: 1, output: { rows: i }, millis: i },
+      }
 
 const ledger = (folder: string) =>
   layerSegments({
@@ -64,10 +70,14 @@ const grouped = (count: number, writers: number) =>
         writer.append(event(writer.head().sequence))
         return writer.durable
       })
-      yield* Effect.forEach(Array.from({ length: writers }), () => Effect.repeat(each, { times: count / writers - 1 }), {
-        concurrency: "unbounded",
-        discard: true,
-      })
+      yield* Effect.forEach(
+        Array.from({ length: writers }),
+        () => Effect.repeat(each, { times: count / writers - 1 }),
+        {
+          concurrency: "unbounded",
+          discard: true,
+        },
+      )
       return { millis: performance.now() - start, cpu: busySince(before), flushes: writer.flushes() }
     }),
   )
@@ -102,7 +112,8 @@ export const bench: Bench = (scale) =>
     let entries = 0
     const verifying = await Figures.times(rounds, async () => {
       const report = await Effect.runPromise(Effect.provide(verify(folder), NodeServices.layer))
-      if (report.verdict !== "intact") throw new Error(`The ledger is ${report.verdict}: ${JSON.stringify(report.faults[0])}`)
+      if (report.verdict !== "intact")
+        throw new Error(`The ledger is ${report.verdict}: ${JSON.stringify(report.faults[0])}`)
       entries = report.entries
     })
     const hashing = Figures.spawns(rounds, ["sha256sum", ...files], folder)
@@ -112,15 +123,25 @@ export const bench: Bench = (scale) =>
       figures: [
         Figures.fromRates(`append ${many.toLocaleString("en-US")} events, batched`, "events/s", many, timesOf(batched)),
         Figures.fromRates("append and wait, one at a time", "events/s", few, timesOf(alone)),
-        Figures.fromValues("append and wait: one event", "ms", alone.map((sample) => perEvent(sample, few))),
+        Figures.fromValues(
+          "append and wait: one event",
+          "ms",
+          alone.map((sample) => perEvent(sample, few)),
+        ),
         Figures.fromRates("append and wait, ten at a time (group commit)", "events/s", few * 10, timesOf(together)),
-        Figures.fromValues("the same: events to a flush", "events", together.map(({ flushes }) => (few * 10) / flushes)),
+        Figures.fromValues(
+          "the same: events to a flush",
+          "events",
+          together.map(({ flushes }) => (few * 10) / flushes),
+        ),
         Figures.fromRates("verify", "entries/s", entries, verifying),
         Figures.fromRates("verify", "MB/s", megabytes, verifying, {
           against: { what: "sha256sum's processor time", ratio: Figures.percentile(verifying.cpu, 0.5) / limit },
         }),
         Figures.fromRates("sha256sum of the same bytes", "MB/s", megabytes, hashing),
       ],
-      notes: [`${entries.toLocaleString("en-US")} entries, ${megabytes.toFixed(1)} MB in ${files.length} files are verified`],
+      notes: [
+        `${entries.toLocaleString("en-US")} entries, ${megabytes.toFixed(1)} MB in ${files.length} files are verified`,
+      ],
     }
   })

@@ -15,7 +15,15 @@ import { repository, withFolder } from "./place.ts"
 const Nothing = Schema.Struct({})
 
 const noop = (type: string, effects: EffectClass) =>
-  taskType({ type, version: 1, description: type, input: Nothing, output: Nothing, effects, run: () => Effect.succeed({}) })
+  taskType({
+    type,
+    version: 1,
+    description: type,
+    input: Nothing,
+    output: Nothing,
+    effects,
+    run: () => Effect.succeed({}),
+  })
 
 const types = { pure: noop("pure-noop", "pure"), idempotent: noop("idempotent-noop", "idempotent") }
 
@@ -35,17 +43,14 @@ export const plan = (count: number, shape: "chain" | "wide", effects: NoopClass)
   params: {},
   env: [],
   audit: "required",
-  tasks: Array.from(
-    { length: count },
-    (_, i): PlanTask => ({
-      id: `t${i}`,
-      type: types[effects].type,
-      version: 1,
-      effects,
-      needs: shape === "chain" && i > 0 ? [`t${i - 1}`] : [],
-      with: {},
-    }),
-  ),
+  tasks: Array.from({ length: count }, (_, i): PlanTask => ({
+    id: `t${i}`,
+    type: types[effects].type,
+    version: 1,
+    effects,
+    needs: shape === "chain" && i > 0 ? [`t${i - 1}`] : [],
+    with: {},
+  })),
 })
 
 const start = async (project: string) => {

@@ -63,8 +63,12 @@ export const bench: Bench = (scale) =>
       writeFileSync(join(project, "bench.yaml"), pipeline)
       const taken: Array<number> = []
       for (let i = 0; i < (scale === "full" ? 5 : 1); i++) taken.push(await once(argv, project))
-      figures.push(Figures.fromValues(`kill -9 to the first resumed attempt, ${how}`, "ms", taken, { target: { atMost: 2_000 } }))
+      figures.push(
+        Figures.fromValues(`kill -9 to the first resumed attempt, ${how}`, "ms", taken, { target: { atMost: 2_000 } }),
+      )
     }
-    const notes = ["from the start of `run --resume`, which stops the command that was left, to the command's next start"]
+    const notes = [
+      "from the start of `run --resume`, which stops the command that was left, to the command's next start",
+    ]
     return { figures, notes: missing === undefined ? notes : [...notes, `compiled: skipped, ${missing}`] }
   })

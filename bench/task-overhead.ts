@@ -33,7 +33,10 @@ const endings = async (project: Project.BenchProject, where: Where, effects: Pro
 
 /** Costs of the tasks in a window of a run, in a unit of `perMilli` to the millisecond. */
 const costs = (ended: ReadonlyArray<number>, from: number, width: number, perMilli: number): ReadonlyArray<number> =>
-  Array.from({ length: Math.min(width, ended.length - 1 - from) }, (_, i) => (ended[from + i + 1] - ended[from + i]) * perMilli)
+  Array.from(
+    { length: Math.min(width, ended.length - 1 - from) },
+    (_, i) => (ended[from + i + 1] - ended[from + i]) * perMilli,
+  )
 
 interface Case {
   readonly where: Where
@@ -120,7 +123,10 @@ export const bench: Bench = (scale) =>
         : figure,
     )
     return {
-      figures: [...durable, Figures.fromValues("SQLite, WAL, synchronous FULL: transaction of two inserts", "ms", peer)],
+      figures: [
+        ...durable,
+        Figures.fromValues("SQLite, WAL, synchronous FULL: transaction of two inserts", "ms", peer),
+      ],
       notes: [
         `each task waits for the one before; windows of ${width} tasks, several runs after one to warm up`,
         "memory: the engine without a ledger's file; pure tasks wait for no flush, idempotent ones for the flush of their intent",

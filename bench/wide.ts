@@ -26,14 +26,24 @@ export const bench: Bench = (scale) =>
     await run("memory", Math.ceil(tasks / 50))
     await run("batched", Math.ceil(tasks / 50))
     const figures: Array<Figure> = []
-    for (const [where, limit] of [["memory", 5_000], ["batched", 10_000]] as const) {
+    for (const [where, limit] of [
+      ["memory", 5_000],
+      ["batched", 10_000],
+    ] as const) {
       const taken = await Figures.times(rounds, () => run(where, tasks))
       const name = `${tasks.toLocaleString("en-US")} tasks, ${where}`
       figures.push(
         Figures.fromTimes(name, taken, { target: { atMost: limit } }),
-        Figures.fromValues(`${name}: processor time of a task`, "µs", taken.cpu.map((cpu) => (cpu / tasks) * 1000)),
+        Figures.fromValues(
+          `${name}: processor time of a task`,
+          "µs",
+          taken.cpu.map((cpu) => (cpu / tasks) * 1000),
+        ),
         Figures.fromValues(`${name}: peak memory so far`, "MiB", [peak()]),
       )
     }
-    return { figures, notes: [`the durable run writes, and flushes every second; the plan as an artifact is part of its time`] }
+    return {
+      figures,
+      notes: [`the durable run writes, and flushes every second; the plan as an artifact is part of its time`],
+    }
   })

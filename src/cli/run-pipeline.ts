@@ -30,7 +30,10 @@ const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.R
 
 /** What every process that writes the ledger does beside its run: root entries that a crash swallowed, a signed head. */
 const withBooks = <A, E, R>(run: Effect.Effect<A, E, R>) =>
-  Root.reconcile().pipe(Effect.andThen(run), Effect.tap(() => Checkpoint.make()))
+  Root.reconcile().pipe(
+    Effect.andThen(run),
+    Effect.tap(() => Checkpoint.make()),
+  )
 
 /** Compiles, then runs a pipeline once, showing it live; ends with the run's exit code. */
 export const runPipeline = Effect.fnUntraced(function* (name: string | undefined, given: ReadonlyArray<string>) {

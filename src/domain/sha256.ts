@@ -5,5 +5,4 @@ export const Sha256 = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)).pi
 export type Sha256 = typeof Sha256.Type
 
 /** SHA-256 of UTF-8 text or bytes (FIPS 180-4). */
-export const of = (data: string | Uint8Array): Sha256 =>
-  new Bun.CryptoHasher("sha256").update(data).digest("hex") as Sha256
+export const of = (data: string | Uint8Array): Sha256 => Bun.CryptoHasher.hash("sha256", data, "hex") as Sha256

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import type { PlanTask } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Attempt } from "../services/attempt.ts"
-import { AttemptFiles } from "../services/attempt-files.ts"
+import { AttemptFiles, type AttemptLog } from "../services/attempt-files.ts"
 import { Observer } from "../services/observer.ts"
 import { ProcessMark } from "../services/process-launch.ts"
 import { Progress } from "../services/progress.ts"
@@ -52,9 +52,10 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
   const files = yield* AttemptFiles
   const observer = yield* Observer
   const secrets = yield* Secrets
-  const log = files.openLog(run.id, task.id, attempt)
+  let log: AttemptLog | undefined
   const line = (text: string) => {
     const safe = secrets.redact(text)
+    log ??= files.openLog(run.id, task.id, attempt)
     log.write(safe)
     observer.onLog(task.id, safe)
   }
@@ -88,7 +89,7 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
           Context.add(ProcessMark, mark),
           Context.add(Logger.CurrentLoggers, new Set([logger])),
         ) as Context.Context<R>,
-    ).pipe(Effect.ensuring(Effect.sync(log.close)))
+    ).pipe(Effect.ensuring(Effect.sync(() => log?.close())))
 })
 
 /** Whether an error leaves open what happened to the world: then the probe is asked. */

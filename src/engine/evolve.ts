@@ -61,10 +61,24 @@ const followers: Record<Block, Block | "ended"> = {
   finally: "ended",
 }
 
+/** Begins a block. Nothing of it has ended, so none of its tasks is blocked: those without needs are ready, all at once. */
 const enter = (state: RunState, phase: Block): RunState => {
-  const members = state.plan.blocks[phase]
-  let next: RunState = { ...state, phase, open: members.length }
-  for (const index of members) if (state.plan.needs[index] === 0) next = makeReady(next, index)
+  const { blocks, classOf, needs } = state.plan
+  const members = blocks[phase]
+  const free = members.filter((index) => needs[index] === 0)
+  const queues = new Map<number, Fifo.Fifo<number>>()
+  for (const index of free) {
+    queues.set(classOf[index], Fifo.push(queues.get(classOf[index]) ?? Fifo.empty, index))
+  }
+  const next: RunState = {
+    ...state,
+    phase,
+    open: members.length,
+    tasks: HashMap.mutate(state.tasks, (tasks) => {
+      for (const index of free) HashMap.set(tasks, index, { ...taskAt(state, index), status: "ready" })
+    }),
+    ready: HashMap.fromIterable(queues),
+  }
   return members.length === 0 ? leave(next) : next
 }
 

@@ -9,7 +9,7 @@ import type { GateResult } from "../domain/gate.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as Receipts from "../ledger/receipts.ts"
 import type { LedgerKey } from "../ledger/keys.ts"
-import { Artifacts } from "../services/artifacts.ts"
+import { type ArtifactError, Artifacts } from "../services/artifacts.ts"
 import type { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { Secrets } from "../services/secrets.ts"
@@ -33,24 +33,25 @@ const lost = (run: RunContext) => (error: { readonly message: string }) =>
   new Errors.LedgerLost({ run: run.id, reason: error.message })
 
 /** Secrets out of a value that goes into the ledger. */
-const redacted = Effect.fnUntraced(function* (value: unknown) {
-  const secrets = yield* Secrets
-  const text = JSON.stringify(value)
-  const safe = secrets.redact(text)
-  return { value: JSON.parse(safe) as unknown, text: safe }
-})
+const redacted = (value: unknown) =>
+  Effect.map(Secrets, (secrets) => {
+    const text = secrets.redact(JSON.stringify(value))
+    return { value: JSON.parse(text) as unknown, text }
+  })
 
-/** A value and its text, secrets taken out of both: in the event, or as an artifact where it is large. */
-const storeOutput = Effect.fnUntraced(function* (
-  { value, text }: { readonly value: unknown; readonly text: string },
-  large: Map<string, unknown>,
-) {
-  if (text.length <= largestValue) return { output: value }
+const storeLarge = Effect.fnUntraced(function* (value: unknown, text: string, large: Map<string, unknown>) {
   const artifacts = yield* Artifacts
   const outputArtifact = yield* artifacts.put("output.json", "application/json", text)
   large.set(outputArtifact.sha256, value)
   return { outputArtifact }
 })
+
+/** A value and its text, secrets taken out of both: in the event, or as an artifact where it is large. */
+const storeOutput = (
+  { value, text }: { readonly value: unknown; readonly text: string },
+  large: Map<string, unknown>,
+): Effect.Effect<{ readonly output: unknown } | { readonly outputArtifact: Artifact }, ArtifactError, Artifacts> =>
+  text.length <= largestValue ? Effect.succeed({ output: value }) : storeLarge(value, text, large)
 
 /** Appends the gate's event and, when it let through, issues the receipt of it. */
 const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, said: GateResult) {

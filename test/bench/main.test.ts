@@ -17,7 +17,12 @@ const run = (...args: ReadonlyArray<string>) =>
 
 /** Figures that each bench must print, by the beginning of their lines. */
 const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
-  "durable-run": ["3 pure tasks: run", "3 pure tasks: flushes", "3 pure tasks: beyond its flushes", "3 idempotent tasks: run"],
+  "durable-run": [
+    "3 pure tasks: run",
+    "3 pure tasks: flushes",
+    "3 pure tasks: beyond its flushes",
+    "3 idempotent tasks: run",
+  ],
   "task-overhead": ["memory, pure: at task 1", "batched, pure: at task 1", "fsync, idempotent: at task 1", "SQLite"],
   wide: ["50 tasks, memory", "50 tasks, batched"],
   "cli-start": ["--version, source", "validate, source", "an empty Bun program"],
@@ -54,7 +59,11 @@ describe("bench", () => {
 
 describe("a figure", () => {
   it("takes the middle and the best of its values, and ninety-five percent from twenty on", () => {
-    const figure = Figures.fromValues("x", "ms", Array.from({ length: 20 }, (_, i) => 20 - i))
+    const figure = Figures.fromValues(
+      "x",
+      "ms",
+      Array.from({ length: 20 }, (_, i) => 20 - i),
+    )
     assert.deepStrictEqual(figure, { name: "x", unit: "ms", p50: 10, best: 1, p95: 19 })
     const rate = Figures.fromRates("x", "rows/s", 100, { millis: [50, 200, 100], cpu: [40, 40, 40] })
     assert.deepStrictEqual(rate, { name: "x", unit: "rows/s", p50: 1000, best: 2000, cpu: 2500 })
@@ -63,7 +72,10 @@ describe("a figure", () => {
   it("holds or misses its target by its middle, and the table says so", () => {
     const slow = Figures.fromValues("slow", "ms", [3, 1, 9], { target: { atMost: 2 } })
     const fast = Figures.fromRates("fast", "rows/s", 10, { millis: [1], cpu: [1] }, { target: { atLeast: 10_000 } })
-    assert.deepStrictEqual([Figures.holds(slow), Figures.holds(fast), Figures.holds({ ...slow, p50: 2 })], [false, true, true])
+    assert.deepStrictEqual(
+      [Figures.holds(slow), Figures.holds(fast), Figures.holds({ ...slow, p50: 2 })],
+      [false, true, true],
+    )
     const lines = Table.lines({ figures: [slow, fast], notes: ["a note"] })
     assert.match(lines[1] ?? "", /^slow +3\.00 +1\.00 .*≤ 2\.00 +MISSED$/)
     assert.match(lines[2] ?? "", /^fast +10,000 +10,000 .*≥ 10,000 +holds$/)

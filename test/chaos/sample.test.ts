@@ -13,7 +13,7 @@ type Stage = (typeof stages)[number]
 
 /** When a process is killed: in which stage, and after which part of the time that the stage takes. */
 interface Moment {
-  readonly seed: number
+  readonly number: number
   readonly stage: Stage
   readonly part: number
   /** Whether the resumed process is killed too, after which part of the time that a whole run takes. */
@@ -28,7 +28,7 @@ const few: ReadonlyArray<Stage> = ["train", "publish", "archive", "snapshot"]
 const moments = Array.from({ length: count }, (_, index): Moment => {
   const [part, again] = [random.next(), random.next()]
   const stage = wanted === undefined ? few[index] : stages[index % stages.length]
-  return { seed: index, stage, part, again: again < 0.25 ? again * 4 : undefined }
+  return { number: index, stage, part, again: again < 0.25 ? again * 4 : undefined }
 })
 
 /** A project that is seeded, checked and trained, with nothing published: what kills after training start from. */
@@ -159,7 +159,7 @@ const check = async (place: Sample.SampleProject, run: string) => {
 describe("kill -9 of the sample run, then --resume", () => {
   for (const moment of moments) {
     const twice = moment.again === undefined ? "" : " and again while it was resumed"
-    const name = `reaches the same end after a kill at ${(moment.part * 100).toFixed(1)} % of ${moment.stage}${twice} (${moment.seed})`
+    const name = `reaches the same end after a kill at ${(moment.part * 100).toFixed(1)} % of ${moment.stage}${twice} (${moment.number})`
     it(name, { timeout: 180_000 }, async () => {
       const place = await placeFor(moment.stage)
       try {

@@ -143,6 +143,21 @@ describe("sealing and reading a chain", () => {
     }
   })
 
+  it("reads texts in which a backslash stands before ud", () => {
+    const author = { source: "s", authid: "a", authtype: "user" } as const
+    for (const input of ["C:\\udata", "\\\\ud800", "\\ud800\\udc00", "😀\\ud"]) {
+      const { line } = Sealing.seal(
+        Sealing.genesis(stream),
+        author,
+        { type: "dev.dandori.attempt.started.v1", data: { task: "t", attempt: 1, input } },
+        { id: "i", subject: "s", time: 0 },
+      )
+      const chain = Chain.read(stream, bytesOf([line]))
+      assert.strictEqual(chain.fault, undefined, input)
+      assert.deepStrictEqual(chain.entries[0]?.data, { task: "t", attempt: 1, input })
+    }
+  })
+
   it("checks an envelope as its Schema does", () => {
     const isEntry = Schema.is(Entry)
     const { line } = Sealing.seal(
