@@ -58,7 +58,7 @@ const loadOwn = Effect.fnUntraced(function* (name: string, file: string) {
 })
 
 const make = Effect.fnUntraced(function* (project: string) {
-  const lying = yield* ProjectTaskTypes.list(project)
+  const lying = (yield* ProjectTaskTypes.isProgram(project)) ? [] : yield* ProjectTaskTypes.list(project)
   const own = new Map(
     lying.filter(({ name, file }) => file !== shippedFile(name)).map(({ name, file }) => [name, file]),
   )

@@ -68,6 +68,7 @@ export const data = {
     ...output,
     millis: Schema.optionalKey(Schema.Int),
     error: ErrorData,
+    receipts: Schema.optionalKey(Schema.Array(Artifact)),
     facts: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
   }),
   "dev.dandori.attempt.timed_out.v1": Schema.Struct({ ...attempt, timeoutMillis: Schema.Int }),

@@ -114,6 +114,9 @@ const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>, stopped: boo
 /** Whether somebody interrupted this fiber. */
 const wasStopped = Effect.map(Effect.exit(Effect.interruptible(Effect.void)), Exit.isFailure)
 
+/** How long a probe may think before its task is `unknown`. */
+const probeLimitMillis = 30_000
+
 /**
  * Asks the probe of a `once` task what happened. Some output: it happened. None: nothing did, so the given result
  * stands and a new attempt may be made. No probe, or one that fails: unknown.
@@ -128,11 +131,16 @@ const consult = Effect.fnUntraced(function* (started: Started, result: Result): 
   if (probe === undefined) {
     return { _tag: "Unknown", reason: `${why}; ${started.task.type} has no probe that could say what happened` }
   }
-  const exit = yield* Effect.exit(Effect.scoped(probe(started.decoded) as Effect.Effect<Option.Option<unknown>, unknown, TaskServices>))
+  const asked = Effect.scoped(probe(started.decoded) as Effect.Effect<Option.Option<unknown>, unknown, TaskServices>)
+  const exit = yield* Effect.exit(Effect.timeoutOption(asked, probeLimitMillis))
   if (Exit.isFailure(exit)) {
     return { _tag: "Unknown", reason: `${why}; the probe failed too: ${Errors.ofCause(exit.cause).message}` }
   }
-  if (Option.isSome(exit.value)) return { _tag: "Output", output: exit.value.value, probed: true }
+  if (Option.isNone(exit.value)) {
+    return { _tag: "Unknown", reason: `${why}; the probe gave no answer within ${probeLimitMillis / 1_000} s` }
+  }
+  const answer = exit.value.value
+  if (Option.isSome(answer)) return { _tag: "Output", output: answer.value, probed: true }
   return result._tag === "Error" ? { _tag: "Error", error: { ...result.error, notApplied: true } } : result
 })
 
@@ -140,7 +148,7 @@ const consult = Effect.fnUntraced(function* (started: Started, result: Result): 
  * Runs the task's Effect with its timeout; interruption and its finalizers are part of it. Never fails, and answers
  * after an interruption too: the caller must be uninterruptible.
  */
-export const run = Effect.fnUntraced(function* (context: RunContext, started: Started) {
+export const run = Effect.fnUntraced(function* (context: RunContext, started: Started, cancelled: () => boolean) {
   const facts: Record<string, unknown> = {}
   const { task, prepared } = started
   const withServices = yield* servicesOf(context, started, facts)
@@ -149,6 +157,8 @@ export const run = Effect.fnUntraced(function* (context: RunContext, started: St
   const result = yield* Effect.gen(function* () {
     const exit = yield* Effect.exit(Effect.interruptible(timed))
     const first = fromExit(exit, Exit.isFailure(exit) && (yield* wasStopped))
+    // A shutdown asks nothing: the resume will.
+    if (first._tag === "Interrupted" && !cancelled()) return first
     return leavesOpen(task, first) ? yield* consult(started, first) : first
   }).pipe(withServices)
   return { result, facts } satisfies Ended

@@ -1,9 +1,16 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Artifact } from "../domain/artifact.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
+import { data as eventData } from "../domain/event.ts"
+import type { GateResult } from "../domain/gate.ts"
 import { type JsonSchema, property } from "../domain/json-schema.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
@@ -69,18 +76,58 @@ const bytesAreThere = Effect.fnUntraced(function* (value: unknown) {
   return true
 })
 
-/** What an earlier run produced for the key, if its entry is in the ledger and its bytes are there. */
-export const lookup = Effect.fnUntraced(function* (key: Sha256): Effect.fn.Return<
-  Option.Option<CacheRecord>,
-  never,
-  Artifacts | CacheIndex | Evidence | Workspace
-> {
-  const index = yield* CacheIndex
+/** What an earlier run produced, as its entry in the ledger tells it. */
+export interface Hit extends CacheRecord {
+  readonly output: unknown
+  readonly receipts: ReadonlyArray<Artifact>
+}
+
+const isSucceeded = Schema.is(eventData["dev.dandori.attempt.succeeded.v1"])
+
+/** The entry that the index names, if it stands in its run's intact stream and says that it answers the key. */
+const recall = Effect.fnUntraced(function* (key: Sha256, record: CacheRecord) {
+  const ledger = yield* Ledger
+  const { entries } = yield* ledger.read(StreamName.ofRun(record.run))
+  const entry = entries.find(({ entryhash }) => entryhash === record.entry)
+  const data = entry?.data
+  if (!isSucceeded(data) || data.cacheKey !== key || data.task !== record.task) return undefined
+  const artifacts = yield* Artifacts
+  const large = data.outputArtifact
+  const output = large === undefined ? data.output : JSON.parse(new TextDecoder().decode(yield* artifacts.get(large.sha256)))
+  return { ...record, output: output as unknown, receipts: data.receipts ?? [] } satisfies Hit
+})
+
+/** True when every subject of a gate's verdict has a receipt of this very judgement that still holds, in this environment. */
+const stillGated = Effect.fnUntraced(function* (task: PlanTask, gate: GateResult) {
   const evidence = yield* Evidence
+  const { env } = yield* Settings
+  for (const subject of gate.subjects) {
+    const found = yield* evidence.receiptsFor(subject.sha256)
+    const holds = found.some(({ problem, statement: { predicate } }) => {
+      const policy = predicate.configuration.some(({ digest }) => digest.sha256 === gate.policy.sha256)
+      const { dandori, result } = predicate
+      return problem === undefined && policy && dandori.gate === task.type && dandori.env === env && result === gate.verdict
+    })
+    if (!holds) return false
+  }
+  return true
+})
+
+/** What an earlier run produced for the key, if its entry is in the ledger, its bytes are there and its receipts hold. */
+export const lookup = Effect.fnUntraced(function* (
+  key: Sha256,
+  task: PlanTask,
+  prepared: PreparedType,
+): Effect.fn.Return<Option.Option<Hit>, never, Artifacts | CacheIndex | Evidence | Ledger | Settings | Workspace> {
+  const index = yield* CacheIndex
   const found = yield* index.get(key)
-  if (Option.isNone(found)) return found
-  const record = found.value
-  const holds = yield* evidence.holds(record.run, record.entry).pipe(Effect.orElseSucceed(() => false))
-  const there = holds && (yield* bytesAreThere([record.output, record.receipts]))
-  return there ? found : Option.none()
+  if (Option.isNone(found)) return Option.none()
+  return yield* Effect.gen(function* () {
+    const hit = yield* recall(key, found.value)
+    if (hit === undefined || !(yield* bytesAreThere([hit.output, hit.receipts]))) return Option.none<Hit>()
+    const decoded = prepared.decodeOutput(hit.output)
+    if (Exit.isFailure(decoded)) return Option.none<Hit>()
+    const gate = prepared.type.gate?.(decoded.value)
+    return gate === undefined || (yield* stillGated(task, gate)) ? Option.some<Hit>(hit) : Option.none<Hit>()
+  }).pipe(Effect.orElseSucceed(() => Option.none<Hit>()))
 })

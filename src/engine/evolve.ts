@@ -118,7 +118,7 @@ const end = (before: RunState, index: number, task: TaskState): RunState => {
       failed: before.failed || (inTasks && !ok && (final.status === "failed" || final.status === "timed_out")),
       lost: before.lost || (inTasks && final.status === "lost"),
       warned: before.warned || final.status === "warned",
-      handlerFailed: before.handlerFailed || (!inTasks && bad),
+      handlerFailed: before.handlerFailed || (!inTasks && (bad || final.status === "cancelled")),
     },
     index,
   )
@@ -146,6 +146,7 @@ const cancel = (state: RunState, timeout: boolean): RunState => {
     const task = taskAt(next, index)
     if (isTerminal(task.status) || task.status === "running" || task.status === "unknown") continue
     next = put(next, index, { ...task, status: "cancelled" })
+    if (!inTasks) next = { ...next, handlerFailed: true }
     next = { ...next, open: next.open - 1 }
   }
   next = { ...next, ready: HashMap.empty(), skips: Fifo.empty, unscheduled: Fifo.empty, due: null }

@@ -28,6 +28,8 @@ export interface RunContext {
   readonly created: number
   readonly params: Readonly<Record<string, unknown>>
   readonly environment: Readonly<Record<string, string>>
+  /** Succeeds once the root stream knows the run; no effect starts before. */
+  readonly opened: Effect.Effect<void, Errors.LedgerLost>
 }
 
 /** How people steer a run that is going on: a request to cancel. */

@@ -3,15 +3,18 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Artifact } from "../domain/artifact.ts"
 import type { ErrorData } from "../domain/event.ts"
-import type { GateResult } from "../domain/gate.ts"
+import { GateResult } from "../domain/gate.ts"
+import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as Receipts from "../ledger/receipts.ts"
+import type { Ledger } from "../ledger/ledger.ts"
 import type { LedgerKey } from "../ledger/keys.ts"
 import { type ArtifactError, Artifacts } from "../services/artifacts.ts"
 import type { AttemptFiles } from "../services/attempt-files.ts"
-import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
+import { CacheIndex } from "../services/cache-index.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Workspace } from "../services/workspace.ts"
 import * as AttemptRun from "./attempt-run.ts"
@@ -24,7 +27,7 @@ import { taskAt } from "./run-state.ts"
 import type { TaskServices } from "./task-services.ts"
 
 /** Services that carrying out an attempt needs, besides those of the task types. */
-export type Requirements = TaskServices | AttemptFiles | CacheIndex | LedgerKey
+export type Requirements = TaskServices | AttemptFiles | CacheIndex | Ledger | LedgerKey
 
 /** A value of more characters than this is an artifact reference in the ledger. */
 export const largestValue = 256 * 1024
@@ -53,13 +56,14 @@ const storeOutput = (
 ): Effect.Effect<{ readonly output: unknown } | { readonly outputArtifact: Artifact }, ArtifactError, Artifacts> =>
   text.length <= largestValue ? Effect.succeed({ output: value }) : storeLarge(value, text, large)
 
-/** Appends the gate's event and, when it let through, issues the receipt of it. */
-const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, said: GateResult) {
+/**
+ * Appends the gate's event and issues the receipt of it, whatever the verdict: a later FAILED must not be outvoted by an
+ * earlier PASSED.
+ */
+const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, gate: GateResult) {
   const { task, attempt } = started
-  const gate = (yield* redacted(said)).value as GateResult
   const type = gate.verdict === "FAILED" ? "dev.dandori.gate.failed.v1" : "dev.dandori.gate.passed.v1"
   const entry = recorder.record({ type, data: { task: task.id, attempt, type: task.type, gate } }, task.id)
-  if (gate.verdict === "FAILED") return undefined
   yield* recorder.writer.durable.pipe(Effect.mapError(lost(run)))
   const workspace = yield* Workspace
   return yield* Receipts.issue(workspace.home, {
@@ -73,6 +77,16 @@ const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, 
     type: task.type,
   })
 })
+
+/** The output of a gate that said FAILED, without what only a passed gate gives: its `Checked` and `Gated` fields. */
+const withoutClaims = (output: unknown, schema: JsonSchema): unknown => {
+  if (typeof output !== "object" || output === null || Array.isArray(output)) return output
+  return Object.fromEntries(
+    Object.entries(output).filter(([key]) => !/^(Checked|Gated)</.test(schema.properties?.[key]?.["x-name"] ?? "")),
+  )
+}
+
+const isGateResult = Schema.is(GateResult)
 
 const succeed = Effect.fnUntraced(function* (
   run: RunContext,
@@ -88,18 +102,19 @@ const succeed = Effect.fnUntraced(function* (
   if (Exit.isFailure(encoded)) {
     return yield* fail(Errors.decodeFailure("OutputInvalid", `The output of ${task.id}`, encoded))
   }
-  const output = yield* redacted(encoded.value)
+  const said: unknown = prepared.type.gate === undefined ? undefined : prepared.type.gate(ended.output)
+  const gate = said === undefined ? undefined : (yield* redacted(said)).value
+  if (gate !== undefined && !isGateResult(gate)) {
+    return yield* fail({ tag: "OutputInvalid", message: `${task.type} gave no well-formed verdict`, settled: true })
+  }
+  const refused = gate?.verdict === "FAILED"
+  const output = yield* redacted(refused ? withoutClaims(encoded.value, prepared.output) : encoded.value)
   const stored = yield* storeOutput(output, large)
   const facts = Object.keys(ended.facts).length === 0 ? {} : { facts: (yield* redacted(ended.facts)).value as Record<string, unknown> }
-  const gate = prepared.type.gate?.(ended.output)
-  let receipts: ReadonlyArray<Artifact> | undefined
-  if (gate !== undefined) {
-    const receipt = yield* judge(run, recorder, started, gate)
-    if (receipt === undefined) {
-      const message = `The gate says FAILED: ${gate.reasons.join("; ")}`
-      return yield* fail({ tag: gateFailed, message, settled: true }, { ...stored, ...facts })
-    }
-    receipts = [receipt]
+  const receipts = gate === undefined ? undefined : [yield* judge(run, recorder, started, gate)]
+  if (gate !== undefined && refused) {
+    const message = `The gate says FAILED: ${gate.reasons.join("; ")}`
+    return yield* fail({ tag: gateFailed, message, settled: true }, { ...stored, ...facts, receipts })
   }
   const appended = recorder.record(
     {
@@ -119,17 +134,10 @@ const succeed = Effect.fnUntraced(function* (
   )
   if (ended.cacheKey === undefined) return
   const index = yield* CacheIndex
-  yield* index.put(ended.cacheKey, {
-    run: run.id,
-    task: task.id,
-    entry: appended.hash,
-    output: output.value,
-    receipts: receipts ?? [],
-    ...(gate === undefined ? {} : { gate }),
-  })
+  yield* index.put(ended.cacheKey, { run: run.id, task: task.id, entry: appended.hash })
 })
 
-const useCached = Effect.fnUntraced(function* (recorder: Recorder, started: AttemptRun.Started, hit: CacheRecord, large: Map<string, unknown>) {
+const useCached = Effect.fnUntraced(function* (recorder: Recorder, started: AttemptRun.Started, hit: Cache.Hit, large: Map<string, unknown>) {
   const { task, attempt } = started
   const stored = yield* storeOutput(yield* redacted(hit.output), large)
   recorder.record(
@@ -162,9 +170,14 @@ const unknown = Effect.fnUntraced(function* (recorder: Recorder, { task, attempt
   recorder.record({ type: "dev.dandori.attempt.unknown.v1", data: { task: task.id, attempt, reason } }, task.id)
 })
 
-/** A stop that a cancel of the task's own block asked for; any other is a shutdown and leaves no event. */
-const stopped = (recorder: Recorder, { task, attempt }: AttemptRun.Started): void => {
-  if (recorder.state().cancelling !== (task.block ?? "tasks")) return
+/** True when a cancel of the task's own block was asked for; an interruption without one is a shutdown. */
+const isCancelled = (recorder: Recorder, { task }: AttemptRun.Started): boolean =>
+  recorder.state().cancelling === (task.block ?? "tasks")
+
+/** A stop that a cancel asked for; a shutdown leaves no event. */
+const stopped = (recorder: Recorder, started: AttemptRun.Started): void => {
+  const { task, attempt } = started
+  if (!isCancelled(recorder, started)) return
   recorder.record({ type: "dev.dandori.attempt.cancelled.v1", data: { task: task.id, attempt } }, task.id)
 }
 
@@ -239,7 +252,7 @@ export const carryOut = Effect.fnUntraced(function* (
   let begun = false
   const recalled = Effect.gen(function* () {
     const key = yield* Cache.keyOf(task, started.prepared, started.input)
-    return { key, hit: yield* Cache.lookup(key) }
+    return { key, hit: yield* Cache.lookup(key, task, started.prepared) }
   })
   yield* Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -247,9 +260,11 @@ export const carryOut = Effect.fnUntraced(function* (
       if (cache !== undefined && Option.isSome(cache.hit)) {
         return yield* useCached(recorder, started, cache.hit.value, large)
       }
-      if (task.effects !== "pure") yield* restore(recorder.writer.durable.pipe(Effect.mapError(lost(run))))
+      if (task.effects !== "pure") {
+        yield* restore(recorder.writer.durable.pipe(Effect.mapError(lost(run)), Effect.andThen(run.opened)))
+      }
       begun = true
-      const ended = yield* AttemptRun.run(run, started)
+      const ended = yield* AttemptRun.run(run, started, () => isCancelled(recorder, started))
       const millis = (yield* Clock.currentTimeMillis) - begin
       yield* settle(run, recorder, started, large, ended, millis, cache?.key)
     }).pipe(guard(run, recorder, started, () => begun)),

@@ -54,17 +54,20 @@ export const resolve = Effect.fn("Resolve.resolve")(function* (run: string, reca
       if (index === undefined) return yield* new NotUnknown({ run, task })
       if (status !== "unknown") return yield* new NotUnknown({ run, task, status })
       const type = prepared.types.get(prepared.plan.tasks[index].type)
+      let stored: object = {}
       if (as === "succeeded") {
-        const decoded = type?.decodeOutput(output)
-        if (decoded === undefined || Exit.isFailure(decoded)) {
-          const fault = Errors.decodeFailure("OutputInvalid", `The output of ${task}`, decoded ?? Exit.fail("missing"))
+        const decoded: Exit.Exit<unknown, unknown> = type?.decodeOutput(output) ?? Exit.fail("it is missing")
+        const encoded = Exit.isSuccess(decoded) ? type?.encodeOutput(decoded.value) : undefined
+        if (encoded === undefined || Exit.isFailure(encoded)) {
+          const fault = Errors.decodeFailure("OutputInvalid", `The output of ${task}`, decoded)
           return yield* new OutputRefused({ reason: fault.message })
         }
+        stored = { output: encoded.value }
       }
       writer.append(
         {
           type: "dev.dandori.task.resolved.v1",
-          data: { task, as, reason, ...(as === "succeeded" ? { output } : {}) },
+          data: { task, as, reason, ...stored },
         },
         `${run}/${task}`,
       )

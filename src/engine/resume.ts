@@ -138,7 +138,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
       })
       const final = yield* Execution.execute({
         prepared,
-        context: Run.contextOf(run, recalled.created, options.who),
+        context: Run.contextOf(run, recalled.created, options.who, Effect.void),
         writer,
         state,
         largeOutputs: yield* loadLarge(state),

@@ -16,6 +16,7 @@ import { AttemptFiles } from "../services/attempt-files.ts"
 import { CodeDigest } from "../services/code-digest.ts"
 import { Ids } from "../services/ids.ts"
 import { Observer } from "../services/observer.ts"
+import * as Errors from "./errors.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
 import * as Holding from "./holding.ts"
@@ -67,7 +68,13 @@ export const checkCapacity = Effect.fnUntraced(function* (plan: Plan, capacity: 
 })
 
 /** The facts that all attempts of a run share, from its first event. */
-export const contextOf = (run: string, created: EventData<"dev.dandori.run.created.v1">, who: string): Execution.RunContext => ({
+export const contextOf = (
+  run: string,
+  created: EventData<"dev.dandori.run.created.v1">,
+  who: string,
+  opened: Execution.RunContext["opened"],
+): Execution.RunContext => ({
+  opened,
   id: run,
   pipeline: created.pipeline,
   plan: created.plan,
@@ -131,7 +138,10 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       const opened = yield* Effect.forkScoped(Root.opened(stream, first.hash))
       const state = evolve(initial(prepared.plan), { ...created, time: first.time })
       ;(yield* Observer).onEvent({ ...created, time: first.time, run })
-      const context = contextOf(run, data, request.who)
+      const known = Fiber.join(opened).pipe(
+        Effect.mapError((error) => new Errors.LedgerLost({ run, reason: error.message })),
+      )
+      const context = contextOf(run, data, request.who, known)
       const options: Execution.Options = {
         prepared,
         context,
@@ -141,7 +151,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         ...(request.control === undefined ? {} : { control: request.control }),
       }
       const final = yield* Execution.execute(options)
-      yield* Fiber.join(opened)
+      yield* known
       yield* closeIfOver(run, final, writer)
       return { run, state: final } satisfies RunResult
     }),

@@ -5,24 +5,16 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Artifact } from "../domain/artifact.ts"
-import { GateResult } from "../domain/gate.ts"
+import { RunId } from "../domain/names.ts"
 import { Sha256 } from "../domain/sha256.ts"
 
-/** Which run produced the output for a key, and the entry that says so. */
-export const CacheRecord = Schema.Struct({
-  run: Schema.String,
-  task: Schema.String,
-  entry: Sha256,
-  output: Schema.Unknown,
-  receipts: Schema.Array(Artifact),
-  gate: Schema.optionalKey(GateResult),
-})
+/** Which entry of which run says what the output for a key is. What it is stands in the ledger alone. */
+export const CacheRecord = Schema.Struct({ run: RunId, task: Schema.String, entry: Sha256 })
 export type CacheRecord = typeof CacheRecord.Type
 
 const Text = Schema.fromJsonString(CacheRecord)
 
-/** An index over the ledger: from cache keys to the outputs of pure tasks. It may be deleted at any time. */
+/** An index over the ledger: from cache keys to the entries of pure tasks. It may be deleted at any time. */
 export class CacheIndex extends Context.Service<
   CacheIndex,
   {

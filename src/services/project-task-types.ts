@@ -22,3 +22,12 @@ export const list = Effect.fn("ProjectTaskTypes.list")(function* (project: strin
   })
   return found.flat()
 })
+
+/** True for a checkout of Dandori itself, whose task types are the ones that ship. */
+export const isProgram = Effect.fn("ProjectTaskTypes.isProgram")(function* (project: string) {
+  const file = join(project, "package.json")
+  return yield* attempt("read", file, () => Fs.readFile(file, "utf8")).pipe(
+    Effect.map((text) => /"name":\s*"dandori"/.test(text)),
+    Effect.orElseSucceed(() => false),
+  )
+})

@@ -73,11 +73,14 @@ describe("a gate", () => {
     }),
   )
 
-  it.live("that says FAILED fails its task, is not tried again, gives no receipt, and stays readable", () =>
+  it.live("that says FAILED fails its task, is not tried again, leaves a receipt of that, and stays readable", () =>
     Effect.gen(function* () {
       const { state, receipts, story } = yield* judged("FAILED")
       assert.strictEqual(runStatus(state), "failed")
-      assert.deepStrictEqual(receipts, [])
+      assert.deepStrictEqual(
+        receipts.map(({ problem, statement }) => [problem, statement.predicate.result]),
+        [[undefined, "FAILED"]],
+      )
       assert.deepStrictEqual(story.slice(1, 5), [
         "attempt.started gate",
         "gate.failed gate",
