@@ -23,8 +23,14 @@ export const locate = Effect.fnUntraced(function* (project: string, name: string
     return yield* new Output.UsageError({ reason: `Which pipeline? Name a file or an id; ${known}.` })
   }
   if (extensions.includes(extname(name))) return isAbsolute(name) ? name : resolve(process.cwd(), name)
-  const found = files.find((file) => basename(file, extname(file)) === name)
-  if (found !== undefined) return found
+  const [found, ...others] = extensions
+    .map((extension) => join(project, "pipelines", `${name}${extension}`))
+    .filter((file) => files.includes(file))
+  if (found !== undefined) {
+    const also = others.map((file) => basename(file)).join(" and ")
+    if (also !== "") yield* Output.message(`Taking ${basename(found)}; ${also} has the same id, name the file to take it.`)
+    return found
+  }
   return yield* new Output.UsageError({
     reason: `There is no pipeline "${name}".${didYouMean(name, ids)} pipelines/ has ${[...new Set(ids)].join(", ")}.`,
   })

@@ -22,7 +22,7 @@ const fields = {
   synthetic: Schema.Boolean,
 }
 
-/** A trained model: files in the artifact store. */
+/** A trained model: files in the artifact store. All but them is a claim until it was compared with them (`model-claims.ts`). */
 export const Model = Schema.Struct(fields).annotate({ identifier: "Model" })
 export type Model = typeof Model.Type
 
@@ -38,3 +38,9 @@ export const digest = (files: ReadonlyArray<{ readonly name: string; readonly sh
       .map((file) => `${file.sha256}  ${file.name}\n`)
       .join(""),
   )
+
+/** The version of a model that a run made: the minute when the run was created (UTC), and the head of the digest. */
+export const versionOf = (created: number, modelDigest: Sha256.Sha256): string => {
+  const minute = new Date(created).toISOString().slice(0, 16).replaceAll("-", "").replace("T", "_").replace(":", "")
+  return `${minute}_${modelDigest.slice(0, 8)}`
+}

@@ -11,7 +11,8 @@ const Resource = Schema.Struct({ name: Schema.String, digest: Digest })
 
 /**
  * The statement. `subject`: the model's other files. `resolvedDependencies`: `dataset/<symbol>/<timeframe>/<month>` for
- * each partition, `code`, and `config/<section>` for each section that was read.
+ * each partition, `code`, and `config/<section>` for each section that was read. `synthetic`: whether the bars were
+ * generated; `created`: when the run was, the first part of the model's version.
  */
 export const Provenance = Schema.Struct({
   _type: Schema.Literal("https://in-toto.io/Statement/v1"),
@@ -21,7 +22,13 @@ export const Provenance = Schema.Struct({
     buildDefinition: Schema.Struct({
       buildType: Schema.String,
       externalParameters: Schema.Unknown,
-      internalParameters: Schema.Struct({ seed: Schema.Int, threads: Schema.Int, env: Schema.String }),
+      internalParameters: Schema.Struct({
+        seed: Schema.Int,
+        threads: Schema.Int,
+        env: Schema.String,
+        synthetic: Schema.Boolean,
+        created: Schema.String,
+      }),
       resolvedDependencies: Schema.Array(Resource),
     }),
     runDetails: Schema.Struct({
@@ -39,6 +46,8 @@ export interface Facts {
   readonly seed: number
   readonly threads: number
   readonly env: string
+  readonly synthetic: boolean
+  readonly created: number
   readonly timeframe: string
   readonly partitions: ReadonlyArray<{ readonly symbol: string; readonly month: string; readonly sha256: Sha256 }>
   readonly code: Sha256
@@ -62,9 +71,15 @@ export const make = (facts: Facts): Provenance => ({
   predicateType: "https://slsa.dev/provenance/v1",
   predicate: {
     buildDefinition: {
-      buildType: "dandori/train@1",
+      buildType: "dandori/train@2",
       externalParameters: facts.input,
-      internalParameters: { seed: facts.seed, threads: facts.threads, env: facts.env },
+      internalParameters: {
+        seed: facts.seed,
+        threads: facts.threads,
+        env: facts.env,
+        synthetic: facts.synthetic,
+        created: iso(facts.created),
+      },
       resolvedDependencies: [
         ...facts.partitions.map(({ month, sha256, symbol }) =>
           resource(`dataset/${symbol}/${facts.timeframe}/${month}`, sha256),

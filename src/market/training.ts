@@ -11,6 +11,7 @@ import type { UniversePair } from "../domain/config/universe.ts"
 import type { Slot } from "../domain/model.ts"
 import { align, type Bars } from "./bars.ts"
 import * as Degenerate from "./degenerate.ts"
+import { headline } from "./headline.ts"
 import * as Bundle from "./model-bundle.ts"
 import * as OutOfSample from "./out-of-sample.ts"
 import type * as Scaling from "./scaling.ts"
@@ -116,31 +117,6 @@ export const prepare = (a: Bars, b: Bars, config: TrainingConfig): Result.Result
   if (Result.isFailure(made)) return Result.fail([...refused, { code: "too_few_bars", message: made.failure.message }])
   const reasons = [...refused, ...countReasons(made.success)]
   return reasons.length > 0 ? Result.fail(reasons) : Result.succeed({ samples: made.success, preprocess })
-}
-
-const headline = (metrics: MetricsFile, theta: Bundle.ThetaFile): Readonly<Record<string, number>> => {
-  const found: Record<string, number> = { theta1: theta.theta1, theta2: theta.theta2 }
-  const add = (name: string, value: number | null) => {
-    if (value !== null) found[name] = value
-  }
-  for (const name of Samples.classifierNames) {
-    const { kFold, walkForward } = metrics[name]
-    add(`${name}_samples`, kFold.outOfSample.calibrated.rows)
-    add(`${name}_base_rate`, kFold.outOfSample.calibrated.baseRate)
-    add(`${name}_auc`, kFold.outOfSample.calibrated.auc)
-    add(`${name}_auc_walk_forward`, walkForward.outOfSample.uncalibrated.auc)
-    add(`${name}_pr_auc`, kFold.outOfSample.calibrated.prAuc)
-    add(`${name}_log_loss`, kFold.outOfSample.calibrated.logLoss)
-    add(`${name}_brier`, kFold.outOfSample.calibrated.brier)
-    add(`${name}_ece`, kFold.outOfSample.calibrated.ece)
-  }
-  const { annualReturn, haltRate, maxDrawdown, sharpe, tradesPerYear } = metrics.outOfFoldSimulation
-  add("oof_sharpe", sharpe)
-  add("oof_annual_return", annualReturn)
-  add("oof_max_drawdown", maxDrawdown)
-  add("oof_trades_per_year", tradesPerYear)
-  add("oof_halt_rate", haltRate)
-  return found
 }
 
 /** What identifies a training beside its bars and its configuration; `trainer` is recorded as it is. */

@@ -11,7 +11,7 @@ type Effects = ReturnType<(typeof Run)["run"]>
  */
 export default taskType<TrainInput, TrainOutput, Effect.Error<Effects>, Effect.Services<Effects>>({
   type: "train",
-  version: 1,
+  version: 2,
   description: "Trains a pair's classifiers and θ from checked bars; a degenerate result is blocked",
   input: TrainInput,
   output: TrainOutput,

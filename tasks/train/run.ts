@@ -106,10 +106,6 @@ const trained = Effect.fnUntraced(function* (manifest: Contract.Manifest) {
   return yield* new TrainerFailed({ program: builtin.join(" "), reason: `it left no ${Contract.files.result}` })
 })
 
-/** `yyyyMMdd_HHmm` of a time, UTC. */
-const minuteText = (millis: number) =>
-  new Date(millis).toISOString().slice(0, 16).replaceAll("-", "").replace("T", "_").replace(":", "")
-
 /** The part of the dataset that the pair needs. */
 const usedOf = (dataset: Dataset, { slot }: Contract.Manifest): Dataset => {
   const symbols = dataset.symbols.filter((symbol) => symbol === slot.legA || symbol === slot.legB)
@@ -152,6 +148,8 @@ export const run = Effect.fn("train")(function* (input: TrainInput) {
     seed: manifest.seed,
     threads: manifest.threads,
     env: settings.env,
+    synthetic: input.dataset.synthetic,
+    created: attempt.runCreated,
     timeframe: manifest.slot.timeframe,
     partitions: manifest.dataset.partitions,
     code: codeDigest(),
@@ -166,7 +164,7 @@ export const run = Effect.fn("train")(function* (input: TrainInput) {
   const digest = Model.digest(all)
   return {
     model: {
-      version: `${minuteText(attempt.runCreated)}_${digest.slice(0, 8)}`,
+      version: Model.versionOf(attempt.runCreated, digest),
       slot: manifest.slot,
       digest,
       files: all,

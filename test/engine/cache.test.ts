@@ -131,4 +131,19 @@ describe("the cache", () => {
       assert.strictEqual((yield* run()).calls, 3)
     }),
   )
+
+  it.live("misses when its index names an entry that answers another key", () =>
+    Effect.gen(function* () {
+      const { place, run, input } = yield* workshop
+      yield* run({ ...input, salt: 1 })
+      const folder = join(place.home, "cache")
+      const [one] = yield* Effect.promise(() => Fs.readdir(folder))
+      yield* run({ ...input, salt: 2 })
+      const names = yield* Effect.promise(() => Fs.readdir(folder))
+      const two = names.find((name) => name !== one) ?? ""
+      yield* Effect.promise(() => Fs.copyFile(join(folder, one), join(folder, two)))
+      assert.strictEqual((yield* run({ ...input, salt: 1 })).calls, 2)
+      assert.strictEqual((yield* run({ ...input, salt: 2 })).calls, 3)
+    }),
+  )
 })

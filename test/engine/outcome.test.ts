@@ -24,12 +24,17 @@ const gate = taskType({
   version: 1,
   description: "gate",
   input: Schema.Struct({ verdict: Schema.Literals(["PASSED", "WARNED", "FAILED"]) }),
-  output: Schema.Struct({ gate: GateResult, score: Schema.Finite }),
+  output: Schema.Struct({
+    gate: GateResult,
+    score: Schema.Finite,
+    model: Schema.String.annotate({ identifier: "Gated<Model>" }),
+  }),
   effects: "pure",
   gate: (output) => output.gate,
   run: ({ verdict }) =>
     Effect.succeed({
       score: 0.25,
+      model: "the bytes",
       gate: {
         verdict,
         subjects: [{ name: "model", sha256: subject }],
@@ -88,6 +93,7 @@ describe("a gate", () => {
         "task.skipped next",
       ])
       assert.include(taskOf(state, "gate").error?.message, "sharpe 0.25")
+      assert.hasAllKeys(taskOf(state, "gate").output, ["gate", "score"], "what only a passed gate gives is not there")
       assert.deepStrictEqual(taskOf(state, "report").output, { value: ["sharpe 0.25 is not above 1.2"] })
     }),
   )
