@@ -31,6 +31,7 @@ export const execute = Effect.fnUntraced(function* (plan: Plan, request: RunRequ
       params: {},
       env: request.env,
       environment: {},
+      opened: Effect.void,
       capacity: request.capacity,
       durability: request.durability,
       code: digest,

@@ -20,7 +20,7 @@ export const exportRun = Effect.fnUntraced(function* (name: string, folder: stri
   const services = LedgerKey.layer(home).pipe(
     Layer.provideMerge(Layer.mergeAll(reading, ArtifactsDirectory.layer(join(home, "artifacts")))),
   )
-  const exported = yield* Export.exportRun(home, run, into).pipe(Effect.provide(services))
+  const exported = yield* Export.exportRun(run, into).pipe(Effect.provide(services))
   if (json) return yield* Output.json({ v: 1, kind: "ledger-export", run, ...exported })
   yield* Output.data(exported.folder)
   if (quiet) return

@@ -51,7 +51,8 @@ const keyLine = ({ key, checkpoint }: VerifyReport, source: KeySource): string =
     : `${signed}, UNPINNED: the key comes from ${source}; give one kept elsewhere with --key`
 }
 
-const shownUncovered = 20
+/** Most lines of one kind; `--json` has no limit. */
+const shownLines = 20
 
 const lines = (report: VerifyReport, target: string, source: KeySource, colour: boolean): ReadonlyArray<string> => {
   const paint = report.verdict === "intact" ? Output.green : report.verdict === "busy" ? Output.yellow : Output.red
@@ -62,10 +63,17 @@ const lines = (report: VerifyReport, target: string, source: KeySource, colour: 
   out.push(`checkpoint   ${keyLine(report, source)}`)
   out.push(`evidence     ${checkpoint} covered by the checkpoint, ${root} by the root alone, ${notYet} not covered yet`)
   for (const stream of report.open) out.push(`open         ${plain(stream)} has not finished`)
-  for (const { stream, line, reason } of report.uncovered.slice(0, shownUncovered)) {
+  for (const { stream, line, reason } of report.uncovered.slice(0, shownLines)) {
     out.push(`not covered  ${plain(stream)} from line ${line}: ${plain(reason)}`)
   }
-  const more = report.uncovered.length - shownUncovered
+  for (const { stream, line } of report.recovered.slice(0, shownLines)) {
+    out.push(`recovered    ${plain(stream)}: line ${line} of root was added by a later start, when it was missing`)
+  }
+  if (report.recovered.length > shownLines) {
+    out.push(`recovered    and ${count(report.recovered.length - shownLines, "more entry", "more entries")}; --json names all`)
+  }
+  for (const { path, reason } of report.strays) out.push(`stray        ${plain(path)} is not part of the ledger: ${plain(reason)}`)
+  const more = report.uncovered.length - shownLines
   if (more > 0) out.push(`not covered  and ${count(more, "more stream", "more streams")}; --json names all`)
   return out
 }

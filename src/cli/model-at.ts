@@ -2,15 +2,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { slotText } from "../domain/model.ts"
-import type { AliasMove, ChainProblem } from "../domain/registry.ts"
+import type { AliasMove } from "../domain/registry.ts"
 import { ModelRegistry } from "../services/model-registry.ts"
 import * as Attestation from "./attestation.ts"
-import { exitCodes } from "./exit-code.ts"
 import { Missing } from "./missing.ts"
 import * as Moment from "./moment.ts"
 import * as Output from "./output.ts"
 import { plain } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
+import * as RegistryProblems from "./registry-problems.ts"
 import { root } from "./root.ts"
 import * as SlotChoice from "./slot-choice.ts"
 
@@ -19,7 +19,7 @@ type Testified = AliasMove & { readonly attestation: Attestation.Attestation; re
 /** The move with whether its intent is in the ledger, and whether the version that it made champion is synthetic. */
 const testify = Effect.fnUntraced(function* (moves: ReadonlyArray<AliasMove>) {
   const registry = yield* ModelRegistry
-  const lookUp = yield* Attestation.make
+  const lookUp = yield* Attestation.make((yield* registry.histories).moves)
   return yield* Effect.forEach(moves, (move) =>
     Effect.gen(function* () {
       const row = move.version === null ? Option.none() : yield* registry.find(move.version)
@@ -44,15 +44,9 @@ const moveLines = (move: Testified, colour: boolean): ReadonlyArray<string> => {
   ]
 }
 
-/** Says that rows of the histories are not what was written; the answer above cannot be relied on. */
-const reportProblems = Effect.fnUntraced(function* (problems: ReadonlyArray<ChainProblem>) {
-  if (problems.length === 0) return
-  for (const { history, sequence, problem } of problems.slice(0, 10)) {
-    yield* Output.message(`ALTERED: row ${sequence} of ${history}: ${problem}`)
-  }
-  yield* Output.message("The registry's histories are not what was written. Compare them with a snapshot.")
-  yield* Output.exitWith(exitCodes.altered)
-})
+/** What is wrong with the registry as a whole and with these moves. */
+const problemsOf = (moves: ReadonlyArray<Testified>) =>
+  Effect.map(RegistryProblems.find, (found) => [...found, ...RegistryProblems.contradicted("alias_history", moves)])
 
 const withRegistry = <A, E, R>(use: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
@@ -76,7 +70,7 @@ export const showChampions = Effect.fnUntraced(function* (time: string, slotName
         Effect.map(registry.at(slot, millis), (move) => ({ slot: slotText(slot), move: Option.getOrUndefined(move) })),
       )
       const testified = yield* testify(moves.flatMap(({ move }) => move ?? []))
-      return { slots: moves.map(({ slot }) => slot), testified, problems: yield* registry.verify }
+      return { slots: moves.map(({ slot }) => slot), testified, problems: yield* problemsOf(testified) }
     }),
   )
   const answers = found.slots.map((slot) => ({
@@ -94,7 +88,7 @@ export const showChampions = Effect.fnUntraced(function* (time: string, slotName
     )
     yield* Output.data([`at ${at}`, ...blocks.flat()].join("\n"))
   }
-  yield* reportProblems(found.problems)
+  yield* RegistryProblems.report(found.problems)
 })
 
 /** Shows every move of champion, oldest first. */
@@ -106,7 +100,7 @@ export const showHistory = Effect.fnUntraced(function* (slotName: string | undef
       const slots = yield* SlotChoice.choose(slotName)
       const all = (yield* Effect.forEach(slots, registry.history)).flat()
       const moves = yield* testify(all.toSorted((a, b) => a.sequence - b.sequence))
-      return { moves, problems: yield* registry.verify }
+      return { moves, problems: yield* problemsOf(moves) }
     }),
   )
   if (json) {
@@ -119,5 +113,5 @@ export const showHistory = Effect.fnUntraced(function* (slotName: string | undef
     const colour = Output.colours(process.stdout)
     yield* Output.data(moves.flatMap((move) => moveLines(move, colour)).join("\n"))
   }
-  yield* reportProblems(problems)
+  yield* RegistryProblems.report(problems)
 })

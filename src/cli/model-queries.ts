@@ -1,16 +1,18 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { slotText } from "../domain/model.ts"
-import type { ModelRow, ModelStatus } from "../domain/registry.ts"
+import type { ChainProblem, ModelRow, ModelStatus } from "../domain/registry.ts"
 import { ModelRegistry, VersionUnknown } from "../services/model-registry.ts"
 import * as Attestation from "./attestation.ts"
 import * as Output from "./output.ts"
 import { plain, table } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
+import * as RegistryProblems from "./registry-problems.ts"
 import { root } from "./root.ts"
 import * as SlotChoice from "./slot-choice.ts"
 
 const noRows: ReadonlyArray<ModelRow> = []
+const noProblems: ReadonlyArray<ChainProblem> = []
 
 const rowCells = (row: ModelRow): ReadonlyArray<string> => [
   row.status === "deployed" ? "*" : "",
@@ -28,11 +30,13 @@ export const listModels = Effect.fnUntraced(function* (slotName: string | undefi
   const slot = slotName === undefined ? undefined : yield* SlotChoice.parse(slotName)
   const { project, home } = yield* Readers.find
   const filter = { ...(slot === undefined ? {} : { slot }), ...(status === undefined ? {} : { status }) }
-  const rows = (yield* Readers.hasState(home))
-    ? yield* Effect.flatMap(ModelRegistry, (registry) => registry.list(filter)).pipe(
-        Effect.provide(Readers.registry(project, home)),
-      )
-    : noRows
+  const { problems, rows } = (yield* Readers.hasState(home))
+    ? yield* Effect.gen(function* () {
+        const rows = yield* (yield* ModelRegistry).list(filter)
+        return { rows, problems: yield* RegistryProblems.find }
+      }).pipe(Effect.provide(Readers.registry(project, home)))
+    : { rows: noRows, problems: noProblems }
+  yield* RegistryProblems.report(problems)
   if (json) return yield* Effect.forEach(rows, (row) => Output.json({ v: 1, kind: "model", ...row }), { discard: true })
   if (rows.length === 0) {
     const all = slot === undefined && status === undefined
@@ -57,16 +61,18 @@ export const showModel = Effect.fnUntraced(function* (version: string) {
   const { json } = yield* root
   const { project, home, env } = yield* Readers.find
   if (!(yield* Readers.hasState(home))) return yield* new VersionUnknown({ version })
-  const { row, events, moves } = yield* Effect.gen(function* () {
+  const { row, events, moves, problems } = yield* Effect.gen(function* () {
     const registry = yield* ModelRegistry
     const record = yield* registry.show(version)
-    const lookUp = yield* Attestation.make
+    const lookUp = yield* Attestation.make((yield* registry.histories).moves)
     const events = yield* Effect.forEach(record.events, (event) =>
       Effect.map(lookUp(event), (attestation) => ({ ...event, attestation })),
     )
-    return { ...record, events }
+    const contradicted = RegistryProblems.contradicted("model_registry_events", events)
+    return { ...record, events, problems: [...(yield* RegistryProblems.find), ...contradicted] }
   }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(project, home), Readers.ledger(home, env))))
-  if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves })
+  yield* RegistryProblems.report(problems)
+  if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves, problems })
   const synthetic = row.synthetic ? "  SYNTHETIC" : ""
   const facts = [
     ["version", `${row.version}${synthetic}`],

@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises"
+import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
 import { of } from "../domain/sha256.ts"
+import { createdAt } from "../engine/run.ts"
+import { runStatus } from "../engine/run-state.ts"
 import type { Fault } from "../ledger/chain.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
@@ -14,7 +17,10 @@ import { artifactPath } from "./render/report-links.ts"
 /** A run as its stream tells it, without its plan. Times are milliseconds since the epoch. */
 export interface RecordedRun {
   readonly id: string
-  /** The status that it ended with; else running, cancelling, waiting (for people), or interrupted (no owner). */
+  /**
+   * The status that it ended with; else running, cancelling, waiting (for people alone), interrupted (no owner), or
+   * empty (its file holds no event: its process died before the first was written).
+   */
   readonly status: string
   readonly created: number
   readonly durationMillis: number | undefined
@@ -37,30 +43,43 @@ const waitsForPeople = (entries: ReadonlyArray<Entry>): boolean => {
   return ofType(entries, "attempt.unknown").some((entry) => !resolved.has(taskOf(entry)))
 }
 
-const openStatus = (entries: ReadonlyArray<Entry>, owned: boolean): string => {
-  if (!owned) return waitsForPeople(entries) ? "waiting" : "interrupted"
-  return ofType(entries, "cancel.requested").length > 0 ? "cancelling" : "running"
-}
+const ownedStatus = (entries: ReadonlyArray<Entry>): string =>
+  ofType(entries, "cancel.requested").length > 0 ? "cancelling" : "running"
+
+/** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
+const unownedStatus = Effect.fnUntraced(function* (run: RecordedRun) {
+  if (!waitsForPeople(run.entries)) return run.entries.length === 0 ? "empty" : "interrupted"
+  const home = dirname((yield* Ledger).folder)
+  return yield* planOf(home, run).pipe(
+    Effect.map((plan) => (runStatus(factsOf(plan, run).state) === "waiting" ? "waiting" : "interrupted")),
+    Effect.orElseSucceed(() => "waiting"),
+  )
+})
+
+const nothing = { entries: [], fault: undefined }
 
 /** Reads a run's stream and says where the run stands. */
 export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
   const ledger = yield* Ledger
   const stream = StreamName.ofRun(id)
-  const { entries, fault } = yield* ledger.read(stream)
+  const { entries, fault } = yield* ledger
+    .read(stream)
+    .pipe(Effect.catchTag("StreamMissing", () => Effect.succeed<Pick<RecordedRun, "entries" | "fault">>(nothing)))
   const finished = ofType(entries, "run.finished")[0]?.data
   const first = entries[0]
   const over = isFinished(finished) ? finished : undefined
   const owned = over === undefined && (yield* ledger.owned(stream).pipe(Effect.orElseSucceed(() => false)))
-  return {
+  const run: RecordedRun = {
     id,
-    status: over?.status ?? openStatus(entries, owned),
-    created: first === undefined ? 0 : Date.parse(first.time),
+    status: over?.status ?? ownedStatus(entries),
+    created: first === undefined ? createdAt(id) : Date.parse(first.time),
     durationMillis: over?.durationMillis,
     data: isCreated(first?.data) ? first.data : undefined,
     who: first?.authid ?? "",
     entries,
     fault,
-  } satisfies RecordedRun
+  }
+  return over !== undefined || owned ? run : { ...run, status: yield* unownedStatus(run) }
 })
 
 /** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */

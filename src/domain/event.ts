@@ -34,6 +34,9 @@ const output = {
   outputArtifact: Schema.optionalKey(Artifact),
 }
 
+/** Set where an entry was not written at its time, but added by a later start that found it missing. */
+const recovered = { recovered: Schema.optionalKey(Schema.Literal(true)) }
+
 /** The schema of `data` for each event type. A value over 256 KiB is an artifact reference instead. */
 export const data = {
   "dev.dandori.run.created.v1": Schema.Struct({
@@ -89,8 +92,13 @@ export const data = {
     reason: Schema.String,
     timeout: Schema.optionalKey(Schema.Boolean),
   }),
-  "dev.dandori.stream.opened.v1": Schema.Struct({ stream: Schema.String, first: Sha256 }),
-  "dev.dandori.stream.closed.v1": Schema.Struct({ stream: Schema.String, entries: Schema.Int, head: Sha256 }),
+  "dev.dandori.stream.opened.v1": Schema.Struct({ stream: Schema.String, first: Sha256, ...recovered }),
+  "dev.dandori.stream.closed.v1": Schema.Struct({
+    stream: Schema.String,
+    entries: Schema.Int,
+    head: Sha256,
+    ...recovered,
+  }),
   "dev.dandori.ledger.repaired.v1": Schema.Struct({
     removedBytes: Schema.Int,
     removedSha256: Sha256,

@@ -78,7 +78,7 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
     log: (text) => Effect.sync(() => line(text)),
     note: (added) => Effect.sync(() => void Object.assign(facts, added)),
   }
-  const progress = Progress.of({ report: (report) => Effect.sync(() => observer.onProgress(task.id, report)) })
+  const progress = Progress.of({ report: (report) => Effect.sync(() => observer.onProgress(task.id, report.note === undefined ? report : { ...report, note: secrets.redact(report.note) })) })
   const mark = { run: run.id, task: task.id, attempt, ...memory }
   return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.updateContext(

@@ -107,9 +107,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     const decoded = type.decodeInput(input.value)
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
-    const safe = secrets.redact(text)
-    const given = safe === text ? input.value : (JSON.parse(safe) as unknown)
-    const shown = text.length <= Outcome.largestValue ? { input: given } : {}
+    const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
     const intent = recorder.record(
       { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
       task.id,

@@ -38,8 +38,10 @@ const lost = (run: RunContext) => (error: { readonly message: string }) =>
 /** Secrets out of a value that goes into the ledger. */
 const redacted = (value: unknown) =>
   Effect.map(Secrets, (secrets) => {
-    const text = secrets.redact(JSON.stringify(value))
-    return { value: JSON.parse(text) as unknown, text }
+    const text = JSON.stringify(value)
+    const plain: unknown = JSON.parse(text)
+    const safe = secrets.redactValue(plain)
+    return { value: safe, text: safe === plain ? text : JSON.stringify(safe) }
   })
 
 const storeLarge = Effect.fnUntraced(function* (value: unknown, text: string, large: Map<string, unknown>) {

@@ -101,6 +101,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
   const path = yield* Path.Path
   const observer = yield* Observer
   const prepared = yield* Prepared.prepare(recalled.plan)
+  yield* Run.primeSecrets(recalled.plan)
   const stream = StreamName.ofRun(run)
   const { entries, fault } = yield* ledger.read(stream)
   const last = entries.at(-1)

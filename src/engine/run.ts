@@ -15,6 +15,7 @@ import { Artifacts } from "../services/artifacts.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CodeDigest } from "../services/code-digest.ts"
 import { Ids } from "../services/ids.ts"
+import { Secrets } from "../services/secrets.ts"
 import { Observer } from "../services/observer.ts"
 import * as Errors from "./errors.ts"
 import { evolve } from "./evolve.ts"
@@ -67,6 +68,12 @@ export const checkCapacity = Effect.fnUntraced(function* (plan: Plan, capacity: 
   }
 })
 
+/** Makes the secrets that a plan names known from the start, so that none of them gets into a record before its task runs. */
+export const primeSecrets = Effect.fnUntraced(function* (plan: Plan) {
+  const secrets = yield* Secrets
+  yield* secrets.prime(plan.tasks.map((task) => task.with))
+})
+
 /** The facts that all attempts of a run share, from its first event. */
 export const contextOf = (
   run: string,
@@ -106,6 +113,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
   const ids = yield* Ids
   const code = (yield* CodeDigest)()
   const prepared = yield* Prepared.prepare(request.plan)
+  yield* primeSecrets(request.plan)
   yield* checkCapacity(request.plan, request.capacity)
   const planText = CanonicalJson.encode(request.plan)
   const [planArtifact, config] = yield* Effect.all(

@@ -2,16 +2,16 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as CanonicalJson from "../domain/canonical-json.ts"
-import type { Entry } from "../domain/event.ts"
+import type { Entry, Event } from "../domain/event.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import type * as Chain from "./chain.ts"
 import { LedgerFailed, StreamDamaged } from "./errors.ts"
 import { LedgerKey } from "./keys.ts"
 import { Ledger } from "./ledger.ts"
 import * as Merkle from "./merkle.ts"
-import { isClosed } from "./root.ts"
 import * as SignedNote from "./signed-note.ts"
 import * as StreamName from "./stream-name.ts"
+import { isCheckpointed, isClosed } from "./testimony.ts"
 
 /** What a checkpoint says (https://c2sp.org/tlog-checkpoint): the log, its size, and the tree hash in base64. */
 export interface Checkpoint {
@@ -67,6 +67,8 @@ const unlessDamaged = (stream: string, { fault }: Chain.Chain) =>
     ? Effect.void
     : Effect.fail(new StreamDamaged({ stream, line: fault.line, reason: fault.reason }))
 
+const isOfSystem = ({ data }: Entry) => isClosed(data) && data.stream === StreamName.system
+
 /** The newest checkpoint, which the root must bear out before another is signed. */
 const newest = Effect.fnUntraced(function* (
   ledgerFolder: string,
@@ -85,29 +87,36 @@ const newest = Effect.fnUntraced(function* (
   if (found.tree !== treeOf(leaves, found.size)) {
     return yield* damaged(found.size, `the entries up to line ${found.size} are not those that ${file.name} covers`)
   }
-  const since = root.slice(found.size)
-  const news = since.some(({ type }) => type !== "dev.dandori.ledger.checkpointed.v1")
+  const [made, closed, ...more] = root.slice(found.size)
+  const own = made === undefined || isCheckpointed(made.data)
+  const news = !own || more.length > 0 || (closed !== undefined && !isOfSystem(closed))
   return { ...found, text, news }
+})
+
+/** The root entry that commits to the system stream as it stands; undefined where there is no such stream. */
+const systemClosed = Effect.fnUntraced(function* () {
+  const ledger = yield* Ledger
+  const system = yield* ledger.read(StreamName.system).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  if (system === undefined) return undefined
+  yield* unlessDamaged(StreamName.system, system)
+  const { sequence: entries, hash: head } = system.head
+  return { type: "dev.dandori.stream.closed.v1", data: { stream: StreamName.system, entries, head } } as const
 })
 
 /** Commits the root to the system stream as it stands, so that a checkpoint covers it too; false when it does already. */
 const coverSystem = Effect.fnUntraced(function* (root: Chain.Chain) {
   const ledger = yield* Ledger
-  const system = yield* ledger.read(StreamName.system).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-  if (system === undefined) return false
-  yield* unlessDamaged(StreamName.system, system)
-  const { sequence: entries, hash: head } = system.head
-  const data = { stream: StreamName.system, entries, head }
-  const last = root.entries.findLast((entry) => isClosed(entry.data) && entry.data.stream === StreamName.system)
-  if (isClosed(last?.data) && last.data.head === head) return false
-  yield* ledger.record(StreamName.root, [{ type: "dev.dandori.stream.closed.v1", data }])
+  const closed = yield* systemClosed()
+  const last = root.entries.findLast(isOfSystem)
+  if (closed === undefined || (isClosed(last?.data) && last.data.head === closed.data.head)) return false
+  yield* ledger.record(StreamName.root, [closed])
   return true
 })
 
 /**
  * Signs the root stream as it stands and writes the checkpoint to `<ledger>/checkpoints/<size>.txt` and, where given,
- * to the file `anchor`; the root then takes an entry that it was made. Answers with the newest one when nothing has
- * happened since. Refuses to sign a root that does not bear out the checkpoint before.
+ * to the file `anchor`; `system` and the root then take an entry that it was made, so that neither can be replaced
+ * without the other. Answers with the newest one when nothing has happened since. Refuses to sign a root that does not bear out the checkpoint before.
  */
 export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly anchor?: string } = {}) {
   const path = yield* Path.Path
@@ -138,8 +147,10 @@ export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly 
     yield* DurableFiles.writeFileDurably(path.join(folder, `${size}.txt`), text)
   }).pipe(Effect.mapError(failed))
   yield* send(text)
-  yield* ledger.record(StreamName.root, [
-    { type: "dev.dandori.ledger.checkpointed.v1", data: { entries: size, tree, keyid: key.keyid } },
-  ])
+  const data = { entries: size, tree, keyid: key.keyid }
+  const made: Event = { type: "dev.dandori.ledger.checkpointed.v1", data }
+  yield* ledger.record(StreamName.system, [made])
+  const closed = yield* systemClosed()
+  yield* ledger.record(StreamName.root, closed === undefined ? [made] : [made, closed])
   return { text, size, tree }
 })

@@ -29,6 +29,15 @@ export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDa
   }
 }
 
+/** Entries of the root stream are gone that other streams testify to; nothing is made anew in their place. */
+export class RootMissing extends Schema.TaggedError<RootMissing>()("RootMissing", { reason: Schema.String }) {
+  /** As `dandori ledger verify` ends for what is missing. */
+  readonly exitCode = 13
+  override get message() {
+    return `The ledger's root stream lacks entries: ${this.reason}. Nothing was written. Put root.ndjson back as it was (from a snapshot), or look: dandori ledger verify`
+  }
+}
+
 /** The ledger could not be read or written. */
 export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFailed", {
   stream: Schema.String,

@@ -2,7 +2,6 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
-import { Artifact } from "../domain/artifact.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { type Entry, data as eventData } from "../domain/event.ts"
 import * as Sha256 from "../domain/sha256.ts"
@@ -14,10 +13,10 @@ import { readme } from "./export-readme.ts"
 import { LedgerKey } from "./keys.ts"
 import { Ledger } from "./ledger.ts"
 import * as Merkle from "./merkle.ts"
-import * as Receipts from "./receipts.ts"
-import { isClosed, isOpened } from "./root.ts"
-import { type Proof, files } from "./run-export.ts"
+import * as Root from "./root.ts"
+import { type Proof, artifactsOf, digestList, files, receiptsOf } from "./run-export.ts"
 import * as StreamName from "./stream-name.ts"
+import { isClosed, isOpened } from "./testimony.ts"
 
 /** A run could not be exported. */
 export class ExportFailed extends Schema.TaggedError<ExportFailed>()("ExportFailed", {
@@ -30,18 +29,7 @@ export class ExportFailed extends Schema.TaggedError<ExportFailed>()("ExportFail
   }
 }
 
-const isArtifact = Schema.is(Artifact)
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
-
-/** The artifacts that some data names, at any depth. */
-const artifactsIn = (data: unknown): ReadonlyArray<Artifact> => {
-  if (typeof data !== "object" || data === null) return []
-  return isArtifact(data) ? [data] : Object.values(data).flatMap(artifactsIn)
-}
-
-const unique = (artifacts: ReadonlyArray<Artifact>) => [
-  ...new Map(artifacts.map((artifact) => [artifact.sha256, artifact])).values(),
-]
 
 const proofOf = (run: string, root: ReadonlyArray<Entry>, size: number): Proof => {
   const covered = root.slice(0, size)
@@ -66,9 +54,9 @@ export interface Exported {
 
 /**
  * Writes a run's record to the new folder `into`, made so that it can be checked with nothing else at hand: see the
- * README.txt in it. Makes a checkpoint first where the newest one does not cover the run.
+ * README.txt in it. Adds what a crash kept from the root, and makes a checkpoint first where the newest one does not cover the run.
  */
-export const exportRun = Effect.fn("Ledger.exportRun")(function* (home: string, run: string, into: string) {
+export const exportRun = Effect.fn("Ledger.exportRun")(function* (run: string, into: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const ledger = yield* Ledger
@@ -79,6 +67,7 @@ export const exportRun = Effect.fn("Ledger.exportRun")(function* (home: string, 
     return yield* new ExportFailed({ run, reason: `${into} exists already. Name a new folder` })
   }
 
+  yield* Root.reconcile()
   const stream = StreamName.ofRun(run)
   const chain = yield* ledger.read(stream)
   if (chain.fault !== undefined && chain.fault.kind !== "torn") {
@@ -88,9 +77,8 @@ export const exportRun = Effect.fn("Ledger.exportRun")(function* (home: string, 
   if (!isCreated(created)) return yield* new ExportFailed({ run, reason: "its first event does not say what was run" })
   const { text, size } = yield* Checkpoint.make()
   const root = yield* ledger.read(StreamName.root)
-  const receipts = unique(chain.entries.flatMap(({ data }) => Receipts.namedBy(data)))
-  const named = unique(chain.entries.flatMap(({ data }) => artifactsIn(data)))
-  const digests = named.map(({ sha256 }) => `${sha256}  ${path.relative(home, artifacts.pathOf(sha256))}\n`)
+  const receipts = receiptsOf(chain.entries)
+  const named = artifactsOf(chain.entries)
 
   const written: Array<string> = []
   const write = Effect.fnUntraced(function* (name: string, bytes: Uint8Array | string) {
@@ -106,7 +94,7 @@ export const exportRun = Effect.fn("Ledger.exportRun")(function* (home: string, 
     yield* write(files.publicKey, key.publicPem)
     yield* write(files.plan, yield* artifacts.get(created.planArtifact.sha256))
     for (const { sha256 } of receipts) yield* write(`${files.receipts}/${sha256}.json`, yield* artifacts.get(sha256))
-    yield* write(files.artifacts, digests.join(""))
+    yield* write(files.artifacts, digestList(named))
     yield* write(files.readme, readme(run, key.keyid))
     yield* DurableFiles.writeFileDurably(path.join(into, files.files), written.join(""))
   }).pipe(Effect.mapError(failed))

@@ -1,9 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import * as Checkpoint from "./checkpoint.ts"
 import * as StreamName from "./stream-name.ts"
+import type { Stray } from "./verify-report.ts"
 
 /** What is to be verified is not there, is no ledger, or cannot be read. */
 export class LedgerUnreadable extends Schema.TaggedError<LedgerUnreadable>()("LedgerUnreadable", {
@@ -15,15 +17,21 @@ export class LedgerUnreadable extends Schema.TaggedError<LedgerUnreadable>()("Le
   }
 }
 
-/** The files of a ledger, as they were when they were listed. */
-export interface LedgerFiles {
-  readonly folder: string
+/** The event files of a ledger, as they were when they were listed. */
+export interface EventFiles {
   /** Stream name and path of each run, oldest first. */
   readonly runs: ReadonlyArray<{ readonly stream: string; readonly path: string }>
+  readonly strays: ReadonlyArray<Stray>
 }
 
-const failed = (path: string) => (error: { readonly message: string }) =>
-  new LedgerUnreadable({ path, reason: error.message })
+/** Why the operating system refused, in plain words. */
+export const plainReason = (error: PlatformError): string => {
+  if (error.reason._tag === "NotFound") return "nothing is there. Name a ledger folder, a file of events, or an exported run"
+  return error.reason._tag === "PermissionDenied" ? "you may not read it" : error.message
+}
+
+const failed = (path: string) => (error: PlatformError) =>
+  new LedgerUnreadable({ path, reason: plainReason(error) })
 
 /** The ledger's folder at a path: the folder itself, or `ledger/` below it. */
 export const locate = Effect.fnUntraced(function* (target: string) {
@@ -53,17 +61,29 @@ export const stream = Effect.fnUntraced(function* (folder: string, name: string)
   return yield* bytesOf(path.join(folder, StreamName.segmentPath(name)))
 })
 
-/** The run files of a ledger. */
-export const runs = Effect.fnUntraced(function* (folder: string) {
+/** A file of events that is not at its place; undefined for what is, and for what is no such file. */
+const strayOf = (name: string): Stray | undefined => {
+  if (!name.endsWith(".ndjson") || name === "root.ndjson" || name === "system.ndjson") return undefined
+  if (StreamName.runAt(name) !== undefined) return undefined
+  const run = StreamName.runOfFile(name)
+  if (run === undefined) return { path: name, reason: "it is no stream's file" }
+  return { path: name, reason: `run ${run} lies at ${StreamName.segmentPath(StreamName.ofRun(run))}; this is a copy, or was moved` }
+}
+
+/** The run files of a ledger, and the files of events that are not part of it. */
+export const events = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const below = path.join(folder, "runs")
-  if (!(yield* fs.exists(below).pipe(Effect.mapError(failed(below))))) return []
-  const names = yield* fs.readDirectory(below, { recursive: true }).pipe(Effect.mapError(failed(below)))
-  return names
-    .filter((name) => name.endsWith(".ndjson"))
-    .map((name) => ({ stream: StreamName.ofRun(path.basename(name, ".ndjson")), path: path.join(below, name) }))
-    .toSorted((a, b) => (a.stream < b.stream ? -1 : 1))
+  const all = yield* fs.readDirectory(folder, { recursive: true }).pipe(Effect.mapError(failed(folder)))
+  const names = all.toSorted()
+  const files: EventFiles = {
+    runs: names.flatMap((name) => {
+      const run = StreamName.runAt(name)
+      return run === undefined ? [] : [{ stream: StreamName.ofRun(run), path: path.join(folder, name) }]
+    }),
+    strays: names.flatMap((name) => strayOf(name) ?? []),
+  }
+  return files
 })
 
 /** The checkpoints of a ledger with their texts, smallest first. */

@@ -19,6 +19,7 @@ import { LedgerFailed, StreamBusy, StreamDamaged, StreamMissing } from "./errors
 import type { Author, Head } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
 import * as StreamWriter from "./stream-writer.ts"
+import * as Testimony from "./testimony.ts"
 
 /** A stream opened for going on: what it holds, and its writer. */
 export interface Opened {
@@ -36,18 +37,23 @@ export class Ledger extends Context.Service<
     readonly folder: string
     /** Opens a new stream, held by this process until the scope closes. */
     readonly create: (stream: string) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
-    /** Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. */
+    /**
+     * Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. A run whose file
+     * does not fit what the root says of it is damaged.
+     */
     readonly reopen: (stream: string) => Effect.Effect<Opened, OpenError | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
     /** True while a process writes the stream. */
     readonly owned: (stream: string) => Effect.Effect<boolean, LedgerFailed>
-    /** Run ids by their files, oldest first. */
+    /** Run ids by the files that lie at their place, oldest first. */
     readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
     /** Marks a finished stream's file read-only; its lock has no more use. */
     readonly seal: (stream: string) => Effect.Effect<void, LedgerFailed>
+    /** Removes a run's file that holds nothing and that no process holds. */
+    readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed>
   }
 >()("dandori/ledger/Ledger") {}
 
@@ -64,6 +70,12 @@ interface Left {
   readonly bytes: number
   readonly time: number
   readonly head: Head
+}
+
+/** A stream as this process verified it, and its file's time then. */
+interface Verified {
+  readonly chain: Chain.Chain
+  readonly time: number
 }
 
 const failedBy = (stream: string) => (error: { readonly message: string }) =>
@@ -95,6 +107,8 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (!(yield* fs.exists(file))) return new Uint8Array()
       return yield* fs.readFile(file)
     }).pipe(Effect.mapError(failedBy(stream)))
+  const bytesFrom = (stream: string, offset: number) =>
+    Stream.mkUint8Array(fs.stream(pathOf(stream), { offset })).pipe(Effect.mapError(failedBy(stream)))
   const appendTo = (stream: string, keepBytes?: number) =>
     AppendFile.open({
       path: pathOf(stream),
@@ -114,11 +128,18 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     )
 
   /** Goes on with a stream from `start` on; `bytes` are what follows it. A torn end is cut and the cut recorded. */
-  const goOn = Effect.fnUntraced(function* (stream: string, bytes: Uint8Array, start?: Chain.Start) {
+  const goOn = Effect.fnUntraced(function* (
+    stream: string,
+    bytes: Uint8Array,
+    start?: Chain.Start,
+    said?: Testimony.Testimony,
+  ) {
     const chain = Chain.read(stream, bytes, start)
     if (chain.fault && !Chain.isTornTail(bytes, chain, start?.bytes)) {
       return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
     }
+    const contradiction = Testimony.contradiction(chain, said)
+    if (contradiction !== undefined) return yield* new StreamDamaged({ stream, ...contradiction })
     const file = yield* appendTo(stream, chain.validBytes)
     const opened: Opened = { chain, writer: writer(stream, chain.head, file) }
     const torn = bytes.subarray(chain.validBytes - (start?.bytes ?? 0))
@@ -130,7 +151,37 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     return opened
   })
-  const open = (stream: string) => Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes))
+  const open = (stream: string, said?: Testimony.Testimony) =>
+    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said))
+
+  const verified = new Map<string, Verified>()
+
+  /** Reads `root` or `system`: of a file that has grown since this process verified it, only what was added. */
+  const readGrowing = Effect.fnUntraced(function* (stream: string) {
+    if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
+      return yield* new StreamMissing({ stream })
+    }
+    const before = verified.get(stream)
+    const { bytes: size, time } = yield* shapeOf(stream)
+    if (size === 0) return yield* new StreamMissing({ stream })
+    if (size === before?.chain.validBytes && time === before.time) return before.chain
+    verified.delete(stream)
+    let chain: Chain.Chain
+    if (before !== undefined && size > before.chain.validBytes) {
+      const start = { head: before.chain.head, bytes: before.chain.validBytes }
+      const rest = Chain.read(stream, yield* bytesFrom(stream, start.bytes), start)
+      chain = { ...rest, entries: [...before.chain.entries, ...rest.entries] }
+    } else chain = Chain.read(stream, yield* bytesOf(stream))
+    if (chain.fault === undefined) verified.set(stream, { chain, time })
+    return chain
+  })
+
+  /** What the root says of a run; undefined where it says nothing. */
+  const testimonyOf = Effect.fnUntraced(function* (stream: string) {
+    const root = yield* readGrowing(StreamName.root).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+    const about = (root?.entries ?? []).filter((entry) => Testimony.streamOf(entry) === stream)
+    return Testimony.testimonies(about).get(stream)
+  })
 
   const left = new Map<string, Left>()
   const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
@@ -148,10 +199,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (now.time !== before.time) return (yield* open(stream)).writer
       return writer(stream, before.head, yield* appendTo(stream))
     }
-    const rest = yield* Stream.mkUint8Array(fs.stream(pathOf(stream), { offset: before.bytes })).pipe(
-      Effect.mapError(failedBy(stream)),
-    )
-    return (yield* goOn(stream, rest, before)).writer
+    return (yield* goOn(stream, yield* bytesFrom(stream, before.bytes), before)).writer
   })
   const folderOf = (stream: string) =>
     fs
@@ -171,9 +219,10 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         return yield* new StreamMissing({ stream })
       }
       yield* lock(stream, 0)
-      return yield* open(stream)
+      return yield* open(stream, StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream))
     }),
     read: Effect.fnUntraced(function* (stream) {
+      if (StreamName.runOf(stream) === undefined) return yield* readGrowing(stream)
       const bytes = yield* bytesOf(stream)
       if (bytes.length === 0) return yield* new StreamMissing({ stream })
       return Chain.read(stream, bytes)
@@ -187,10 +236,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const folder = path.join(options.folder, "runs")
       if (!(yield* fs.exists(folder))) return []
       const names = yield* fs.readDirectory(folder, { recursive: true })
-      return names
-        .filter((name) => name.endsWith(".ndjson"))
-        .map((name) => path.basename(name, ".ndjson"))
-        .toSorted()
+      return names.flatMap((name) => StreamName.runAt(`runs/${name}`) ?? []).toSorted()
     }).pipe(Effect.mapError(failedBy("runs"))),
     record: (stream, events) =>
       Effect.gen(function* () {
@@ -206,6 +252,17 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       fs
         .chmod(pathOf(stream), 0o444)
         .pipe(Effect.andThen(fs.remove(`${pathOf(stream)}.lock`, { force: true })), Effect.mapError(failedBy(stream))),
+    discard: (stream) =>
+      Effect.gen(function* () {
+        yield* lock(stream, 0)
+        if ((yield* bytesOf(stream)).length > 0) return
+        const remove = (file: string) => fs.remove(file, { force: true }).pipe(Effect.mapError(failedBy(stream)))
+        yield* remove(pathOf(stream))
+        yield* remove(`${pathOf(stream)}.lock`)
+      }).pipe(
+        Effect.scoped,
+        Effect.catchTag("StreamBusy", () => Effect.void),
+      ),
   })
 })
 

@@ -140,8 +140,11 @@ export const rebuild = Effect.fn("Receipts.rebuild")(function* (home: string) {
   yield* fs.remove(path.join(home, "receipts"), { recursive: true, force: true }).pipe(Effect.mapError(failed))
   const seen = new Set<string>()
   for (const run of yield* ledger.runs.pipe(Effect.mapError(failed))) {
-    const { entries } = yield* ledger.read(StreamName.ofRun(run)).pipe(Effect.mapError(failed))
-    for (const receipt of entries.flatMap(({ data }) => namedBy(data))) {
+    const chain = yield* ledger.read(StreamName.ofRun(run)).pipe(
+      Effect.catchTag("StreamMissing", () => Effect.undefined),
+      Effect.mapError(failed),
+    )
+    for (const receipt of (chain?.entries ?? []).flatMap(({ data }) => namedBy(data))) {
       if (seen.has(receipt.sha256) || !(yield* artifacts.has(receipt.sha256))) continue
       seen.add(receipt.sha256)
       const bytes = yield* artifacts.get(receipt.sha256).pipe(Effect.mapError(failed))

@@ -1,75 +1,117 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
-import * as Schema from "effect/Schema"
-import { data as eventData } from "../domain/event.ts"
+import type { Entry } from "../domain/event.ts"
 import type { Sha256 } from "../domain/sha256.ts"
-import { LedgerFailed } from "./errors.ts"
+import * as Chain from "./chain.ts"
+import { LedgerFailed, RootMissing, StreamDamaged } from "./errors.ts"
 import { Ledger } from "./ledger.ts"
 import * as StreamName from "./stream-name.ts"
+import * as Testimony from "./testimony.ts"
 
-/** Data of a root entry that says that a stream was opened. */
-export const isOpened = Schema.is(eventData["dev.dandori.stream.opened.v1"])
-/** Data of a root entry that says how far a stream has got; a run's stream goes no further. */
-export const isClosed = Schema.is(eventData["dev.dandori.stream.closed.v1"])
-
-/** Puts in the root stream that a stream was opened; `first` is the hash of its first entry. Durable on return. */
-export const opened = Effect.fn("Root.opened")(function* (stream: string, first: Sha256) {
-  const ledger = yield* Ledger
-  yield* ledger.record("root", [{ type: "dev.dandori.stream.opened.v1", data: { stream, first } }])
-})
-
-/** Puts in the root stream that a stream has ended, with its number of entries and the last one's hash. Durable on return. */
-export const closed = Effect.fn("Root.closed")(function* (stream: string, entries: number, head: Sha256) {
-  const ledger = yield* Ledger
-  yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data: { stream, entries, head } }])
-})
-
-/** Streams that the root's text says were opened and closed. Nothing is verified: this only looks for what is missing. */
-const known = Effect.fnUntraced(
-  function* () {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const file = path.join((yield* Ledger).folder, StreamName.segmentPath(StreamName.root))
-    const streams = { opened: new Set<string>(), closed: new Set<string>() }
-    if (!(yield* fs.exists(file))) return streams
-    for (const line of (yield* fs.readFileString(file)).split("\n")) {
-      const match =
-        /"stream":"([^"]+)"\},"datacontenttype".*"type":"dev\.dandori\.stream\.(opened|closed)\.v1"\}$/.exec(line)
-      if (match) streams[match[2] === "opened" ? "opened" : "closed"].add(match[1] ?? "")
-    }
-    return streams
-  },
-  Effect.mapError((error) => new LedgerFailed({ stream: StreamName.root, reason: error.message })),
-)
+const mark = (recovered: boolean) => (recovered ? { recovered: true as const } : {})
 
 /**
- * Adds the root entries that a crash swallowed: of runs that nobody writes, those that the root does not know, and
- * those that have finished without it. Reads the root once and no run that the root has closed. Two processes may add
- * the same entry twice, which says the same.
+ * Puts in the root stream that a stream was opened; `first` is the hash of its first entry. `recovered` marks an entry
+ * that is added after the fact. Durable on return.
+ */
+export const opened = Effect.fn("Root.opened")(function* (stream: string, first: Sha256, recovered = false) {
+  const ledger = yield* Ledger
+  const data = { stream, first, ...mark(recovered) }
+  yield* ledger.record("root", [{ type: "dev.dandori.stream.opened.v1", data }])
+})
+
+/** Puts in the root stream that a stream has ended, with its number of entries and the last one's hash. As `opened`. */
+export const closed = Effect.fn("Root.closed")(function* (
+  stream: string,
+  entries: number,
+  head: Sha256,
+  recovered = false,
+) {
+  const ledger = yield* Ledger
+  const data = { stream, entries, head, ...mark(recovered) }
+  yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])
+})
+
+const nothing: ReadonlyArray<Entry> = []
+
+/** The entries of `root` or `system`, verified; none where there is no such stream. What a crash tore at its end is left out. */
+const readWhole = Effect.fnUntraced(function* (stream: "root" | "system") {
+  const ledger = yield* Ledger
+  const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  if (chain === undefined) return nothing
+  if (chain.fault === undefined) return chain.entries
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const bytes = yield* fs
+    .readFile(path.join(ledger.folder, StreamName.segmentPath(stream)))
+    .pipe(Effect.mapError(({ message }) => new LedgerFailed({ stream, reason: message })))
+  if (Chain.isTornTail(bytes, chain)) return chain.entries
+  return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
+})
+
+const finished = "dev.dandori.run.finished.v1"
+
+const hasFinished = Effect.fnUntraced(function* (stream: string) {
+  const chain = yield* (yield* Ledger).read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  return chain?.entries.at(-1)?.type === finished
+})
+
+/** Fails when other streams testify to root entries that are gone: entries made anew would only cover that up. */
+const refuseLoss = Effect.fnUntraced(function* (root: ReadonlyArray<Entry>, runs: ReadonlyArray<string>) {
+  const sealed = Testimony.newestCheckpoint(yield* readWhole("system"))
+  if (sealed !== undefined && root.length < sealed.entries) {
+    const reason = `${root.length} entries are there; line ${sealed.line} of system names a checkpoint of ${sealed.entries}`
+    return yield* new RootMissing({ reason })
+  }
+  if (root.length > 0) return
+  for (const stream of runs) {
+    if (yield* hasFinished(stream)) return yield* new RootMissing({ reason: `it is gone, but ${stream} has finished` })
+  }
+})
+
+/** Adds what the root lacks of one run that nobody writes; removes a file that its process left without an entry. */
+const reconcileRun = Effect.fnUntraced(function* (stream: string, said: Testimony.Testimony | undefined) {
+  const ledger = yield* Ledger
+  const added = { opened: 0, closed: 0 }
+  const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  if (chain === undefined && said === undefined) yield* ledger.discard(stream)
+  const first = chain?.entries[0]
+  if (chain === undefined || first === undefined) return added
+  if (said?.opened === undefined) {
+    yield* opened(stream, first.entryhash, true)
+    added.opened++
+  } else if (said.opened.first !== first.entryhash) return added
+  const over = chain.fault === undefined && chain.entries.at(-1)?.type === finished
+  if (over && (said === undefined || said.closed.length === 0)) {
+    yield* closed(stream, chain.head.sequence, chain.head.hash, true)
+    yield* ledger.seal(stream)
+    added.closed++
+  }
+  return added
+})
+
+/**
+ * Adds the root entries that a crash swallowed, marked as recovered: of runs that nobody writes, those that the root
+ * does not know, and those that have finished without it. Reads no run that the root has closed. Two processes may add
+ * the same entry twice, which says the same. Fails with `StreamDamaged` when the root or `system` does not verify, and
+ * with `RootMissing` when entries of the root are gone: before it a process must not start anything.
  */
 export const reconcile = Effect.fn("Root.reconcile")(function* () {
   const ledger = yield* Ledger
-  const before = yield* known()
-  const candidates = (yield* ledger.runs).map(StreamName.ofRun).filter((stream) => !before.closed.has(stream))
+  const root = yield* readWhole("root")
+  const runs = (yield* ledger.runs).map(StreamName.ofRun)
+  yield* refuseLoss(root, runs)
+  const before = Testimony.testimonies(root)
+  const candidates = runs.filter((stream) => (before.get(stream)?.closed ?? []).length === 0)
   const free = yield* Effect.filter(candidates, (stream) => Effect.map(ledger.owned(stream), (owned) => !owned))
   const added = { opened: 0, closed: 0 }
   if (free.length === 0) return added
-  const now = yield* known()
+  const now = Testimony.testimonies(yield* readWhole("root"))
   for (const stream of free) {
-    const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-    const first = chain?.entries[0]
-    if (chain === undefined || first === undefined) continue
-    if (!now.opened.has(stream)) {
-      yield* opened(stream, first.entryhash)
-      added.opened++
-    }
-    const finished = chain.fault === undefined && chain.entries.at(-1)?.type === "dev.dandori.run.finished.v1"
-    if (finished && !now.closed.has(stream)) {
-      yield* closed(stream, chain.head.sequence, chain.head.hash)
-      yield* ledger.seal(stream)
-      added.closed++
-    }
+    const one = yield* reconcileRun(stream, now.get(stream))
+    added.opened += one.opened
+    added.closed += one.closed
   }
   return added
 })

@@ -1,3 +1,6 @@
+import * as Schema from "effect/Schema"
+import { RunId } from "../domain/names.ts"
+
 /** The stream of everything that opened and closed. */
 export const root = "root"
 /** The stream of what is not a run: keys, cordons, deliveries. */
@@ -17,4 +20,18 @@ export const segmentPath = (stream: string): string => {
   const created = new Date(Number.parseInt(run.replace(/-/g, "").slice(0, 12), 16))
   const month = String(created.getUTCMonth() + 1).padStart(2, "0")
   return `runs/${created.getUTCFullYear()}/${month}/${run}.ndjson`
+}
+
+const isRunId = Schema.is(RunId)
+
+/** Run id that a file name below `ledger/` stands for, wherever the file lies; undefined when it is no run's. */
+export const runOfFile = (name: string): string | undefined => {
+  const id = name.slice(name.lastIndexOf("/") + 1, -".ndjson".length)
+  return name.endsWith(".ndjson") && isRunId(id) ? id : undefined
+}
+
+/** Run id of a file at its place; `path` is from `ledger/` on. A file anywhere else is not part of the ledger. */
+export const runAt = (path: string): string | undefined => {
+  const id = runOfFile(path)
+  return id !== undefined && segmentPath(ofRun(id)) === path ? id : undefined
 }

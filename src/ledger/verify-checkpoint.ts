@@ -4,6 +4,7 @@ import type * as Ed25519 from "./ed25519.ts"
 import type { Entry } from "../domain/event.ts"
 import type * as Merkle from "./merkle.ts"
 import * as SignedNote from "./signed-note.ts"
+import * as Testimony from "./testimony.ts"
 import type { LedgerFault } from "./verify-report.ts"
 
 /** The root as far as it verifies for itself. */
@@ -61,3 +62,32 @@ export const check = Effect.fnUntraced(function* (
   const answer: CheckpointAnswer = { holds: true, size, tree, keyid: signer.keyid }
   return answer
 })
+
+/**
+ * What `system` says of checkpoints against the root: the largest that it names must be borne out by the root's
+ * entries, and each must have its file. `kept` are the sizes of the files, `known` as in `check`.
+ */
+export const compareSystem = (
+  system: ReadonlyArray<Entry>,
+  root: RootState,
+  kept: ReadonlySet<number>,
+  known: number,
+): ReadonlyArray<LedgerFault> => {
+  const faults: Array<LedgerFault> = []
+  const newest = Testimony.newestCheckpoint(system)
+  const have = root.entries.length
+  if (newest !== undefined && !root.damaged && newest.entries > have) {
+    const reason = `${have} entries are there; line ${newest.line} of system names a checkpoint of ${newest.entries}`
+    faults.push({ stream: "root", line: have + 1, offset: root.validBytes, kind: have === 0 ? "missing" : "gap", reason })
+  } else if (newest !== undefined && newest.entries <= have && Checkpoint.treeOf(root.leaves, newest.entries) !== newest.tree) {
+    const from = known < newest.entries ? known + 1 : 1
+    const reason = `the entries up to line ${newest.entries} are not those of the checkpoint that line ${newest.line} of system names`
+    faults.push({ stream: "root", line: from, offset: 0, kind: "altered", reason })
+  }
+  for (const { data, sequence } of system) {
+    if (!Testimony.isCheckpointed(data) || kept.has(data.entries)) continue
+    const reason = `line ${sequence} of system names this checkpoint, but its file is gone`
+    faults.push({ stream: `checkpoints/${data.entries}.txt`, line: 1, offset: 0, kind: "missing", reason })
+  }
+  return faults
+}

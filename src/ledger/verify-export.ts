@@ -11,7 +11,9 @@ import * as Merkle from "./merkle.ts"
 import { Proof, files } from "./run-export.ts"
 import * as SignedNote from "./signed-note.ts"
 import * as StreamName from "./stream-name.ts"
+import * as Testimony from "./testimony.ts"
 import type { LedgerFault, VerifyReport } from "./verify-report.ts"
+import * as VerifyExportContent from "./verify-export-content.ts"
 import * as VerifyStream from "./verify-stream.ts"
 
 const decodeProof = Schema.decodeOption(Schema.fromJsonString(Proof))
@@ -33,8 +35,9 @@ const fault = (stream: string, kind: LedgerFault["kind"], reason: string): Ledge
 })
 
 /**
- * Verifies an exported run: its events, the root's entries about it, that the checkpoint includes these, and the
- * checkpoint's signature, by the pinned keys or else by the one that lies in the export.
+ * Verifies an exported run: its events, the root's entries about it, that the checkpoint includes these, the
+ * checkpoint's signature, by the pinned keys or else by the one that lies in the export, and that plan, receipts and
+ * the list of artifacts are those that the events name.
  */
 export const verify = Effect.fnUntraced(function* (folder: string, pinned: ReadonlyArray<Ed25519.PublicKey>) {
   const path = yield* Path.Path
@@ -80,8 +83,17 @@ export const verify = Effect.fnUntraced(function* (folder: string, pinned: Reado
 
   const stream = StreamName.ofRun(proof.run)
   const bytes = (yield* LedgerFiles.bytesOf(path.join(folder, files.events))) ?? new Uint8Array()
-  const checked = VerifyStream.check(stream, bytes, VerifyStream.testimonies(root).get(stream))
+  const said = Testimony.testimonies(root).get(stream)
+  const checked = VerifyStream.check(stream, bytes, said)
   faults.push(...checked.faults)
+  const ended = checked.chain.entries.length > 0 && !checked.open
+  if (said?.opened === undefined) {
+    faults.push(fault(files.proof, "missing", "it has no root entry that says that the run was opened"))
+  }
+  if (ended && (said?.closed ?? []).length === 0) {
+    faults.push(fault(files.proof, "missing", "it has no root entry that says how the run ended"))
+  }
+  faults.push(...(yield* VerifyExportContent.check(folder, checked.chain.entries, keys)))
   const report: Omit<VerifyReport, "verdict" | "exitCode"> = {
     faults,
     streams: 1,
@@ -89,6 +101,8 @@ export const verify = Effect.fnUntraced(function* (folder: string, pinned: Reado
     bytes: bytes.length,
     open: checked.open ? [stream] : [],
     uncovered: checked.uncovered,
+    recovered: Testimony.recovered(root),
+    strays: [],
     coverage: {
       checkpoint: checked.uncovered.length === 0 ? 1 : 0,
       root: 0,

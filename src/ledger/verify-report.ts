@@ -1,3 +1,5 @@
+import type { Recovered } from "./testimony.ts"
+
 /** What verification found, worst first: content that was changed, entries that are gone, a signature, no rest to read. */
 export type LedgerVerdict = "intact" | "altered" | "missing" | "signature" | "busy"
 
@@ -17,6 +19,12 @@ export interface Uncovered {
   readonly reason: string
 }
 
+/** A file that lies in the ledger's folder and is not part of the ledger; `path` is below that folder. */
+export interface Stray {
+  readonly path: string
+  readonly reason: string
+}
+
 /** How far the evidence goes. */
 export interface VerifyReport {
   readonly verdict: LedgerVerdict
@@ -29,6 +37,9 @@ export interface VerifyReport {
   /** Runs that have not finished. */
   readonly open: ReadonlyArray<string>
   readonly uncovered: ReadonlyArray<Uncovered>
+  /** Root entries that a later start added because they were missing: they say what was found then. */
+  readonly recovered: ReadonlyArray<Recovered>
+  readonly strays: ReadonlyArray<Stray>
   /** Streams wholly covered by a checkpoint, by a root entry that no checkpoint covers yet, or in part or not at all. */
   readonly coverage: { readonly checkpoint: number; readonly root: number; readonly notYet: number }
   /** The largest checkpoint that holds, and the keyid of its signer. */

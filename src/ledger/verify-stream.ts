@@ -1,36 +1,11 @@
-import type { Entry } from "../domain/event.ts"
-import type { Sha256 } from "../domain/sha256.ts"
 import * as Chain from "./chain.ts"
-import { isClosed, isOpened } from "./root.ts"
 import * as StreamName from "./stream-name.ts"
+import type { Testimony } from "./testimony.ts"
 import type { LedgerFault, Uncovered } from "./verify-report.ts"
-
-/** What the root says of one stream. `line` is the root's line that says it. */
-export interface Testimony {
-  opened: { readonly first: Sha256; readonly line: number } | undefined
-  closed: ReadonlyArray<{ readonly entries: number; readonly head: Sha256; readonly line: number }>
-}
-
-/** What the root's entries say, by stream. The same said twice counts once. */
-export const testimonies = (root: ReadonlyArray<Entry>): ReadonlyMap<string, Testimony> => {
-  const streams = new Map<string, Testimony>()
-  for (const { type, data, sequence } of root) {
-    const stream = (data as { readonly stream?: string }).stream ?? ""
-    const known = streams.get(stream) ?? { opened: undefined, closed: [] }
-    if (type === "dev.dandori.stream.opened.v1" && isOpened(data)) {
-      known.opened ??= { first: data.first, line: Number(sequence) }
-    } else if (type === "dev.dandori.stream.closed.v1" && isClosed(data)) {
-      if (known.closed.at(-1)?.head !== data.head) {
-        known.closed = [...known.closed, { entries: data.entries, head: data.head, line: Number(sequence) }]
-      }
-    } else continue
-    streams.set(stream, known)
-  }
-  return streams
-}
 
 /** What became of one stream. `coveredBy` is the root line that covers all of it. */
 export interface Checked {
+  readonly chain: Chain.Chain
   readonly faults: ReadonlyArray<LedgerFault>
   readonly uncovered: ReadonlyArray<Uncovered>
   readonly entries: number
@@ -104,6 +79,7 @@ export const check = (stream: string, bytes: Uint8Array, said: Testimony | undef
     uncovered.push({ stream, line: covered + 1, reason })
   }
   return {
+    chain,
     faults,
     uncovered,
     entries: count,

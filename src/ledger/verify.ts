@@ -8,6 +8,7 @@ import * as Checkpoint from "./checkpoint.ts"
 import * as Ed25519 from "./ed25519.ts"
 import * as LedgerFiles from "./ledger-files.ts"
 import * as StreamName from "./stream-name.ts"
+import * as Testimony from "./testimony.ts"
 import * as VerifyCheckpoint from "./verify-checkpoint.ts"
 import * as VerifyExport from "./verify-export.ts"
 import { type LedgerFault, type Uncovered, type VerifyReport, exitCode, verdictOf } from "./verify-report.ts"
@@ -23,7 +24,6 @@ export interface VerifyOptions {
 type Report = Omit<VerifyReport, "verdict" | "exitCode">
 
 const isKey = Schema.is(eventData["dev.dandori.key.created.v1"])
-const isCheckpointed = Schema.is(eventData["dev.dandori.ledger.checkpointed.v1"])
 
 /** Public keys in the ledger's own events: good for showing, pinned by nobody. */
 const ownKeys = (system: ReadonlyArray<Entry>) =>
@@ -35,16 +35,22 @@ const ownKeys = (system: ReadonlyArray<Entry>) =>
 const pinnedKeys = (options: VerifyOptions) =>
   Effect.forEach(options.key === undefined ? (options.trusted ?? []) : [options.key], Ed25519.publicKey)
 
-/** Root first, then what it names: of files that only grow, a later one is never behind an earlier one. */
+const identity = (fault: LedgerFault) => `${fault.stream} ${fault.line} ${fault.kind}`
+
+/**
+ * What names comes before what is named: of files that only grow, a later one is never behind an earlier one. `system`
+ * names checkpoints, these the root, and the root all streams, `system` among them.
+ */
 const verifyFolder = Effect.fnUntraced(function* (
   folder: string,
   pinned: ReadonlyArray<Ed25519.PublicKey>,
   given: string | undefined,
 ) {
+  const systemBefore = yield* LedgerFiles.stream(folder, StreamName.system)
   const checkpoints = yield* LedgerFiles.checkpoints(folder)
   const rootBytes = yield* LedgerFiles.stream(folder, StreamName.root)
   const systemBytes = yield* LedgerFiles.stream(folder, StreamName.system)
-  const runs = yield* LedgerFiles.runs(folder)
+  const { runs, strays } = yield* LedgerFiles.events(folder)
 
   const faults: Array<LedgerFault> = []
   const uncovered: Array<Uncovered> = []
@@ -78,17 +84,21 @@ const verifyFolder = Effect.fnUntraced(function* (
   }
   const kept = new Set(checkpoints.map(({ size }) => size))
   for (const { data, sequence } of root.entries) {
-    if (!isCheckpointed(data) || kept.has(data.entries)) continue
+    if (!Testimony.isCheckpointed(data) || kept.has(data.entries)) continue
     const reason = `line ${sequence} of the root names this checkpoint, but its file is gone`
     faults.push({ stream: `checkpoints/${data.entries}.txt`, line: 1, offset: 0, kind: "missing", reason })
   }
   const sealed = best?.size ?? 0
+  const named = Chain.read(StreamName.system, systemBefore ?? new Uint8Array()).entries
+  for (const fault of VerifyCheckpoint.compareSystem(named, state, kept, sealed)) {
+    if (!faults.some((known) => identity(known) === identity(fault))) faults.push(fault)
+  }
   if (root.entries.length > sealed) {
     const reason = sealed === 0 ? "no checkpoint covers it yet" : "no checkpoint covers the entries from here on yet"
     uncovered.push({ stream: StreamName.root, line: sealed + 1, reason })
   }
 
-  const said = VerifyStream.testimonies(root.entries)
+  const said = Testimony.testimonies(root.entries)
   const open: Array<string> = []
   const coverage = { checkpoint: 0, root: 0, notYet: 0 }
   let entries = root.entries.length
@@ -124,12 +134,25 @@ const verifyFolder = Effect.fnUntraced(function* (
     const reason = `line ${line} of the root names it, but its file ${StreamName.segmentPath(stream)} is gone`
     faults.push({ stream, line: 1, offset: 0, kind: "missing", reason })
   }
-  if (rootBytes === undefined && anyFinished) {
+  if ((rootBytes === undefined || rootBytes.length === 0) && anyFinished) {
     const reason = "runs have finished, but the root stream that counts them is gone"
     faults.push({ stream: StreamName.root, line: 1, offset: 0, kind: "missing", reason })
   }
   const key = { pinned: pinned.length > 0, keyids: keys.map(({ keyid }) => keyid) }
-  return { faults, streams, entries, bytes, open, uncovered, coverage, checkpoint: best, key } satisfies Report
+  const recovered = Testimony.recovered(root.entries)
+  return {
+    faults,
+    streams,
+    entries,
+    bytes,
+    open,
+    uncovered,
+    recovered,
+    strays,
+    coverage,
+    checkpoint: best,
+    key,
+  } satisfies Report
 })
 
 const verifyFile = Effect.fnUntraced(function* (file: string) {
@@ -145,14 +168,14 @@ const verifyFile = Effect.fnUntraced(function* (file: string) {
     bytes: content.length,
     open: checked.open ? [stream] : [],
     uncovered: checked.uncovered,
+    recovered: [],
+    strays: [],
     coverage: { checkpoint: 0, root: 0, notYet: 1 },
     checkpoint: undefined,
     key: { pinned: false, keyids: [] },
   }
   return report
 })
-
-const identity = (fault: LedgerFault) => `${fault.stream} ${fault.line} ${fault.kind}`
 
 /** Passes over a ledger that keeps changing before it is called busy. */
 const passes = 5
@@ -167,7 +190,7 @@ export const verify = Effect.fn("Ledger.verify")(function* (target: string, opti
   const pinned = yield* pinnedKeys(options)
   const info = yield* fs
     .stat(target)
-    .pipe(Effect.mapError((error) => new LedgerFiles.LedgerUnreadable({ path: target, reason: error.message })))
+    .pipe(Effect.mapError((error) => new LedgerFiles.LedgerUnreadable({ path: target, reason: LedgerFiles.plainReason(error) })))
   const pass: Effect.Effect<Report, LedgerFiles.LedgerUnreadable, FileSystem.FileSystem | Path.Path> =
     info.type === "File"
       ? verifyFile(target)

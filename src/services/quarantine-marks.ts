@@ -6,7 +6,6 @@ import { basename, dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Durable from "./durable-files.ts"
 import * as InputFiles from "./input-files.ts"
 
 /** Who the gates' own marks are by. */
@@ -37,10 +36,3 @@ export const read = Effect.fnUntraced(function* (path: string) {
 
 /** True when a mark holds these bytes back: a person's always, a gate's own only the bytes that it judged. */
 export const holds = ({ sha256, who }: Mark, bytes: string): boolean => who !== gateName || sha256 === bytes
-
-/** Writes a mark as it is given. */
-export const write = (path: string, text: string): Effect.Effect<void, Durable.FileFailed> =>
-  Durable.writeFileDurably(path, text)
-
-/** Takes a mark away. */
-export const remove = (path: string): Effect.Effect<void, Durable.FileFailed> => Durable.removeFileDurably(path)

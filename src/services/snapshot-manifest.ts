@@ -21,7 +21,11 @@ export const SnapshotFile = Schema.Struct({
 })
 export type SnapshotFile = typeof SnapshotFile.Type
 
-/** One target with all that lies in it. Links are recorded, not followed; `skipped` is neither file, folder nor link. */
+/** What was not taken, and why. */
+export const Skipped = Schema.Struct({ path: Schema.String, reason: Schema.String })
+export type Skipped = typeof Skipped.Type
+
+/** One target with all that lies in it. Links are recorded, not followed; `skipped` lists what was not taken. */
 export const SnapshotTarget = Schema.Struct({
   kind: TargetKind,
   name: Schema.String.annotate({ description: "its folder in a restored snapshot" }),
@@ -29,7 +33,7 @@ export const SnapshotTarget = Schema.Struct({
   files: Schema.Array(SnapshotFile),
   folders: Schema.Array(Schema.Struct({ path: Schema.String, mode: Schema.Int })),
   links: Schema.Array(Schema.Struct({ path: Schema.String, target: Schema.String })),
-  skipped: Schema.Array(Schema.Struct({ path: Schema.String, reason: Schema.String })),
+  skipped: Schema.Array(Skipped),
 })
 export type SnapshotTarget = typeof SnapshotTarget.Type
 

@@ -1,5 +1,5 @@
 import * as Fs from "node:fs/promises"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -19,12 +19,16 @@ export class SourceUnstable extends Schema.TaggedError<SourceUnstable>()("Source
   }
 }
 
-/** A folder to take: `name` is its folder in a restored snapshot, `source` how it is shown, `path` absolute. */
+/**
+ * A folder to take: `name` is its folder in a restored snapshot, `source` how it is shown, `path` absolute. `without`
+ * are absolute paths of folders and files that are left out where they lie in it, also behind links, with the reason.
+ */
 export interface Source {
   readonly kind: SnapshotManifest.TargetKind
   readonly name: string
   readonly source: string
   readonly path: string
+  readonly without?: ReadonlyArray<SnapshotManifest.Skipped>
 }
 
 /** A target as it was taken, and how many of its objects were sent and how many were there already. */
@@ -128,9 +132,37 @@ const takeFile = (store: Store, snapshot: string, source: Source, path: string, 
     return { file, sent }
   })
 
+/** What lies in a source's folder, and what of it is left out, paths relative to it. */
+const treeOf = (source: Source) =>
+  Effect.gen(function* () {
+    const left: Array<SnapshotManifest.Skipped> = []
+    for (const { path, reason } of source.without ?? []) {
+      const real = yield* Durable.attempt("follow", path, () => Fs.realpath(path)).pipe(
+        Effect.orElseSucceed(() => path),
+      )
+      for (const one of new Set([path, real])) left.push({ path: relative(source.path, one), reason })
+    }
+    const kept = (path: string) => !left.some((one) => path === one.path || path.startsWith(`${one.path}/`))
+    const tree = yield* FolderTree.walk(source.path)
+    const there = new Set([
+      ...tree.files,
+      ...tree.folders.map(({ path }) => path),
+      ...tree.links.map(({ path }) => path),
+    ])
+    const others = tree.others
+      .filter(kept)
+      .map((path) => ({ path, reason: "it is neither a file, a folder nor a link" }))
+    return {
+      files: tree.files.filter(kept),
+      folders: tree.folders.filter(({ path }) => kept(path)),
+      links: tree.links.filter(({ path }) => kept(path)),
+      skipped: [...left.filter(({ path }) => there.has(path)), ...others],
+    }
+  })
+
 /**
  * Takes a folder into a store: every file by its digest, eight at a time; objects that are there already are not sent
- * again. Links are recorded, not followed. Of a ledger the streams outside `runs/` are taken first, so that what they
+ * again. Links are recorded, not followed; what the source leaves out is listed as skipped. Of a ledger the streams outside `runs/` are taken first, so that what they
  * say of runs is in the runs' streams. `scratch` is an existing folder; `onFile` is told after each file.
  */
 export const take = (
@@ -141,7 +173,7 @@ export const take = (
   onFile: (bytes: number) => Effect.Effect<void>,
 ): Effect.Effect<Taken, Failure> =>
   Effect.gen(function* () {
-    const tree = yield* FolderTree.walk(source.path)
+    const tree = yield* treeOf(source)
     const isFirst = (path: string) => source.kind === "ledger" && !path.startsWith("runs/")
     const takeAll = (paths: ReadonlyArray<string>) =>
       Effect.forEach(
@@ -150,7 +182,7 @@ export const take = (
         { concurrency: parallel },
       )
     const first = yield* takeAll(tree.files.filter(isFirst))
-    const rest = yield* FolderTree.walk(source.path)
+    const rest = yield* treeOf(source)
     const taken = [...first, ...(yield* takeAll(rest.files.filter((path) => !isFirst(path))))]
     const sent = taken.filter((one) => one.sent).length
     return {
@@ -161,7 +193,7 @@ export const take = (
         files: taken.map((one) => one.file).toSorted((x, y) => (x.path < y.path ? -1 : 1)),
         folders: rest.folders,
         links: rest.links,
-        skipped: rest.others.map((path) => ({ path, reason: "it is neither a file, a folder nor a link" })),
+        skipped: rest.skipped,
       },
       sent,
       reused: taken.length - sent,

@@ -87,7 +87,7 @@ const holds = (root: string, path: string): boolean =>
 /**
  * The workspace of a project. `extraRoots` are the configured roots (project-relative or absolute; they need not exist
  * yet). With `allowUserPaths`, for a person on a command line, any path is allowed; it is still followed and made
- * absolute. Fails when the project's folder does not exist.
+ * absolute. What leads into `<home>/keys` is refused for everyone. Fails when the project's folder does not exist.
  */
 export const layer = (options: {
   readonly project: string
@@ -105,6 +105,10 @@ export const layer = (options: {
         home,
         resolve: Effect.fnUntraced(function* (path) {
           const target = yield* real(project, path)
+          if (holds(yield* real(home, "keys"), target) || holds(join(home, "keys"), target)) {
+            const reason = "it leads to the private keys of the ledger, which no task reads, copies or changes"
+            return yield* new PathRefused({ path, reason })
+          }
           if (options.allowUserPaths || holds(project, target) || holds(home, target)) return target
           for (const root of options.extraRoots) {
             if (holds(yield* real(project, root), target)) return target

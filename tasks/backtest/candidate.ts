@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { pairOf, type UniversePair } from "../../src/domain/config/universe.ts"
@@ -6,9 +7,11 @@ import * as ModelDigest from "../../src/domain/model.ts"
 import { align, type PairBars } from "../../src/market/bars.ts"
 import * as Instrument from "../../src/market/instrument.ts"
 import * as Bundle from "../../src/market/model-bundle.ts"
+import * as ModelClaims from "../../src/market/model-claims.ts"
 import { OutOfSampleFile, place, type Placed } from "../../src/market/out-of-sample.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
 import { readSymbol } from "../../src/services/dataset-bars.ts"
+import * as QuarantineMarks from "../../src/services/quarantine-marks.ts"
 import { Settings } from "../../src/services/settings.ts"
 import { Workspace } from "../../src/services/workspace.ts"
 import { BacktestRefused } from "./errors.ts"
@@ -30,12 +33,13 @@ const claims = (model: ModelDigest.Model): ReadonlyArray<string> => {
   const { data, datasets, slot } = model
   if (ModelDigest.digest(model.files) !== model.digest) problems.push("its digest is not the digest of its files")
   if (data.timeframe !== slot.timeframe) problems.push(`its data is ${data.timeframe}, its slot ${slot.timeframe}`)
-  if (data.synthetic && !model.synthetic) problems.push("its data is synthetic and it does not say so")
   for (const symbol of [slot.legA, slot.legB]) {
     if (!data.partitions.some((each) => each.symbol === symbol)) problems.push(`its data has no bars of ${symbol}`)
   }
   const foreign = data.partitions.find(({ sha256 }) => !datasets.includes(sha256))
   if (foreign !== undefined) problems.push(`${foreign.path} is not one of the partitions that it was trained on`)
+  const left = datasets.filter((sha256) => !data.partitions.some((each) => each.sha256 === sha256))
+  if (left.length > 0) problems.push(`its data leaves out ${left.length} of the partitions that it was trained on`)
   return problems
 }
 
@@ -47,9 +51,20 @@ const instrumentsOf = ({ slot }: ModelDigest.Model) =>
     return problems.length > 0 ? Result.fail(problems) : Result.succeed(found)
   })
 
+/** Who holds a partition back, by its mark; empty when nobody does. */
+const heldBack = Effect.fnUntraced(function* ({ path, sha256 }: { readonly path: string; readonly sha256: string }) {
+  const workspace = yield* Workspace
+  const place = QuarantineMarks.ofPartition(path)
+  const mark = yield* QuarantineMarks.read(place)
+  if (Option.isNone(mark) || !QuarantineMarks.holds(mark.value, sha256)) return []
+  const [bars, file] = [workspace.display(path), workspace.display(place)]
+  return [`${bars} is in quarantine by ${mark.value.who} (see ${file}; remove it when the bars are good after all)`]
+})
+
 /**
  * Reads a model from the artifact store and its bars from their partitions, each file checked against its digest. Fails
- * with BacktestRefused where the parts do not belong together.
+ * with BacktestRefused where the parts do not belong together, where the model says of itself what its files do not, and
+ * where a partition is in quarantine: the first task after `dq` whose answer is never from the cache looks.
  */
 export const load = Effect.fn("backtest.load")(function* (model: ModelDigest.Model) {
   const refused = (...problems: ReadonlyArray<string>) => new BacktestRefused({ version: model.version, problems })
@@ -64,10 +79,9 @@ export const load = Effect.fn("backtest.load")(function* (model: ModelDigest.Mod
   for (const { name, sha256 } of model.files) {
     texts[name] = new TextDecoder().decode(yield* artifacts.get(sha256))
   }
+  const lies = [...ModelClaims.problems(model, texts), ...ModelClaims.versionProblems(model, texts)]
+  if (lies.length > 0) return yield* refused(...lies)
   const bundle = yield* Bundle.decode(texts)
-  if (ModelDigest.slotText(bundle.featureSchema.slot) !== ModelDigest.slotText(model.slot)) {
-    return yield* refused(`its files are of the slot ${ModelDigest.slotText(bundle.featureSchema.slot)}`)
-  }
   const name = Bundle.fileNames.outOfSample
   const text = texts[name]
   if (text === undefined) {
@@ -78,6 +92,8 @@ export const load = Effect.fn("backtest.load")(function* (model: ModelDigest.Mod
   const partitions = yield* Effect.forEach(model.data.partitions, (each) =>
     Effect.map(workspace.resolve(each.path), (path) => ({ ...each, path })),
   )
+  const held = yield* Effect.forEach(partitions, heldBack)
+  if (held.some(({ length }) => length > 0)) return yield* refused(...held.flat())
   const read = (symbol: string) => readSymbol(symbol, { ...model.data, partitions })
   const pair = align(yield* read(model.slot.legA), yield* read(model.slot.legB))
   const placed = place(file, pair.timestamp)

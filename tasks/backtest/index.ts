@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { taskType } from "../../src/authoring/task-type.ts"
+import { backtestSections } from "../../src/domain/gate-policy.ts"
 import { slotText } from "../../src/domain/model.ts"
 import type * as Run from "./run.ts"
 import { BacktestInput, BacktestOutput } from "./schema.ts"
@@ -12,12 +13,12 @@ type Effects = ReturnType<(typeof Run)["run"]>
  */
 export default taskType<BacktestInput, BacktestOutput, Effect.Error<Effects>, Effect.Services<Effects>>({
   type: "backtest",
-  version: 1,
+  version: 2,
   description: "Judges a model by trading its out-of-sample signals; it may be published only when it passes",
   input: BacktestInput,
   output: BacktestOutput,
   effects: "idempotent",
-  config: ["backtest_policy", "cost_table", "universe"],
+  config: [...backtestSections],
   gate: (output) => output.gate,
   dryRun: ({ model }) => Effect.succeed(`would backtest ${model.version} (${slotText(model.slot)}) and judge it`),
   run: (input) =>

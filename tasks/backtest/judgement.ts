@@ -3,6 +3,7 @@ import type { BacktestPolicySection } from "../../src/domain/config/backtest-pol
 import type { Verdict } from "../../src/domain/gate.ts"
 import type { ModelRow } from "../../src/domain/registry.ts"
 import * as BacktestGate from "../../src/market/backtest-gate.ts"
+import { backtestPrefix } from "../../src/market/model-claims.ts"
 import type { Performance } from "../../src/market/performance.ts"
 import * as Tripwires from "../../src/market/tripwires.ts"
 import type { Candidate } from "./candidate.ts"
@@ -32,7 +33,7 @@ export const metricNames = {
   exposure: "bt_exposure",
 } as const satisfies { readonly [K in keyof Performance]?: string }
 
-/** A model's metrics with those of its backtest; what is not defined is left out. */
+/** A model's metrics with those of its backtest, and of no other; what is not defined is left out. */
 export const withMetrics = (
   metrics: Readonly<Record<string, number>>,
   performance: Performance,
@@ -42,7 +43,8 @@ export const withMetrics = (
     const value = performance[key as keyof typeof metricNames]
     return value === null ? [] : [[name, value] as const]
   })
-  return { ...metrics, ...Object.fromEntries(own), bt_trades: performance.trades, bt_out_of_sample_rows: rows }
+  const trained = Object.entries(metrics).filter(([name]) => !name.startsWith(backtestPrefix))
+  return { ...Object.fromEntries([...trained, ...own]), bt_trades: performance.trades, bt_out_of_sample_rows: rows }
 }
 
 /** What the deployed model has to be compared with: its backtest's numbers in its registry row. */

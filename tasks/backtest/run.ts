@@ -2,6 +2,7 @@ import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
+import * as GatePolicy from "../../src/domain/gate-policy.ts"
 import type { GateResult } from "../../src/domain/gate.ts"
 import { GatedModel } from "../../src/domain/model.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
@@ -80,8 +81,10 @@ export const run = Effect.fn("backtest")(function* ({ model, seed = 0 }: Backtes
   yield* progress.report({ done: total, total, note: "writing the report" })
 
   const { simulation } = evaluation
+  const gatePolicy = GatePolicy.backtest(digest)
   const configuration = {
     env,
+    policy: gatePolicy.sha256,
     backtest_policy: digest("backtest_policy"),
     cost_table: digest("cost_table"),
     universe: digest("universe"),
@@ -117,7 +120,7 @@ export const run = Effect.fn("backtest")(function* ({ model, seed = 0 }: Backtes
   const gate: GateResult = {
     verdict,
     subjects: [{ name: model.version, sha256: model.digest }],
-    policy: { name: "backtest_policy", sha256: configuration.backtest_policy },
+    policy: gatePolicy,
     reasons,
     reports: [files[0], page],
   }

@@ -14,7 +14,7 @@ export interface Sheet {
   readonly model: Model
   readonly seed: number
   readonly theta: ThetaFile
-  readonly configuration: Readonly<Record<"env" | "backtest_policy" | "cost_table" | "universe", string>>
+  readonly configuration: Readonly<Record<"env" | "policy" | "backtest_policy" | "cost_table" | "universe", string>>
   readonly summary: BacktestSummary
   readonly stress: ReadonlyArray<StressOutcome>
   readonly simulation: Simulation
@@ -198,6 +198,7 @@ export const tearSheet = (sheet: Sheet): string => {
   const bytes: ReadonlyArray<readonly [string, string]> = [
     ["model", model.digest],
     ["data", model.data.digest],
+    [`policy (${env}), over the next three`, configuration.policy],
     [`backtest_policy (${env})`, configuration.backtest_policy],
     [`cost_table (${env})`, configuration.cost_table],
     [`universe (${env})`, configuration.universe],

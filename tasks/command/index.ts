@@ -62,7 +62,7 @@ const environment = Effect.fnUntraced(function* (input: CommandInput) {
 const run = Effect.fn("command")(function* (input: CommandInput) {
   const attempt = yield* Attempt
   const progress = yield* Progress
-  const { redact } = yield* Secrets
+  const secrets = yield* Secrets
   const processes = yield* Processes
   const workspace = yield* Workspace
   const cwd = yield* workspace.resolve(input.cwd ?? workspace.project)
@@ -78,12 +78,12 @@ const run = Effect.fn("command")(function* (input: CommandInput) {
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     onStdout: (line) => {
       const report = parseProgressLine(line)
-      return report === undefined ? attempt.log(redact(line)) : progress.report(report)
+      return report === undefined ? attempt.log(secrets.redact(line)) : progress.report(report)
     },
-    onStderr: (line) => attempt.log(redact(line)),
+    onStderr: (line) => attempt.log(secrets.redact(line)),
   })
-  const stdout = redact(streams.stdout)
-  const stderr = redact(streams.stderr)
+  const kept = (text: string) => tailOf(secrets.redact(tailOf(text, keptCharacters, secrets)), keptCharacters)
+  const stderr = kept(streams.stderr)
   const expected: ReadonlyArray<number> = input.expectExit ?? [0]
   if (signal !== undefined || !expected.includes(exitCode)) {
     return yield* new CommandFailed({
@@ -93,11 +93,14 @@ const run = Effect.fn("command")(function* (input: CommandInput) {
       stderr: lastLines(stderr),
     })
   }
-  const json = input.parseOutput === "json" ? { json: yield* readJson(input, stdout) } : {}
+  const json =
+    input.parseOutput === "json"
+      ? { json: secrets.redactValue(yield* readJson(input, streams.stdout)) as Schema.Json }
+      : {}
   const output: CommandOutput = {
     exitCode,
-    stdout: tailOf(stdout, keptCharacters),
-    stderr: tailOf(stderr, keptCharacters),
+    stdout: kept(streams.stdout),
+    stderr,
     ...json,
     artifacts: yield* keepArtifacts(input),
   }

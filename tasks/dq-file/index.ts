@@ -6,11 +6,11 @@ import { DqFileInput, DqFileOutput } from "../dq/schema.ts"
 type Effects = ReturnType<(typeof Run)["runFiles"]>
 
 /**
- * A gate on files of any kind: `dq` without a dataset.
+ * A gate on files of any kind: `dq` without a dataset. Its verdict, too, depends on nothing but its input.
  */
 export default taskType<DqFileInput, DqFileOutput, Effect.Error<Effects>, Effect.Services<Effects>>({
   type: "dq-file",
-  version: 1,
+  version: 2,
   description: "Judges JSON, CSV or Parquet files against expectations",
   input: DqFileInput,
   output: DqFileOutput,

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { Json } from "../../src/domain/canonical-json.ts"
 import * as Located from "../../src/domain/config/located.ts"
 import { line, Problem } from "../../src/domain/config/problem.ts"
 import * as SectionCheck from "../../src/domain/config/section-check.ts"
@@ -42,7 +43,7 @@ export const Check = Schema.Union([
     check: Schema.Literal("freshness"),
     max: Duration,
     as_of: Schema.optionalKey(Schema.String).annotate({
-      description: "a time in UTC; default: when the run was created",
+      description: "a time in UTC; default: the input's asOf, and one of the two must be there",
     }),
     ...each,
   }),
@@ -114,8 +115,27 @@ export class ExpectationsInvalid extends Schema.TaggedError<ExpectationsInvalid>
   }
 }
 
-/** Reads expectations in YAML (or JSON). Unknown keys and checks are errors with line, column and the name that was meant. */
-export const parse = (file: string, text: string): Effect.Effect<Expectations, ExpectationsInvalid> => {
+/** Freshness with no time to measure it at: a verdict that follows the clock would be wrong once it is remembered. */
+const timeless = (value: Located.Located): ReadonlyArray<Problem> => {
+  const checks = value.kind === "map" ? value.entries.get("checks") : undefined
+  const items = checks?.kind === "list" ? checks.items : []
+  return items.flatMap((item, index) => {
+    const { as_of, check } = Located.toJson(item) as { readonly as_of?: Json; readonly check?: Json }
+    if (check !== "freshness" || as_of !== undefined) return []
+    const message = "needs a time to measure at: give as_of here, or asOf in the task's input"
+    return [{ ...item.at, path: `checks[${index}]`, message }]
+  })
+}
+
+/**
+ * Reads expectations in YAML (or JSON). Unknown keys and checks are errors with line, column and the name that was meant.
+ * `asOf` is the time that the input gives to freshness checks without one of their own.
+ */
+export const parse = (
+  file: string,
+  text: string,
+  asOf: string | undefined,
+): Effect.Effect<Expectations, ExpectationsInvalid> => {
   const { problems, value } = Located.fromYaml(file, text)
   if (problems.length > 0) return Effect.fail(new ExpectationsInvalid({ file, problems }))
   if (value === undefined) {
@@ -124,6 +144,11 @@ export const parse = (file: string, text: string): Effect.Effect<Expectations, E
   }
   return Result.match(SectionCheck.check(Expectations, value), {
     onFailure: (found) => Effect.fail(new ExpectationsInvalid({ file, problems: found })),
-    onSuccess: Effect.succeed,
+    onSuccess: (expectations) => {
+      const found = asOf === undefined ? timeless(value) : []
+      return found.length > 0
+        ? Effect.fail(new ExpectationsInvalid({ file, problems: found }))
+        : Effect.succeed(expectations)
+    },
   })
 }

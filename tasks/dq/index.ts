@@ -6,11 +6,16 @@ import { DqInput, DqOutput } from "./schema.ts"
 type Effects = ReturnType<(typeof Run)["run"]>
 
 /**
- * A gate. All checks run and all are reported; FAILED leaves `__quarantine.json` beside each partition at fault, and PASSED lifts its own.
+ * A gate. All checks run and all are reported; FAILED leaves `__quarantine.json` beside each partition at fault, and PASSED
+ * lifts those of the same policy (expectations and `dq` section).
+ *
+ * The verdict depends on the bytes, the expectations and `asOf` only, all of them in the cache key: no clock, and no mark
+ * of somebody else, which may come and go while the bytes stay. What is in quarantine is stopped by `backtest`, which looks
+ * each time because it is never answered from the cache.
  */
 export default taskType<DqInput, DqOutput, Effect.Error<Effects>, Effect.Services<Effects>>({
   type: "dq",
-  version: 1,
+  version: 2,
   description: "Judges a dataset against expectations; what depends on it runs only when it passes",
   input: DqInput,
   output: DqOutput,

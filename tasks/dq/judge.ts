@@ -131,12 +131,7 @@ const judgeLines = (data: Data, limit: number): Finding => {
 }
 
 /** Shares of each file's rows, and the flags that follow from them. */
-const measureFiles = Effect.fnUntraced(function* (
-  data: Data,
-  expectations: Expectations,
-  { section }: Setting,
-  quarantined: ReadonlySet<string>,
-) {
+const measureFiles = Effect.fnUntraced(function* (data: Data, expectations: Expectations, { section }: Setting) {
   const { database } = data
   const countBy = Effect.fnUntraced(function* (rows: string | undefined) {
     if (rows === undefined) return new Map<string, number>()
@@ -157,42 +152,34 @@ const measureFiles = Effect.fnUntraced(function* (
     const share = (counts: ReadonlyMap<string, number>) => (rows === 0 ? 0 : (counts.get(file) ?? 0) / rows)
     const shares = { missing: share(missing), outlier: share(outlier), spike: share(spike) }
     const flags = (["missing", "outlier", "spike"] as const).filter((flag) => shares[flag] > section.flags[flag])
-    return { file, rows, ...shares, flags: quarantined.has(file) ? ["quarantined", ...flags] : flags }
+    return { file, rows, ...shares, flags }
   })
 })
 
 /** The flags as checks: a spiking file warns, the graver ones fail. */
 const judgeFlags = (flags: ReadonlyArray<FileFlags>, { section }: Setting): ReadonlyArray<Finding> =>
-  (["quarantined", "missing", "outlier", "spike"] as const).map((flag) => {
+  (["missing", "outlier", "spike"] as const).map((flag) => {
     const flagged = flags.filter((each) => each.flags.includes(flag))
-    const threshold =
-      flag === "quarantined"
-        ? "no file is quarantined by hand"
-        : `at most ${percent(section.flags[flag])} of a file's rows`
-    const worst = flag === "quarantined" ? "" : `, worst ${percent(Math.max(0, ...flags.map((each) => each[flag])))}`
+    const threshold = `at most ${percent(section.flags[flag])} of a file's rows`
+    const worst = percent(Math.max(0, ...flags.map((each) => each[flag])))
     const sample = flagged.slice(0, section.checks.failing_rows).map((each) => ({
       file: each.file,
       row: 0,
-      detail: flag === "quarantined" ? "quarantined" : `${percent(each[flag])} of its ${each.rows} rows`,
+      detail: `${percent(each[flag])} of its ${each.rows} rows`,
     }))
     const rule: Rule = { name: `flag_${flag}`, severity: flag === "spike" ? "warn" : "error", threshold }
     return finding(
       rule,
       0,
-      `${flagged.length} of ${flags.length} files${worst}`,
+      `${flagged.length} of ${flags.length} files, worst ${worst}`,
       sample,
       flagged.map(({ file }) => file),
       flagged.length === 0,
     )
   })
 
-/** Runs all checks on the data. `quarantined`: files that somebody else has put into quarantine. */
-export const judge = Effect.fn("dq.judge")(function* (
-  data: Data,
-  expectations: Expectations,
-  setting: Setting,
-  quarantined: ReadonlySet<string>,
-) {
+/** Runs all checks on the data. The judgement depends on the bytes, the expectations and the setting, and on nothing else. */
+export const judge = Effect.fn("dq.judge")(function* (data: Data, expectations: Expectations, setting: Setting) {
   const { outlier_sigma, spike_factor, spike_window_bars, failing_rows: limit } = setting.section.checks
   const ready = new Map<string, string>()
   if (data.has("timestamp") && data.has("close")) {
@@ -203,7 +190,7 @@ export const judge = Effect.fn("dq.judge")(function* (
     const table = ready.get(rule.rows ?? "")
     return judgeOne(data, table === undefined ? rule : { ...rule, rows: `FROM ${table}` }, limit)
   })
-  const flags = yield* measureFiles(data, expectations, setting, quarantined)
+  const flags = yield* measureFiles(data, expectations, setting)
   const findings = [judgeLines(data, limit), ...judged, ...judgeFlags(flags, setting)]
   const failed = findings.filter(({ result }) => !result.passed)
   const fails = failed.some(({ result }) => result.severity === "error" || setting.section.strict)

@@ -1,34 +1,21 @@
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
 import * as Durable from "../../src/services/durable-files.ts"
-import * as InputFiles from "../../src/services/input-files.ts"
+import * as Marks from "../../src/services/quarantine-marks.ts"
 import type { Finding } from "./judge.ts"
 
-/** Who writes and lifts quarantines here. A quarantine by anybody else stays until they lift it. */
-export const who = "dandori task type dq"
+/** A file that was judged. */
+interface Judged {
+  readonly name: string
+  readonly sha256: string
+  readonly first?: string
+  readonly last?: string
+}
 
-const Mark = Schema.fromJsonString(Schema.Struct({ who: Schema.String }))
-
-/** What stands at a quarantine's path: nothing, our own mark, or somebody else's (a mark that cannot be read is theirs). */
-export const markAt = Effect.fnUntraced(function* (path: string) {
-  if (!(yield* InputFiles.exists(path))) return "none" as const
-  const text = yield* InputFiles.readText(path)
-  return yield* Schema.decodeUnknownEffect(Mark)(text).pipe(
-    Effect.map((mark) => (mark.who === who ? ("own" as const) : ("foreign" as const))),
-    Effect.orElseSucceed(() => "foreign" as const),
-  )
-})
-
-/** Writes the mark of a file that failed; `against` are the findings that fail the data. The same findings give the same bytes: no time, no run. */
-export const write = (
-  path: string,
-  file: { readonly name: string; readonly sha256: string; readonly first?: string; readonly last?: string },
-  against: ReadonlyArray<Finding>,
-  policy: string,
-) => {
+const textOf = (file: Judged, against: ReadonlyArray<Finding>, policy: string) => {
   const mark = {
-    who,
+    who: Marks.gateName,
     file: file.name,
     sha256: file.sha256,
     range: { first: file.first ?? null, last: file.last ?? null },
@@ -43,8 +30,31 @@ export const write = (
         sample: result.sample.filter((row) => row.file === file.name),
       })),
   }
-  return Durable.writeFileDurably(path, `${CanonicalJson.encode(mark)}\n`)
+  return `${CanonicalJson.encode(mark)}\n`
 }
 
-/** Removes our own mark. */
-export const lift = (path: string) => Durable.removeFileDurably(path)
+/** True when a mark that stands is not this judgement's to replace: a person's, or another policy's on the same bytes. */
+const stays = (mark: Marks.Mark, { sha256 }: Judged, policy: string) =>
+  Marks.holds(mark, sha256) && !(mark.who === Marks.gateName && mark.policy === policy)
+
+/**
+ * Leaves the mark of a file that failed; `against` are the findings that fail the data. The same findings give the same
+ * bytes: no time, no run. A mark that holds the same bytes back already, by a person or under another policy, stays.
+ */
+export const write = Effect.fnUntraced(function* (
+  path: string,
+  file: Judged,
+  against: ReadonlyArray<Finding>,
+  policy: string,
+) {
+  const mark = yield* Marks.read(path)
+  if (Option.isSome(mark) && stays(mark.value, file, policy)) return
+  yield* Durable.writeFileDurably(path, textOf(file, against, policy))
+})
+
+/** Removes the mark that a gate left under the same policy. What other expectations found is not undone by these. */
+export const lift = Effect.fnUntraced(function* (path: string, policy: string) {
+  const mark = yield* Marks.read(path)
+  if (Option.isNone(mark) || mark.value.who !== Marks.gateName || mark.value.policy !== policy) return
+  yield* Durable.removeFileDurably(path)
+})

@@ -22,10 +22,10 @@ export interface Rule {
   readonly maxRate?: number
 }
 
-/** What the rules take from the configuration and the run. `now` in milliseconds since the epoch. */
+/** What the rules take from the configuration and the input. `asOf`: the time that freshness is measured at, in UTC. */
 export interface Setting {
   readonly section: DqSection
-  readonly now: number
+  readonly asOf: string | undefined
 }
 
 const millis = (text: string) => parseDuration(text) ?? 0
@@ -89,7 +89,7 @@ const ohlcRows = `SELECT _position, detail FROM (SELECT _position, CASE
     WHEN least(open, high, low, close) <= 0 THEN 'a price is not above 0' END AS detail
   FROM data WHERE isfinite(open) AND isfinite(high) AND isfinite(low) AND isfinite(close)) WHERE detail IS NOT NULL`
 
-const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyArray<Rule> => {
+const rulesOf = (data: Data, check: Check, { asOf, section }: Setting): ReadonlyArray<Rule> => {
   const severity = check.severity ?? "error"
   const base = { severity }
   const needing = (columns: ReadonlyArray<string>, rule: Rule): ReadonlyArray<Rule> => {
@@ -180,7 +180,7 @@ const rulesOf = (data: Data, check: Check, { now, section }: Setting): ReadonlyA
         rows: `SELECT _position, 'is ' || ${written(check.column)} AS detail FROM bars WHERE NOT regexp_matches(CAST(bars.${identifier(check.column)} AS VARCHAR), ${literal(check.pattern)})`,
       })
     case "freshness": {
-      const at = check.as_of === undefined ? `${now}` : `epoch_ms(CAST(${literal(check.as_of)} AS TIMESTAMPTZ))`
+      const at = `epoch_ms(CAST(${literal(check.as_of ?? asOf ?? "")} AS TIMESTAMPTZ))`
       return needing(["timestamp"], {
         ...base,
         name,

@@ -1,4 +1,3 @@
-import { basename, dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
@@ -7,11 +6,11 @@ import type { GateResult } from "../../src/domain/gate.ts"
 import type { Sha256 } from "../../src/domain/sha256.ts"
 import * as Digest from "../../src/domain/sha256.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
-import { Attempt } from "../../src/services/attempt.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
 import { type BarFile, type BarMapping, loadBars } from "../../src/services/duckdb-bar-files.ts"
 import * as Durable from "../../src/services/durable-files.ts"
 import * as InputFiles from "../../src/services/input-files.ts"
+import * as Marks from "../../src/services/quarantine-marks.ts"
 import { Settings } from "../../src/services/settings.ts"
 import { Workspace } from "../../src/services/workspace.ts"
 import { isoText, prepare } from "./data.ts"
@@ -44,6 +43,7 @@ interface Order {
   readonly subjects: ReadonlyArray<Subject>
   readonly mapping: BarMapping
   readonly expectations: string
+  readonly asOf: string | undefined
   readonly source: string
   readonly synthetic: boolean
 }
@@ -53,22 +53,14 @@ const ranges = `SELECT _file AS file, ${isoText("min(_ts)")} AS first, ${isoText
 const judged = Effect.fnUntraced(function* (order: Order) {
   const workspace = yield* Workspace
   const settings = yield* Settings
-  const { runCreated } = yield* Attempt
   const path = yield* workspace.resolve(order.expectations)
   const text = yield* InputFiles.readText(path)
-  const expectations = yield* Expectations.parse(workspace.display(path), text)
+  const expectations = yield* Expectations.parse(workspace.display(path), text, order.asOf)
   const policy = {
     name: expectations.name,
     sha256: CanonicalJson.digest({ expectations: Digest.of(text), dq: settings.digest("dq") }),
   }
 
-  const foreign = new Set<string>()
-  const own = new Set<string>()
-  for (const { label, mark } of order.subjects) {
-    const found = mark === undefined ? "none" : yield* Quarantine.markAt(mark)
-    if (found === "foreign") foreign.add(label)
-    if (found === "own") own.add(label)
-  }
   const database = yield* (yield* DuckDb).open({ paths: order.subjects.map((subject) => subject.path) })
   const loaded = yield* loadBars(database, order.subjects, order.mapping)
   const data = yield* prepare(
@@ -77,7 +69,7 @@ const judged = Effect.fnUntraced(function* (order: Order) {
     expectations,
     order.subjects.map(({ label }) => label),
   )
-  const judgement = yield* judge(data, expectations, { section: settings.sections.dq, now: runCreated }, foreign)
+  const judgement = yield* judge(data, expectations, { section: settings.sections.dq, asOf: order.asOf })
   const { findings, verdict } = judgement
 
   const against = findings.filter(
@@ -87,7 +79,7 @@ const judged = Effect.fnUntraced(function* (order: Order) {
   const quarantine: Array<string> = []
   const spans = yield* database.rows(ranges)
   for (const { label, mark, sha256 } of order.subjects) {
-    if (mark === undefined || foreign.has(label)) continue
+    if (mark === undefined) continue
     const span = spans.find((row) => row["file"] === label)
     const range = {
       ...(span?.["first"] ? { first: String(span["first"]) } : {}),
@@ -96,12 +88,10 @@ const judged = Effect.fnUntraced(function* (order: Order) {
     if (bad.has(label)) {
       yield* Quarantine.write(mark, { name: label, sha256, ...range }, against, policy.sha256)
       quarantine.push(workspace.display(mark))
-    } else if (own.has(label)) yield* Quarantine.lift(mark)
+    } else yield* Quarantine.lift(mark, policy.sha256)
   }
   const flags = judgement.flags.map((each) =>
-    bad.has(each.file) && !each.flags.includes("quarantined")
-      ? { ...each, flags: ["quarantined" as const, ...each.flags] }
-      : each,
+    bad.has(each.file) ? { ...each, flags: ["quarantined" as const, ...each.flags] } : each,
   )
   const subjects = order.subjects.map(({ label, sha256 }) => ({ name: label, sha256 }))
   const checks = findings.map(({ result }) => result)
@@ -133,7 +123,7 @@ const judged = Effect.fnUntraced(function* (order: Order) {
 }, Effect.scoped)
 
 /** Judges all partitions of a dataset, after their digests were compared with the bytes. */
-export const run = Effect.fn("dq")(function* ({ dataset, expectations }: DqInput) {
+export const run = Effect.fn("dq")(function* ({ asOf, dataset, expectations }: DqInput) {
   const workspace = yield* Workspace
   const subjects = yield* Effect.forEach(dataset.partitions, ({ path, sha256, symbol }) =>
     Effect.gen(function* () {
@@ -145,7 +135,7 @@ export const run = Effect.fn("dq")(function* ({ dataset, expectations }: DqInput
         label: path,
         symbol,
         sha256,
-        mark: join(dirname(absolute), "__quarantine.json"),
+        mark: Marks.ofPartition(absolute),
       } satisfies Subject
     }),
   )
@@ -153,6 +143,7 @@ export const run = Effect.fn("dq")(function* ({ dataset, expectations }: DqInput
     subjects,
     mapping: {},
     expectations,
+    asOf,
     source: dataset.source,
     synthetic: dataset.synthetic,
   })
@@ -161,6 +152,7 @@ export const run = Effect.fn("dq")(function* ({ dataset, expectations }: DqInput
 
 /** Judges files of any kind. */
 export const runFiles = Effect.fn("dq-file")(function* ({
+  asOf,
   expectations,
   files,
   quarantine,
@@ -173,7 +165,7 @@ export const runFiles = Effect.fn("dq-file")(function* ({
       const symbol = symbols?.[index]
       const path = yield* workspace.resolve(file)
       const { sha256 } = yield* Durable.digestFile(path)
-      const mark = quarantine === false ? undefined : join(dirname(path), `${basename(path)}.__quarantine.json`)
+      const mark = quarantine === false ? undefined : Marks.ofFile(path)
       return {
         path,
         label: workspace.display(path),
@@ -183,5 +175,5 @@ export const runFiles = Effect.fn("dq-file")(function* ({
       } satisfies Subject
     }),
   )
-  return yield* judged({ subjects, mapping, expectations, source: files.join(", "), synthetic: false })
+  return yield* judged({ subjects, mapping, expectations, asOf, source: files.join(", "), synthetic: false })
 })

@@ -44,12 +44,20 @@ const outcome = {
   flags: Schema.Array(FileFlags),
   report: Artifact,
   page: Artifact,
-  quarantine: Schema.Array(Schema.String).annotate({ description: "the quarantine files that were written" }),
+  quarantine: Schema.Array(Schema.String).annotate({ description: "where the marks of the files at fault stand" }),
   gate: GateResult,
 }
 
+const asOf = Schema.optionalKey(
+  Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z)?$/)),
+).annotate({
+  description: "the time that freshness is measured at, in UTC (${{ run.created }}, for one); part of the cache key",
+})
+
 /** A dataset and what it must be. */
-export const DqInput = Schema.Struct({ dataset: Dataset, expectations: InputFile }).annotate({ identifier: "DqInput" })
+export const DqInput = Schema.Struct({ dataset: Dataset, expectations: InputFile, asOf }).annotate({
+  identifier: "DqInput",
+})
 export type DqInput = typeof DqInput.Type
 
 /** The verdict on a dataset. */
@@ -60,6 +68,7 @@ export type DqOutput = typeof DqOutput.Type
 export const DqFileInput = Schema.Struct({
   files: Schema.Array(InputFile).check(Schema.isMinLength(1)),
   expectations: InputFile,
+  asOf,
   symbols: Schema.optionalKey(Schema.Array(Symbol)).annotate({
     description:
       "whose bars each file holds, one per file; without it a column symbol says so, or all files are one series",

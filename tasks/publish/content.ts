@@ -4,9 +4,9 @@ import * as Schema from "effect/Schema"
 import * as Checksums from "../../src/domain/checksums.ts"
 import type { Model } from "../../src/domain/model.ts"
 import { Segment } from "../../src/domain/names.ts"
+import * as ModelClaims from "../../src/market/model-claims.ts"
 import { ModelFiles, type VersionFolder } from "../../src/services/model-files.ts"
 import { ModelRefused } from "./errors.ts"
-import * as Provenance from "./provenance.ts"
 
 /** Name of the model's file that holds the chosen thresholds and their history. */
 const thetaFile = "theta.yaml"
@@ -22,7 +22,7 @@ export const nameProblems = ({ files }: Model): ReadonlyArray<string> => {
     ...names.filter((name) => !isSegment(name)).map((name) => `${JSON.stringify(name)} is no plain file name`),
     ...names.filter((name) => reserved.includes(name)).map((name) => `${name} may not be a file of the model`),
     ...names.filter((name, at) => names.indexOf(name) !== at).map((name) => `${name} is listed twice`),
-    ...[Provenance.fileName, thetaFile].filter((name) => !names.includes(name)).map((name) => `${name} is missing`),
+    ...ModelClaims.sources.filter((name) => !names.includes(name)).map((name) => `${name} is missing`),
   ]
 }
 
@@ -34,7 +34,8 @@ const parseTheta = Effect.fnUntraced(function* (text: string) {
 
 /**
  * Reads the model's files back from a folder and compares them with what the input claims: the digest over the bytes
- * that lie there, and the datasets of their provenance. Answers with the files and the thresholds.
+ * that lie there, and slot, synthetic, datasets and metrics as the files say them. Only the metrics that a backtest adds
+ * (`bt_*`) are in no file. Answers with the files and the thresholds.
  */
 export const examine = Effect.fn("publish.examine")(function* (folder: VersionFolder, model: Model) {
   const store = yield* ModelFiles
@@ -48,8 +49,10 @@ export const examine = Effect.fn("publish.examine")(function* (folder: VersionFo
       ? []
       : [`its files have the digest ${digest.slice(0, 12)}…, claimed is ${model.digest.slice(0, 12)}…`],
   )
-  yield* refuse(Provenance.problems(yield* store.read(folder, Provenance.fileName), model.datasets))
-  const theta = yield* parseTheta(yield* store.read(folder, thetaFile))
+  const texts: Record<string, string> = {}
+  for (const name of ModelClaims.sources) texts[name] = yield* store.read(folder, name)
+  yield* refuse(ModelClaims.problems(model, texts))
+  const theta = yield* parseTheta(texts[thetaFile])
   if (Option.isNone(theta)) {
     return yield* new ModelRefused({ version: model.version, problems: [`${thetaFile} holds no thresholds`] })
   }

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as GatePolicy from "../../src/domain/gate-policy.ts"
 import type { Model } from "../../src/domain/model.ts"
 import type { EnvironmentName } from "../../src/domain/names.ts"
 import type { Sha256 } from "../../src/domain/sha256.ts"
@@ -14,6 +15,8 @@ interface Demand {
   readonly env: EnvironmentName
   /** Digest of the policy that has to be named, if one has to be. */
   readonly policy?: Sha256
+  /** What the bytes have to be called, if the name matters. */
+  readonly name?: string
   readonly strict: boolean
 }
 
@@ -25,15 +28,30 @@ export interface Passed {
 
 const short = (sha256: string) => `${sha256.slice(0, 12)}…`
 
+const about = ({ artifact }: FoundReceipt, { gate, subject }: Demand) =>
+  `${gate} receipt ${short(artifact.sha256)} for ${short(subject)}`
+
 /** Why a receipt does not count at all; undefined when it counts, whatever its verdict. */
-const objection = ({ artifact, problem, statement }: FoundReceipt, demand: Demand): string | undefined => {
-  const { configuration, dandori } = statement.predicate
-  const receipt = `${demand.gate} receipt ${short(artifact.sha256)} for ${short(demand.subject)}`
-  if (problem !== undefined) return `${receipt} does not hold (${problem})`
-  if (!statement.subject.some(({ digest }) => digest.sha256 === demand.subject)) return `${receipt} names other bytes`
-  if (dandori.env !== demand.env) return `${receipt} is of the environment ${dandori.env}, not ${demand.env}`
-  if (demand.policy !== undefined && !configuration.some(({ digest }) => digest.sha256 === demand.policy)) {
-    return `${receipt} was given under another policy than ${short(demand.policy)}`
+const objection = (found: FoundReceipt, demand: Demand): string | undefined => {
+  const { problem, statement } = found
+  const { env } = statement.predicate.dandori
+  if (problem !== undefined) return `${about(found, demand)} does not hold (${problem})`
+  if (!statement.subject.some(({ digest }) => digest.sha256 === demand.subject)) {
+    return `${about(found, demand)} names other bytes`
+  }
+  if (env !== demand.env) return `${about(found, demand)} is of the environment ${env}, not ${demand.env}`
+  return undefined
+}
+
+/** Why a receipt that counts lets nothing pass, whatever its verdict; it may stop all the same. */
+const shortcoming = (found: FoundReceipt, demand: Demand): string | undefined => {
+  const { predicate, subject } = found.statement
+  const { name, policy } = demand
+  if (policy !== undefined && !predicate.configuration.some(({ digest }) => digest.sha256 === policy)) {
+    return `${about(found, demand)} was given under another policy than ${short(policy)}`
+  }
+  if (name !== undefined && !subject.some((each) => each.name === name && each.digest.sha256 === demand.subject)) {
+    return `${about(found, demand)} names no version ${name}`
   }
   return undefined
 }
@@ -42,24 +60,31 @@ const objection = ({ artifact, problem, statement }: FoundReceipt, demand: Deman
 type Judgement = { readonly receipt: FoundReceipt } | { readonly problems: ReadonlyArray<string> }
 
 /**
- * The receipt that meets the demand, or what is missing. Of the receipts that count the newest decides: a later FAILED
- * is not outvoted by an earlier PASSED.
+ * The receipt that meets the demand, or what is missing. Of the receipts that count the newest decides that says FAILED,
+ * under any policy, or that could let pass: a later FAILED is not outvoted by an earlier PASSED, nor by naming a policy
+ * that it was not given under.
  */
 const judge = (found: ReadonlyArray<FoundReceipt>, demand: Demand): Judgement => {
   const ofGate = found.filter(({ statement }) => statement.predicate.dandori.gate === demand.gate)
   if (ofGate.length === 0) return { problems: [`there is no ${demand.gate} receipt for ${short(demand.subject)}`] }
-  const newest = ofGate.find((receipt) => objection(receipt, demand) === undefined)
-  if (newest === undefined) return { problems: ofGate.flatMap((receipt) => objection(receipt, demand) ?? []) }
-  const { result } = newest.statement.predicate
-  if (result === "PASSED" || (result === "WARNED" && !demand.strict)) return { receipt: newest }
+  const decisive = ofGate.find(
+    (receipt) =>
+      objection(receipt, demand) === undefined &&
+      (receipt.statement.predicate.result === "FAILED" || shortcoming(receipt, demand) === undefined),
+  )
+  if (decisive === undefined) {
+    return { problems: ofGate.flatMap((receipt) => objection(receipt, demand) ?? shortcoming(receipt, demand) ?? []) }
+  }
+  const { result } = decisive.statement.predicate
+  if (result === "PASSED" || (result === "WARNED" && !demand.strict)) return { receipt: decisive }
   const strictly = result === "WARNED" ? " and the policy is strict" : ""
-  const receipt = `${demand.gate} receipt ${short(newest.artifact.sha256)} for ${short(demand.subject)}`
-  return { problems: [`${receipt} says ${result}${strictly}`] }
+  return { problems: [`${about(decisive, demand)} says ${result}${strictly}`] }
 }
 
 /**
  * Gathers the receipts for the bytes of a model and for each of its datasets: a `backtest` receipt under this
- * environment's `backtest_policy`, and a `dq` receipt per dataset. Fails naming everything that is missing.
+ * environment's policy (`gate-policy.ts`) that names the version, and a `dq` receipt per dataset. Fails naming everything
+ * that is missing.
  */
 export const gather = Effect.fn("publish.evidence")(function* (
   model: Pick<Model, "version" | "datasets">,
@@ -68,9 +93,9 @@ export const gather = Effect.fn("publish.evidence")(function* (
 ) {
   const evidence = yield* Evidence
   const { env } = yield* Attempt
-  const policy = (yield* Settings).digest("backtest_policy")
+  const policy = GatePolicy.backtest((yield* Settings).digest).sha256
   const demands: ReadonlyArray<Demand> = [
-    { gate: "backtest", subject: digest, env, policy, strict },
+    { gate: "backtest", subject: digest, name: model.version, env, policy, strict },
     ...[...new Set(model.datasets)].map((subject) => ({ gate: "dq", subject, env, strict })),
   ]
   const judged = yield* Effect.forEach(demands, (demand) =>

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { taskType } from "../../src/authoring/task-type.ts"
+import { backtestSections } from "../../src/domain/gate-policy.ts"
 import type * as Run from "./run.ts"
 import { Published, PublishInput } from "./schema.ts"
 
@@ -14,12 +15,12 @@ type Effects = ReturnType<(typeof Run)["run"] | (typeof Run)["probe"] | (typeof 
  */
 export default taskType<PublishInput, Published, Effect.Error<Effects>, Effect.Services<Effects>>({
   type: "publish",
-  version: 1,
+  version: 2,
   description: "Publishes a gated model under its version, with checksums and receipts, and makes it champion",
   input: PublishInput,
   output: Published,
   effects: "once",
-  config: ["storage", "backtest_policy", "notifications", "messaging"],
+  config: ["storage", ...backtestSections, "notifications", "messaging"],
   dryRun: (input) => Effect.flatMap(implementation, ({ dryRun }) => dryRun(input)),
   probe: (input) => Effect.flatMap(implementation, ({ probe }) => probe(input)),
   run: (input) => Effect.flatMap(implementation, ({ run }) => run(input)),

@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Sha256 } from "../../src/domain/sha256.ts"
-import { TargetKind, VerifyMode } from "../../src/services/snapshot-manifest.ts"
+import { Skipped, TargetKind, VerifyMode } from "../../src/services/snapshot-manifest.ts"
 import { Verification } from "../../src/services/snapshot-restore.ts"
 
 /** What to take: a folder (`tree` with its `path`), the published models, the ledger. */
@@ -38,7 +38,7 @@ export const Output = Schema.Struct({
       objects: Schema.Int,
       bytes: Schema.Int,
       links: Schema.Int,
-      skipped: Schema.Array(Schema.Struct({ path: Schema.String, reason: Schema.String })),
+      skipped: Schema.Array(Skipped),
     }),
   ),
 }).annotate({ identifier: "Snapshot" })

@@ -22,11 +22,12 @@ export class DestinationInside extends Schema.TaggedError<DestinationInside>()("
 const nameOf = (target: Target, path: string): string =>
   target.kind === "tree" ? `tree-${Path.basename(path).replaceAll(/[^A-Za-z0-9_.-]/g, "_")}` : target.kind
 
-/** The folders of the targets, each with a name of its own. */
+/** The folders of the targets, each with a name of its own. The ledger's keys are left out of every one. */
 export const sourcesOf = (input: Input) =>
   Effect.gen(function* () {
     const workspace = yield* Workspace
     const { storage } = (yield* Settings).sections
+    const without = [{ path: Path.join(workspace.home, "keys"), reason: "private keys are in no snapshot" }]
     const names = new Set<string>()
     const sources: Array<Source> = []
     for (const target of input.targets) {
@@ -41,7 +42,7 @@ export const sourcesOf = (input: Input) =>
       let name = plain
       for (let count = 2; names.has(name); count++) name = `${plain}-${count}`
       names.add(name)
-      sources.push({ kind: target.kind, name, source: workspace.display(path), path })
+      sources.push({ kind: target.kind, name, source: workspace.display(path), path, without })
     }
     return sources
   })

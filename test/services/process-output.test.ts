@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { longestLine, makeOutput, splitLines, tailOf } from "../../src/services/process-output.ts"
+import * as Secrets from "../../src/services/secrets.ts"
 
 const streamOf = (chunks: ReadonlyArray<Uint8Array>): ReadableStream<Uint8Array> =>
   new ReadableStream({
@@ -62,4 +63,57 @@ describe("reading a child's output", () => {
       }),
     )
   })
+})
+
+describe("reading a child's output that holds a secret", () => {
+  const secret = "hunter2-correct-horse-battery"
+  const keep = 1_000
+
+  const read = (text: string, chunk: number) =>
+    Effect.gen(function* () {
+      const secrets = yield* Secrets.Secrets
+      yield* secrets.resolve("${env:S}")
+      const lines: Array<string> = []
+      const output = makeOutput(streamOf(chunked(new TextEncoder().encode(text), chunk)), keep, (line) =>
+        Effect.sync(() => void lines.push(secrets.redact(line))),
+      )
+      yield* output.pump
+      return { lines, tail: secrets.redact(output.tail()) }
+    }).pipe(Effect.provide(Secrets.layer({ project: "/", environment: { S: secret } })))
+
+  const partsOf = Array.from({ length: secret.length - 5 }, (_, n) => secret.slice(n, n + 6))
+
+  it("leaves no part of it in the tail, wherever the cut falls", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: keep - 40, max: keep + 5 }),
+        fc.integer({ min: 7, max: 400 }),
+        (after, chunk) =>
+          Effect.runPromise(
+            Effect.map(read(`${"x".repeat(500)}${secret}${"y".repeat(after)}`, chunk), ({ tail }) => {
+              for (const part of partsOf) assert.notInclude(tail, part)
+              assert.isAtLeast(tail.length, keep - secret.length)
+              assert.isTrue(tail.endsWith("y".repeat(after - 5)))
+            }),
+          ),
+      ),
+      { numRuns: 60 },
+    ))
+
+  it("leaves no part of it in a line that is cut, with and without a line end, and loses nothing else", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: longestLine - 40, max: longestLine + 5 }),
+        fc.constantFrom("", "\n"),
+        fc.constantFrom(0, 10, 500),
+        fc.constantFrom(999, 40_000, 200_000),
+        (before, end, after, chunk) =>
+          Effect.runPromise(
+            Effect.map(read(`${"x".repeat(before)}${secret}${"y".repeat(after)}${end}`, chunk), ({ lines }) => {
+              assert.strictEqual(lines.join(""), `${"x".repeat(before)}[secret S]${"y".repeat(after)}`)
+            }),
+          ),
+      ),
+      { numRuns: 40 },
+    ))
 })

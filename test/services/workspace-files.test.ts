@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, dirname, join, relative } from "node:path"
+import { basename, dirname, join, relative, resolve } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fc from "fast-check"
@@ -95,6 +95,36 @@ describe("Workspace.resolve", () => {
         }),
       ),
     )
+  }
+
+  for (const allowUserPaths of [false, true]) {
+    const who = allowUserPaths ? "a person on a command line" : "a task"
+    it.effect(`refuses ${who} what leads to the private keys, there or not yet, and through links`, () => {
+      const place = machine()
+      const inKeys = ["keys", "keys/ledger.key", "models/../keys/new", "./keys/"].map((path) =>
+        join(place.base, "home", path),
+      )
+      symlinkSync(join(place.base, "home"), join(place.project, "back"))
+      return withWorkspace(
+        place,
+        (workspace) =>
+          Effect.gen(function* () {
+            const allRefused = Effect.forEach([...inKeys, "back/keys", "back/keys/ledger.key"], (path) =>
+              Effect.map(Effect.flip(workspace.resolve(path)), (error) => assert.include(error.reason, "private keys")),
+            )
+            yield* allRefused
+            mkdirSync(join(place.project, "data/hidden"))
+            symlinkSync(join(place.project, "data/hidden"), join(place.base, "home/keys"))
+            yield* allRefused
+            const error = yield* Effect.flip(workspace.resolve("data/hidden/ledger.key"))
+            assert.include(error.reason, "private keys")
+            for (const path of ["data/hidden-not", join(place.base, "home/keys.lock"), join(place.base, "home")]) {
+              assert.strictEqual(yield* workspace.resolve(path), resolve(place.project, path))
+            }
+          }),
+        allowUserPaths,
+      )
+    })
   }
 
   it.effect("allows a person's own path on a command line, but not a NUL character", () => {

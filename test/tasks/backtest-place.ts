@@ -7,8 +7,9 @@ import type { BacktestPolicySection } from "../../src/domain/config/backtest-pol
 import type { Sections } from "../../src/domain/config/sections.ts"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
 import type { Dataset } from "../../src/domain/dataset.ts"
-import { digest, Model } from "../../src/domain/model.ts"
+import { digest, Model, versionOf } from "../../src/domain/model.ts"
 import * as Features from "../../src/market/features.ts"
+import { headline } from "../../src/market/headline.ts"
 import { defaultLabelSpec } from "../../src/market/labels.ts"
 import * as Bundle from "../../src/market/model-bundle.ts"
 import type { OutOfSampleFile } from "../../src/market/out-of-sample.ts"
@@ -139,24 +140,52 @@ export const dataset = (root: string) =>
     { symbol: "GBPUSD", timeframe: "1h", timestamp: market.pair.timestamp, ...market.pair.b },
   ])
 
+const classifierMetrics = {
+  kFold: {
+    outOfSample: {
+      calibrated: { rows: 90, baseRate: 0.6, auc: 0.7, prAuc: 0.8, logLoss: null, brier: 0.2, ece: 0.1 },
+    },
+  },
+  walkForward: { outOfSample: { uncalibrated: { auc: 0.65 } } },
+}
+const metrics = {
+  ai1: classifierMetrics,
+  ai2: classifierMetrics,
+  outOfFoldSimulation: { annualReturn: 0.1, sharpe: 1.5, maxDrawdown: 0.05, tradesPerYear: 200, haltRate: null },
+}
+
+const provenance = (data: Dataset) => ({
+  predicate: {
+    buildDefinition: {
+      internalParameters: { synthetic: data.synthetic, created: "2025-01-02T03:04:05.000Z" },
+      resolvedDependencies: data.partitions.map(({ month, sha256, symbol }) => ({
+        name: `dataset/${symbol}/1h/${month}`,
+        digest: { sha256 },
+      })),
+    },
+  },
+})
+
 /** Puts a model of these bars into the artifact store. With `null` it has no out-of-sample predictions. */
 export const model = Effect.fnUntraced(function* (data: Dataset, file: OutOfSampleFile | null) {
   const artifacts = yield* Artifacts
   const texts = {
     ...Bundle.encode(bundle),
+    [Bundle.fileNames.metrics]: Bundle.jsonText(metrics),
+    [Bundle.fileNames.provenance]: Bundle.jsonText(provenance(data)),
     ...(file === null ? {} : { [Bundle.fileNames.outOfSample]: Bundle.jsonText(file) }),
   }
   const files = yield* Effect.forEach(Object.entries(texts), ([name, text]) =>
     artifacts.put(name, "application/json", text),
   )
   return Schema.decodeUnknownSync(Model)({
-    version: "20250102_0304_abcdef12",
+    version: versionOf(Date.UTC(2025, 0, 2, 3, 4), digest(files)),
     slot: bundle.featureSchema.slot,
     digest: digest(files),
     files,
     data,
     datasets: data.partitions.map(({ sha256 }) => sha256),
-    metrics: { ai1_auc: 0.7, ai1_base_rate: 0.6 },
-    synthetic: true,
+    metrics: headline(metrics, bundle.theta),
+    synthetic: data.synthetic,
   })
 })

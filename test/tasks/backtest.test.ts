@@ -1,10 +1,12 @@
 import * as Fs from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
+import type { Dataset } from "../../src/domain/dataset.ts"
+import * as GatePolicy from "../../src/domain/gate-policy.ts"
 import type { Model } from "../../src/domain/model.ts"
 import type { Warrant } from "../../src/domain/registry.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
@@ -12,6 +14,7 @@ import * as Costs from "../../src/market/costs.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
+import { Settings } from "../../src/services/settings.ts"
 import backtest from "../../tasks/backtest/index.ts"
 import { BacktestInput, BacktestOutput } from "../../tasks/backtest/schema.ts"
 import * as Fixture from "../market/fixtures/spread-market.ts"
@@ -24,6 +27,7 @@ const now = Date.UTC(2025, 0, 1)
 interface Case extends Place.Variant {
   readonly file?: Parameters<typeof Place.outOfSample>[0]
   readonly model?: (model: Model) => Model
+  readonly data?: (data: Dataset) => Dataset
   readonly seed?: number
   readonly now?: number
   readonly before?: (root: string, model: Model) => Effect.Effect<unknown, unknown, ModelRegistry>
@@ -35,7 +39,8 @@ const run = <A, E, R>(made: Case, then: (output: BacktestOutput, root: string) =
     const root = yield* Workplace.project
     return yield* Effect.gen(function* () {
       yield* TestClock.setTime(made.now ?? now)
-      const plain = yield* Place.model(yield* Place.dataset(root), Place.outOfSample(made.file))
+      const data = yield* Place.dataset(root)
+      const plain = yield* Place.model(made.data?.(data) ?? data, Place.outOfSample(made.file))
       const model = made.model?.(plain) ?? plain
       yield* made.before?.(root, model) ?? Effect.void
       const input = made.seed === undefined ? { model } : { model, seed: made.seed }
@@ -90,10 +95,8 @@ describe("backtest", () => {
           assert.strictEqual(made.verdict, "PASSED")
           assert.deepStrictEqual(made.gate.reasons, [])
           assert.deepStrictEqual(made.gate.subjects, [{ name: made.model.version, sha256: made.model.digest }])
-          assert.deepStrictEqual(made.gate.policy, {
-            name: "backtest_policy",
-            sha256: CanonicalJson.digest(Place.lax),
-          })
+          const { digest } = yield* Settings
+          assert.deepStrictEqual(made.gate.policy, GatePolicy.backtest(digest))
           assert.deepStrictEqual(backtest.gate?.(made), made.gate)
           assert.deepStrictEqual(
             made.files.map(({ name }) => name),
@@ -106,6 +109,29 @@ describe("backtest", () => {
           assert.strictEqual(made.summary.nonInferiority.compared, false)
         }),
       ),
+  )
+
+  it.effect(
+    "names another policy when trading is cheaper or another pair is traded, not only for other thresholds",
+    () =>
+      Effect.gen(function* () {
+        const digests = { backtest_policy: Sha256.of("p"), cost_table: Sha256.of("c"), universe: Sha256.of("u") }
+        const policy = (over: Partial<typeof digests>) =>
+          GatePolicy.backtest((section) => ({ ...digests, ...over })[section]).sha256
+        const changed = GatePolicy.backtestSections.map((section) => policy({ [section]: Sha256.of("other") }))
+        assert.strictEqual(new Set([policy({}), ...changed]).size, 4)
+        const plain = yield* output()
+        const dear = yield* output({ cost: Costs.plus(Fixture.costs, 20) })
+        assert.notStrictEqual(dear.gate.policy.sha256, plain.gate.policy.sha256)
+      }),
+  )
+
+  it.effect("takes no number of an earlier backtest over", () =>
+    Effect.gen(function* () {
+      const model = (made: Model) => ({ ...made, metrics: { ...made.metrics, bt_sharpe: 99, bt_invented: 1 } })
+      const { metrics } = (yield* output({ model })).model
+      assert.deepStrictEqual(metrics, (yield* output()).model.metrics)
+    }),
   )
 
   it.effect("adds its numbers to the model's metrics and leaves its digest as it is", () =>
@@ -128,7 +154,6 @@ describe("backtest", () => {
           assert.strictEqual(made.verdict, "FAILED")
           assert.strictEqual(made.gate.verdict, "FAILED")
           assert.isTrue(made.gate.reasons.some((reason) => /^sharpe is -[\d.]+, must be > 1\.2$/.test(reason)))
-          assert.deepStrictEqual(made.gate.policy.sha256, CanonicalJson.digest(Place.production))
           const page = yield* text(made.page)
           assert.include(page, "backtest policy of <strong>prod</strong>")
           assert.include(page, CanonicalJson.digest(Place.production))
@@ -313,6 +338,53 @@ describe("what is refused without a verdict", () => {
     }),
   )
 
+  const lies: ReadonlyArray<readonly [string, (model: Model) => Model, RegExp]> = [
+    [
+      "that it is not synthetic",
+      (model) => ({ ...model, synthetic: false, data: { ...model.data, synthetic: false } }),
+      /synthetic: claimed is false.*data\.synthetic: claimed is false/,
+    ],
+    ["another version", (model) => ({ ...model, version: "golden_v1" }), /version: claimed is golden_v1, .* 20250102_/],
+    ["other metrics", (model) => ({ ...model, metrics: { accuracy: 1 } }), /metrics\.accuracy: claimed is 1/],
+    [
+      "bars of one month less",
+      ({ data, ...model }) => ({ ...model, data: { ...data, partitions: data.partitions.slice(1) } }),
+      /its data leaves out 1 of the partitions/,
+    ],
+  ]
+  for (const [lie, model, problem] of lies) {
+    it.effect(`a model that claims ${lie}`, () =>
+      Effect.gen(function* () {
+        assert.match(yield* failure({ model }), problem)
+      }),
+    )
+  }
+
+  const marked = (content: object) => ({
+    before: (root: string, { data }: Model) =>
+      Effect.promise(() =>
+        Fs.writeFile(
+          join(root, dirname(data.partitions[0].path), "__quarantine.json"),
+          JSON.stringify({ sha256: data.partitions[0].sha256, ...content }),
+        ),
+      ),
+  })
+  it.effect("bars that a person holds back", () =>
+    Effect.gen(function* () {
+      const message = yield* failure(marked({ who: "anna", reason: "vendor recall" }))
+      assert.match(message, /canonical\.parquet is in quarantine by anna .*__quarantine\.json/)
+    }),
+  )
+
+  it.effect("bars that a dq gate holds back, and no others", () =>
+    Effect.gen(function* () {
+      const who = "dandori task type dq"
+      assert.match(yield* failure(marked({ who, policy: "p" })), /is in quarantine by dandori task type dq/)
+      const other = yield* output(marked({ who, policy: "p", sha256: Sha256.of("bytes of before") }))
+      assert.strictEqual(other.verdict, "PASSED")
+    }),
+  )
+
   it.effect("bars whose bytes have changed", () =>
     Effect.gen(function* () {
       const message = yield* failure({
@@ -355,12 +427,13 @@ describe("the tear sheet", () => {
           assert.include(page, part)
         }
         assert.include(page, made.gate.policy.sha256)
+        assert.include(page, CanonicalJson.digest(Place.lax))
       }),
     ),
   )
 
   it.effect("escapes what others wrote and asks for nothing from outside", () =>
-    run({ model: (model) => ({ ...model, data: { ...model.data, source: "<script>alert(1)</script>" } }) }, (made) =>
+    run({ data: (data) => ({ ...data, source: "<script>alert(1)</script>" }) }, (made) =>
       Effect.gen(function* () {
         const page = yield* text(made.page)
         assert.notInclude(page, "<script")
@@ -372,7 +445,7 @@ describe("the tear sheet", () => {
   )
 
   it.effect("does not call real data synthetic", () =>
-    run({ model: (model) => ({ ...model, synthetic: false, data: { ...model.data, synthetic: false } }) }, (made) =>
+    run({ data: (data) => ({ ...data, synthetic: false }) }, (made) =>
       Effect.gen(function* () {
         assert.notInclude(yield* text(made.page), "SYNTHETIC")
       }),
@@ -389,7 +462,7 @@ describe("the input", () => {
         })
         assert.strictEqual(
           yield* backtest.dryRun?.(input) ?? Effect.succeed(""),
-          "would backtest 20250102_0304_abcdef12 (EURUSD-GBPUSD/1h) and judge it",
+          `would backtest 20250102_0304_${model.digest.slice(0, 8)} (EURUSD-GBPUSD/1h) and judge it`,
         )
       }),
     ),

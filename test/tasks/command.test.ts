@@ -26,7 +26,7 @@ const attempt = (input: unknown) => {
   const reports: Array<ProgressReport> = []
   const services = Layer.mergeAll(
     processes({ folder: path.join(project, ".dandori/processes") }),
-    secrets({ project, environment: { DB_PASSWORD: "hunter2-hunter2" } }),
+    secrets({ project, environment: { DB_PASSWORD: "hunter2-hunter2", PIN: "123456" } }),
     Layer.succeed(Attempt, {
       run: "r1",
       pipeline: "p",
@@ -170,6 +170,39 @@ describe("command", () => {
       assert.include(error.message, "no [secret DB_PASSWORD]")
       const missing = yield* Effect.flip(attempt({ argv: ["true"], secrets: { X: "${env:NOT_SET}" } }).effect)
       assert.strictEqual(missing._tag, "SecretMissing")
+    }),
+  )
+
+  it.live("hands on numbers and JSON as they are where a secret is a number", () =>
+    Effect.gen(function* () {
+      const argv = ["sh", "-c", `echo '{"progress":{"done":123456}}'; echo "{\\"n\\":123456,\\"pin\\":\\"$PIN\\"}"`]
+      const { effect, reports } = attempt({ argv, secrets: { PIN: "${env:PIN}" }, parseOutput: "json" })
+      assert.deepStrictEqual((yield* effect).json, { n: 123456, pin: "[secret PIN]" })
+      assert.deepStrictEqual(reports, [{ done: 123456 }])
+    }),
+  )
+
+  it.live("leaves no part of a secret where output or a long line is cut", () =>
+    Effect.gen(function* () {
+      const script = `
+        const secret = process.env.PW
+        process.stderr.write("x".repeat(65_536 - 7) + secret + "y".repeat(65_536 - 8))
+        process.stdout.write("x".repeat(1000) + secret + "\\n" + "y".repeat(65_536 - 9))`
+      const secrets = { PW: "${env:DB_PASSWORD}" }
+      for (const parseOutput of ["none", "json"]) {
+        const { effect, log } = attempt({
+          argv: [process.execPath, "-e", script],
+          secrets,
+          expectExit: [0],
+          parseOutput,
+        })
+        const output = yield* Effect.result(effect)
+        assert.strictEqual(output._tag, parseOutput === "none" ? "Success" : "Failure")
+        const recorded = JSON.stringify([output, log])
+        assert.notMatch(recorded, /hunter|unter2|nter2-|2-hun|-hunt/)
+        if (output._tag === "Success") assert.isAtLeast(output.success.stdout.length, 65_536 - 9)
+        assert.include(log.join(""), `x[secret DB_PASSWORD]y`)
+      }
     }),
   )
 

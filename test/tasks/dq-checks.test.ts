@@ -96,15 +96,55 @@ describe("the checks of dq", () => {
       }),
   )
 
-  it.effect("fails data that somebody else has quarantined, and leaves their mark alone", () =>
+  it.effect("gives the same verdict whatever marks stand there, and leaves a person's alone", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project
       const file = yield* write(root, "csv", clean(300))
-      yield* put(root, "bars.csv.__quarantine.json", '{"who":"anna","reason":"vendor recall"}')
-      const output = yield* check(root, [file], runbook)
-      assert.deepStrictEqual(failed(output), ["flag_quarantined"])
-      assert.strictEqual(output.verdict, "FAILED")
-      assert.include(yield* Effect.promise(() => Fs.readFile(join(root, "bars.csv.__quarantine.json"), "utf8")), "anna")
+      const before = yield* check(root, [file], runbook)
+      assert.strictEqual(before.verdict, "PASSED")
+      const note = '{"who":"anna","reason":"vendor recall"}'
+      yield* put(root, "bars.csv.__quarantine.json", note)
+      assert.deepStrictEqual(yield* check(root, [file], runbook), before)
+      const text = Effect.promise(() => Fs.readFile(join(root, "bars.csv.__quarantine.json"), "utf8"))
+      assert.strictEqual(yield* text, note)
+      const failing = yield* check(root, [file], "name: x\nmin_rows: 301\n")
+      assert.deepStrictEqual(failing.quarantine, ["bars.csv.__quarantine.json"])
+      assert.strictEqual(yield* text, note)
+    }),
+  )
+
+  it.effect("lifts no mark of other expectations, and does not replace it while the bytes are the same", () =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      const file = yield* write(root, "csv", clean(300))
+      const mark = () => Fs.readFile(join(root, "bars.csv.__quarantine.json"), "utf8")
+      const strict = yield* check(root, [file], "name: strict\nmin_rows: 301\n")
+      const text = yield* Effect.promise(mark)
+      assert.strictEqual(JSON.parse(text).policy, strict.gate.policy.sha256)
+      assert.strictEqual((yield* check(root, [file], "name: lax\nmin_rows: 0\n")).verdict, "PASSED")
+      assert.strictEqual(yield* Effect.promise(mark), text)
+      assert.strictEqual((yield* check(root, [file], "name: lax\nmin_rows: 302\n")).verdict, "FAILED")
+      assert.strictEqual(yield* Effect.promise(mark), text)
+      yield* write(root, "csv", clean(299))
+      const other = yield* check(root, [file], "name: lax\nmin_rows: 302\n")
+      assert.strictEqual(JSON.parse(yield* Effect.promise(mark)).sha256, other.gate.subjects[0].sha256)
+    }),
+  )
+
+  it.effect("measures freshness at a time that it was given, and refuses to take the clock's", () =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      const file = yield* write(root, "csv", clean(300))
+      const expectations = "name: x\nchecks:\n  - { check: freshness, max: 2h }\n"
+      const error = yield* Effect.flip(check(root, [file], expectations))
+      assert.strictEqual(error._tag, "ExpectationsInvalid")
+      assert.include(error.message, "e.yaml:3:5: checks[0] needs a time to measure at")
+      const fresh = yield* check(root, [file], expectations, { asOf: iso(300) })
+      assert.strictEqual(fresh.verdict, "PASSED")
+      const old = yield* check(root, [file], expectations, { asOf: iso(302) })
+      assert.deepStrictEqual(failed(old), ["freshness"])
+      const own = expectations.replace("2h", `2h, as_of: '${iso(302)}'`)
+      assert.strictEqual((yield* check(root, [file], own, { asOf: iso(300) })).verdict, "FAILED")
     }),
   )
 

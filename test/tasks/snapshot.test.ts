@@ -233,6 +233,33 @@ describe("snapshot", () => {
     }),
   )
 
+  it.effect("holds no private key of the ledger, behind a link neither, and says what it left out", () =>
+    Effect.gen(function* () {
+      const root = yield* filled
+      yield* write(root, "data/kept/ledger.key", "PRIVATE KEY")
+      yield* Effect.promise(() => Fs.symlink("../data/kept", join(root, ".dandori/keys")))
+      yield* write(root, ".dandori/keys-of-others.txt", "no key")
+      const reason = "private keys are in no snapshot"
+      const taking = (path: string) =>
+        run(root, { targets: [{ kind: "tree", path }], verify: "full-restore", destination: "backups" })
+      const data = yield* taking("data")
+      assert.deepStrictEqual(data.targets[0]?.skipped, [{ path: "kept", reason }])
+      yield* Effect.promise(() => Fs.rm(join(root, "backups"), { recursive: true, force: true }))
+
+      yield* Effect.promise(() => Fs.rm(join(root, ".dandori/keys")))
+      yield* write(root, ".dandori/keys/ledger.key", "PRIVATE KEY")
+      const home = yield* taking(".dandori")
+      assert.deepStrictEqual(home.targets[0]?.skipped, [{ path: "keys", reason }])
+      const into = join(root, "restored")
+      yield* restored(home.location, home.snapshot, into)
+      const names = yield* Effect.promise(() => Fs.readdir(join(into, "tree-.dandori")))
+      assert.notInclude(names, "keys")
+      assert.include(names, "keys-of-others.txt")
+      const objects = yield* Effect.promise(() => Fs.readdir(join(root, "backups"), { recursive: true }))
+      assert.notInclude(objects.join("").replaceAll("/", ""), Sha256.of("PRIVATE KEY"))
+    }),
+  )
+
   it("wants to be told how to verify", () => {
     const decode = Schema.decodeUnknownOption(Input)
     assert.isTrue(Option.isNone(decode({ targets: [{ kind: "models" }] })))

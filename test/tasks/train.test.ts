@@ -7,11 +7,11 @@ import * as Schema from "effect/Schema"
 import * as SamplePair from "../../samples/sample-pair.ts"
 import * as Model from "../../src/domain/model.ts"
 import * as Bundle from "../../src/market/model-bundle.ts"
+import * as ModelClaims from "../../src/market/model-claims.ts"
 import * as ModelDiff from "../../src/market/model-diff.ts"
 import { Provenance } from "../../src/market/model-provenance.ts"
 import { synthetic } from "../../src/market/synthetic.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
-import * as PublishProvenance from "../../tasks/publish/provenance.ts"
 import train from "../../tasks/train/index.ts"
 import { type Trainer, TrainOutput } from "../../tasks/train/schema.ts"
 import { carrying, records } from "../services/processes-machine.fixture.ts"
@@ -68,7 +68,8 @@ describe("train", () => {
         assert.deepStrictEqual(output.model.slot, { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" })
         assert.isTrue(output.model.synthetic)
         assert.strictEqual(output.model.data.digest, dataset.digest)
-        assert.deepStrictEqual(PublishProvenance.problems(texts["provenance.json"], output.model.datasets), [])
+        assert.deepStrictEqual(ModelClaims.problems(output.model, texts), [])
+        assert.deepStrictEqual(ModelClaims.versionProblems(output.model, texts), [])
         const provenance = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Provenance))(
           texts["provenance.json"],
         )

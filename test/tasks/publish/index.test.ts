@@ -64,6 +64,8 @@ describe("publish", () => {
       assert.deepStrictEqual(Schema.decodeUnknownSync(publish.output)(JSON.parse(JSON.stringify(output))), output)
       assert.deepStrictEqual(Fs.readdirSync(folder(root, "v1")).toSorted(), [
         "checksums.json",
+        "feature_schema.json",
+        "metrics.json",
         "model_ai1.json",
         "provenance.json",
         "receipts",
@@ -294,6 +296,32 @@ describe("publish refuses without evidence for the staged bytes", () => {
       yield* missing(root, { model }, /dq receipt .* says FAILED/)
     }))
 
+  test("when the backtest judged these bytes under another version", backtest({ name: "v9" }, /names no version v1/))
+
+  for (const gate of ["backtest", "dq"] as const) {
+    const subjects = ({ digest }: GatedModel) => (gate === "dq" ? Stage.datasets : [digest])
+    test(`when a ${gate} of the same bytes failed later, under whatever policy`, (root) =>
+      Effect.gen(function* () {
+        const model = yield* Stage.passed(root, "v1")
+        const policy = Sha256.of("strict")
+        yield* Stage.receipt(root, { gate, subjects: subjects(model), result: "FAILED", policy, name: "x" })
+        yield* missing(root, { model }, new RegExp(`${gate} receipt .* says FAILED`))
+        yield* Stage.receipt(root, { gate, subjects: subjects(model) })
+        assert.isTrue((yield* run({ model })).deployed)
+      }))
+
+    test(`not because a ${gate} failed earlier, in another environment, or by another key`, (root) =>
+      Effect.gen(function* () {
+        const failed = { gate, result: "FAILED" } as const
+        const subject = subjects(yield* Stage.model("v1"))
+        yield* Stage.receipt(root, { ...failed, subjects: subject })
+        const model = yield* Stage.passed(root, "v1")
+        yield* Stage.receipt(root, { ...failed, subjects: subject, env: "prod" })
+        yield* Stage.receipt(root, { ...failed, subjects: subject, forged: true })
+        assert.isTrue((yield* run({ model })).deployed)
+      }))
+  }
+
   test("lets WARNED through unless strict", (root) =>
     Effect.gen(function* () {
       const model = yield* Stage.model("v1")
@@ -334,6 +362,66 @@ describe("publish refuses without evidence for the staged bytes", () => {
   test("when a dataset has no digest", datasets({ dependencies: ["?", ...Stage.datasets] }, /no digest for dataset\/0/))
 })
 
+describe("publish derives what a model says of itself from its bytes", () => {
+  const lies: ReadonlyArray<readonly [string, (model: GatedModel) => Partial<GatedModel>, RegExp]> = [
+    ["that it is not synthetic", () => ({ synthetic: false }), /synthetic: claimed is false/],
+    [
+      "that its data is not synthetic",
+      ({ data }) => ({ data: { ...data, synthetic: false } }),
+      /data\.synthetic: claimed is false/,
+    ],
+    [
+      "another slot",
+      ({ slot }) => ({ slot: { ...slot, timeframe: "4h" } }),
+      /slot: claimed is EURUSD-GBPUSD\/4h, .* EURUSD-GBPUSD\/1h/,
+    ],
+    [
+      "a better metric",
+      ({ metrics }) => ({ metrics: { ...metrics, ai1_auc: 0.99 } }),
+      /metrics\.ai1_auc: claimed is 0\.99, its files say 0\.7/,
+    ],
+    [
+      "a metric that no file has",
+      ({ metrics }) => ({ metrics: { ...metrics, accuracy: 1 } }),
+      /metrics\.accuracy: claimed is 1, its files say none/,
+    ],
+    ["none of its metrics", () => ({ metrics: {} }), /metrics\.oof_sharpe: claimed is none, its files say 1\.5/],
+    [
+      "all of it at once",
+      () => ({ synthetic: false, metrics: { accuracy: 1 } }),
+      /synthetic: claimed is false.*metrics\.accuracy/,
+    ],
+  ]
+  for (const [lie, change, problem] of lies) {
+    test(`and refuses one that claims ${lie}`, (root) =>
+      Effect.gen(function* () {
+        const model = yield* Stage.passed(root, "v1")
+        const error = yield* refused({ model: { ...model, ...change(model) } as GatedModel })
+        assert.strictEqual(error._tag, "ModelRefused")
+        assert.match(error.message, problem)
+        yield* nothing(root, "v1")
+      }))
+  }
+
+  test("also when its folder is there already", (root) =>
+    Effect.gen(function* () {
+      const model = yield* Stage.passed(root, "v1")
+      yield* run({ model, deploy: false }, "run 1")
+      const error = yield* refused({ model: { ...model, synthetic: false } as GatedModel }, "run 2")
+      assert.strictEqual(error._tag, "ModelRefused")
+      assert.isTrue((yield* (yield* ModelRegistry).show("v1")).row.synthetic)
+    }))
+
+  test("and does not take a version that the backtest did not judge", (root) =>
+    Effect.gen(function* () {
+      const model = yield* Stage.passed(root, "v1")
+      const error = yield* refused({ model: { ...model, version: "golden_v1" } as GatedModel })
+      assert.strictEqual(error._tag, "ReceiptMissing")
+      assert.include(error.message, "names no version golden_v1")
+      yield* nothing(root, "golden_v1")
+    }))
+})
+
 describe("publish.probe and publish.dryRun", () => {
   test("the probe knows what this task did, and nothing of another's", (root) =>
     Effect.gen(function* () {
@@ -352,7 +440,7 @@ describe("publish.probe and publish.dryRun", () => {
         Stage.attempt("run"),
       )
       const before = Fs.readdirSync(root, { recursive: true }).length
-      assert.include(yield* dry, "would place 3 files with 2 receipts; would become champion")
+      assert.include(yield* dry, "would place 5 files with 2 receipts; would become champion")
       assert.strictEqual(Fs.readdirSync(root, { recursive: true }).length, before)
       yield* nothing(root, "v1")
       yield* run({ model })

@@ -8,10 +8,12 @@ import * as Schema from "effect/Schema"
 import type { Artifact } from "../../../src/domain/artifact.ts"
 import * as CanonicalJson from "../../../src/domain/canonical-json.ts"
 import type { Sections } from "../../../src/domain/config/sections.ts"
+import * as GatePolicy from "../../../src/domain/gate-policy.ts"
 import type { Verdict } from "../../../src/domain/gate.ts"
 import { digest as modelDigest, GatedModel } from "../../../src/domain/model.ts"
 import { Envelope, preAuthEncoding, Statement } from "../../../src/domain/receipt.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
+import { headline } from "../../../src/market/headline.ts"
 import { Artifacts } from "../../../src/services/artifacts.ts"
 import * as ArtifactsDirectory from "../../../src/services/artifacts-directory.ts"
 import { Attempt } from "../../../src/services/attempt.ts"
@@ -21,8 +23,9 @@ import * as RegistrySqlite from "../../../src/services/model-registry-sqlite.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import { PathRefused, Workspace } from "../../../src/services/workspace.ts"
 
-/** Digest of the `backtest_policy` that the stage's settings hold. */
-export const policy = Sha256.of("backtest_policy of dev")
+const digestOf = (section: string) => Sha256.of(`${section} of dev`)
+/** Digest of the policy that a backtest under the stage's settings names. */
+export const policy = GatePolicy.backtest(digestOf).sha256
 /** Partitions that the stage's models are trained on. */
 export const datasets = [Sha256.of("EURUSD 2025-01"), Sha256.of("GBPUSD 2025-01")]
 
@@ -60,7 +63,7 @@ const workspace = (root: string) =>
 const settings = Layer.succeed(Settings, {
   env: "dev",
   sections: sections as unknown as Sections,
-  digest: (section) => (section === "backtest_policy" ? policy : Sha256.of(section)),
+  digest: digestOf,
 })
 
 /** An attempt of the task `publish` in the run of this name. */
@@ -133,9 +136,14 @@ export interface Says {
   readonly result?: Verdict
   readonly env?: "dev" | "prod"
   readonly policy?: Sha256.Sha256
+  /** What the subjects are called; default: a model's version. */
+  readonly name?: string
   /** Signs with a key of its own. */
   readonly forged?: boolean
 }
+
+/** Versions of the models that were made here, by digest. */
+const versions = new Map<Sha256.Sha256, string>()
 
 /** Signs a receipt and puts it, as the newest, into the evidence and the artifact store. */
 export const receipt = Effect.fnUntraced(function* (root: string, says: Says) {
@@ -145,7 +153,10 @@ export const receipt = Effect.fnUntraced(function* (root: string, says: Says) {
   const payload = Buffer.from(
     CanonicalJson.encode({
       _type: "https://in-toto.io/Statement/v1",
-      subject: says.subjects.map((sha256) => ({ name: "subject", digest: { sha256 } })),
+      subject: says.subjects.map((sha256) => ({
+        name: says.name ?? versions.get(sha256) ?? "subject",
+        digest: { sha256 },
+      })),
       predicateType: "https://in-toto.io/attestation/test-result/v0.1",
       predicate: {
         result: says.result ?? "PASSED",
@@ -174,7 +185,22 @@ export const receipt = Effect.fnUntraced(function* (root: string, says: Says) {
   return yield* (yield* Artifacts).put("receipt.json", "application/json", text)
 })
 
-/** A model of three files in the artifact store. `seed` makes its bytes; `dependencies` what its provenance names. */
+const classifier = {
+  kFold: {
+    outOfSample: {
+      calibrated: { rows: 90, baseRate: 0.6, auc: 0.7, prAuc: 0.8, logLoss: null, brier: 0.2, ece: 0.1 },
+    },
+  },
+  walkForward: { outOfSample: { uncalibrated: { auc: 0.65 } } },
+}
+const metrics = {
+  ai1: classifier,
+  ai2: classifier,
+  outOfFoldSimulation: { annualReturn: 0.1, sharpe: 1.5, maxDrawdown: 0.05, tradesPerYear: 200, haltRate: null },
+}
+const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" }
+
+/** A model of five files in the artifact store. `seed` makes its bytes; `dependencies` what its provenance names. */
 export const model = Effect.fnUntraced(function* (
   version: string,
   seed = version,
@@ -185,6 +211,7 @@ export const model = Effect.fnUntraced(function* (
     predicateType: "https://slsa.dev/provenance/v1",
     predicate: {
       buildDefinition: {
+        internalParameters: { synthetic: true, created: "2025-01-02T03:04:05.000Z" },
         resolvedDependencies: [
           { name: "code", digest: { gitCommit: "abc" } },
           ...(over.dependencies ?? datasets).map((sha256, at) => ({ name: `dataset/${at}`, digest: { sha256 } })),
@@ -192,18 +219,23 @@ export const model = Effect.fnUntraced(function* (
       },
     },
   }
+  const theta = "theta1: 0.7\ntheta2: 0.3\nhistory:\n  - theta1: 0.68\n"
   const files = [
     yield* artifacts.put("model_ai1.json", "application/json", JSON.stringify({ seed })),
-    yield* artifacts.put("theta.yaml", "application/yaml", "theta1: 0.7\ntheta2: 0.3\nhistory:\n  - theta1: 0.68\n"),
+    yield* artifacts.put("theta.yaml", "application/yaml", theta),
     yield* artifacts.put("provenance.json", "application/json", JSON.stringify(provenance)),
+    yield* artifacts.put("feature_schema.json", "application/json", JSON.stringify({ slot })),
+    yield* artifacts.put("metrics.json", "application/json", JSON.stringify(metrics)),
   ]
+  const digest = modelDigest(files)
+  versions.set(digest, version)
   return Schema.decodeUnknownSync(GatedModel)({
     version,
-    slot: { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" },
-    digest: modelDigest(files),
+    slot,
+    digest,
     files,
     datasets: over.datasets ?? datasets,
-    metrics: { sharpe: 1.5 },
+    metrics: { ...headline(metrics, { theta1: 0.7, theta2: 0.3 }), bt_sharpe: 1.4 },
     synthetic: true,
     data: {
       timeframe: "1h",
