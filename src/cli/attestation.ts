@@ -35,11 +35,7 @@ const subjectsOf = (row: HistoryRow, moves: ReadonlyArray<AliasMove>) => {
 }
 
 /** Why the entry cannot be what wrote the row; undefined when it can. */
-const contradictionOf = (
-  row: HistoryRow,
-  entry: Entry,
-  moves: ReadonlyArray<AliasMove>,
-): string | undefined => {
+const contradictionOf = (row: HistoryRow, entry: Entry, moves: ReadonlyArray<AliasMove>): string | undefined => {
   const { data } = entry
   if (entry.type !== "dev.dandori.attempt.started.v1" || !isStarted(data)) return "it is no attempt's intent"
   if (entry.authid !== row.who) return `it is by ${entry.authid}, the row says ${row.who}`

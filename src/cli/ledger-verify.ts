@@ -70,9 +70,12 @@ const lines = (report: VerifyReport, target: string, source: KeySource, colour: 
     out.push(`recovered    ${plain(stream)}: line ${line} of root was added by a later start, when it was missing`)
   }
   if (report.recovered.length > shownLines) {
-    out.push(`recovered    and ${count(report.recovered.length - shownLines, "more entry", "more entries")}; --json names all`)
+    out.push(
+      `recovered    and ${count(report.recovered.length - shownLines, "more entry", "more entries")}; --json names all`,
+    )
   }
-  for (const { path, reason } of report.strays) out.push(`stray        ${plain(path)} is not part of the ledger: ${plain(reason)}`)
+  for (const { path, reason } of report.strays)
+    out.push(`stray        ${plain(path)} is not part of the ledger: ${plain(reason)}`)
   const more = report.uncovered.length - shownLines
   if (more > 0) out.push(`not covered  and ${count(more, "more stream", "more streams")}; --json names all`)
   return out

@@ -5,7 +5,6 @@ import * as Schema from "effect/Schema"
 import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
 import { of } from "../domain/sha256.ts"
-import { createdAt } from "../engine/run.ts"
 import { runStatus } from "../engine/run-state.ts"
 import type { Fault } from "../ledger/chain.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -72,7 +71,7 @@ export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
   const run: RecordedRun = {
     id,
     status: over?.status ?? ownedStatus(entries),
-    created: first === undefined ? createdAt(id) : Date.parse(first.time),
+    created: first === undefined ? StreamName.createdAt(id) : Date.parse(first.time),
     durationMillis: over?.durationMillis,
     data: isCreated(first?.data) ? first.data : undefined,
     who: first?.authid ?? "",

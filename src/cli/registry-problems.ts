@@ -39,7 +39,13 @@ export const contradicted = (
   rows.flatMap(({ attestation, sequence }) =>
     attestation.attested || attestation.contradiction === undefined
       ? []
-      : [{ history, sequence, problem: `the ledger's entry that it names did not write it: ${attestation.contradiction}` }],
+      : [
+          {
+            history,
+            sequence,
+            problem: `the ledger's entry that it names did not write it: ${attestation.contradiction}`,
+          },
+        ],
   )
 
 const shown = 10

@@ -18,6 +18,14 @@ export class StreamMissing extends Schema.TaggedError<StreamMissing>()("StreamMi
   }
 }
 
+/** The run has ended and its books are closed: nothing is added to its stream. */
+export class StreamEnded extends Schema.TaggedError<StreamEnded>()("StreamEnded", { stream: Schema.String }) {
+  readonly exitCode = 1
+  override get message() {
+    return `Run ${this.stream.replace("runs/", "")} has ended; nothing is added to it. Start a new one`
+  }
+}
+
 /** A stream's entries do not verify; it is not written to. */
 export class StreamDamaged extends Schema.TaggedError<StreamDamaged>()("StreamDamaged", {
   stream: Schema.String,

@@ -26,12 +26,12 @@ export interface EventFiles {
 
 /** Why the operating system refused, in plain words. */
 export const plainReason = (error: PlatformError): string => {
-  if (error.reason._tag === "NotFound") return "nothing is there. Name a ledger folder, a file of events, or an exported run"
+  if (error.reason._tag === "NotFound")
+    return "nothing is there. Name a ledger folder, a file of events, or an exported run"
   return error.reason._tag === "PermissionDenied" ? "you may not read it" : error.message
 }
 
-const failed = (path: string) => (error: PlatformError) =>
-  new LedgerUnreadable({ path, reason: plainReason(error) })
+const failed = (path: string) => (error: PlatformError) => new LedgerUnreadable({ path, reason: plainReason(error) })
 
 /** The ledger's folder at a path: the folder itself, or `ledger/` below it. */
 export const locate = Effect.fnUntraced(function* (target: string) {
@@ -67,7 +67,10 @@ const strayOf = (name: string): Stray | undefined => {
   if (StreamName.runAt(name) !== undefined) return undefined
   const run = StreamName.runOfFile(name)
   if (run === undefined) return { path: name, reason: "it is no stream's file" }
-  return { path: name, reason: `run ${run} lies at ${StreamName.segmentPath(StreamName.ofRun(run))}; this is a copy, or was moved` }
+  return {
+    path: name,
+    reason: `run ${run} lies at ${StreamName.segmentPath(StreamName.ofRun(run))}; this is a copy, or was moved`,
+  }
 }
 
 /** The run files of a ledger, and the files of events that are not part of it. */

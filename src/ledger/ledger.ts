@@ -15,7 +15,7 @@ import type { FileFailed } from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
 import * as Chain from "./chain.ts"
-import { LedgerFailed, StreamBusy, StreamDamaged, StreamMissing } from "./errors.ts"
+import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
 import type { Author, Head } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
 import * as StreamWriter from "./stream-writer.ts"
@@ -39,9 +39,9 @@ export class Ledger extends Context.Service<
     readonly create: (stream: string) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
     /**
      * Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. A run whose file
-     * does not fit what the root says of it is damaged.
+     * does not fit what the root says of it is damaged; one that the root has closed is not opened any more.
      */
-    readonly reopen: (stream: string) => Effect.Effect<Opened, OpenError | StreamMissing, Scope.Scope>
+    readonly reopen: (stream: string) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
     /** True while a process writes the stream. */
@@ -218,8 +218,15 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
+      const said = StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream)
+      if (said !== undefined && said.closed.length > 0) {
+        const contradiction = Testimony.contradiction(Chain.read(stream, yield* bytesOf(stream)), said)
+        return yield* contradiction === undefined
+          ? new StreamEnded({ stream })
+          : new StreamDamaged({ stream, ...contradiction })
+      }
       yield* lock(stream, 0)
-      return yield* open(stream, StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream))
+      return yield* open(stream, said)
     }),
     read: Effect.fnUntraced(function* (stream) {
       if (StreamName.runOf(stream) === undefined) return yield* readGrowing(stream)

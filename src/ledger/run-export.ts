@@ -50,6 +50,4 @@ export const receiptsOf = (events: ReadonlyArray<Entry>): ReadonlyArray<Artifact
 
 /** The text of `artifacts.sha256`: digests, with the places of the bytes below a project's home. */
 export const digestList = (artifacts: ReadonlyArray<Artifact>): string =>
-  artifacts
-    .map(({ sha256 }) => `${sha256}  artifacts/sha256/${sha256.slice(0, 2)}/${sha256.slice(2)}\n`)
-    .join("")
+  artifacts.map(({ sha256 }) => `${sha256}  artifacts/sha256/${sha256.slice(0, 2)}/${sha256.slice(2)}\n`).join("")

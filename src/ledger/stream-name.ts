@@ -13,11 +13,14 @@ export const ofRun = (run: string): string => `runs/${run}`
 export const runOf = (stream: string): string | undefined =>
   stream.startsWith("runs/") ? stream.slice("runs/".length) : undefined
 
+/** When a run's id (UUIDv7) was made, milliseconds since the epoch (RFC 9562, section 5.7). */
+export const createdAt = (run: string): number => Number.parseInt(run.replaceAll("-", "").slice(0, 12), 16)
+
 /** Path of a stream's segment file below `ledger/`: runs lie by the month in their UUIDv7. */
 export const segmentPath = (stream: string): string => {
   const run = runOf(stream)
   if (run === undefined) return `${stream}.ndjson`
-  const created = new Date(Number.parseInt(run.replace(/-/g, "").slice(0, 12), 16))
+  const created = new Date(createdAt(run))
   const month = String(created.getUTCMonth() + 1).padStart(2, "0")
   return `runs/${created.getUTCFullYear()}/${month}/${run}.ndjson`
 }

@@ -78,8 +78,18 @@ export const compareSystem = (
   const have = root.entries.length
   if (newest !== undefined && !root.damaged && newest.entries > have) {
     const reason = `${have} entries are there; line ${newest.line} of system names a checkpoint of ${newest.entries}`
-    faults.push({ stream: "root", line: have + 1, offset: root.validBytes, kind: have === 0 ? "missing" : "gap", reason })
-  } else if (newest !== undefined && newest.entries <= have && Checkpoint.treeOf(root.leaves, newest.entries) !== newest.tree) {
+    faults.push({
+      stream: "root",
+      line: have + 1,
+      offset: root.validBytes,
+      kind: have === 0 ? "missing" : "gap",
+      reason,
+    })
+  } else if (
+    newest !== undefined &&
+    newest.entries <= have &&
+    Checkpoint.treeOf(root.leaves, newest.entries) !== newest.tree
+  ) {
     const from = known < newest.entries ? known + 1 : 1
     const reason = `the entries up to line ${newest.entries} are not those of the checkpoint that line ${newest.line} of system names`
     faults.push({ stream: "root", line: from, offset: 0, kind: "altered", reason })

@@ -134,7 +134,8 @@ const verifyFolder = Effect.fnUntraced(function* (
     const reason = `line ${line} of the root names it, but its file ${StreamName.segmentPath(stream)} is gone`
     faults.push({ stream, line: 1, offset: 0, kind: "missing", reason })
   }
-  if ((rootBytes === undefined || rootBytes.length === 0) && anyFinished) {
+  const rootLost = faults.some(({ kind, stream }) => stream === StreamName.root && kind === "missing")
+  if ((rootBytes === undefined || rootBytes.length === 0) && anyFinished && !rootLost) {
     const reason = "runs have finished, but the root stream that counts them is gone"
     faults.push({ stream: StreamName.root, line: 1, offset: 0, kind: "missing", reason })
   }
@@ -190,7 +191,11 @@ export const verify = Effect.fn("Ledger.verify")(function* (target: string, opti
   const pinned = yield* pinnedKeys(options)
   const info = yield* fs
     .stat(target)
-    .pipe(Effect.mapError((error) => new LedgerFiles.LedgerUnreadable({ path: target, reason: LedgerFiles.plainReason(error) })))
+    .pipe(
+      Effect.mapError(
+        (error) => new LedgerFiles.LedgerUnreadable({ path: target, reason: LedgerFiles.plainReason(error) }),
+      ),
+    )
   const pass: Effect.Effect<Report, LedgerFiles.LedgerUnreadable, FileSystem.FileSystem | Path.Path> =
     info.type === "File"
       ? verifyFile(target)

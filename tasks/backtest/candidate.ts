@@ -92,8 +92,11 @@ export const load = Effect.fn("backtest.load")(function* (model: ModelDigest.Mod
   const partitions = yield* Effect.forEach(model.data.partitions, (each) =>
     Effect.map(workspace.resolve(each.path), (path) => ({ ...each, path })),
   )
-  const held = yield* Effect.forEach(partitions, heldBack)
-  if (held.some(({ length }) => length > 0)) return yield* refused(...held.flat())
+  const held = (yield* Effect.forEach(partitions, heldBack)).flat()
+  if (held.length > 0) {
+    const more = held.length > 3 ? [`${held.length - 3} more partitions are in quarantine`] : []
+    return yield* refused(...held.slice(0, 3), ...more)
+  }
   const read = (symbol: string) => readSymbol(symbol, { ...model.data, partitions })
   const pair = align(yield* read(model.slot.legA), yield* read(model.slot.legB))
   const placed = place(file, pair.timestamp)

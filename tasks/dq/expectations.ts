@@ -19,6 +19,10 @@ const each = {
 const columns = { columns: Schema.optionalKey(Schema.Array(Column).check(Schema.isMinLength(1))) }
 const rate = { max_rate: Schema.optionalKey(Rate).annotate({ description: "share of rows that may fail; default 0" }) }
 
+/** SQL whose answer is another one tomorrow, or each time. */
+const fleeting =
+  /\b(?:current_(?:date|time|timestamp)|localtime(?:stamp)?|tablesample|using\s+sample|(?:now|today|age|random|setseed|uuid(?:v[47])?|gen_random_uuid|get_current_time(?:stamp)?|transaction_timestamp|txid_current|nextval)\s*\()/i
+
 /** One entry of `checks:`. Without columns a check looks at a bar's own: the timestamp, the prices and the volume. */
 export const Check = Schema.Union([
   Schema.Struct({ check: Schema.Literal("unique"), ...columns, ...each }),
@@ -67,7 +71,12 @@ export const Check = Schema.Union([
   Schema.Struct({
     check: Schema.Literal("sql"),
     name: Schema.String.check(Schema.isMinLength(1)),
-    query: Schema.String.check(Schema.isMinLength(1)).annotate({
+    query: Schema.String.check(
+      Schema.isMinLength(1),
+      Schema.makeFilter(
+        (query) => !fleeting.test(query) || "must not ask for the time or for chance: the same bytes have one verdict",
+      ),
+    ).annotate({
       description: "a SELECT on the table `data`; each row that it returns fails; _file and _row say where",
     }),
     severity: each.severity,

@@ -115,12 +115,31 @@ describe("dandori ledger verify", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.live("names root entries that were added later and files that are not part of the ledger, and is intact", () =>
+    Effect.gen(function* () {
+      const folder = yield* withRuns
+      const ledger = join(folder, ".dandori/ledger")
+      yield* Effect.gen(function* () {
+        yield* writeRun(runId(3), [], { unlisted: true })
+        yield* Root.reconcile()
+      }).pipe(Effect.provide(projectAt(join(folder, ".dandori"))))
+      yield* Effect.promise(() => Fs.writeFile(join(ledger, "runs/notes.ndjson"), "notes\n"))
+      const { code, out } = yield* dandori(folder, "ledger", "verify")
+      assert.strictEqual(code, 0, out)
+      assert.match(out, new RegExp(`^recovered +runs/${runId(3)}: line 5 of root was added by a later start`, "m"))
+      assert.match(out, /^stray +runs\/notes\.ndjson is not part of the ledger: it is no stream's file$/m)
+    }).pipe(Effect.scoped),
+  )
+
   it.live("says what is wrong in one line where there is no ledger, no key file or no key in it", () =>
     Effect.gen(function* () {
       const folder = yield* project
       const none = yield* dandori(folder, "ledger", "verify")
       assert.strictEqual(none.code, 66)
       assert.match(none.err, /^There is no ledger to read at .*\n$/)
+      const absent = yield* dandori(folder, "ledger", "verify", "nowhere")
+      assert.strictEqual(absent.code, 66)
+      assert.match(absent.err, /nowhere: nothing is there\. Name a ledger folder/)
       const noKey = yield* dandori(folder, "ledger", "verify", folder, "--key", "nowhere.pub")
       assert.strictEqual(noKey.code, 66)
       assert.include(noKey.err, "--key nowhere.pub cannot be read")

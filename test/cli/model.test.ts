@@ -1,10 +1,12 @@
+import type { Database } from "bun:sqlite"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Checksums from "../../src/domain/checksums.ts"
-import type { Warrant } from "../../src/domain/registry.ts"
+import { type AliasMove, type Warrant, genesis, rowHash } from "../../src/domain/registry.ts"
+import * as ModelDigest from "../../src/domain/model.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
 import * as ArtifactsDirectory from "../../src/services/artifacts-directory.ts"
@@ -39,13 +41,24 @@ const place = Effect.fnUntraced(function* (version: string, files: Readonly<Reco
   )
 })
 
+const filesOf = (version: string) => ({
+  "ai1.json": `${version} one`,
+  "ai2.json": `${version} two`,
+  "theta.yaml": "x",
+})
+const digestOf = (version: string) =>
+  ModelDigest.digest(Object.entries(filesOf(version)).map(([name, text]) => ({ name, sha256: Sha256.of(text) })))
+/** The intent of publishing a version, as the engine writes it. */
+const intentOf = (version: string) =>
+  ({
+    type: "dev.dandori.attempt.started.v1",
+    data: { task: "publish", attempt: 1, input: { model: { version, digest: digestOf(version) } } },
+  }) as const
+
 const publish = Effect.fnUntraced(function* (version: string, warrant: Warrant, synthetic: boolean) {
   const registry = yield* ModelRegistry
-  const digest = yield* place(version, {
-    "ai1.json": `${version} one`,
-    "ai2.json": `${version} two`,
-    "theta.yaml": "x",
-  })
+  const digest = yield* place(version, filesOf(version))
+  assert.strictEqual(digest, digestOf(version))
   const path = `.dandori/models/${version}`
   const facts = { theta: { theta1: 0.7 }, metrics: { sharpe: 1.5 }, datasets: [Sha256.of("data")], receipts: [receipt] }
   yield* registry.register({ version, slot, digest, path, synthetic, ...facts }, "candidate", warrant)
@@ -57,10 +70,9 @@ const publish = Effect.fnUntraced(function* (version: string, warrant: Warrant, 
 const withModels = Effect.gen(function* () {
   const folder = yield* project
   const home = join(folder, ".dandori")
-  const started = { type: "dev.dandori.attempt.started.v1", data: { task: "publish", attempt: 1 } } as const
-  const heads = yield* writeRun(run, [started]).pipe(Effect.provide(projectAt(home)))
+  const heads = yield* writeRun(run, [intentOf("v1")]).pipe(Effect.provide(projectAt(home)))
   const warrant: Warrant = {
-    who: "ann",
+    who: "tester",
     reason: "gates passed",
     intent: heads[1]?.hash ?? Sha256.of(""),
     run,
@@ -90,6 +102,33 @@ const rewrite = (path: string, text: string) =>
     await Fs.chmod(path, 0o644)
     await Fs.writeFile(path, text)
   })
+
+const inState = (folder: string, use: (database: Database) => void) =>
+  Effect.promise(async () => {
+    const { Database } = await import("bun:sqlite")
+    const database = new Database(join(folder, ".dandori/state.db"))
+    use(database)
+    database.close()
+  })
+
+/** Changes the first move and chains all of them anew, as somebody with the program could. */
+const rewriteMoves = (database: Database, change: Partial<AliasMove>) => {
+  database.run("DROP TRIGGER IF EXISTS alias_history_no_update")
+  const rows = database.query("SELECT * FROM alias_history ORDER BY sequence").all() as ReadonlyArray<
+    Omit<AliasMove, "from" | "previousHash"> & { readonly from_version: string | null; readonly previous_hash: string }
+  >
+  let previousHash = genesis
+  for (const { from_version: from, hash: _hash, previous_hash: _before, ...row } of rows) {
+    const original = { version: "v1", digest: digestOf("v1"), who: "tester", task: "publish" }
+    const changed = { ...row, ...(row.sequence === 1 ? { ...original, ...change } : {}), from, previousHash }
+    const hash = rowHash(changed)
+    database.run(
+      "UPDATE alias_history SET who = ?, task = ?, version = ?, digest = ?, intent = ?, previous_hash = ?, hash = ? WHERE sequence = ?",
+      [changed.who, changed.task, changed.version, changed.digest, changed.intent, previousHash, hash, row.sequence],
+    )
+    previousHash = hash
+  }
+}
 
 describe("dandori model list", () => {
   it.live("marks the deployed version and the synthetic one, newest first", () =>
@@ -126,7 +165,7 @@ describe("dandori model at", () => {
       assert.strictEqual(code, 0, out)
       assert.match(
         out,
-        new RegExp(`^EURUSD-GBPUSD/1h {2}champion v1\n {2}since +${one.at}\n {2}moved by ann: gates passed$`, "m"),
+        new RegExp(`^EURUSD-GBPUSD/1h {2}champion v1\n {2}since +${one.at}\n {2}moved by tester: gates passed$`, "m"),
       )
       assert.include(out, `receipt  ${receipt}`)
       assert.match(out, new RegExp(`intent +${intent} {2}in the ledger: line 2, attempt.started at`))
@@ -173,6 +212,48 @@ describe("dandori model at", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.live(
+    "exits with 10 when a history was written anew with its hashes, over an intent that says something else",
+    () =>
+      Effect.gen(function* () {
+        const { folder, intent, one } = yield* withModels
+        const before = yield* dandori(folder, "model", "history")
+        assert.strictEqual(before.code, 0, before.err)
+        const contradictions: ReadonlyArray<readonly [Partial<AliasMove>, string]> = [
+          [{ who: "eve" }, "it is by tester, the row says eve"],
+          [{ task: "other" }, "it is of task publish, the row says other"],
+          [{ version: "v2", digest: digestOf("v2") }, "it is for version v1"],
+          [{ digest: digestOf("v2") }, "it is for v1 with other bytes"],
+        ]
+        for (const [change, says] of contradictions) {
+          yield* inState(folder, (database) => rewriteMoves(database, { ...change, intent }))
+          const history = yield* dandori(folder, "model", "history")
+          assert.strictEqual(history.code, 10, says)
+          assert.include(history.out, `${intent}  CONTRADICTED by line 2 of the run: ${says}`)
+          assert.include(
+            history.err,
+            "ALTERED: row 1 of alias_history: the ledger's entry that it names did not write it",
+          )
+          const at = yield* dandori(folder, "model", "at", one.at)
+          assert.strictEqual(at.code, 10, says)
+        }
+      }).pipe(Effect.scoped),
+  )
+
+  it.live("says in every answer that a status is not the one that the history gave", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* withModels
+      yield* inState(folder, (database) => {
+        database.run("UPDATE model_registry SET status = 'rejected' WHERE version = 'v1'")
+      })
+      for (const args of [["at", "now"], ["history"], ["list"], ["show", "v2"]]) {
+        const { code, err } = yield* dandori(folder, "model", ...args)
+        assert.strictEqual(code, 10, args[0])
+        assert.match(err, /ALTERED: row \d of model_registry_events: it made v1 archived, but .* says rejected/)
+      }
+    }).pipe(Effect.scoped),
+  )
+
   it.live("refuses what is no time and what is no slot of the registry", () =>
     Effect.gen(function* () {
       const { folder } = yield* withModels
@@ -197,7 +278,10 @@ describe("dandori model history and show", () => {
       const show = yield* dandori(folder, "model", "show", "v1")
       assert.strictEqual(show.code, 0)
       assert.match(show.out, /^status +archived since .*: by hand$/m)
-      assert.match(show.out, /new -> candidate by ann: gates passed\n {2}intent [0-9a-f]{64} {2}in the ledger: line 2/)
+      assert.match(
+        show.out,
+        /new -> candidate by tester: gates passed\n {2}intent [0-9a-f]{64} {2}in the ledger: line 2/,
+      )
       assert.match(show.out, /deployed -> archived by bob: by hand\n {2}intent [0-9a-f]{64} {2}UNATTESTED/)
       const unknown = yield* dandori(folder, "model", "show", "v9")
       assert.strictEqual(unknown.code, 66)

@@ -3,8 +3,10 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { exportRun } from "../../src/ledger/export.ts"
+import { preAuthEncoding } from "../../src/domain/receipt.ts"
 import * as Ed25519 from "../../src/ledger/ed25519.ts"
 import { LedgerKey } from "../../src/ledger/keys.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
 import * as Verify from "../../src/ledger/verify.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
 import * as Project from "./fixtures/project.ts"
@@ -37,8 +39,8 @@ const exported = Effect.gen(function* () {
     yield* Project.writeRun(Project.runId(2), [], { open: true })
     yield* Project.writeGatedRun(home, run, "model bytes")
     yield* Project.writeRun(Project.runId(4), [])
-    const what = yield* exportRun(home, run, into)
-    const again = yield* Effect.flip(exportRun(home, run, into))
+    const what = yield* exportRun(run, into)
+    const again = yield* Effect.flip(exportRun(run, into))
     assert.include(again.message, "exists already")
     const key = yield* LedgerKey
     const config = (yield* Artifacts).pathOf(Project.digest("{}"))
@@ -48,6 +50,11 @@ const exported = Effect.gen(function* () {
 const read = (path: string) => Effect.promise(() => Fs.readFile(path, "utf8"))
 const change = (path: string, by: (text: string) => string) =>
   Effect.promise(async () => Fs.writeFile(path, by(await Fs.readFile(path, "utf8"))))
+/** A proof without the entries whose lines say something. */
+const without = (what: RegExp) => (text: string) => {
+  const proof: { readonly entries: ReadonlyArray<{ readonly line: string }> } = JSON.parse(text)
+  return JSON.stringify({ ...proof, entries: proof.entries.filter(({ line }) => !what.test(line)) })
+}
 const verify = (folder: string, key?: string) =>
   Verify.verify(folder, key === undefined ? {} : { key }).pipe(Effect.provide(Project.platform))
 
@@ -119,6 +126,12 @@ describe("an exported run", () => {
         ["proof.json", 10, () => "{}"],
         ["checkpoint.txt", 12, (text) => text.replace("\n8\n", "\n7\n")],
         ["checkpoint.txt", 10, () => ""],
+        ["plan.json", 10, () => "another plan"],
+        ["artifacts.sha256", 10, (text) => text.replace(/^[0-9a-f]{4}/, "0000")],
+        ["artifacts.sha256", 10, () => ""],
+        ["proof.json", 13, without(/stream\.opened/)],
+        ["proof.json", 13, without(/stream\.closed/)],
+        ["proof.json", 13, without(/stream/)],
       ]
       for (const [name, code, by] of damage) {
         const before = yield* read(join(into, name))
@@ -128,6 +141,64 @@ describe("an exported run", () => {
         assert.strictEqual(found.exitCode, code, `${name} ${by} ${JSON.stringify(found.faults)}`)
         yield* change(join(into, name), () => before)
       }
+    }),
+  )
+
+  it.live("verifies only with the plan, the receipts and the list of artifacts that its events name", () =>
+    Effect.gen(function* () {
+      const { into, key } = yield* exported
+      const [receipt = ""] = yield* Effect.promise(() => Fs.readdir(join(into, "receipts")))
+      const answer = (name: string) =>
+        Effect.map(verify(into, key.publicPem), ({ exitCode, faults }) => [
+          exitCode,
+          faults.some(({ stream }) => stream === name),
+        ])
+      for (const name of ["plan.json", "artifacts.sha256", `receipts/${receipt}`]) {
+        const before = yield* read(join(into, name))
+        yield* Effect.promise(() => Fs.rm(join(into, name)))
+        assert.deepStrictEqual(yield* answer(name), [13, true], name)
+        yield* Effect.promise(() => Fs.writeFile(join(into, name), before))
+        assert.deepStrictEqual(yield* answer(name), [0, false], name)
+      }
+      yield* change(join(into, "receipts", receipt), (text) => text.replace("sig", "sog"))
+      assert.deepStrictEqual(yield* answer(`receipts/${receipt}`), [10, true])
+      yield* change(join(into, "receipts", receipt), (text) => text.replace("sog", "sig"))
+      yield* Effect.promise(() => Fs.copyFile(join(into, "receipts", receipt), join(into, "receipts/more.json")))
+      assert.deepStrictEqual(yield* answer("receipts/more.json"), [10, true])
+    }),
+  )
+
+  it.live("verifies with a receipt only when a known key has signed it", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      const into = join(home, "export")
+      yield* Effect.gen(function* () {
+        const ledger = yield* Ledger
+        const stranger = yield* Ed25519.generate
+        const key = yield* LedgerKey
+        const { receipt } = yield* Project.writeGatedRun(home, Project.runId(1), "model bytes")
+        const envelope = JSON.parse(new TextDecoder().decode(yield* (yield* Artifacts).get(receipt.sha256)))
+        const signed = preAuthEncoding(envelope.payloadType, Buffer.from(envelope.payload, "base64"))
+        const sig = Buffer.from(yield* stranger.sign(signed)).toString("base64")
+        const forge = (keyid: string) => JSON.stringify({ ...envelope, signatures: [{ keyid, sig }] })
+        const answers = yield* Effect.forEach([stranger.publicKey.keyid, key.keyid], (keyid, n) =>
+          Effect.gen(function* () {
+            const forged = yield* (yield* Artifacts).put("r", "application/json", forge(keyid))
+            const id = Project.runId(n + 2)
+            yield* Project.writeRun(id, [
+              { type: "dev.dandori.attempt.started.v1", data: { task: "judge", attempt: 1 } },
+              {
+                type: "dev.dandori.attempt.succeeded.v1",
+                data: { task: "judge", attempt: 1, output: {}, receipts: [forged] },
+              },
+            ])
+            yield* exportRun(id, `${into}${n}`)
+            return (yield* verify(`${into}${n}`, key.publicPem)).exitCode
+          }),
+        )
+        assert.deepStrictEqual(answers, [12, 10])
+        assert.lengthOf(yield* ledger.runs, 3)
+      }).pipe(Effect.provide(Project.projectAt(home)))
     }),
   )
 })

@@ -103,6 +103,44 @@ describe("a ledger of segment files", () => {
     }),
   )
 
+  it.live("refuses to go on with a finished run that was cut, by the root's count, and leaves it as it is", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* Project.writeRun(run, Project.attempts(4)).pipe(Effect.provide(Project.ledgerAt(home)))
+      yield* Effect.promise(() => Fs.chmod(fileOf(home), 0o644))
+      const bytes = yield* read(fileOf(home))
+      const third = bytes.indexOf(10, bytes.indexOf(10, bytes.indexOf(10) + 1) + 1) + 1
+      for (const length of [third, third + 9, bytes.length - 1, 0]) {
+        yield* write(fileOf(home), bytes.subarray(0, length))
+        const refused = yield* Effect.flip(onLedger(home, (ledger) => Effect.scoped(ledger.reopen(stream))))
+        assert.strictEqual(refused._tag, "StreamDamaged", refused.message)
+        assert.match(refused.message, /line \d of the root/)
+        assert.strictEqual((yield* read(fileOf(home))).length, length)
+      }
+      yield* write(fileOf(home), bytes)
+      yield* Effect.promise(() => Fs.chmod(fileOf(home), 0o444))
+      const ended = yield* Effect.flip(onLedger(home, (ledger) => Effect.scoped(ledger.reopen(stream))))
+      assert.strictEqual(ended._tag, "StreamEnded")
+      assert.include(ended.message, `Run ${run} has ended`)
+      const files = yield* Effect.promise(() => Fs.readdir(join(fileOf(home), "..")))
+      assert.isFalse(files.includes(`${run}.ndjson.lock`))
+    }),
+  )
+
+  it.live("takes for a run only a file at its own place with a run's id for a name", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      const below = join(home, "ledger/runs")
+      yield* Effect.promise(() => Fs.mkdir(join(below, "NaN/NaN"), { recursive: true }))
+      const copy = yield* read(fileOf(home))
+      for (const name of ["notes.ndjson", "NaN/NaN/notes.ndjson", `${run}.ndjson`, `NaN/${Project.runId(2)}.ndjson`]) {
+        yield* write(join(below, name), copy)
+      }
+      assert.deepStrictEqual(yield* onLedger(home, (ledger) => ledger.runs), [run])
+    }),
+  )
+
   it.live("refuses to go on with a stream that was changed, at its end too, and leaves it as it is", () =>
     Effect.gen(function* () {
       const home = yield* Project.folder

@@ -9,6 +9,7 @@ import fc from "fast-check"
 import * as Checkpoint from "../../src/ledger/checkpoint.ts"
 import * as Ed25519 from "../../src/ledger/ed25519.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
+import * as Root from "../../src/ledger/root.ts"
 import * as Sealing from "../../src/ledger/sealing.ts"
 import * as SignedNote from "../../src/ledger/signed-note.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
@@ -119,7 +120,7 @@ describe("verifying a ledger", () => {
           [Damaged.unlisted, 1],
         ],
       )
-      assert.deepStrictEqual(report.coverage, { checkpoint: 4, root: 0, notYet: 2 })
+      assert.deepStrictEqual(report.coverage, { checkpoint: 3, root: 1, notYet: 2 })
       assert.strictEqual(report.streams, 7)
       const lines = [...files]
         .filter(([name]) => name.endsWith(".ndjson"))
@@ -236,6 +237,7 @@ describe("verifying a ledger", () => {
       const cut = new Map([...files].filter(([name]) => !name.startsWith("checkpoints/")))
       for (const name of cut.keys()) if (name.startsWith("runs/") && !name.includes("0001-7000")) cut.delete(name)
       cut.set("root.ndjson", Buffer.from(`${lines.slice(0, 2).join("\n")}\n`))
+      cut.set("system.ndjson", Buffer.from(`${Damaged.linesOf(files.get("system.ndjson")!)[0]}\n`))
       const unnoticed = yield* verifyFiles(cut, { key: publicPem })
       assert.strictEqual(unnoticed.exitCode, 0, summary(unnoticed))
       assert.isTrue(unnoticed.uncovered.some(({ stream, line }) => stream === "root" && line === 1))
@@ -247,6 +249,58 @@ describe("verifying a ledger", () => {
       const anew = yield* verifyFiles(other.files, { trusted: [other.publicPem, publicPem], checkpoint: kept })
       assert.strictEqual(anew.exitCode, 10)
       assert.isTrue(names(anew, "--checkpoint", 1))
+    }),
+  )
+
+  it.live("finds a root that was made anew over a rewritten run, without its checkpoints, by the system stream", () =>
+    Effect.gen(function* () {
+      const { files, publicPem } = yield* Damaged.sample
+      const stream = Damaged.closed[0]
+      const run = rewrite(stream, files.get(pathOf(stream))!, 3, (data) => ({ ...data, task: "other" }))
+      const bare = new Map([...files].filter(([name]) => !name.startsWith("checkpoints/"))).set(pathOf(stream), run)
+      const root = files.get("root.ndjson")!
+      const line = Damaged.linesOf(root).findIndex((text) => text.includes('"entries"') && text.includes(stream)) + 1
+      const forged = rewrite("root", root, line, (data) => ({ ...data, head: headOf(run) }))
+      const anew = yield* verifyFiles(new Map(bare).set("root.ndjson", forged), { key: publicPem })
+      assert.strictEqual(anew.exitCode, 10)
+      assert.isTrue(names(anew, "root", 1), summary(anew))
+
+      bare.delete("root.ndjson")
+      for (const name of bare.keys()) if (name.startsWith("runs/")) bare.delete(name)
+      const gone = yield* verifyFiles(bare, { key: publicPem })
+      assert.strictEqual(gone.exitCode, 13)
+      assert.isTrue(names(gone, "root", 1), summary(gone))
+    }),
+  )
+
+  it.live("lists root entries that were added after the fact, and files that are not part of the ledger", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      const folder = join(home, "ledger")
+      yield* Effect.gen(function* () {
+        yield* Project.writeRun(Project.runId(1), [])
+        yield* Project.writeRun(Project.runId(2), [], { unlisted: true })
+        yield* Root.reconcile()
+      }).pipe(Effect.provide(Project.ledgerAt(home)))
+      const own = pathOf(StreamName.ofRun(Project.runId(1)))
+      yield* Effect.promise(async () => {
+        await Fs.mkdir(join(folder, "runs/copies"))
+        await Fs.copyFile(join(folder, own), join(folder, `runs/copies/${Project.runId(1)}.ndjson`))
+        await Fs.writeFile(join(folder, "runs/notes.ndjson"), "not an event\n")
+      })
+      const report = yield* verify(home)
+      assert.strictEqual(report.exitCode, 0, summary(report))
+      assert.strictEqual(report.streams, 3)
+      const second = StreamName.ofRun(Project.runId(2))
+      assert.deepStrictEqual(report.recovered, [
+        { stream: second, line: 3 },
+        { stream: second, line: 4 },
+      ])
+      assert.deepStrictEqual(
+        report.strays.map(({ path }) => path),
+        [`runs/copies/${Project.runId(1)}.ndjson`, "runs/notes.ndjson"],
+      )
+      assert.include(report.strays[0]?.reason, own)
     }),
   )
 
@@ -288,7 +342,9 @@ describe("verifying a ledger", () => {
       assert.isTrue(names(changed, Damaged.closed[0], 4), summary(changed))
       const nothing = yield* Effect.flip(verify(yield* Project.folder))
       assert.strictEqual(nothing._tag, "LedgerUnreadable")
-      assert.strictEqual((yield* Effect.flip(verify(join(home, "none"))))._tag, "LedgerUnreadable")
+      const absent = yield* Effect.flip(verify(join(home, "none")))
+      assert.strictEqual(absent._tag, "LedgerUnreadable")
+      assert.include(absent.message, "none: nothing is there. Name a ledger folder")
     }),
   )
 
