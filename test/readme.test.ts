@@ -71,7 +71,9 @@ describe("README", () => {
   })
 
   it("names scripts that package.json has", () => {
-    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { scripts: Record<string, string> }
+    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as {
+      scripts: Record<string, string>
+    }
     for (const [, name] of readme.matchAll(/npm run ([a-z]+)/g)) assert.property(scripts, name)
   })
 })

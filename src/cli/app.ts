@@ -25,7 +25,20 @@ const commands = [run, runs, validate, compile, graph, schema, config, doctor, l
 const cli = root.pipe(Command.withSubcommands([...commands, completion(commands)]))
 
 const isUsage = (error: unknown): boolean =>
-  typeof error === "object" && error !== null && "_tag" in error && ["ShowHelp", "UnrecognizedOption", "MissingOption", "MissingArgument", "UnexpectedArgument", "InvalidValue", "UnknownSubcommand", "DuplicateOption", "ValidationError"].includes(String(error._tag))
+  typeof error === "object" &&
+  error !== null &&
+  "_tag" in error &&
+  [
+    "ShowHelp",
+    "UnrecognizedOption",
+    "MissingOption",
+    "MissingArgument",
+    "UnexpectedArgument",
+    "InvalidValue",
+    "UnknownSubcommand",
+    "DuplicateOption",
+    "ValidationError",
+  ].includes(String(error._tag))
 
 const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: number; readonly text: string } => {
   const found = Cause.findErrorOption(cause)
@@ -34,7 +47,10 @@ const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: 
   if (isUsage(error)) return { code: ExitCode.exitCodes.usage, text: "" }
   const code = ExitCode.ofError(error)
   if (typeof error === "object" && error !== null && "_tag" in error && error._tag === "Exit") return { code, text: "" }
-  const message = error instanceof Error || (typeof error === "object" && error !== null && "message" in error) ? String(error.message) : String(error)
+  const message =
+    error instanceof Error || (typeof error === "object" && error !== null && "message" in error)
+      ? String(error.message)
+      : String(error)
   const hint = Option.isSome(found) || debug ? "" : "\nThis is a defect in dandori. --debug shows where."
   return { code, text: `${debug ? Cause.pretty(cause) : message}${hint}` }
 }

@@ -68,8 +68,11 @@ const byTag: Readonly<Record<string, number>> = {
 export const ofError = (error: unknown): number => {
   if (typeof error !== "object" || error === null) return exitCodes.internal
   if ("exitCode" in error && typeof error.exitCode === "number") return error.exitCode
-  if ("code" in error && (error.code === "EACCES" || error.code === "EPERM" || error.code === "EROFS")) return exitCodes.noPermission
-  return "_tag" in error && typeof error._tag === "string" ? (byTag[error._tag] ?? exitCodes.internal) : exitCodes.internal
+  if ("code" in error && (error.code === "EACCES" || error.code === "EPERM" || error.code === "EROFS"))
+    return exitCodes.noPermission
+  return "_tag" in error && typeof error._tag === "string"
+    ? (byTag[error._tag] ?? exitCodes.internal)
+    : exitCodes.internal
 }
 
 /** The exit code of a run's status. */

@@ -2,7 +2,10 @@ import * as Flag from "effect/cli/Flag"
 
 /** Flags that every command takes. */
 export const globalFlags = {
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON for machines (a line per item)"), Flag.withDefault(false)),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Print JSON for machines (a line per item)"),
+    Flag.withDefault(false),
+  ),
   quiet: Flag.Boolean("quiet").pipe(Flag.withAlias("q"), Flag.withDescription("Say less"), Flag.withDefault(false)),
   noInput: Flag.Boolean("no-input").pipe(Flag.withDescription("Never ask"), Flag.withDefault(false)),
   debug: Flag.Boolean("debug").pipe(Flag.withDescription("Show stack traces"), Flag.withDefault(false)),

@@ -13,7 +13,9 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
 
 /** Succeeds when the text has left this process: a pipe that is read slowly loses nothing. */
 const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => void stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resume(Effect.void)))
+  Effect.callback<void>(
+    (resume) => void stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resume(Effect.void)),
+  )
 
 /** Data, for people and programs: standard output. */
 export const data = (text: string): Effect.Effect<void> => write(process.stdout, text)

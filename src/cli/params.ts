@@ -26,7 +26,10 @@ export class EnvironmentMissing extends Schema.TaggedError<EnvironmentMissing>()
 }
 
 /** The values of a plan's params: given ones checked against their schemas, the others by default. */
-export const resolve = (plan: Plan, given: ReadonlyArray<string>): Effect.Effect<Record<string, unknown>, ParamsInvalid> => {
+export const resolve = (
+  plan: Plan,
+  given: ReadonlyArray<string>,
+): Effect.Effect<Record<string, unknown>, ParamsInvalid> => {
   const schemas = plan.params as Readonly<Record<string, JsonSchema>>
   const problems: Array<string> = []
   const values: Record<string, unknown> = {}
@@ -45,9 +48,12 @@ export const resolve = (plan: Plan, given: ReadonlyArray<string>): Effect.Effect
     }
   }
   for (const name of Object.keys(schemas)) {
-    if (!(name in values) && !given.some((text) => text.startsWith(`${name}=`))) problems.push(`${name}: is missing and has no default`)
+    if (!(name in values) && !given.some((text) => text.startsWith(`${name}=`)))
+      problems.push(`${name}: is missing and has no default`)
   }
-  return problems.length === 0 ? Effect.succeed(values) : Effect.fail(new ParamsInvalid({ pipeline: plan.id, problems }))
+  return problems.length === 0
+    ? Effect.succeed(values)
+    : Effect.fail(new ParamsInvalid({ pipeline: plan.id, problems }))
 }
 
 /** The declared variables with their values. */

@@ -11,7 +11,10 @@ export const list = Effect.fnUntraced(function* (project: string) {
   const fs = yield* FileSystem.FileSystem
   const folder = join(project, "pipelines")
   const names = yield* fs.readDirectory(folder).pipe(Effect.orElseSucceed((): Array<string> => []))
-  return names.filter((name) => extensions.includes(extname(name))).toSorted().map((name) => join(folder, name))
+  return names
+    .filter((name) => extensions.includes(extname(name)))
+    .toSorted()
+    .map((name) => join(folder, name))
 })
 
 /** The file of a pipeline that a person named by path or by id. */
@@ -28,7 +31,8 @@ export const locate = Effect.fnUntraced(function* (project: string, name: string
     .filter((file) => files.includes(file))
   if (found !== undefined) {
     const also = others.map((file) => basename(file)).join(" and ")
-    if (also !== "") yield* Output.message(`Taking ${basename(found)}; ${also} has the same id, name the file to take it.`)
+    if (also !== "")
+      yield* Output.message(`Taking ${basename(found)}; ${also} has the same id, name the file to take it.`)
     return found
   }
   return yield* new Output.UsageError({

@@ -35,7 +35,6 @@ export const find = Effect.gen(function* () {
   return { project, home, env, flags }
 })
 
-
 /** What this machine offers to a run, by the resources section. */
 export const capacityOf = ({ sections }: SettingsFiles.Configuration): Capacity => {
   const { machine, pools } = sections.resources

@@ -33,7 +33,9 @@ const readOutput = Effect.fnUntraced(function* (file: string) {
 export const resolveTask = Effect.fnUntraced(function* (request: ResolveRequest) {
   const { project, home, flags, env } = yield* Project.find
   if (request.as === "succeeded" && request.output === undefined) {
-    return yield* new Output.UsageError({ reason: "--as succeeded needs --output FILE: the task's output as JSON, which other tasks read" })
+    return yield* new Output.UsageError({
+      reason: "--as succeeded needs --output FILE: the task's output as JSON, which other tasks read",
+    })
   }
   const run = yield* RunChoice.choose(request.run).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
   const output = request.output === undefined ? undefined : yield* readOutput(request.output)

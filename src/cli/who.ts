@@ -14,6 +14,11 @@ let known: string | undefined
 /** Who works at this command line: the operating system's user by uid, never a variable of the environment. */
 export const who = (): string => {
   const uid = process.getuid?.() ?? 0
-  known ??= fromPasswd(uid) ?? (Bun.spawnSync(["/usr/bin/id", "-un", String(uid)]).stdout.toString().trim() || `uid ${uid}`)
+  known ??=
+    fromPasswd(uid) ??
+    (Bun.spawnSync(["/usr/bin/id", "-un", String(uid)])
+      .stdout.toString()
+      .trim() ||
+      `uid ${uid}`)
   return known
 }

@@ -34,7 +34,14 @@ const inner = (reader: FieldReader, at: Span, text: string, start: number, lengt
   return found === -1 ? at : { start: at.start + found, end: at.start + found + length }
 }
 
-const checkText = (reader: FieldReader, text: string, at: Span, schema: JsonSchema, path: string, typeOf: TypeOf): string => {
+const checkText = (
+  reader: FieldReader,
+  text: string,
+  at: Span,
+  schema: JsonSchema,
+  path: string,
+  typeOf: TypeOf,
+): string => {
   const parts = Template.parse(text)
   if ("unclosedAt" in parts) {
     reader.report(inner(reader, at, text, parts.unclosedAt, 3), path, 'This "${{" has no "}}".')
@@ -59,9 +66,16 @@ const checkText = (reader: FieldReader, text: string, at: Span, schema: JsonSche
   return Template.normalise(parts)
 }
 
-const checkScalar = (reader: FieldReader, node: Extract<Located, { kind: "scalar" }>, schema: JsonSchema, path: string, typeOf: TypeOf): unknown => {
+const checkScalar = (
+  reader: FieldReader,
+  node: Extract<Located, { kind: "scalar" }>,
+  schema: JsonSchema,
+  path: string,
+  typeOf: TypeOf,
+): unknown => {
   const { value, at } = node
-  if (typeof value === "string" && Template.hasExpression(value)) return checkText(reader, value, at, schema, path, typeOf)
+  if (typeof value === "string" && Template.hasExpression(value))
+    return checkText(reader, value, at, schema, path, typeOf)
   const quantity = quantities[schema["x-name"] ?? ""]
   if (quantity !== undefined) {
     const normal = typeof value === "string" ? quantity.parse(value) : undefined
@@ -74,18 +88,30 @@ const checkScalar = (reader: FieldReader, node: Extract<Located, { kind: "scalar
   if (allowed !== undefined) {
     if (!allowed.includes(value)) {
       const known = allowed.map(String)
-      reader.report(at, path, `${JSON.stringify(value)} is none of ${known.join(", ")}.${didYouMean(String(value), known)}`)
+      reader.report(
+        at,
+        path,
+        `${JSON.stringify(value)} is none of ${known.join(", ")}.${didYouMean(String(value), known)}`,
+      )
     }
     return value
   }
   const type = value === null ? "null" : typeof value
   const fits =
-    schema.type === type || (type === "number" && (schema.type === "number" || (schema.type === "integer" && Number.isInteger(value))))
-  if (!fits) reader.report(at, path, `Expected ${describe(schema)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`)
+    schema.type === type ||
+    (type === "number" && (schema.type === "number" || (schema.type === "integer" && Number.isInteger(value))))
+  if (!fits)
+    reader.report(at, path, `Expected ${describe(schema)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`)
   return value
 }
 
-const checkMap = (reader: FieldReader, node: Extract<Located, { kind: "map" }>, schema: JsonSchema, path: string, typeOf: TypeOf): unknown => {
+const checkMap = (
+  reader: FieldReader,
+  node: Extract<Located, { kind: "map" }>,
+  schema: JsonSchema,
+  path: string,
+  typeOf: TypeOf,
+): unknown => {
   const out: Array<readonly [string, unknown]> = []
   const known = Object.keys(schema.properties ?? {})
   for (const { key, keyAt, value } of node.entries) {
@@ -137,7 +163,13 @@ const fit = (node: Located, schema: JsonSchema): number => {
  * Checks a value of `with` against the JSON Schema of its input and gives it back as the plan holds it: durations and
  * sizes in one form, expressions trimmed. Mistakes go to the reader with their places.
  */
-export const checkValue = (reader: FieldReader, node: Located, schema: JsonSchema, path: string, typeOf: TypeOf): unknown => {
+export const checkValue = (
+  reader: FieldReader,
+  node: Located,
+  schema: JsonSchema,
+  path: string,
+  typeOf: TypeOf,
+): unknown => {
   if (node.kind === "scalar" && typeof node.value === "string" && Template.hasExpression(node.value)) {
     return checkText(reader, node.value, node.at, schema, path, typeOf)
   }

@@ -29,14 +29,22 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
     if (!types.has(uses.text)) types.set(uses.text, yield* catalog.load(uses.text))
     if (types.get(uses.text) !== undefined) continue
     const hint = didYouMean(uses.text, catalog.names)
-    reader.report(uses.at, `${path}.uses`, `There is no task type "${uses.text}".${hint} Known: ${catalog.names.join(", ")}.`)
+    reader.report(
+      uses.at,
+      `${path}.uses`,
+      `There is no task type "${uses.text}".${hint} Known: ${catalog.names.join(", ")}.`,
+    )
   }
   return types
 })
 
 const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1, finally: 2 }
 
-const order = (reader: FieldReader, definition: Definition.Definition, tasks: ReadonlyMap<string, PlanTask>): ReadonlyArray<PlanTask> => {
+const order = (
+  reader: FieldReader,
+  definition: Definition.Definition,
+  tasks: ReadonlyMap<string, PlanTask>,
+): ReadonlyArray<PlanTask> => {
   const sorted = Topology.sort(new Map([...tasks].map(([id, task]) => [id, task.needs])))
   if ("order" in sorted) {
     const placed = sorted.order.flatMap((id) => tasks.get(id) ?? [])
@@ -91,7 +99,9 @@ export const compileDocument = Effect.fnUntraced(function* (
         plan: {
           format: 1,
           id: definition.id,
-          params: Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, Params.meaning(schema)])),
+          params: Object.fromEntries(
+            [...definition.params].map(([name, { schema }]) => [name, Params.meaning(schema)]),
+          ),
           env: definition.env.map(({ text }) => text).toSorted(),
           audit: "required",
           ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
@@ -110,10 +120,13 @@ export const compileDocument = Effect.fnUntraced(function* (
 export const compileYaml = Effect.fnUntraced(function* (source: Source) {
   const { document, diagnostics } = YamlDocument.read(source)
   if (document !== undefined && diagnostics.length === 0) return yield* compileDocument(source, document)
-  const shape = document === undefined ? [] : yield* Effect.flip(compileDocument(source, document)).pipe(
-    Effect.map((error) => (error._tag === "PipelineInvalid" ? error.diagnostics : [])),
-    Effect.orElseSucceed(() => []),
-  )
+  const shape =
+    document === undefined
+      ? []
+      : yield* Effect.flip(compileDocument(source, document)).pipe(
+          Effect.map((error) => (error._tag === "PipelineInvalid" ? error.diagnostics : [])),
+          Effect.orElseSucceed(() => []),
+        )
   return yield* new Diagnostic.PipelineInvalid({
     file: source.file,
     diagnostics: [...Diagnostic.inOrder([...diagnostics, ...shape])],

@@ -40,7 +40,18 @@ export interface Definition {
 
 export const blocks: ReadonlyArray<Block> = ["tasks", "onFailure", "onCancel", "finally"]
 const pipelineKeys = ["version", "id", "description", "params", "env", "audit", "timeout", "defaults", ...blocks]
-const taskKeys = ["uses", "with", "needs", "if", "retry", "timeout", "cache", "continueOnError", "resources", "description"]
+const taskKeys = [
+  "uses",
+  "with",
+  "needs",
+  "if",
+  "retry",
+  "timeout",
+  "cache",
+  "continueOnError",
+  "resources",
+  "description",
+]
 const idPattern = /^[a-z][a-z0-9_]*$/
 /** Of a YAML file: what a TypeScript pipeline generates is bounded by its time. */
 const maxTasks = 20_000
@@ -50,20 +61,33 @@ const idHint = (id: string): string => {
   return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
 }
 
-const readTask = (reader: FieldReader, entry: { key: string; keyAt: Span; value: Located }, block: Block, defaults: Retry | undefined): TaskDefinition | undefined => {
+const readTask = (
+  reader: FieldReader,
+  entry: { key: string; keyAt: Span; value: Located },
+  block: Block,
+  defaults: Retry | undefined,
+): TaskDefinition | undefined => {
   const path = `${block}.${entry.key}`
   if (!idPattern.test(entry.key)) {
-    reader.report(entry.keyAt, path, `"${entry.key}" is no task id: small letters, digits and _ (a dash reads as minus in expressions).${idHint(entry.key)}`)
+    reader.report(
+      entry.keyAt,
+      path,
+      `"${entry.key}" is no task id: small letters, digits and _ (a dash reads as minus in expressions).${idHint(entry.key)}`,
+    )
   }
   const node = reader.map(entry.value, path, `Task ${entry.key}`, taskKeys)
   if (node === undefined) return undefined
   const uses = get(node, "uses")
-  if (uses === undefined) return reader.report(entry.keyAt, path, `Task ${entry.key} has no "uses": which task type is it?`)
+  if (uses === undefined)
+    return reader.report(entry.keyAt, path, `Task ${entry.key} has no "uses": which task type is it?`)
   if (uses.kind !== "scalar" || typeof uses.value !== "string") {
     return reader.report(uses.at, `${path}.uses`, `uses must name a task type, not ${kindOf(uses)}.`)
   }
   const condition = get(node, "if")
-  if (condition !== undefined && (condition.kind !== "scalar" || (typeof condition.value !== "string" && typeof condition.value !== "boolean"))) {
+  if (
+    condition !== undefined &&
+    (condition.kind !== "scalar" || (typeof condition.value !== "string" && typeof condition.value !== "boolean"))
+  ) {
     reader.report(condition.at, `${path}.if`, `if must be an expression, not ${kindOf(condition)}.`)
   }
   const cache = get(node, "cache")
@@ -99,7 +123,8 @@ const readParams = (reader: FieldReader, document: Located): Definition["params"
     return params
   }
   for (const { key, keyAt, value } of node.entries) {
-    if (!idPattern.test(key)) reader.report(keyAt, `params.${key}`, `"${key}" is no param name: small letters, digits and _.${idHint(key)}`)
+    if (!idPattern.test(key))
+      reader.report(keyAt, `params.${key}`, `"${key}" is no param name: small letters, digits and _.${idHint(key)}`)
     if (value.kind !== "map") {
       reader.report(value.at, `params.${key}`, `A param is a JSON Schema, like { type: string }, not ${kindOf(value)}.`)
       continue
@@ -141,7 +166,11 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     for (const entry of part.entries) {
       const before = seen.get(entry.key)
       if (before !== undefined) {
-        reader.report(entry.keyAt, `${block}.${entry.key}`, `The task id "${entry.key}" is taken by one in ${before}. Rename one of them.`)
+        reader.report(
+          entry.keyAt,
+          `${block}.${entry.key}`,
+          `The task id "${entry.key}" is taken by one in ${before}. Rename one of them.`,
+        )
         continue
       }
       seen.set(entry.key, block)

@@ -43,7 +43,12 @@ export class FieldReader {
     return this.report(node.at, `${path}.${key}`, `${key} must be true or false, not ${kindOf(node)}.`)
   }
 
-  number(parent: Located, key: string, path: string, range: { min: number; max?: number; whole?: boolean }): number | undefined {
+  number(
+    parent: Located,
+    key: string,
+    path: string,
+    range: { min: number; max?: number; whole?: boolean },
+  ): number | undefined {
     const node = get(parent, key)
     if (node === undefined) return undefined
     const wanted = `${range.whole === true ? "a whole number" : "a number"} from ${range.min}${range.max === undefined ? "" : ` to ${range.max}`}`
@@ -51,7 +56,8 @@ export class FieldReader {
       return this.report(node.at, `${path}.${key}`, `${key} must be ${wanted}, not ${kindOf(node)}.`)
     }
     const { value } = node
-    const fits = value >= range.min && value <= (range.max ?? Infinity) && (range.whole !== true || Number.isInteger(value))
+    const fits =
+      value >= range.min && value <= (range.max ?? Infinity) && (range.whole !== true || Number.isInteger(value))
     return fits ? value : this.report(node.at, `${path}.${key}`, `${key} must be ${wanted}.`)
   }
 

@@ -48,4 +48,10 @@ export const get = (node: Located, key: string): Located | undefined =>
 
 /** What a node is, for messages. */
 export const kindOf = (node: Located): string =>
-  node.kind === "map" ? "a map" : node.kind === "list" ? "a list" : node.value === null ? "nothing" : `a ${typeof node.value}`
+  node.kind === "map"
+    ? "a map"
+    : node.kind === "list"
+      ? "a list"
+      : node.value === null
+        ? "nothing"
+        : `a ${typeof node.value}`

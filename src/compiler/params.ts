@@ -7,9 +7,29 @@ import { get } from "./located.ts"
 
 const types = ["string", "integer", "number", "boolean", "array", "object"]
 const keywords = [
-  "type", "enum", "const", "default", "description", "title", "examples", "pattern", "format", "minLength", "maxLength",
-  "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "items", "minItems", "maxItems",
-  "uniqueItems", "properties", "required", "additionalProperties",
+  "type",
+  "enum",
+  "const",
+  "default",
+  "description",
+  "title",
+  "examples",
+  "pattern",
+  "format",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "items",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "properties",
+  "required",
+  "additionalProperties",
 ]
 
 /** What of a param's schema is part of the plan: all but the words for people. */
@@ -25,7 +45,11 @@ export const check = (reader: FieldReader, definition: Definition): void => {
     if (node.kind !== "map") continue
     for (const { key, keyAt } of node.entries) {
       if (keywords.includes(key)) continue
-      reader.report(keyAt, `${path}.${key}`, `"${key}" is no keyword of JSON Schema that params take.${didYouMean(key, keywords)}`)
+      reader.report(
+        keyAt,
+        `${path}.${key}`,
+        `"${key}" is no keyword of JSON Schema that params take.${didYouMean(key, keywords)}`,
+      )
     }
     if (schema.type === undefined && schema.enum === undefined && schema.const === undefined) {
       reader.report(node.at, path, `The param ${name} has no type. Give it one of ${types.join(", ")}.`)
@@ -33,7 +57,11 @@ export const check = (reader: FieldReader, definition: Definition): void => {
     }
     if (schema.type !== undefined && !types.includes(schema.type)) {
       const at = get(node, "type")?.at ?? node.at
-      reader.report(at, `${path}.type`, `"${schema.type}" is no type.${didYouMean(String(schema.type), types)} Known: ${types.join(", ")}.`)
+      reader.report(
+        at,
+        `${path}.type`,
+        `"${schema.type}" is no type.${didYouMean(String(schema.type), types)} Known: ${types.join(", ")}.`,
+      )
       continue
     }
     if (typeof schema.pattern === "string" && !isPattern(schema.pattern)) {
@@ -42,7 +70,11 @@ export const check = (reader: FieldReader, definition: Definition): void => {
     }
     if (schema.default === undefined) continue
     for (const fault of validate(schema.default, schema)) {
-      reader.report(get(node, "default")?.at ?? node.at, `${path}.default`, `The default does not fit the schema: ${fault}.`)
+      reader.report(
+        get(node, "default")?.at ?? node.at,
+        `${path}.default`,
+        `The default does not fit the schema: ${fault}.`,
+      )
     }
   }
 }

@@ -32,14 +32,25 @@ const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
   context.task.if !== undefined || other.continueOnError === true || context.earlier(other)
 
 const guardedBy = (condition: string | undefined, id: string): boolean =>
-  condition !== undefined && new RegExp(`tasks\\.${id}\\.status\\s*==\\s*["']succeeded["']|has\\(tasks\\.${id}\\.`).test(condition)
+  condition !== undefined &&
+  new RegExp(`tasks\\.${id}\\.status\\s*==\\s*["']succeeded["']|has\\(tasks\\.${id}\\.`).test(condition)
 
 /** Type-checks one expression, notes which tasks it needs, and reports what is wrong at its place. */
-const expression = (reader: FieldReader, context: Context, needs: Set<string>, source: string, at: Span, path: string, isCondition: boolean) => {
+const expression = (
+  reader: FieldReader,
+  context: Context,
+  needs: Set<string>,
+  source: string,
+  at: Span,
+  path: string,
+  isCondition: boolean,
+) => {
   const compiled = Cel.compile(source, context.scope)
   if (Cel.isExpressionFault(compiled)) {
     const exact = reader.source.text.slice(at.start, at.end) === source
-    const place = exact ? { start: at.start + compiled.start, end: at.start + Math.max(compiled.end, compiled.start + 1) } : at
+    const place = exact
+      ? { start: at.start + compiled.start, end: at.start + Math.max(compiled.end, compiled.start + 1) }
+      : at
     return reader.report(place, path, compiled.message)
   }
   for (const reference of [...compiled.references, ...compiled.guarded]) {
@@ -52,17 +63,24 @@ const expression = (reader: FieldReader, context: Context, needs: Set<string>, s
     if (other === undefined) continue
     if (other.id === context.task.id) reader.report(at, path, `Task ${other.id} cannot read itself.`)
     else if (other.block === context.task.block) needs.add(other.id)
-    else if (!context.earlier(other)) reader.report(at, path, `Task ${other.id} is in ${other.block}, which starts later.`)
+    else if (!context.earlier(other))
+      reader.report(at, path, `Task ${other.id} is in ${other.block}, which starts later.`)
   }
   for (const reference of compiled.references) {
     const other = context.byId.get(reference[1])
     if (!readsOutput(reference) || other === undefined || !mayBeAbsent(context, other)) continue
     const condition = context.task.if?.text
     const guarded =
-      compiled.guarded.some((path) => path[1] === other.id) || guardedBy(source, other.id) || (!isCondition && guardedBy(condition, other.id))
+      compiled.guarded.some((path) => path[1] === other.id) ||
+      guardedBy(source, other.id) ||
+      (!isCondition && guardedBy(condition, other.id))
     if (!guarded) {
       const test = `tasks.${other.id}.status == "succeeded"`
-      reader.report(at, path, `Task ${other.id} may have no output here. Ask first: if: '\${{ ${test} }}', or has(${reference.join(".")}).`)
+      reader.report(
+        at,
+        path,
+        `Task ${other.id} may have no output here. Ask first: if: '\${{ ${test} }}', or has(${reference.join(".")}).`,
+      )
     }
   }
   const asked = [source, isCondition ? "" : (context.task.if?.text ?? "")]
@@ -82,7 +100,8 @@ const condition = (reader: FieldReader, context: Context, needs: Set<string>): s
   if (whole === undefined) return reader.report(task.if.at, `${task.path}.if`, "if must be one expression: '${{ … }}'.")
   const source = whole._tag === "Expression" ? whole.source : whole.text.trim()
   const found = reader.source.text.slice(task.if.at.start, task.if.at.end).indexOf(source)
-  const at = found === -1 ? task.if.at : { start: task.if.at.start + found, end: task.if.at.start + found + source.length }
+  const at =
+    found === -1 ? task.if.at : { start: task.if.at.start + found, end: task.if.at.start + found + source.length }
   const type = expression(reader, context, needs, source, at, `${task.path}.if`, true)
   if (type !== undefined && type.type !== "boolean" && !isAny(type)) {
     reader.report(at, `${task.path}.if`, `if must be true or false, this is ${type.type}.`)
@@ -106,7 +125,12 @@ const faults = (schema: Decoder, value: unknown) => {
 }
 
 /** What the Schema itself says of literal inputs (patterns, filters): the JSON Schema cannot tell all of it. */
-const decodeLiterals = (reader: FieldReader, context: Context, given: Record<string, unknown>, before: number): void => {
+const decodeLiterals = (
+  reader: FieldReader,
+  context: Context,
+  given: Record<string, unknown>,
+  before: number,
+): void => {
   const { task, type } = context
   if (type === undefined || !("fields" in type.input)) return
   const report = (schema: Decoder, value: unknown, prefix: ReadonlyArray<string>) => {
@@ -159,13 +183,23 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
   const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
   const before = reader.diagnostics.length
   const typeOf = (text: string, at: Span, path: string) => expression(reader, context, needs, text, at, path, false)
-  const given = checkValue(reader, node, type === undefined ? {} : context.input, `${task.path}.with`, typeOf) as Record<string, unknown>
+  const given = checkValue(
+    reader,
+    node,
+    type === undefined ? {} : context.input,
+    `${task.path}.with`,
+    typeOf,
+  ) as Record<string, unknown>
   if (type === undefined) return undefined
   decodeLiterals(reader, context, given, before)
   ScriptArguments.check(reader, node, task)
   const effects = effectsOf(type, given)
   if (task.cache?.value === true && effects !== "pure") {
-    reader.report(task.cache.at, `${task.path}.cache`, `Only pure tasks can be cached; ${type.type} is ${effects}. Leave "cache" out.`)
+    reader.report(
+      task.cache.at,
+      `${task.path}.cache`,
+      `Only pure tasks can be cached; ${type.type} is ${effects}. Leave "cache" out.`,
+    )
   }
   return {
     id: task.id,

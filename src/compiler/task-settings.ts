@@ -47,7 +47,8 @@ export const readResources = (reader: FieldReader, parent: Located, parentPath: 
       const count = reader.number(poolsNode, key, `${path}.pools`, { min: 1, max: 1_000_000, whole: true })
       if (count !== undefined) pools[key] = count
     }
-  } else if (poolsNode !== undefined) reader.report(poolsNode.at, `${path}.pools`, "pools must be a map, like { trainers: 1 }.")
+  } else if (poolsNode !== undefined)
+    reader.report(poolsNode.at, `${path}.pools`, "pools must be a map, like { trainers: 1 }.")
   return {
     ...(cpu === undefined ? {} : { cpu }),
     ...(memory === undefined ? {} : { memory }),

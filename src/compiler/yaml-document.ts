@@ -11,9 +11,12 @@ const maxDepth = 100
 const coreTags = new Set(["str", "int", "float", "bool", "null", "map", "seq"].map((tag) => `tag:yaml.org,2002:${tag}`))
 
 /** Reads a YAML 1.2 document with positions. What YAML would let pass quietly (duplicate keys, tags, huge numbers) is a mistake. */
-export const read = (source: Source): { document: Located | undefined; diagnostics: ReadonlyArray<Diagnostic.Diagnostic> } => {
+export const read = (
+  source: Source,
+): { document: Located | undefined; diagnostics: ReadonlyArray<Diagnostic.Diagnostic> } => {
   const diagnostics: Array<Diagnostic.Diagnostic> = []
-  const report = (span: Span, path: string, message: string) => diagnostics.push(Diagnostic.at(source, span, path, message))
+  const report = (span: Span, path: string, message: string) =>
+    diagnostics.push(Diagnostic.at(source, span, path, message))
   const start: Span = { start: 0, end: 1 }
   if (source.text.length > maxLength) {
     report(start, "", "The file is larger than 2 MiB. Generate large pipelines in TypeScript instead.")
@@ -86,7 +89,11 @@ export const read = (source: Source): { document: Located | undefined; diagnosti
     if (bomb) return nothing
     if (inAlias !== undefined && ++aliasNodes > maxAliasNodes) {
       bomb = true
-      report(at, path, `The aliases of this file unfold to more than ${maxAliasNodes} values. Write the pipeline out, or in TypeScript.`)
+      report(
+        at,
+        path,
+        `The aliases of this file unfold to more than ${maxAliasNodes} values. Write the pipeline out, or in TypeScript.`,
+      )
       return nothing
     }
     if (depth > maxDepth) {

@@ -1,7 +1,6 @@
 import { type JsonSchema, describe, field } from "./json-schema.ts"
 
-const typeOf = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "array" : typeof value
+const typeOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value)
 
 const numberFaults = (value: number, schema: JsonSchema): ReadonlyArray<string> => {
   const faults: Array<string> = []
@@ -20,8 +19,10 @@ const numberFaults = (value: number, schema: JsonSchema): ReadonlyArray<string> 
 const textFaults = (value: string, schema: JsonSchema): ReadonlyArray<string> => {
   const faults: Array<string> = []
   const length = [...value].length
-  if (typeof schema.minLength === "number" && length < schema.minLength) faults.push(`at least ${schema.minLength} characters`)
-  if (typeof schema.maxLength === "number" && length > schema.maxLength) faults.push(`at most ${schema.maxLength} characters`)
+  if (typeof schema.minLength === "number" && length < schema.minLength)
+    faults.push(`at least ${schema.minLength} characters`)
+  if (typeof schema.maxLength === "number" && length > schema.maxLength)
+    faults.push(`at most ${schema.maxLength} characters`)
   if (typeof schema.pattern === "string" && !new RegExp(schema.pattern, "u").test(value)) {
     faults.push(`${JSON.stringify(value)} does not match ${schema.pattern}`)
   }
@@ -47,8 +48,10 @@ export const validate = (value: unknown, schema: JsonSchema, path = ""): Readonl
   if (typeof value === "string") return say(textFaults(value, schema))
   if (Array.isArray(value)) {
     const faults: Array<string> = []
-    if (typeof schema.minItems === "number" && value.length < schema.minItems) faults.push(`at least ${schema.minItems} items`)
-    if (typeof schema.maxItems === "number" && value.length > schema.maxItems) faults.push(`at most ${schema.maxItems} items`)
+    if (typeof schema.minItems === "number" && value.length < schema.minItems)
+      faults.push(`at least ${schema.minItems} items`)
+    if (typeof schema.maxItems === "number" && value.length > schema.maxItems)
+      faults.push(`at most ${schema.maxItems} items`)
     if (schema.uniqueItems === true && new Set(value.map((item) => JSON.stringify(item))).size < value.length) {
       faults.push("items must differ")
     }
@@ -56,7 +59,9 @@ export const validate = (value: unknown, schema: JsonSchema, path = ""): Readonl
   }
   if (typeof value === "object" && value !== null) {
     const fields = value as Record<string, unknown>
-    const missing = (schema.required ?? []).filter((key) => !Object.hasOwn(fields, key)).map((key) => `${key} is missing`)
+    const missing = (schema.required ?? [])
+      .filter((key) => !Object.hasOwn(fields, key))
+      .map((key) => `${key} is missing`)
     const inner = Object.entries(fields).flatMap(([key, item]) => {
       const place = path === "" ? key : `${path}.${key}`
       const node = field(schema, key)
@@ -71,7 +76,10 @@ export const validate = (value: unknown, schema: JsonSchema, path = ""): Readonl
 
 /** A param's text from a command line as the value its schema wants: numbers, booleans and JSON are read, text stays. */
 export const fromText = (text: string, schema: JsonSchema): unknown => {
-  if (schema.type === "string" || (schema.type === undefined && schema.enum?.every((value) => typeof value === "string"))) {
+  if (
+    schema.type === "string" ||
+    (schema.type === undefined && schema.enum?.every((value) => typeof value === "string"))
+  ) {
     return text
   }
   try {

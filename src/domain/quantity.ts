@@ -1,6 +1,13 @@
 import * as Schema from "effect/Schema"
 
-const durationUnits: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+const durationUnits: Record<string, number> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
 const unitWords: Record<string, string> = {
   millisecond: "ms",
   second: "s",
@@ -71,7 +78,9 @@ export const formatSize = (bytes: number): string => {
 
 /** A duration with its unit, as text: `90s`, `5m`, `2d`, ISO 8601. */
 export const Duration = Schema.String.check(
-  Schema.makeFilter((text) => parseDuration(text) !== undefined || "must be a duration with a unit, like 90s, 5m or 2d"),
+  Schema.makeFilter(
+    (text) => parseDuration(text) !== undefined || "must be a duration with a unit, like 90s, 5m or 2d",
+  ),
 ).annotate({ identifier: "Duration" })
 
 /** A size with its unit, as text: `2GiB`, `500MB`. */

@@ -23,9 +23,6 @@ export interface TaskError extends TaskErrorTraits {
   readonly message: string
 }
 
-
-
-
 /**
  * A typed, versioned implementation of a task. `run` is an Effect whose requirements are services, so that a test
  * swaps any of them. `version` goes up when the same input may give another output.

@@ -78,7 +78,15 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
     log: (text) => Effect.sync(() => line(text)),
     note: (added) => Effect.sync(() => void Object.assign(facts, added)),
   }
-  const progress = Progress.of({ report: (report) => Effect.sync(() => observer.onProgress(task.id, report.note === undefined ? report : { ...report, note: secrets.redact(report.note) })) })
+  const progress = Progress.of({
+    report: (report) =>
+      Effect.sync(() =>
+        observer.onProgress(
+          task.id,
+          report.note === undefined ? report : { ...report, note: secrets.redact(report.note) },
+        ),
+      ),
+  })
   const mark = { run: run.id, task: task.id, attempt, ...memory }
   return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.updateContext(
@@ -108,7 +116,10 @@ const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>, stopped: boo
   }
   if (stopped && Cause.hasInterrupts(exit.cause)) return { _tag: "Interrupted" }
   if (!Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Error", error: Errors.ofCause(exit.cause) }
-  return { _tag: "Error", error: { tag: "Interrupted", message: "The task interrupted itself; nobody had cancelled it" } }
+  return {
+    _tag: "Error",
+    error: { tag: "Interrupted", message: "The task interrupted itself; nobody had cancelled it" },
+  }
 }
 
 /** Whether somebody interrupted this fiber. */
@@ -121,13 +132,13 @@ const probeLimitMillis = 30_000
  * Asks the probe of a `once` task what happened. Some output: it happened. None: nothing did, so the given result
  * stands and a new attempt may be made. No probe, or one that fails: unknown.
  */
-const consult = Effect.fnUntraced(function* (started: Started, result: Result): Effect.fn.Return<
-  Result,
-  never,
-  TaskServices | Attempt | Progress
-> {
+const consult = Effect.fnUntraced(function* (
+  started: Started,
+  result: Result,
+): Effect.fn.Return<Result, never, TaskServices | Attempt | Progress> {
   const { probe } = started.prepared.type
-  const why = result._tag === "Error" ? result.error.message : result._tag === "TimedOut" ? "it timed out" : "it was stopped"
+  const why =
+    result._tag === "Error" ? result.error.message : result._tag === "TimedOut" ? "it timed out" : "it was stopped"
   if (probe === undefined) {
     return { _tag: "Unknown", reason: `${why}; ${started.task.type} has no probe that could say what happened` }
   }

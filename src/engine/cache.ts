@@ -46,7 +46,10 @@ export const keyOf = Effect.fnUntraced(function* (task: PlanTask, prepared: Prep
     files[file] = (yield* digestFile(path)).sha256
   }
   const config = Object.fromEntries(
-    (prepared.type.config ?? []).map((section) => [section, settings.digest(section as keyof typeof settings.sections)]),
+    (prepared.type.config ?? []).map((section) => [
+      section,
+      settings.digest(section as keyof typeof settings.sections),
+    ]),
   )
   const sources = prepared.sources ?? null
   return CanonicalJson.digest({ type: task.type, version: task.version, input, config, files, code, sources })
@@ -93,22 +96,26 @@ const recall = Effect.fnUntraced(function* (key: Sha256, record: CacheRecord) {
   if (!isSucceeded(data) || data.cacheKey !== key || data.task !== record.task) return undefined
   const artifacts = yield* Artifacts
   const large = data.outputArtifact
-  const output = large === undefined ? data.output : JSON.parse(new TextDecoder().decode(yield* artifacts.get(large.sha256)))
+  const output =
+    large === undefined ? data.output : JSON.parse(new TextDecoder().decode(yield* artifacts.get(large.sha256)))
   return { ...record, output: output as unknown, receipts: data.receipts ?? [] } satisfies Hit
 })
 
-/** True when every subject of a gate's verdict has a receipt of this very judgement that still holds, in this environment. */
+/**
+ * True when the newest receipt of this gate that holds, for every subject of its verdict in this environment, is of this
+ * very judgement. One under another policy, or a later FAILED, calls for a fresh one.
+ */
 const stillGated = Effect.fnUntraced(function* (task: PlanTask, gate: GateResult) {
   const evidence = yield* Evidence
   const { env } = yield* Settings
   for (const subject of gate.subjects) {
     const found = yield* evidence.receiptsFor(subject.sha256)
-    const holds = found.some(({ problem, statement: { predicate } }) => {
-      const policy = predicate.configuration.some(({ digest }) => digest.sha256 === gate.policy.sha256)
-      const { dandori, result } = predicate
-      return problem === undefined && policy && dandori.gate === task.type && dandori.env === env && result === gate.verdict
-    })
-    if (!holds) return false
+    const newest = found.find(
+      ({ problem, statement: { predicate } }) =>
+        problem === undefined && predicate.dandori.gate === task.type && predicate.dandori.env === env,
+    )?.statement.predicate
+    const policy = newest?.configuration.some(({ digest }) => digest.sha256 === gate.policy.sha256)
+    if (policy !== true || newest?.result !== gate.verdict) return false
   }
   return true
 })

@@ -27,11 +27,7 @@ const makeReady = (state: RunState, index: number): RunState => {
   const queue = HashMap.get(state.ready, resourceClass)
   return {
     ...next,
-    ready: HashMap.set(
-      state.ready,
-      resourceClass,
-      Fifo.push(queue._tag === "Some" ? queue.value : Fifo.empty, index),
-    ),
+    ready: HashMap.set(state.ready, resourceClass, Fifo.push(queue._tag === "Some" ? queue.value : Fifo.empty, index)),
   }
 }
 
@@ -187,8 +183,11 @@ const onAttempt = (
   data: { readonly task: string; readonly attempt: number },
   change: (index: number, task: TaskState) => RunState,
 ): RunState =>
-  onTask(state, data.task, (status) => status === "running", (index, task) =>
-    task.attempt === data.attempt ? change(index, task) : state,
+  onTask(
+    state,
+    data.task,
+    (status) => status === "running",
+    (index, task) => (task.attempt === data.attempt ? change(index, task) : state),
   )
 
 /**
@@ -248,9 +247,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       return onAttempt(state, event.data, (index, task) => {
         const retry = Retrying.afterLoss(state.plan.tasks[index], event.data.attempt)
         if (cancelling(state, index)) return end(state, index, { ...task, status: "cancelled" })
-        return retry
-          ? tryAgain(state, index, { ...task, lost: true })
-          : end(state, index, { ...task, status: "lost" })
+        return retry ? tryAgain(state, index, { ...task, lost: true }) : end(state, index, { ...task, status: "lost" })
       })
     case "dev.dandori.attempt.cancelled.v1":
       return onAttempt(state, event.data, (index, task) => end(state, index, { ...task, status: "cancelled" }))
@@ -260,21 +257,31 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
         unknown: HashMap.set(state.unknown, index, true),
       }))
     case "dev.dandori.task.skipped.v1":
-      return onTask(state, event.data.task, startable, (index, task) => end(state, index, { ...task, status: "skipped" }))
+      return onTask(state, event.data.task, startable, (index, task) =>
+        end(state, index, { ...task, status: "skipped" }),
+      )
     case "dev.dandori.task.resolved.v1":
-      return onTask(state, event.data.task, (status) => status === "unknown", (index, task) =>
-        end(state, index, { ...task, ...withOutput(event.data), status: event.data.as }),
+      return onTask(
+        state,
+        event.data.task,
+        (status) => status === "unknown",
+        (index, task) => end(state, index, { ...task, ...withOutput(event.data), status: event.data.as }),
       )
     case "dev.dandori.retry.scheduled.v1":
-      return onTask(state, event.data.task, (status) => status === "retrying", (index, task) => {
-        if (task.due !== undefined) return state
-        const next = put(state, index, { ...task, due: event.data.due })
-        let { unscheduled } = state
-        while (unscheduled.front !== null && taskAt(next, unscheduled.front.value).due !== undefined) {
-          unscheduled = Fifo.pop(unscheduled)
-        }
-        return { ...next, unscheduled, due: DueHeap.insert(state.due, event.data.due, index) }
-      })
+      return onTask(
+        state,
+        event.data.task,
+        (status) => status === "retrying",
+        (index, task) => {
+          if (task.due !== undefined) return state
+          const next = put(state, index, { ...task, due: event.data.due })
+          let { unscheduled } = state
+          while (unscheduled.front !== null && taskAt(next, unscheduled.front.value).due !== undefined) {
+            unscheduled = Fifo.pop(unscheduled)
+          }
+          return { ...next, unscheduled, due: DueHeap.insert(state.due, event.data.due, index) }
+        },
+      )
     default:
       return state
   }

@@ -93,7 +93,10 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     if (type === undefined) return Effect.void
     const condition = attempt > 1 || inputs.condition(state, task)
     if (condition === false) {
-      recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: task.id, reason: `if: ${task.if} is false` } }, task.id)
+      recorder.record(
+        { type: "dev.dandori.task.skipped.v1", data: { task: task.id, reason: `if: ${task.if} is false` } },
+        task.id,
+      )
       return Effect.void
     }
     const fail = ({ message, ...rest }: ReturnType<typeof Errors.ofError>) => {

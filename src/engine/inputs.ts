@@ -73,9 +73,7 @@ export const make = (prepared: Prepared, run: RunFacts, outputOf: (state: RunSta
       if ("unclosedAt" in parts) return value
       const [first] = parts
       if (parts.length === 1 && first._tag === "Expression") return evaluate(state, task, first.source)
-      return parts
-        .map((part) => (part._tag === "Text" ? part.text : text(evaluate(state, task, part.source))))
-        .join("")
+      return parts.map((part) => (part._tag === "Text" ? part.text : text(evaluate(state, task, part.source)))).join("")
     }
     if (Array.isArray(value)) return value.map((item) => fill(state, task, item))
     if (typeof value !== "object" || value === null) return value

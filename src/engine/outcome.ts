@@ -62,7 +62,12 @@ const storeOutput = (
  * Appends the gate's event and issues the receipt of it, whatever the verdict: a later FAILED must not be outvoted by an
  * earlier PASSED.
  */
-const judge = Effect.fnUntraced(function* (run: RunContext, recorder: Recorder, started: AttemptRun.Started, gate: GateResult) {
+const judge = Effect.fnUntraced(function* (
+  run: RunContext,
+  recorder: Recorder,
+  started: AttemptRun.Started,
+  gate: GateResult,
+) {
   const { task, attempt } = started
   const type = gate.verdict === "FAILED" ? "dev.dandori.gate.failed.v1" : "dev.dandori.gate.passed.v1"
   const entry = recorder.record({ type, data: { task: task.id, attempt, type: task.type, gate } }, task.id)
@@ -95,7 +100,13 @@ const succeed = Effect.fnUntraced(function* (
   recorder: Recorder,
   started: AttemptRun.Started,
   large: Map<string, unknown>,
-  ended: { readonly output: unknown; readonly probed: boolean; readonly facts: Readonly<Record<string, unknown>>; readonly millis: number; readonly cacheKey?: Sha256 },
+  ended: {
+    readonly output: unknown
+    readonly probed: boolean
+    readonly facts: Readonly<Record<string, unknown>>
+    readonly millis: number
+    readonly cacheKey?: Sha256
+  },
 ) {
   const { task, attempt, prepared } = started
   const fail = (error: ErrorData, stored: object = {}) =>
@@ -112,7 +123,10 @@ const succeed = Effect.fnUntraced(function* (
   const refused = gate?.verdict === "FAILED"
   const output = yield* redacted(refused ? withoutClaims(encoded.value, prepared.output) : encoded.value)
   const stored = yield* storeOutput(output, large)
-  const facts = Object.keys(ended.facts).length === 0 ? {} : { facts: (yield* redacted(ended.facts)).value as Record<string, unknown> }
+  const facts =
+    Object.keys(ended.facts).length === 0
+      ? {}
+      : { facts: (yield* redacted(ended.facts)).value as Record<string, unknown> }
   const receipts = gate === undefined ? undefined : [yield* judge(run, recorder, started, gate)]
   if (gate !== undefined && refused) {
     const message = `The gate says FAILED: ${gate.reasons.join("; ")}`
@@ -139,7 +153,12 @@ const succeed = Effect.fnUntraced(function* (
   yield* index.put(ended.cacheKey, { run: run.id, task: task.id, entry: appended.hash })
 })
 
-const useCached = Effect.fnUntraced(function* (recorder: Recorder, started: AttemptRun.Started, hit: Cache.Hit, large: Map<string, unknown>) {
+const useCached = Effect.fnUntraced(function* (
+  recorder: Recorder,
+  started: AttemptRun.Started,
+  hit: Cache.Hit,
+  large: Map<string, unknown>,
+) {
   const { task, attempt } = started
   const stored = yield* storeOutput(yield* redacted(hit.output), large)
   recorder.record(

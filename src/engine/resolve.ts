@@ -16,7 +16,8 @@ export class NotUnknown extends Schema.TaggedError<NotUnknown>()("NotUnknown", {
   status: Schema.optionalKey(Schema.String),
 }) {
   override get message() {
-    const there = this.status === undefined ? `has no task ${this.task}` : `knows how ${this.task} stands: ${this.status}`
+    const there =
+      this.status === undefined ? `has no task ${this.task}` : `knows how ${this.task} stands: ${this.status}`
     return `Run ${this.run} ${there}. Only a task whose outcome is unknown can be resolved`
   }
 }
@@ -40,7 +41,11 @@ export interface Resolution {
 }
 
 /** Records what a person says became of an unknown task. The output is decoded by the task type's schema first. */
-export const resolve = Effect.fn("Resolve.resolve")(function* (run: string, recalled: Recalled, resolution: Resolution) {
+export const resolve = Effect.fn("Resolve.resolve")(function* (
+  run: string,
+  recalled: Recalled,
+  resolution: Resolution,
+) {
   const ledger = yield* Ledger
   const stream = StreamName.ofRun(run)
   const prepared = yield* Prepared.prepare(recalled.plan)

@@ -22,7 +22,10 @@ import * as Run from "./run.ts"
 import { type RunState, initial, taskAt } from "./run-state.ts"
 
 /** The run has ended; there is nothing to go on with. */
-export class RunEnded extends Schema.TaggedError<RunEnded>()("RunEnded", { run: Schema.String, status: Schema.String }) {
+export class RunEnded extends Schema.TaggedError<RunEnded>()("RunEnded", {
+  run: Schema.String,
+  status: Schema.String,
+}) {
   override get message() {
     return `Run ${this.run} has ended: ${this.status}. Start a new one`
   }
@@ -51,7 +54,9 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
   }
   const planBytes = yield* artifacts.get(created.plan)
   const plan = yield* Schema.decodeEffect(PlanText)(new TextDecoder().decode(planBytes)).pipe(
-    Effect.mapError((error) => new StreamDamaged({ stream, line: 1, reason: `its plan cannot be read: ${error.message}` })),
+    Effect.mapError(
+      (error) => new StreamDamaged({ stream, line: 1, reason: `its plan cannot be read: ${error.message}` }),
+    ),
   )
   const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))
   return { created, plan, config } satisfies Recalled
@@ -94,7 +99,12 @@ const loadLarge = Effect.fnUntraced(function* (state: RunState) {
 export const resume = Effect.fn("Resume.resume")(function* (
   run: string,
   recalled: Recalled,
-  options: { readonly capacity: Capacity; readonly who: string; readonly now: number; readonly control?: Execution.Control },
+  options: {
+    readonly capacity: Capacity
+    readonly who: string
+    readonly now: number
+    readonly control?: Execution.Control
+  },
 ) {
   const ledger = yield* Ledger
   const workspace = yield* Workspace
@@ -132,11 +142,13 @@ export const resume = Effect.fn("Resume.resume")(function* (
       state = evolve(state, { ...resumed, time: appended.time })
       observer.onEvent({ ...resumed, time: appended.time, run })
       const started = intents(chain.entries)
-      const lost = [...HashMap.keys(state.running)].toSorted((a, b) => a - b).flatMap((index) => {
-        const { id } = prepared.plan.tasks[index]
-        const intent = started.get(id)
-        return intent === undefined ? [] : [{ task: id, attempt: taskAt(state, index).attempt, intent }]
-      })
+      const lost = [...HashMap.keys(state.running)]
+        .toSorted((a, b) => a - b)
+        .flatMap((index) => {
+          const { id } = prepared.plan.tasks[index]
+          const intent = started.get(id)
+          return intent === undefined ? [] : [{ task: id, attempt: taskAt(state, index).attempt, intent }]
+        })
       const final = yield* Execution.execute({
         prepared,
         context: Run.contextOf(run, recalled.created, options.who, Effect.void),

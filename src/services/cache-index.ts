@@ -31,8 +31,7 @@ export class CacheIndex extends Context.Service<
         const fs = yield* FileSystem.FileSystem
         const pathOf = (key: Sha256) => join(home, "cache", `${key}.json`)
         return CacheIndex.of({
-          get: (key) =>
-            fs.readFileString(pathOf(key)).pipe(Effect.flatMap(Schema.decodeEffect(Text)), Effect.option),
+          get: (key) => fs.readFileString(pathOf(key)).pipe(Effect.flatMap(Schema.decodeEffect(Text)), Effect.option),
           put: (key, record) =>
             Effect.gen(function* () {
               const text = yield* Schema.encodeEffect(Text)(record)

@@ -48,7 +48,8 @@ describe("a run whose processes are killed", () => {
         Promise.all([Chaos.live(project, { _tag: "None" }), Chaos.live(project, { _tag: "None" })]),
       )
       const refused = both.filter(({ exitCode }) => exitCode !== 0)
-      for (const { output } of refused) assert.include(output, "StreamBusy")
+      // The other still writes it, or has ended it meanwhile.
+      for (const { output } of refused) assert.match(output, /StreamBusy|StreamEnded|RunEnded/)
       assert.isBelow(refused.length, 2)
       assert.deepStrictEqual((yield* Chaos.faultsOf(project)).faults, [])
       assert.isAbove(Pipeline.effectsOf(project).length, 0)

@@ -20,10 +20,7 @@ describe("a secret that a later task names", () => {
         effects: "pure",
         run: () => Effect.succeed({ text: `before ${secret} after` }),
       })
-      const tasks = [
-        task("first", leaks),
-        task("second", leaks, { needs: ["first"], with: { token: "${env:TOKEN}" } }),
-      ]
+      const tasks = [task("first", leaks), task("second", leaks, { needs: ["first"], with: { token: "${env:TOKEN}" } })]
       yield* Effect.gen(function* () {
         const { run } = yield* Run.start(Project.request(plan(tasks)))
         const text = JSON.stringify(yield* Project.entriesOf(run))

@@ -211,7 +211,9 @@ export class Model {
     if (this.cancelled !== "no") return this.cancelled === "timeout" ? "timed_out" : "cancelled"
     if (this.anyIn("tasks", "failed", "timed_out")) return "failed"
     if (this.anyIn("tasks", "lost")) return "lost"
-    const bad = all.some((one) => one.block !== "tasks" && ["failed", "timed_out", "lost", "cancelled"].includes(one.status))
+    const bad = all.some(
+      (one) => one.block !== "tasks" && ["failed", "timed_out", "lost", "cancelled"].includes(one.status),
+    )
     return bad || all.some((one) => one.status === "warned") ? "warned" : "succeeded"
   }
 }

@@ -31,7 +31,12 @@ export const shown = (path: string): string => {
 }
 
 /** Where a report can be opened: its link, else its bytes. */
-export const pathOf = (home: string, run: string, task: string, report: { readonly name: string; readonly sha256: string }): string => {
+export const pathOf = (
+  home: string,
+  run: string,
+  task: string,
+  report: { readonly name: string; readonly sha256: string },
+): string => {
   const link = linkPath(home, run, task, report.name)
   return shown(existsSync(link) ? link : artifactPath(home, report.sha256))
 }

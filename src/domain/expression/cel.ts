@@ -92,7 +92,8 @@ const lookup = (values: unknown, path: ReadonlyArray<string>): unknown => {
   return value
 }
 
-const isFault = (value: JsonSchema | ExpressionFault): value is ExpressionFault => "message" in value && "start" in value
+const isFault = (value: JsonSchema | ExpressionFault): value is ExpressionFault =>
+  "message" in value && "start" in value
 
 const environmentFor = (scope: Scope, roots: ReadonlySet<string>) => {
   const environment = new Environment({ homogeneousAggregateLiterals: false })
@@ -129,7 +130,15 @@ const narrow = (schema: JsonSchema, rests: ReadonlyArray<ReadonlyArray<string>>)
     [...kept].flatMap((key) => {
       const node = JsonSchemas.field(schema, key)
       if (node === undefined) return []
-      return [[key, narrow(node, rests.filter((rest) => rest[0] === key).map((rest) => rest.slice(1)))]]
+      return [
+        [
+          key,
+          narrow(
+            node,
+            rests.filter((rest) => rest[0] === key).map((rest) => rest.slice(1)),
+          ),
+        ],
+      ]
     }),
   )
   return { ...schema, properties }
@@ -137,7 +146,9 @@ const narrow = (schema: JsonSchema, rests: ReadonlyArray<ReadonlyArray<string>>)
 
 const friendly = (message: string): string => {
   const line = message.split("\n")[0].trim()
-  return line.replace(/^No such key: (.*)$/, 'There is no field "$1".').replace(/^Unknown variable: (.*)$/, 'There is no "$1" here.')
+  return line
+    .replace(/^No such key: (.*)$/, 'There is no field "$1".')
+    .replace(/^Unknown variable: (.*)$/, 'There is no "$1" here.')
 }
 
 /** Literal-checks `x == "…"` where x has an enum: a value that x never has is a mistake. */
@@ -201,7 +212,13 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   const all = [...references, ...guarded]
   const roots = new Set(all.map((path) => path[0]))
   const narrowed = Object.fromEntries(
-    [...roots].map((root) => [root, narrow(scope[root], all.filter((path) => path[0] === root).map((path) => path.slice(1)))]),
+    [...roots].map((root) => [
+      root,
+      narrow(
+        scope[root],
+        all.filter((path) => path[0] === root).map((path) => path.slice(1)),
+      ),
+    ]),
   )
   const { environment, registry, converters } = environmentFor(narrowed, roots)
   const checked = environment.check(source)
@@ -216,11 +233,14 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     references,
     guarded,
     evaluate: (values) => {
-      const context = Object.fromEntries(Object.entries(converters).map(([root, convert]) => [root, convert(values[root])]))
+      const context = Object.fromEntries(
+        Object.entries(converters).map(([root, convert]) => [root, convert(values[root])]),
+      )
       return toJson(parsed(context))
     },
   }
 }
 
 /** True for what `compile` gives when an expression is wrong. */
-export const isExpressionFault = (value: Expression | ExpressionFault): value is ExpressionFault => !("evaluate" in value)
+export const isExpressionFault = (value: Expression | ExpressionFault): value is ExpressionFault =>
+  !("evaluate" in value)

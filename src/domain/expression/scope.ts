@@ -13,7 +13,10 @@ const taskStatus: JsonSchema = {
   type: "string",
   enum: ["succeeded", "warned", "failed", "skipped", "cancelled", "timed_out", "lost"],
 }
-const runStatus: JsonSchema = { type: "string", enum: ["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"] }
+const runStatus: JsonSchema = {
+  type: "string",
+  enum: ["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"],
+}
 
 const record = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
   type: "object",
@@ -45,5 +48,10 @@ export const build = (names: Names): Readonly<Record<Block, Scope>> => {
   const tasks = record(Object.fromEntries([...names.outputs].map(([id, output]) => [id, taskType(output)])))
   const env = record(Object.fromEntries(names.env.map((name) => [name, { type: "string" }])))
   const scope = (block: Block): Scope => ({ params, run: runType(block), tasks, env })
-  return { tasks: scope("tasks"), onFailure: scope("onFailure"), onCancel: scope("onCancel"), finally: scope("finally") }
+  return {
+    tasks: scope("tasks"),
+    onFailure: scope("onFailure"),
+    onCancel: scope("onCancel"),
+    finally: scope("finally"),
+  }
 }

@@ -3,6 +3,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { GatedModel } from "../../../src/domain/model.ts"
 import { ModelFiles } from "../../../src/services/model-files.ts"
@@ -25,7 +26,9 @@ const publishAndDie = (root: string, at: number) =>
 const prepared = Effect.gen(function* () {
   const root = yield* Stage.project
   const old = yield* Stage.passed(root, "old").pipe(Effect.provide(Stage.services(root)))
-  yield* publish.run({ model: old }).pipe(Effect.provide(Stage.attempt("before")), Effect.provide(Stage.services(root)))
+  yield* publish
+    .run({ model: old })
+    .pipe(Effect.provide(Layer.provideMerge(Stage.attempt("before"), Stage.services(root))))
   const model = yield* Stage.passed(root, "new").pipe(Effect.provide(Stage.services(root)))
   return { root, model }
 })
