@@ -28,12 +28,20 @@ const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.R
   yield* Output.exitWith(ExitCode.ofRun(runStatus(result.state)))
 })
 
-/** What every process that writes the ledger does beside its run: root entries that a crash swallowed, a signed head. */
-const withBooks = <A, E, R>(run: Effect.Effect<A, E, R>) =>
-  Root.reconcile().pipe(
-    Effect.andThen(run),
-    Effect.tap(() => Checkpoint.make()),
-  )
+/**
+ * What a run needs around it: the project's services, the view, and the ledger's books (root entries that a crash
+ * swallowed before it, a signed head after it).
+ */
+const inProject =
+  (options: Parameters<typeof Project.services>[0], view: RunView.RunView) =>
+  <A, E, R>(run: Effect.Effect<A, E, R>) =>
+    Root.reconcile().pipe(
+      Effect.andThen(run),
+      Effect.tap(() => Checkpoint.make()),
+      Effect.provideService(Observer, view.observer),
+      Effect.provide(Project.services(options)),
+      Effect.ensuring(view.stop),
+    )
 
 /** Compiles, then runs a pipeline once, showing it live; ends with the run's exit code. */
 export const runPipeline = Effect.fnUntraced(function* (name: string | undefined, given: ReadonlyArray<string>) {
@@ -55,12 +63,7 @@ export const runPipeline = Effect.fnUntraced(function* (name: string | undefined
     durability: "fsync",
     who: who(),
     control: Interrupts.control(view.say),
-  }).pipe(
-    withBooks,
-    Effect.provideService(Observer, view.observer),
-    Effect.provide(Project.services({ project, home, configuration })),
-    Effect.ensuring(view.stop),
-  )
+  }).pipe(inProject({ project, home, configuration }, view))
   yield* finish(view, result)
 }, Effect.scoped)
 
@@ -78,11 +81,6 @@ export const resumeRun = Effect.fnUntraced(function* (name: string) {
     who: who(),
     now: yield* Clock.currentTimeMillis,
     control: Interrupts.control(view.say),
-  }).pipe(
-    withBooks,
-    Effect.provideService(Observer, view.observer),
-    Effect.provide(Project.services({ project, home, configuration })),
-    Effect.ensuring(view.stop),
-  )
+  }).pipe(inProject({ project, home, configuration }, view))
   yield* finish(view, result)
 }, Effect.scoped)
