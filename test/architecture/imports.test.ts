@@ -106,7 +106,8 @@ describe("the rooms of the architecture", () => {
   })
 
   it("never take a path from the encoded text of a URL, which breaks in folders with a space", () => {
-    const wrong = files.filter((file) => /import\.meta\.url\)\.pathname/.test(code(file)))
+    const all = [...files, ...filesBelow("test"), ...filesBelow("bench"), ...filesBelow("deploy")]
+    const wrong = all.filter((file) => /import\.meta\.url\)\.pathname/.test(code(file)))
     assert.deepStrictEqual(wrong, [])
   })
 })

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { decide } from "../../src/engine/decide.ts"
 import { compilePlan } from "../../src/engine/compiled-plan.ts"
@@ -9,7 +10,7 @@ import * as Pipeline from "../chaos/chaos-pipeline.ts"
 import type { Timed } from "./engine-interpreter.ts"
 import * as Project from "./engine-project.ts"
 
-const child = new URL("../chaos/chaos-run.ts", import.meta.url).pathname
+const child = fileURLToPath(new URL("../chaos/chaos-run.ts", import.meta.url))
 
 /** How a child of the chaos test ended. */
 export interface Ended {
