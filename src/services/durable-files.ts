@@ -112,16 +112,21 @@ export const syncFolder = (path: string): Effect.Effect<void, FileFailed> =>
 export const fsyncFile = (path: string): Effect.Effect<void, FileFailed> =>
   withHandle("open", path, constants.O_RDONLY, 0, (handle) => attempt("flush", path, () => handle.sync()))
 
+/** Folders whose entry this process has flushed: one flush is enough for as long as the folder stays. */
+const durableFolders = new Set<string>()
+
 /** Makes a folder and the folders above it; all that are new are durable on return. */
 export const makeFolderDurably = (path: string): Effect.Effect<void, FileFailed> =>
   Effect.gen(function* () {
     const target = resolve(path)
     const first = yield* attempt("make the folder", target, () => Fs.mkdir(target, { recursive: true }))
+    if (first === undefined && durableFolders.has(target)) return
     const top = first ?? target
     for (let folder = target; folder.length >= top.length; folder = dirname(folder)) {
       yield* syncFolder(dirname(folder))
-      if (folder === dirname(folder)) return
+      if (folder === dirname(folder)) break
     }
+    durableFolders.add(target)
   })
 
 /** Renames within one file system, over what is there; durable on return. */
