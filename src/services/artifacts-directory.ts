@@ -22,12 +22,16 @@ const make = (root: string): Artifacts["Service"] => {
       ? Effect.succeed(pathOf(sha256))
       : Effect.fail(new ArtifactError({ sha256, reason: "this is no SHA-256 digest (64 hexadecimal digits)" }))
 
+  /** Artifacts whose entry in their folder this process has flushed, or knows to be flushed. */
+  const settled = new Set<string>()
+
   const holds = (path: string, sha256: string, bytes: number) =>
     Effect.gen(function* () {
       const stat = yield* Durable.attempt("look at", path, () => Fs.lstat(path))
       if (!stat.isFile() || stat.size !== bytes) return false
       if ((yield* Durable.digestFile(path)).sha256 !== sha256) return false
-      yield* Durable.syncFolder(dirname(path))
+      if (!settled.has(path)) yield* Durable.syncFolder(dirname(path))
+      settled.add(path)
       return true
     }).pipe(Effect.orElseSucceed(() => false))
 
