@@ -10,6 +10,7 @@ export default defineConfig({
   },
   test: {
     pool: "threads",
+    globalSetup: "test/support/temporary-folder.ts",
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
