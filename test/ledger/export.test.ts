@@ -66,7 +66,7 @@ describe("an exported run", () => {
       const answer = yield* shell(into, script(readme))
       assert.strictEqual(answer.code, 0, answer.out)
       assert.strictEqual(answer.out.match(/Signature Verified Successfully/g)?.length, 2)
-      const artifacts = `sha256sum -c --ignore-missing ${join(into, "artifacts.sha256")}`
+      const artifacts = `sha256sum -c --ignore-missing '${join(into, "artifacts.sha256")}'`
       const good = yield* shell(home, artifacts)
       assert.strictEqual(good.code, 0, good.out)
       assert.strictEqual(good.out.match(/: OK/g)?.length, 3)
