@@ -3,7 +3,6 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import * as Context from "effect/Context"
 import type { Sha256 } from "../domain/sha256.ts"
-import { of } from "../domain/sha256.ts"
 
 declare const DANDORI_CODE_DIGEST: string | undefined
 
@@ -42,6 +41,3 @@ export const CodeDigest = Context.Reference<() => Sha256>("dandori/services/Code
     return known
   },
 })
-
-/** For tests: a digest that does not depend on the checkout. */
-export const fixed = (text: string) => () => of(text)

@@ -3,10 +3,6 @@ import { stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Durable from "./durable-files.ts"
 
-/** The bytes of a file. */
-export const readBytes = (path: string): Effect.Effect<Uint8Array, Durable.FileFailed> =>
-  Durable.attempt("read", path, () => Bun.file(path).bytes())
-
 /** The text of a file (UTF-8). */
 export const readText = (path: string): Effect.Effect<string, Durable.FileFailed> =>
   Durable.attempt("read", path, () => Bun.file(path).text())
