@@ -18,7 +18,8 @@ import * as ArtifactsDirectory from "../../src/services/artifacts-directory.ts"
 import { AttemptFiles } from "../../src/services/attempt-files.ts"
 import { CacheIndex } from "../../src/services/cache-index.ts"
 import { Catalog } from "../../src/domain/catalog.ts"
-import { CodeDigest, fixed } from "../../src/services/code-digest.ts"
+import * as Sha256 from "../../src/domain/sha256.ts"
+import { CodeDigest } from "../../src/services/code-digest.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
 import { ModelFiles } from "../../src/services/model-files.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
@@ -28,6 +29,9 @@ import * as Processes from "../../src/services/processes-local.ts"
 import * as Secrets from "../../src/services/secrets.ts"
 import * as SettingsFiles from "../../src/services/settings-files.ts"
 import * as WorkspaceFiles from "../../src/services/workspace-files.ts"
+
+/** A code digest that does not depend on the checkout. */
+const digestOf = (text: string) => () => Sha256.of(text)
 
 /** A project's folder for one test. */
 export interface Project {
@@ -99,7 +103,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     Layer.succeed(ModelRegistry, unusable("ModelRegistry")),
     Layer.succeed(Notifier, unusable("Notifier")),
     Layer.succeed(ObjectStore, unusable("ObjectStore")),
-    Layer.succeed(CodeDigest, fixed(options.code ?? "code")),
+    Layer.succeed(CodeDigest, digestOf(options.code ?? "code")),
   ).pipe(Layer.provideMerge(NodeServices.layer))
   return Layer.fresh(EvidenceLedger.layer(home).pipe(Layer.provideMerge(base)))
 }
