@@ -66,7 +66,11 @@ export const main = (argv: ReadonlyArray<string>, version: string): Promise<void
   process.on("SIGTERM", () => stop("SIGTERM"))
   process.on("SIGHUP", () => stop("SIGHUP"))
   // A reader that went away (`| head`) is no mistake of ours.
-  process.stdout.on("error", () => process.exit(ExitCode.exitCodes.ok))
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)
+    process.stderr.write(`The output could not be written: ${error.message}\n`)
+    process.exit(ExitCode.exitCodes.io)
+  })
   return new Promise(() => {
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit)) {
