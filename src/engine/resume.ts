@@ -15,6 +15,7 @@ import { CodeDigest } from "../services/code-digest.ts"
 import { Observer } from "../services/observer.ts"
 import * as ProcessRecords from "../services/process-records.ts"
 import { Workspace } from "../services/workspace.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
 import * as Prepared from "./prepared.ts"
@@ -84,10 +85,14 @@ const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
 const loadLarge = Effect.fnUntraced(function* (state: RunState) {
   const artifacts = yield* Artifacts
   const large = new Map<string, unknown>()
-  for (const [, task] of state.tasks) {
-    if (task.outputArtifact === undefined) continue
-    const bytes = yield* artifacts.get(task.outputArtifact.sha256)
-    large.set(task.outputArtifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
+  const kept = [
+    ...[...HashMap.values(state.tasks)].map(({ outputArtifact }) => outputArtifact),
+    ...[...HashMap.values(state.groups)].map(({ valuesArtifact }) => valuesArtifact),
+  ]
+  for (const artifact of kept) {
+    if (artifact === undefined) continue
+    const bytes = yield* artifacts.get(artifact.sha256)
+    large.set(artifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
   }
   return large
 })
@@ -145,7 +150,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
       const lost = [...HashMap.keys(state.running)]
         .toSorted((a, b) => a - b)
         .flatMap((index) => {
-          const { id } = prepared.plan.tasks[index]
+          const { id } = CompiledPlan.taskOfNode(prepared.plan, index)
           const intent = started.get(id)
           return intent === undefined ? [] : [{ task: id, attempt: taskAt(state, index).attempt, intent }]
         })
