@@ -28,3 +28,18 @@ export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
     path: await Fs.realpath(file),
   })).pipe(Effect.mapError(({ code, reason }) => refuse(code, reason)))
 })
+
+/** Whether a file lies at the path. */
+export const exists = (file: string): Effect.Effect<boolean> =>
+  Effect.promise(() =>
+    Fs.stat(file).then(
+      (found) => found.isFile(),
+      () => false,
+    ),
+  )
+
+/** The ids of the pipelines in a folder: their names without their endings. */
+export const idsIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.promise(() => Fs.readdir(folder).catch((): Array<string> => [])).pipe(
+    Effect.map((names) => [...new Set(names.flatMap((name) => /^(.*)\.(?:yaml|yml|ts)$/.exec(name)?.[1] ?? []))]),
+  )
