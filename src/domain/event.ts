@@ -97,6 +97,8 @@ export const data = {
     input: Sha256,
     approvers: Schema.Int,
     due: Schema.optionalKey(Schema.Int),
+    /** The input itself, secrets taken out, unless it is too large for an event. */
+    shown: Schema.optionalKey(Schema.Unknown),
   }),
   "dev.dandori.approval.granted.v1": Schema.Struct({
     task: Schema.String,

@@ -103,7 +103,9 @@ export const make = (options: {
     const input = inputs.input(recorder.state(), index)
     if ("tag" in input) return yield* fail(id, input)
     const due = approval?.timeout === undefined ? {} : { due: Math.round(now() + approval.timeout) }
-    const data = { task: id, input: inputDigest(input.value), approvers: approval?.approvers ?? 1, ...due }
+    const shown =
+      JSON.stringify(input.value).length <= largestValue ? { shown: (yield* Secrets).redactValue(input.value) } : {}
+    const data = { task: id, input: inputDigest(input.value), approvers: approval?.approvers ?? 1, ...due, ...shown }
     recorder.record({ type: "dev.dandori.approval.requested.v1", data }, id)
   })
 

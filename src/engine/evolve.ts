@@ -177,7 +177,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       })
     case "dev.dandori.approval.requested.v1":
       return onTask(state, event.data.task, opens, (index, task) => {
-        const { task: _, ...asked } = event.data
+        const { task: _, shown: __, ...asked } = event.data
         const next = put(state, index, { ...task, status: "waiting", approval: { ...asked, granted: [] } })
         const expiries = asked.due === undefined ? next.expiries : DueHeap.insert(next.expiries, asked.due, index)
         return leaveReady({ ...next, approvals: HashMap.set(next.approvals, index, true), expiries }, index)

@@ -17,6 +17,7 @@ import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
 import * as Recorder from "./recorder.ts"
+import * as Requests from "./requests.ts"
 import { type RunState, runStatus, taskAt } from "./run-state.ts"
 
 /** Facts of a run that all of its attempts share. */
@@ -26,6 +27,8 @@ export interface RunContext {
   readonly plan: Sha256
   readonly env: EnvironmentName
   readonly who: string
+  /** Who asked for the run; never one of its approvers. */
+  readonly requester: string
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly params: Readonly<Record<string, unknown>>
@@ -49,6 +52,8 @@ export interface Options {
   /** Outputs that are too large for an event, by artifact digest, as far as they are already loaded. */
   readonly largeOutputs: Map<string, unknown>
   readonly control?: Control
+  /** Whether to stay while only people are awaited. */
+  readonly wait?: boolean
   /** Attempts that a dead process left open. */
   readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
 }
@@ -243,6 +248,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
+  yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
+
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()
@@ -252,7 +259,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       for (const command of commands) yield* carryOut(command)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
-      if (status === "waiting") return
+      if (status === "waiting" && options.wait !== true) return
       yield* latch.await
     }
   })

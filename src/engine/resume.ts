@@ -38,6 +38,8 @@ export interface Recalled {
   readonly plan: Plan
   /** The resolved configuration, canonical JSON. */
   readonly config: string
+  /** Who asked for the run. */
+  readonly requester: string
 }
 
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
@@ -60,7 +62,7 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
     ),
   )
   const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))
-  return { created, plan, config } satisfies Recalled
+  return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
 })
 
 /** An entry as the event that the core folds. A retry's wait is never longer than it was planned, whatever the clock says. */
@@ -109,6 +111,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
     readonly who: string
     readonly now: number
     readonly control?: Execution.Control
+    readonly wait?: boolean
   },
 ) {
   const ledger = yield* Ledger
@@ -156,12 +159,13 @@ export const resume = Effect.fn("Resume.resume")(function* (
         })
       const final = yield* Execution.execute({
         prepared,
-        context: Run.contextOf(run, recalled.created, options.who, Effect.void),
+        context: Run.contextOf(run, recalled.created, { who: options.who, requester: recalled.requester }, Effect.void),
         writer,
         state,
         largeOutputs: yield* loadLarge(state),
         lost,
         ...(options.control === undefined ? {} : { control: options.control }),
+        ...(options.wait === undefined ? {} : { wait: options.wait }),
       })
       yield* Run.closeIfOver(run, final, writer)
       return { run, state: final } satisfies Run.RunResult
