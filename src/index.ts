@@ -1,6 +1,7 @@
 /** What authors of pipelines and task types import from `dandori`. */
 export { type Pipeline, type PipelineOptions, type TaskOptions, type TaskRef, pipeline } from "./authoring/pipeline.ts"
 export type { Accepts, Expression, Ref } from "./authoring/reference.ts"
+export { type Schedule, cron, tick } from "./authoring/schedule.ts"
 export { has, when } from "./authoring/when.ts"
 export { type TaskError, type TaskType, taskType } from "./authoring/task-type.ts"
 export { Artifact } from "./domain/artifact.ts"

@@ -10,6 +10,7 @@ import * as Diagnostic from "./diagnostic.ts"
 import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
 import * as Params from "./params.ts"
+import * as ScheduleSettings from "./schedule-settings.ts"
 import * as Scope from "../domain/expression/scope.ts"
 import type { Source } from "./source.ts"
 import * as TaskCheck from "./task-check.ts"
@@ -68,6 +69,7 @@ export const compileDocument = Effect.fnUntraced(function* (
   const definition = Definition.read(reader, document)
   if (definition !== undefined) {
     Params.check(reader, definition)
+    const schedule = ScheduleSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
     const schemas = new Map<string, { input: JsonSchema; output: JsonSchema }>()
     for (const [name, type] of types) {
@@ -105,6 +107,7 @@ export const compileDocument = Effect.fnUntraced(function* (
           env: definition.env.map(({ text }) => text).toSorted(),
           audit: "required",
           ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
+          ...(schedule === undefined ? {} : { schedule }),
           tasks: placed,
         },
       }

@@ -35,11 +35,23 @@ export interface Definition {
   readonly params: ReadonlyMap<string, { readonly schema: JsonSchema; readonly node: Located }>
   readonly env: ReadonlyArray<PlacedText>
   readonly timeout: number | undefined
+  readonly schedule: Located | undefined
   readonly tasks: ReadonlyArray<TaskDefinition>
 }
 
 export const blocks: ReadonlyArray<Block> = ["tasks", "onFailure", "onCancel", "finally"]
-const pipelineKeys = ["version", "id", "description", "params", "env", "audit", "timeout", "defaults", ...blocks]
+const pipelineKeys = [
+  "version",
+  "id",
+  "description",
+  "params",
+  "env",
+  "audit",
+  "timeout",
+  "schedule",
+  "defaults",
+  ...blocks,
+]
 const taskKeys = [
   "uses",
   "with",
@@ -191,6 +203,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     params: readParams(reader, node),
     env: reader.texts(node, "env", ""),
     timeout: reader.duration(node, "timeout", ""),
+    schedule: get(node, "schedule"),
     tasks,
   }
 }

@@ -3,6 +3,7 @@ import { Catalog } from "../domain/catalog.ts"
 import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
+import { scheduleSchema } from "./schedule-schema.ts"
 
 const definition = (name: string): JsonSchema => ({ $ref: `#/$defs/${name}` })
 const expression = definition("expression")
@@ -177,6 +178,7 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       env: { ...texts, description: "variables of the environment that expressions read" },
       audit: { const: "required" },
       timeout: { ...definition("duration"), description: "of the whole run" },
+      schedule: scheduleSchema(definition("duration")),
       defaults: { type: "object", properties: { retry: definition("retry") }, additionalProperties: false },
       tasks: { ...block("tasks by id"), minProperties: 1 },
       onFailure: block("tasks that run when the run has failed"),

@@ -2,6 +2,7 @@ import * as Schema from "effect/Schema"
 import * as CanonicalJson from "./canonical-json.ts"
 import { EffectClass } from "./effect-class.ts"
 import { PipelineId, TaskId } from "./names.ts"
+import { Schedule } from "./schedule.ts"
 import type { Sha256 } from "./sha256.ts"
 
 /** A JSON Schema (2020-12) as data. */
@@ -67,6 +68,7 @@ export const Plan = Schema.Struct({
   env: Schema.Array(Schema.String),
   audit: Schema.Literals(["required"]),
   timeout: Schema.optionalKey(Schema.Int),
+  schedule: Schema.optionalKey(Schedule),
   tasks: Schema.Array(PlanTask),
 })
 export type Plan = typeof Plan.Type
