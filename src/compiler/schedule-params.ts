@@ -31,14 +31,12 @@ const typeOf =
     return reader.report(span, place, `${compiled.message}${only}`)
   }
 
-/** What is wrong with the value at a tick, in words; the types alone do not tell of patterns and bounds. */
-const faultsAt = (value: unknown, schema: JsonSchema, sample: SampleTick): ReadonlyArray<string> => {
+/** What is wrong with a value: of an expression, at a tick, as its type does not tell of patterns and bounds. */
+const faultsAt = (value: unknown, schema: JsonSchema, sample: SampleTick | undefined): ReadonlyArray<string> => {
+  if (!Template.hasExpression(JSON.stringify(value))) return validate(value, schema)
+  if (sample === undefined) return []
   const facts = Tick.factsOf(sample.timezone, sample.at)
-  try {
-    return validate(Tick.valueAt(value, facts), schema).map((fault) => `at the tick ${facts.time}, ${fault}`)
-  } catch (cause) {
-    return [`at the tick ${facts.time}, ${(cause as Error).message.split("\n")[0]}`]
-  }
+  return Tick.valueAt(value, schema, facts).faults.map((fault) => `at the tick ${facts.time}, ${fault}`)
 }
 
 /**
@@ -75,10 +73,8 @@ export const read = (
     const given = hasExpression ? checkValue(reader, value, param.schema, place, typeOf(reader)) : toJson(value)
     values[key] = given
     if (reader.diagnostics.length > before) continue
-    if (hasExpression && sample === undefined) continue
-    const faults =
-      hasExpression && sample !== undefined ? faultsAt(given, param.schema, sample) : validate(given, param.schema)
-    for (const fault of faults) reader.report(value.at, place, `The value does not fit the param ${key}: ${fault}.`)
+    for (const fault of faultsAt(given, param.schema, sample))
+      reader.report(value.at, place, `The value does not fit the param ${key}: ${fault}.`)
   }
   for (const [name, { schema }] of definition.params) {
     if (schema.default !== undefined || entries.some(({ key }) => key === name)) continue

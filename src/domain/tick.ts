@@ -2,6 +2,7 @@ import type { Scope } from "./expression/cel.ts"
 import * as Cel from "./expression/cel.ts"
 import * as Template from "./expression/template.ts"
 import type { JsonSchema } from "./json-schema.ts"
+import { validate } from "./json-value.ts"
 import * as TimeZone from "./time-zone.ts"
 
 /** `run.tick` in expressions: the nominal time (RFC 3339, UTC), and its date and month on the clocks of the schedule's zone. */
@@ -37,8 +38,8 @@ const evaluate = (source: string, facts: TickFacts): unknown => {
   return compiled.evaluate({ run: { tick: facts } })
 }
 
-/** A value with its expressions replaced by what they are at a tick. Throws where an expression has no result there. */
-export const valueAt = (value: unknown, facts: TickFacts): unknown => {
+/** Throws where an expression has no result. */
+const filled = (value: unknown, facts: TickFacts): unknown => {
   if (typeof value === "string" && Template.hasExpression(value)) {
     const parts = Template.parse(value)
     if ("unclosedAt" in parts) return value
@@ -52,7 +53,21 @@ export const valueAt = (value: unknown, facts: TickFacts): unknown => {
       })
       .join("")
   }
-  if (Array.isArray(value)) return value.map((item) => valueAt(item, facts))
+  if (Array.isArray(value)) return value.map((item) => filled(item, facts))
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, valueAt(item, facts)]))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, facts)]))
+}
+
+/** A scheduled param's value at a tick, expressions replaced, and what is wrong with it by the param's schema. */
+export const valueAt = (
+  value: unknown,
+  schema: JsonSchema,
+  facts: TickFacts,
+): { readonly value: unknown; readonly faults: ReadonlyArray<string> } => {
+  try {
+    const found = filled(value, facts)
+    return { value: found, faults: validate(found, schema) }
+  } catch (cause) {
+    return { value: undefined, faults: [(cause as Error).message.split("\n")[0]] }
+  }
 }
