@@ -1,7 +1,7 @@
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Block, Resources, Retry } from "../domain/plan.ts"
 import { FieldReader } from "./field-reader.ts"
-import { type Located, get, kindOf, toJson } from "./located.ts"
+import { type Located, type LocatedEntry, entryOf, get, kindOf, toJson } from "./located.ts"
 import { readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
 
@@ -35,7 +35,7 @@ export interface Definition {
   readonly params: ReadonlyMap<string, { readonly schema: JsonSchema; readonly node: Located }>
   readonly env: ReadonlyArray<PlacedText>
   readonly timeout: number | undefined
-  readonly schedule: Located | undefined
+  readonly schedule: LocatedEntry | undefined
   readonly tasks: ReadonlyArray<TaskDefinition>
 }
 
@@ -203,7 +203,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     params: readParams(reader, node),
     env: reader.texts(node, "env", ""),
     timeout: reader.duration(node, "timeout", ""),
-    schedule: get(node, "schedule"),
+    schedule: entryOf(node, "schedule"),
     tasks,
   }
 }

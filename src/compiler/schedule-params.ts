@@ -7,7 +7,7 @@ import * as Tick from "../domain/tick.ts"
 import { checkValue } from "./check-value.ts"
 import type { Definition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
-import { type Located, get, kindOf, toJson } from "./located.ts"
+import { type LocatedEntry, entryOf, kindOf, toJson } from "./located.ts"
 import type { Span } from "./source.ts"
 
 /** A tick that the schedule has, for trying out what its expressions give. */
@@ -46,10 +46,11 @@ const faultsAt = (value: unknown, schema: JsonSchema, sample: SampleTick | undef
 export const read = (
   reader: FieldReader,
   definition: Definition,
-  schedule: Located,
+  schedule: LocatedEntry,
   sample: SampleTick | undefined,
 ): Record<string, unknown> => {
-  const node = get(schedule, "params")
+  const given = entryOf(schedule.value, "params")
+  const node = given?.value
   const values: Record<string, unknown> = {}
   if (node !== undefined && node.kind !== "map") {
     reader.report(node.at, path, `params must be a map of values, not ${kindOf(node)}.`)
@@ -70,16 +71,16 @@ export const read = (
     if (broken(key)) continue
     const before = reader.diagnostics.length
     const hasExpression = Template.hasExpression(JSON.stringify(toJson(value)))
-    const given = hasExpression ? checkValue(reader, value, param.schema, place, typeOf(reader)) : toJson(value)
-    values[key] = given
+    const planned = hasExpression ? checkValue(reader, value, param.schema, place, typeOf(reader)) : toJson(value)
+    values[key] = planned
     if (reader.diagnostics.length > before) continue
-    for (const fault of faultsAt(given, param.schema, sample))
+    for (const fault of faultsAt(planned, param.schema, sample))
       reader.report(value.at, place, `The value does not fit the param ${key}: ${fault}.`)
   }
   for (const [name, { schema }] of definition.params) {
     if (schema.default !== undefined || entries.some(({ key }) => key === name)) continue
     reader.report(
-      node?.at ?? schedule.at,
+      given?.keyAt ?? schedule.keyAt,
       path,
       `The param ${name} has no default, so a tick must give it a value: params: { ${name}: … }.`,
     )

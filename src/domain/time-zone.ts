@@ -26,12 +26,6 @@ export const names = (): ReadonlyArray<string> => ["UTC", ...Intl.supportedValue
 /** The zone's offset at an instant, in milliseconds east of UTC. */
 export const offsetAt = (zone: string, time: number): number => offsetOf(zoned(zone, time))
 
-/** The zone's abbreviation at an instant, like `EST`; `GMT+11` where English has none. */
-export const abbreviationAt = (zone: string, time: number): string =>
-  new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "short" })
-    .formatToParts(time)
-    .find(({ type }) => type === "timeZoneName")?.value ?? ""
-
 /** The instant at which the zone's clocks show a local time (milliseconds, as if it were UTC); after a gap, the first of two. */
 export const instantOf = (zone: string, local: number): number =>
   Temporal.Instant.fromEpochMilliseconds(local)

@@ -12,14 +12,21 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-/** A zone as luxon sees it: its offset in milliseconds east of UTC, looked up once per instant. */
+/**
+ * A zone as luxon sees it: its offset in milliseconds east of UTC. A day (of UTC) that begins and ends with one offset
+ * has it all day long; in the others luxon is asked for each instant.
+ */
 export const zoneOf = (name: string) => {
   const zone = IANAZone.create(name)
   const known = new Map<number, number>()
-  const offset = (at: number): number => {
+  const ask = (at: number): number => {
     const found = known.get(at) ?? zone.offset(at) * minute
     known.set(at, found)
     return found
+  }
+  const offset = (at: number): number => {
+    const start = Math.floor(at / day) * day
+    return ask(start) === ask(start + day) ? ask(start) : ask(at)
   }
   return { name, offset, local: (at: number) => at + offset(at) }
 }

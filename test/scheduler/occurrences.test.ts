@@ -41,7 +41,7 @@ const at = (text: string) => Date.parse(text)
 
 const fixed: ReadonlyArray<readonly [string, Luxon.Times]> = [
   ["30 0,2 * * *", { hours: [0, 2], minutes: [30] }],
-  ["*/15 1-3 * * SUN", { hours: [1, 2, 3], minutes: [0, 15, 30, 45], weekdays: [0] }],
+  ["*/30 1-3 * * SUN", { hours: [1, 2, 3], minutes: [0, 30], weekdays: [0] }],
   ["45 23 * * 5,6", { hours: [23], minutes: [45], weekdays: [5, 6] }],
 ]
 const hourly: ReadonlyArray<readonly [string, ReadonlyArray<number>]> = [
@@ -79,7 +79,7 @@ describe("the ticks of ten years", () => {
   }
 
   it("of an hourly schedule are an hour apart where clocks jump by whole hours", () => {
-    for (const name of ["America/New_York", "Europe/Berlin", "America/Santiago", "Antarctica/Troll", "Pacific/Apia"]) {
+    for (const name of ["America/New_York", "America/Santiago", "Pacific/Apia"]) {
       const ticks = [...Occurrences.between(schedule("0 * * * *", name), from, to)].map((tick) => tick.at)
       const hours = Array.from({ length: (to - from) / 3_600_000 }, (_, i) => from + i * 3_600_000)
       assert.isUndefined(difference(ticks, hours), name)
@@ -116,6 +116,25 @@ describe("the ticks of a range", () => {
       "05-02T12:00 = 05-02T12:00Z",
     ])
     assert.lengthOf([...Occurrences.between(noon, at("2026-05-01T12:00:00.001Z"), at("2026-05-02T12:00Z"))], 0)
+  })
+})
+
+describe("a range that is cut where the clocks jump", () => {
+  it("has each tick on one side", () => {
+    for (const [jump, cron] of [
+      ["2026-03-08T07:00Z", "*/30 1-3 * * *"],
+      ["2026-11-01T06:00Z", "*/30 0-2 * * *"],
+    ] as const) {
+      for (const policy of policies) {
+        const one = schedule(cron, "America/New_York", policy)
+        const [start, end] = [at(jump) - 7_200_000, at(jump) + 7_200_000]
+        const whole = shown(Occurrences.between(one, start, end))
+        for (const cut of [-3_600_000, -1, 0, 1, 3_600_000].map((shift) => at(jump) + shift)) {
+          const parts = [...Occurrences.between(one, start, cut), ...Occurrences.between(one, cut, end)]
+          assert.deepStrictEqual(shown(parts), whole)
+        }
+      }
+    }
   })
 })
 
