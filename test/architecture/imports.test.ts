@@ -17,6 +17,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/market": ["src/domain"],
   "src/ledger": ["src/domain", "src/services"],
   "src/engine": ["src/domain", "src/ledger", "src/services"],
+  "src/scheduler": ["src/domain", "src/ledger", "src/engine", "src/services"],
   "src/services": ["src/domain"],
   "src/cli": [
     "src/domain",
@@ -25,6 +26,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/market",
     "src/ledger",
     "src/engine",
+    "src/scheduler",
     "src/services",
     "tasks",
     "package.json",
