@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
 import { config } from "./commands/config.ts"
+import { deploy } from "./commands/deploy.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
 import { model } from "./commands/model.ts"
@@ -15,13 +16,29 @@ import { worm } from "./commands/worm.ts"
 import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
 import { graph } from "./commands/graph.ts"
+import { plan } from "./commands/plan.ts"
 import { schema } from "./commands/schema.ts"
 import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import { root } from "./root.ts"
 
-const commands = [run, runs, validate, compile, graph, schema, config, doctor, ledger, model, snapshot, worm] as const
+const commands = [
+  run,
+  runs,
+  validate,
+  compile,
+  plan,
+  deploy,
+  graph,
+  schema,
+  config,
+  doctor,
+  ledger,
+  model,
+  snapshot,
+  worm,
+] as const
 const cli = root.pipe(Command.withSubcommands([...commands, completion(commands)]))
 
 const isUsage = (error: unknown): boolean =>
