@@ -7,6 +7,7 @@ import * as PlanDiff from "../compiler/plan-diff.ts"
 import { type PlanSide } from "../compiler/plan-side.ts"
 import * as Deployments from "../ledger/deployments.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
+import * as GitTree from "../services/git-tree.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import { type CompiledFile, compileAll } from "./compiled-files.ts"
@@ -34,6 +35,12 @@ type Against =
   | { readonly kind: "file"; readonly file: string }
   | { readonly kind: "revision"; readonly revision: string }
 
+/** What `--against` names, at hand. */
+type Older =
+  | { readonly kind: "deployed"; readonly deployed: ReadonlyMap<string, Deployments.Deployment> }
+  | { readonly kind: "file"; readonly file: string }
+  | { readonly kind: "revision"; readonly revision: PlanSides.Revision }
+
 const againstOf = (text: string): Against => {
   if (text === "deployed") return { kind: "deployed" }
   if (text.startsWith("git:")) return { kind: "revision", revision: text.slice("git:".length) }
@@ -44,22 +51,21 @@ const againstOf = (text: string): Against => {
 }
 
 const oldOf = Effect.fnUntraced(function* (
-  against: Against,
+  older: Older,
   { file, side }: CompiledFile,
   configuration: SettingsFiles.Configuration,
-  deployed: ReadonlyMap<string, Deployments.Deployment>,
 ) {
   const { env, project } = yield* ProjectReaders.find
-  if (against.kind === "file") {
-    const name = shownPath(against.file)
-    return { side: (yield* PlanSides.ofFile(project, against.file, configuration)).side, name } satisfies Old
+  if (older.kind === "file") {
+    const name = shownPath(older.file)
+    return { side: (yield* PlanSides.ofFile(project, older.file, configuration)).side, name } satisfies Old
   }
-  if (against.kind === "revision") {
-    const old = yield* Effect.scoped(PlanSides.ofRevision(project, env, against.revision, file))
-    const name = `git revision ${against.revision}`
+  if (older.kind === "revision") {
+    const old = yield* PlanSides.ofRevision(project, env, older.revision, file)
+    const name = `git revision ${older.revision.name}`
     return { side: old, name: old === undefined ? `${name} has no such file` : name } satisfies Old
   }
-  const found = deployed.get(side.plan.id)
+  const found = older.deployed.get(side.plan.id)
   if (found === undefined) return { side: undefined, name: `nothing is deployed in ${env}` } satisfies Old
   const name = `what ${clean(found.who)} deployed on ${dateTime(Date.parse(found.time))}`
   return { side: yield* PlanSides.ofDeployment(found), name } satisfies Old
@@ -105,6 +111,16 @@ const advise = (diffs: ReadonlyArray<PlanDiff.PlanDiff>): Effect.Effect<void> =>
     ? Output.message('This weakens safeguards. To deploy it all the same: dandori deploy … --accept-weaker "REASON"')
     : Effect.void
 
+const atHand = Effect.fnUntraced(function* (against: Against) {
+  const { env, project } = yield* ProjectReaders.find
+  if (against.kind === "deployed") {
+    return { kind: "deployed", deployed: yield* Deployments.current(env) } satisfies Older
+  }
+  if (against.kind === "file") return against
+  const tree = yield* GitTree.extract(project, against.revision)
+  return { kind: "revision", revision: { name: against.revision, tree } } satisfies Older
+})
+
 /** Compares pipelines with what is deployed, with a file or with a git revision; the exit code says what was found. */
 export const showChanges = Effect.fnUntraced(
   function* (names: ReadonlyArray<string>, againstText: string) {
@@ -117,22 +133,23 @@ export const showChanges = Effect.fnUntraced(
       return yield* new Output.UsageError({ reason: "Only one pipeline can be compared with a file. Name one." })
     }
     yield* Effect.gen(function* () {
-      const deployed = yield* Deployments.current(env)
+      const older = yield* atHand(against)
       const open = yield* OpenRuns.list()
       const diffs: Array<PlanDiff.PlanDiff> = []
       for (const one of compiled) {
-        const old = yield* oldOf(against, one, configuration, deployed)
+        const old = yield* oldOf(older, one, configuration)
         const diff = PlanDiff.compare(old.side, one.side)
         diffs.push(diff)
         yield* tell(one, old, diff, open)
       }
       if (!flags.json && !flags.quiet) yield* advise(diffs)
-      const gone = [...deployed.keys()].filter((id) => !compiled.some(({ side }) => side.plan.id === id))
-      if (names.length === 0 && gone.length > 0 && !flags.quiet) {
-        yield* Output.message(`Deployed, but no longer in pipelines/: ${gone.join(", ")}`)
+      if (names.length === 0 && older.kind === "deployed" && !flags.quiet) {
+        const gone = [...older.deployed.keys()].filter((id) => !compiled.some(({ side }) => side.plan.id === id))
+        if (gone.length > 0) yield* Output.message(`Deployed, but no longer in pipelines/: ${gone.join(", ")}`)
       }
       yield* Output.exitWith(Math.max(...diffs.map(exitOf)))
     }).pipe(
+      Effect.scoped,
       Effect.provide(Layer.mergeAll(ProjectReaders.ledger(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
     )
   },

@@ -82,14 +82,24 @@ export const ofDeployment = Effect.fnUntraced(function* ({ data }: Deployment) {
   return PlanSide.withFiles({ ...made, gates: new Set(data.gates) }, bytes, usual)
 })
 
+/** A project at a git revision. */
+export interface Revision {
+  readonly name: string
+  readonly tree: GitTree.Tree
+}
+
 /** A pipeline as its file said it at a git revision, with the configuration of then; undefined where it had no such file. */
-export const ofRevision = Effect.fnUntraced(function* (project: string, env: string, revision: string, file: string) {
+export const ofRevision = Effect.fnUntraced(function* (
+  project: string,
+  env: string,
+  { name, tree: { folder } }: Revision,
+  file: string,
+) {
+  const refuse = (reason: string) => new GitTree.RevisionUnusable({ revision: name, reason })
   const inside = relative(project, file)
   if (inside.startsWith("..")) {
-    const reason = `${shownPath(file)} does not lie in the project, so no revision of the project holds it`
-    return yield* new GitTree.RevisionUnusable({ revision, reason })
+    return yield* refuse(`${shownPath(file)} does not lie in the project, so no revision of the project holds it`)
   }
-  const { folder } = yield* GitTree.extract(project, revision)
   const then = join(folder, inside)
   const there = yield* attempt("look at", then, () => Fs.stat(then)).pipe(
     Effect.as(true),
@@ -102,9 +112,6 @@ export const ofRevision = Effect.fnUntraced(function* (project: string, env: str
     return (yield* complete(folder, plan, configuration)).side
   }).pipe(
     Effect.provide(Catalog.layer(folder)),
-    Effect.mapError(
-      ({ message }) =>
-        new GitTree.RevisionUnusable({ revision, reason: message.replaceAll(`${folder}/`, `${revision}:`) }),
-    ),
+    Effect.mapError(({ message }) => refuse(message.replaceAll(`${folder}/`, `${name}:`))),
   )
 })

@@ -19,10 +19,37 @@ export const same = (a: unknown, b: unknown): boolean =>
 
 const child = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`)
 
-/** Lists are compared item by item after what they begin and end with alike. */
+/** Keys that tell the items of a list apart. */
+const names = ["id", "name", "path", "file", "check"]
+
+/** The items by the first key that each of both lists has, with another text in each item; undefined where none is so. */
+const byName = (old: ReadonlyArray<unknown>, next: ReadonlyArray<unknown>) => {
+  if (old.length === 0 || next.length === 0) return undefined
+  for (const name of names) {
+    const [was, is] = [old, next].map(
+      (list) => new Map(list.map((item) => [isFields(item) ? item[name] : undefined, item])),
+    )
+    const texts = [...was.keys(), ...is.keys()].every((key) => typeof key === "string")
+    if (texts && was.size === old.length && is.size === next.length) return { was, is }
+  }
+  return undefined
+}
+
+/** Lists of named items are compared by name, others item by item after what they begin and end with alike. */
 const lists = (old: ReadonlyArray<unknown>, next: ReadonlyArray<unknown>, path: string): ReadonlyArray<FieldChange> => {
   const scalar = [...old, ...next].every((item) => typeof item !== "object" || item === null)
   if (scalar && old.length !== next.length) return [{ path, old, new: next }]
+  const named = byName(old, next)
+  if (named !== undefined) {
+    const { is, was } = named
+    const moved =
+      [...was.keys()].filter((key) => is.has(key)).join("\0") !==
+      [...is.keys()].filter((key) => was.has(key)).join("\0")
+    const found = [...new Set([...is.keys(), ...was.keys()])].flatMap((key) =>
+      diff(was.get(key), is.get(key), `${path}[${String(key)}]`),
+    )
+    return moved ? [{ path: `${path} (order)`, old: [...was.keys()], new: [...is.keys()] }, ...found] : found
+  }
   const shorter = Math.min(old.length, next.length)
   let begin = 0
   while (begin < shorter && same(old[begin], next[begin])) begin++

@@ -74,6 +74,18 @@ const resolve = Command.make(
   }),
 ).pipe(Command.withDescription("Say what became of a task whose outcome is unknown"))
 
+const diff = Command.make(
+  "diff",
+  {
+    old: Argument.String("run").pipe(Argument.withDescription("A run")),
+    next: Argument.String("other").pipe(Argument.withDescription("The run that it is compared with")),
+  },
+  Effect.fn(function* ({ next, old }) {
+    const { diffRuns } = yield* Effect.promise(() => import("../runs-diff.ts"))
+    yield* diffRuns(old, next)
+  }),
+).pipe(Command.withDescription("Show what differs between two runs: plan, params, configuration, outputs, durations"))
+
 /** `dandori runs`: what the ledger tells of runs. */
 export const runs = Command.make("runs").pipe(
   Command.withDescription("Runs, from the ledger"),
@@ -82,5 +94,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs, resolve]),
+  Command.withSubcommands([list, show, logs, resolve, diff]),
 )

@@ -7,8 +7,11 @@ const longest = 160
 const durations = /(^|\.)(timeout|initial|jitter|window|backoff\.max)$/
 const sizes = /(^|\.)memory$/
 
-/** A value on one line: JSON, an expression as it stands. */
-export const valueText = (value: unknown): string => fit(clean(JSON.stringify(value) ?? "none"), longest)
+/** A value on one line as JSON; a digest by its beginning. */
+export const valueText = (value: unknown): string =>
+  typeof value === "string" && /^(sha256:)?[0-9a-f]{64}$/.test(value)
+    ? `${value.replace(/^sha256:/, "").slice(0, 12)}…`
+    : fit(clean(JSON.stringify(value) ?? "none"), longest)
 
 /** A plan's milliseconds and bytes with their units; what a task is given (`with`) is its own. */
 const quantity = (path: string, value: unknown): string => {

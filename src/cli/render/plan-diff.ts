@@ -7,10 +7,11 @@ import { changeLine, changeText, marked } from "./field-changes.ts"
 import { clean, table } from "./line.ts"
 
 /** A part with a title, or nothing. */
-const part = (title: string, lines: ReadonlyArray<string>, on: boolean): ReadonlyArray<string> =>
+export const part = (title: string, lines: ReadonlyArray<string>, on: boolean): ReadonlyArray<string> =>
   lines.length === 0 ? [] : ["", Output.bold(title, on), ...lines.map((line) => `  ${line}`)]
 
-const taskLines = ({ change, fields, id, type }: TaskChange, on: boolean): ReadonlyArray<string> => {
+/** A task that came, went or is another, and how. */
+export const taskLines = ({ change, fields, id, type }: TaskChange, on: boolean): ReadonlyArray<string> => {
   const head = marked(change, `${id}${type === id ? "" : ` (${type})`}`, on)
   const details = change === "removed" ? [] : fields.filter(({ path }) => path !== "type" || change === "changed")
   return [head, ...details.map((field) => `    ${change === "added" ? changeText(field) : changeLine(field, on)}`)]
