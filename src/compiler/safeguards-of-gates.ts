@@ -1,6 +1,6 @@
 import type { PlanTask } from "../domain/plan.ts"
 import { type PlanSide, takes, tasksIn } from "./plan-side.ts"
-import { type Safeguard, heirs, paired, pairedGates } from "./safeguard.ts"
+import { type Pair, type Safeguard, heirs, paired, pairedGates } from "./safeguard.ts"
 
 type Edges = ReadonlyMap<string, ReadonlyArray<string>>
 
@@ -21,13 +21,11 @@ interface Graph {
   readonly waiting: Edges
   /** From a task to those that take its output. */
   readonly data: Edges
-  readonly byId: ReadonlyMap<string, PlanTask>
 }
 
 const graphOf = ({ plan: { tasks } }: PlanSide): Graph => ({
   waiting: edgesOf(tasks, ({ needs }) => needs),
   data: edgesOf(tasks, takes),
-  byId: new Map(tasks.map((task) => [task.id, task])),
 })
 
 /** All that can be reached from a task without passing another. */
@@ -47,17 +45,14 @@ const reach = (edges: Edges, from: string, round?: string): ReadonlySet<string> 
 /** A task whose effect cannot be taken back by running it again: what gates stand before. */
 const acts = ({ effects }: PlanTask): boolean => effects === "once" || effects === "irreversible"
 
-/** Each gate of both sides with each acting task behind it that both sides have. */
+/** A gate of both sides, and the acting tasks behind it that both sides have. */
 const guarded = (old: PlanSide, next: PlanSide) => {
   const [before, after] = [graphOf(old), graphOf(next)]
-  const heir = heirs(old, next)
-  return pairedGates(old, next).flatMap(({ was, task }) => {
+  const acting = paired(old, next).filter(({ was }) => acts(was))
+  return pairedGates(old, next).map(({ was, task }) => {
     const [then, now] = [reach(before.waiting, was.id), reach(after.waiting, task.id)]
-    return old.plan.tasks.flatMap((act) => {
-      const acting = heir.get(act.id)
-      if (acting === undefined || !acts(act) || !then.has(act.id)) return []
-      return [{ gate: was, newGate: task, act, acting, waits: now.has(acting.id), before, after, heir }]
-    })
+    const behind = acting.filter((pair) => then.has(pair.was.id))
+    return { was, task, before, after, behind, waits: ({ task: act }: Pair) => now.has(act.id) }
   })
 }
 
@@ -80,25 +75,32 @@ export const gateSafeguards: ReadonlyArray<Safeguard> = [
     name: "gate-not-awaited",
     why: "the task no longer waits for the gate",
     find: (old, next) =>
-      guarded(old, next)
-        .filter(({ waits }) => !waits)
-        .map(({ acting, gate }) => ({ place: `tasks.${acting.id}`, old: `behind ${gate.id}` })),
+      guarded(old, next).flatMap(({ behind, waits, was }) =>
+        behind
+          .filter((pair) => !waits(pair))
+          .map(({ task }) => ({ place: `tasks.${task.id}`, old: `behind ${was.id}` })),
+      ),
   },
   {
     name: "gate-bypassed",
     why: "what the gate judges also gets there without it",
-    find: (old, next) =>
-      guarded(old, next)
-        .filter(({ waits }) => waits)
-        .flatMap(({ gate, newGate, act, acting, before, after, heir }) =>
-          takes(gate).flatMap((producer) => {
-            const source = heir.get(producer)?.id
-            if (source === undefined || reach(before.data, producer, gate.id).has(act.id)) return []
-            return reach(after.data, source, newGate.id).has(acting.id)
-              ? [{ place: `tasks.${acting.id}`, old: `takes ${gate.id}`, new: `takes ${source} round ${newGate.id}` }]
-              : []
-          }),
-        ),
+    find: (old, next) => {
+      const heir = heirs(old, next)
+      return guarded(old, next).flatMap(({ after, before, behind, task: gate, waits, was }) =>
+        takes(was).flatMap((producer) => {
+          const source = heir.get(producer)?.id
+          if (source === undefined) return []
+          const [then, now] = [reach(before.data, producer, was.id), reach(after.data, source, gate.id)]
+          return behind
+            .filter((pair) => waits(pair) && !then.has(pair.was.id) && now.has(pair.task.id))
+            .map(({ task }) => ({
+              place: `tasks.${task.id}`,
+              old: `takes ${was.id}`,
+              new: `takes ${source} round ${gate.id}`,
+            }))
+        }),
+      )
+    },
   },
   {
     name: "gate-overruled",
