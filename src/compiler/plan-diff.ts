@@ -3,7 +3,7 @@ import type { Sha256 } from "../domain/sha256.ts"
 import { type StaleCache, staleCaches } from "./plan-diff-caches.ts"
 import { type Weakening, weakenings } from "./plan-diff-safeguards.ts"
 import type { PlanSide } from "./plan-side.ts"
-import { type FieldChange, diff, same } from "./value-diff.ts"
+import { type FieldChange, diff } from "./value-diff.ts"
 
 /** A task that came, went or is another. */
 export interface TaskChange {
@@ -30,13 +30,19 @@ export interface PlanDiff {
 }
 
 /** What a task says, without its name. */
-const saying = ({ id: _, ...task }: PlanTask) => task
+const saying = (task: PlanTask) => {
+  const { id: _id, ...said } = task
+  return said
+}
 
 /** What a task that says nothing says: its input is shown key by key. */
 const silent = { needs: [], with: {} }
 
 /** The settings of a pipeline: whatever its plan says besides its tasks. */
-const settingsOf = ({ format: _, tasks: __, ...settings }: Plan) => settings
+const settingsOf = (plan: Plan) => {
+  const { format: _format, tasks: _tasks, ...settings } = plan
+  return settings
+}
 
 /** Tasks that came, went or are another, in the order of the newer plan, those that went last. */
 export const taskChanges = (old: Plan, next: Plan): ReadonlyArray<TaskChange> => {
@@ -89,6 +95,14 @@ const fileChanges = (old: PlanSide, next: PlanSide): ReadonlyArray<FieldChange> 
     )
 }
 
+/** Task types that became gates, or are none any more, without another version: the plan does not say it. */
+const gateChanges = (old: PlanSide, next: PlanSide): ReadonlyArray<FieldChange> => {
+  const before = new Map(old.plan.tasks.map(({ id, type }) => [id, type]))
+  return next.plan.tasks
+    .filter(({ id, type }) => before.get(id) === type && old.gates.has(id) !== next.gates.has(id))
+    .map(({ id }) => ({ path: `tasks.${id} is a gate`, old: old.gates.has(id), new: next.gates.has(id) }))
+}
+
 /** Compares a pipeline with what it was; without an old side everything is new and nothing is weaker. */
 export const compare = (old: PlanSide | undefined, next: PlanSide): PlanDiff => {
   const to = digest(next.plan)
@@ -100,15 +114,16 @@ export const compare = (old: PlanSide | undefined, next: PlanSide): PlanDiff => 
   const config = configChanges(old, next)
   const files = fileChanges(old, next)
   const from = digest(old.plan)
+  const gates = gateChanges(old, next)
   const equal = from === to
-  if (equal && config.length === 0 && files.length === 0 && same([...old.gates], [...next.gates])) {
+  if (equal && config.length + files.length + gates.length === 0) {
     return { pipeline, from, to, settings: [], tasks: [], config, files, stale: [], weaker: [] }
   }
   return {
     pipeline,
     from,
     to,
-    settings: equal ? [] : settingChanges(old.plan, next.plan),
+    settings: equal ? gates : [...settingChanges(old.plan, next.plan), ...gates],
     tasks: equal ? [] : taskChanges(old.plan, next.plan),
     config,
     files,

@@ -22,8 +22,6 @@ export interface Pair {
   readonly task: PlanTask
 }
 
-const pairs = new WeakMap<PlanSide, WeakMap<PlanSide, ReadonlyMap<string, PlanTask>>>()
-
 const pairing = (old: PlanSide, next: PlanSide): ReadonlyMap<string, PlanTask> => {
   const after = new Map(next.plan.tasks.map((task) => [task.id, task]))
   const found = new Map<string, PlanTask>()
@@ -44,23 +42,32 @@ const pairing = (old: PlanSide, next: PlanSide): ReadonlyMap<string, PlanTask> =
   return found
 }
 
-/** What became of each old task: the one of the same id and type, else the only one left of its type (it was renamed). */
-export const heirs = (old: PlanSide, next: PlanSide): ReadonlyMap<string, PlanTask> => {
-  const known = pairs.get(old) ?? new WeakMap<PlanSide, ReadonlyMap<string, PlanTask>>()
-  pairs.set(old, known)
-  const found = known.get(next) ?? pairing(old, next)
-  known.set(next, found)
-  return found
+interface Paired {
+  readonly heirs: ReadonlyMap<string, PlanTask>
+  readonly pairs: ReadonlyArray<Pair>
 }
 
-/** The tasks that both sides have. */
-export const paired = (old: PlanSide, next: PlanSide): ReadonlyArray<Pair> => {
-  const found = heirs(old, next)
-  return old.plan.tasks.flatMap((was) => {
-    const task = found.get(was.id)
+const known = new WeakMap<PlanSide, WeakMap<PlanSide, Paired>>()
+
+/** Worked out once for two sides: every rule asks. */
+const pairedOnce = (old: PlanSide, next: PlanSide): Paired => {
+  const found = known.get(old)?.get(next)
+  if (found !== undefined) return found
+  const heirs = pairing(old, next)
+  const pairs = old.plan.tasks.flatMap((was): ReadonlyArray<Pair> => {
+    const task = heirs.get(was.id)
     return task === undefined ? [] : [{ was, task }]
   })
+  const byNext = known.get(old) ?? new WeakMap<PlanSide, Paired>()
+  known.set(old, byNext.set(next, { heirs, pairs }))
+  return { heirs, pairs }
 }
+
+/** What became of each old task: the one of the same id and type, else the only one left of its type (it was renamed). */
+export const heirs = (old: PlanSide, next: PlanSide): ReadonlyMap<string, PlanTask> => pairedOnce(old, next).heirs
+
+/** The tasks that both sides have. */
+export const paired = (old: PlanSide, next: PlanSide): ReadonlyArray<Pair> => pairedOnce(old, next).pairs
 
 /** The gates that both sides have. */
 export const pairedGates = (old: PlanSide, next: PlanSide): ReadonlyArray<Pair> =>

@@ -1,5 +1,3 @@
-import * as CanonicalJson from "../domain/canonical-json.ts"
-
 /** One value that differs. `old` or `new` is left out where there is none. */
 export interface FieldChange {
   readonly path: string
@@ -13,9 +11,16 @@ type Fields = Readonly<Record<string, unknown>>
 export const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** True when two JSON values are the same, whatever the order of their keys. */
-export const same = (a: unknown, b: unknown): boolean =>
-  a === b || (a !== undefined && b !== undefined && CanonicalJson.encode(a) === CanonicalJson.encode(b))
+/** True when two JSON values are the same, whatever the order of their keys. A key without a value is none. */
+export const same = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]))
+  if (!isFields(a) || !isFields(b)) return false
+  return (
+    Object.keys(a).every((key) => same(a[key], b[key])) &&
+    Object.keys(b).every((key) => a[key] !== undefined || b[key] === undefined)
+  )
+}
 
 const child = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`)
 

@@ -62,7 +62,7 @@ describe("dandori runs diff", () => {
       assert.lengthOf(more, 0)
       assert.deepInclude(line, { v: 1, kind: "run-diff", runs: [old, next] })
       assert.deepStrictEqual(line?.params, [{ path: "name", old: "you", new: "them" }])
-      const [say] = line?.outcomes as ReadonlyArray<Record<string, unknown>>
+      const [say] = line.outcomes as ReadonlyArray<Record<string, unknown>>
       assert.deepStrictEqual(say?.output, [{ path: "said", old: "hello", new: "goodbye" }])
     }),
   )

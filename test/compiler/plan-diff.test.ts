@@ -46,6 +46,13 @@ describe("a comparison of two plans", () => {
     assert.deepStrictEqual(diff.tasks[0]?.fields, [{ path: "approval.approvers", old: 2, new: 3 }])
   })
 
+  it("tells a task type that became a gate, though the plan is the same", () => {
+    const diff = PlanDiff.compare({ ...side([dq]), gates: new Set() }, side([dq]))
+    assert.deepStrictEqual(diff.settings, [{ path: "tasks.dq is a gate", old: false, new: true }])
+    assert.isTrue(PlanDiff.isChange(diff))
+    assert.deepStrictEqual(diff.weaker, [])
+  })
+
   it("looks at the sections that its task types read, and at retention, and at no others", () => {
     const old = { dq: { strict: false }, retention: { logs_days: 1 }, messaging: { timeout: "1s" } }
     const next = { dq: { strict: true }, retention: { logs_days: 2 }, messaging: { timeout: "2s" } }
