@@ -34,6 +34,34 @@ interface Candidate {
   readonly before: Deployments.Deployment | undefined
 }
 
+/** What was deployed cannot be read any more, so nobody can tell what becomes weaker: that has to be accepted. */
+const unreadable = ({ message }: { readonly message: string }) => ({
+  rule: "unreadable",
+  place: "what is deployed",
+  why: `it cannot be compared: ${message}`,
+})
+
+const unread = (
+  compiled: CompiledFile,
+  before: Deployments.Deployment,
+  error: { readonly message: string },
+): Candidate => ({
+  compiled,
+  before,
+  diff: { ...PlanDiff.compare(undefined, compiled.side), weaker: [unreadable(error)] },
+})
+
+const candidateOf = Effect.fnUntraced(function* (compiled: CompiledFile, before: Deployments.Deployment | undefined) {
+  if (before === undefined) return { compiled, before, diff: PlanDiff.compare(undefined, compiled.side) }
+  return yield* PlanSides.ofDeployment(before).pipe(
+    Effect.map((old): Candidate => ({ compiled, before, diff: PlanDiff.compare(old, compiled.side) })),
+    Effect.catchTags({
+      ArtifactError: (error) => Effect.succeed(unread(compiled, before, error)),
+      Missing: (error) => Effect.succeed(unread(compiled, before, error)),
+    }),
+  )
+})
+
 const twice = (compiled: ReadonlyArray<CompiledFile>): string | undefined => {
   const files = Map.groupBy(compiled, ({ side }) => side.plan.id)
   const found = [...files].find(([, same]) => same.length > 1)
@@ -129,13 +157,7 @@ export const deployFiles = Effect.fnUntraced(
       yield* FileLock.acquireWithin(join(home, "deploy.lock"), patience)
       yield* Root.reconcile()
       const current = yield* Deployments.current(env)
-      const candidates = yield* Effect.forEach(compiled, (one) =>
-        Effect.gen(function* () {
-          const before = current.get(one.side.plan.id)
-          const old = before === undefined ? undefined : yield* PlanSides.ofDeployment(before)
-          return { compiled: one, diff: PlanDiff.compare(old, one.side), before } satisfies Candidate
-        }),
-      )
+      const candidates = yield* Effect.forEach(compiled, (one) => candidateOf(one, current.get(one.side.plan.id)))
       const weaker = candidates.filter(({ diff }) => diff.weaker.length > 0)
       if (weaker.length > 0 && reason === undefined) return yield* refuse(weaker)
       const changed = candidates.filter(({ diff }) => PlanDiff.isChange(diff))

@@ -15,7 +15,7 @@ export interface PlanSide {
   readonly gates: ReadonlySet<string>
   /** Sections of the configuration that each task type reads. */
   readonly reads: ReadonlyMap<string, ReadonlyArray<string>>
-  /** Files that each task names literally. */
+  /** Files that each task names, literally or by the default of a param. */
   readonly names: ReadonlyMap<string, ReadonlyArray<string>>
   /** The resolved configuration by section; secrets are references. */
   readonly config: Readonly<Record<string, unknown>>
@@ -42,10 +42,23 @@ const traitsOf = Effect.fnUntraced(function* (plan: Plan) {
   return traits
 })
 
-const named = (task: PlanTask, traits: Traits | undefined): ReadonlyArray<string> =>
+/** An input's value; of one that is a param as a whole its default, which a run may replace. */
+export const usualValue = (plan: Plan, value: unknown): unknown => {
+  if (typeof value === "string") {
+    const name = /^\$\{\{ params\.([a-z][a-z0-9_]*) \}\}$/.exec(value)?.[1]
+    return name === undefined ? value : (plan.params[name]?.default ?? value)
+  }
+  if (Array.isArray(value)) return value.map((item) => usualValue(plan, item))
+  if (!isFields(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, usualValue(plan, item)]))
+}
+
+const named = (plan: Plan, task: PlanTask, traits: Traits | undefined): ReadonlyArray<string> =>
   traits === undefined
     ? []
-    : [...new Set(namedFiles(task.with, traits.input))].filter((path) => !Template.hasExpression(path))
+    : [...new Set(namedFiles(usualValue(plan, task.with), traits.input))].filter(
+        (path) => !Template.hasExpression(path),
+      )
 
 /** A plan with what this program's task types say of its tasks; the configuration and the files are filled in. */
 export const make = Effect.fnUntraced(function* (
@@ -57,7 +70,7 @@ export const make = Effect.fnUntraced(function* (
     plan,
     gates: new Set(plan.tasks.filter((task) => traits.get(task.type)?.gate === true).map(({ id }) => id)),
     reads: new Map([...traits].map(([type, { config: sections }]) => [type, sections])),
-    names: new Map(plan.tasks.map((task) => [task.id, named(task, traits.get(task.type))])),
+    names: new Map(plan.tasks.map((task) => [task.id, named(plan, task, traits.get(task.type))])),
     config,
     files: new Map(),
   }
@@ -74,7 +87,7 @@ const valueOf = (bytes: Uint8Array, asYaml: boolean): unknown => {
 
 /** The files that the gates of a side name as `expectations`. */
 const expectationsOf = ({ gates, plan }: PlanSide): ReadonlySet<unknown> =>
-  new Set(plan.tasks.filter(({ id }) => gates.has(id)).map((task) => task.with.expectations))
+  new Set(plan.tasks.filter(({ id }) => gates.has(id)).map((task) => usualValue(plan, task.with.expectations)))
 
 /**
  * The side with what stands in its files. Expectations that list no checks get the usual ones, as the gate does.

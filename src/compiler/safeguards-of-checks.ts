@@ -1,4 +1,4 @@
-import { type PlanSide } from "./plan-side.ts"
+import { type PlanSide, usualValue } from "./plan-side.ts"
 import { type Safeguard, type Weakness, pairedGates } from "./safeguard.ts"
 import { at, isWeaker } from "./safeguards-of-config.ts"
 import { isFields, same } from "./value-diff.ts"
@@ -118,7 +118,8 @@ export const checkSafeguards: ReadonlyArray<Safeguard> = [
     why: "the gate expects less of the data",
     find: (old, next) =>
       pairedGates(old, next).flatMap(({ was, task }) => {
-        const [path, newPath] = [was.with.expectations, task.with.expectations]
+        const path = usualValue(old.plan, was.with.expectations)
+        const newPath = usualValue(next.plan, task.with.expectations)
         const before = typeof path === "string" ? old.files.get(path) : undefined
         if (!isFields(before)) return []
         const after = typeof newPath === "string" ? next.files.get(newPath) : undefined

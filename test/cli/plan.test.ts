@@ -145,6 +145,22 @@ describe("dandori deploy", () => {
     }),
   )
 
+  it.effect("asks for a reason when what is deployed cannot be read any more, and then replaces it", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* dandori(folder, "deploy", "guarded")
+      const { plan: sha } = (yield* system(folder))[0]?.data as { plan: string }
+      const bytes = join(folder, ".dandori/artifacts/sha256", sha.slice(0, 2), sha.slice(2))
+      yield* Effect.promise(() => Fs.rm(bytes, { force: true }))
+      const refused = yield* dandori(folder, "deploy", "guarded")
+      assert.strictEqual(refused.code, 3)
+      assert.match(refused.err, /! what is deployed {2}\(it cannot be compared: Artifact [^)]*does not exist/)
+      const { code, err } = yield* dandori(folder, "deploy", "guarded", "--accept-weaker", "the disk lost it")
+      assert.strictEqual(code, 0, err)
+      assert.strictEqual((yield* dandori(folder, "plan", "guarded")).code, 0)
+    }),
+  )
+
   it.effect("of two files with one id asks which is meant", () =>
     Effect.gen(function* () {
       const folder = yield* project

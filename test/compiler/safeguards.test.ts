@@ -206,6 +206,16 @@ const cases: ReadonlyArray<Case> = [
     next: tasked(...but({ ...dq, with: { ...dq.with, expectations: "${{ params.file }}" } })),
   },
   {
+    rule: "expectations",
+    what: "a param's default that names looser expectations",
+    place: "loose.yaml: min_rows",
+    next: side(but({ ...dq, with: { ...dq.with, expectations: "${{ params.expected }}" } }), {
+      config,
+      files: { "loose.yaml": { ...expectations, min_rows: 1 } },
+      plan: { params: { expected: { type: "string", default: "loose.yaml" } } },
+    }),
+  },
+  {
     rule: "backtest-policy",
     what: "a lower Sharpe ratio",
     place: "backtest_policy.gate.sharpe",
