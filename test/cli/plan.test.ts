@@ -149,7 +149,7 @@ describe("dandori deploy", () => {
     Effect.gen(function* () {
       const folder = yield* project
       yield* dandori(folder, "deploy", "guarded")
-      const { plan: sha } = (yield* system(folder))[0]?.data as { plan: string }
+      const [sha = ""] = (yield* system(folder)).map(({ data }) => (data as { plan: string }).plan)
       const bytes = join(folder, ".dandori/artifacts/sha256", sha.slice(0, 2), sha.slice(2))
       yield* Effect.promise(() => Fs.rm(bytes, { force: true }))
       const refused = yield* dandori(folder, "deploy", "guarded")
