@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
 import { config } from "./commands/config.ts"
+import { deploy } from "./commands/deploy.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
 import { model } from "./commands/model.ts"
@@ -16,6 +17,7 @@ import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
 import { graph } from "./commands/graph.ts"
 import { schedule } from "./commands/schedule.ts"
+import { plan } from "./commands/plan.ts"
 import { schema } from "./commands/schema.ts"
 import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
@@ -27,6 +29,8 @@ const commands = [
   runs,
   validate,
   compile,
+  plan,
+  deploy,
   graph,
   schema,
   schedule,
