@@ -85,11 +85,7 @@ const asFake = <A, E>(clock: VirtualClock.VirtualClock, key: string, work: Effec
   )
 
 /** A catalog in which each attempt meets the type that the test's cast names for its task, else for its type. */
-export const catalog = (
-  real: Catalog["Service"],
-  cast: Cast,
-  clock: VirtualClock.VirtualClock,
-): Catalog["Service"] => {
+export const catalog = (real: Catalog["Service"], cast: Cast, clock: VirtualClock.VirtualClock): Catalog["Service"] => {
   const byTask = (task: string, type: AnyTaskType) => cast[task] ?? cast[type.type] ?? type
   const play = (type: AnyTaskType): AnyTaskType => ({
     ...type,

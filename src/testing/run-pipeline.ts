@@ -123,7 +123,9 @@ export const resultOf = Effect.fnUntraced(function* (plan: Plan, { run, state }:
     outputs: yield* outputsOf(plan, state),
     errors: each((id) => taskOf(state, id).error),
     messages: [...place.messages],
-    events: entries.map(({ type, data, time }) => ({ type, data, time: Date.parse(time) }) as TestRun["events"][number]),
+    events: entries.map(
+      ({ type, data, time }) => ({ type, data, time: Date.parse(time) }) as TestRun["events"][number],
+    ),
     entries,
     plan,
   }

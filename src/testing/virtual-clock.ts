@@ -102,10 +102,7 @@ export const make = (start: number): VirtualClock => {
 export const provide =
   (clock: VirtualClock) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    effect.pipe(
-      Effect.provideService(Clock.Clock, clock),
-      Effect.provideService(Scheduler.Scheduler, clock.scheduler),
-    )
+    effect.pipe(Effect.provideService(Clock.Clock, clock), Effect.provideService(Scheduler.Scheduler, clock.scheduler))
 
 /** Holds the clock while an effect is at work, whatever becomes of it. */
 export const holding =

@@ -29,7 +29,9 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/services",
     "tasks",
     "package.json",
+    "configs",
   ],
+  configs: [],
   "src/testing": [
     "src/domain",
     "src/authoring",

@@ -14,7 +14,9 @@ const project = fileURLToPath(new URL("../..", import.meta.url))
 /** A run whose task says something, after a second. */
 const saying = (stdout: string) => {
   const say = pipeline("say", {}, ({ task }) => void task("say", command, { argv: ["echo", "hi"] }))
-  const said = fake(command, () => Effect.as(Effect.sleep("1 second"), { exitCode: 0, stdout, stderr: "", artifacts: [] }))
+  const said = fake(command, () =>
+    Effect.as(Effect.sleep("1 second"), { exitCode: 0, stdout, stderr: "", artifacts: [] }),
+  )
   return runPipeline(say, { project, tasks: { say: said } })
 }
 
