@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -45,6 +45,16 @@ describe("README", () => {
     const typescript = dandori("compile", "hello.ts")
     assert.strictEqual(typescript.status, 0, typescript.stderr)
     assert.strictEqual(typescript.stdout, yaml.stdout)
+  })
+
+  it("shows a test that passes in a project that has the first pipeline", () => {
+    mkdirSync(join(folder, "node_modules"))
+    symlinkSync(repository, join(folder, "node_modules", "dandori"))
+    symlinkSync(join(repository, "node_modules", "effect"), join(folder, "node_modules", "effect"))
+    writeFileSync(join(folder, "hello.test.ts"), blocks("ts")[1])
+    const tested = spawnSync(process.execPath, ["test", "./hello.test.ts"], { cwd: folder, encoding: "utf8" })
+    assert.strictEqual(tested.status, 0, tested.stderr)
+    assert.include(tested.stderr, "1 pass")
   })
 
   it("names commands that work in a project that ran the first pipeline", () => {

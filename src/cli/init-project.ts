@@ -69,6 +69,9 @@ const manifest = (folder: string, source: string | undefined): string => {
   return `${JSON.stringify(json, null, 2)}\n`
 }
 
+/** How people call the program in the project: as the package of the checkout, or as the binary on their PATH. */
+const callOf = (source: string | undefined): string => (source === undefined ? "dandori" : "npx dandori")
+
 const setupText = (source: string | undefined): string =>
   source === undefined
     ? "Pipelines run with the `dandori` binary alone. Types and tests want Dandori's sources too: once, with the folder of\na checkout in which `npm install` was run, `npm install --save-dev <checkout>`."
@@ -77,7 +80,7 @@ const setupText = (source: string | undefined): string =>
 const filesOf = (folder: string, source: string | undefined): ReadonlyArray<Files.ProjectFile> => [
   ...Files.fixed,
   ["package.json", manifest(folder, source)],
-  ["README.md", Files.readmeOf(basename(folder), setupText(source))],
+  ["README.md", Files.readmeOf({ name: basename(folder), setup: setupText(source), dandori: callOf(source) })],
 ]
 
 const failed = (path: string) => (error: { readonly message: string }) =>
@@ -115,9 +118,9 @@ const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${p
 const nextSteps = (shown: string, source: string | undefined): ReadonlyArray<string> => [
   "Next:",
   ...(shown === "" ? [] : [`  cd ${quoted(shown)}`]),
-  ...(source === undefined
-    ? ["  dandori run hello", "README.md says how to get types and tests"]
-    : ["  npm install", "  npx dandori run hello", "  npm test"]),
+  ...(source === undefined ? [] : ["  npm install"]),
+  `  ${callOf(source)} run hello`,
+  source === undefined ? "README.md says how to get types and tests" : "  npm test",
 ]
 
 /**

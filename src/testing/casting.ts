@@ -45,9 +45,10 @@ export const keyOf = (task: string, attempt: number) => `${task}#${attempt}`
 
 /**
  * Holds the clock by a run's events: from an attempt's intent to its result, so that what the engine does around a task
- * takes no virtual time; and for good when the run has finished.
+ * takes no virtual time; and from its end until the next run begins.
  */
 export const onEvent = (clock: VirtualClock.VirtualClock) => (event: Event) => {
+  if (event.type === "dev.dandori.run.created.v1") return clock.release("end")
   if (event.type === "dev.dandori.run.finished.v1") return clock.hold("end")
   if (!event.type.startsWith("dev.dandori.attempt.")) return
   const { task, attempt } = event.data as { readonly task: string; readonly attempt: number }

@@ -166,6 +166,35 @@ describe("dandori init", () => {
     }),
   )
 
+  it.live("takes the files of a project from the program itself, wherever that lies", () =>
+    Effect.gen(function* () {
+      const folder = yield* place
+      const built = yield* Effect.promise(() =>
+        Bun.build({ entrypoints: [join(repository, "src/cli/init/files.ts")], outdir: folder, target: "bun" }),
+      )
+      assert.isTrue(built.success)
+      const { fixed } = (yield* Effect.promise(
+        () => import(join(folder, "files.js")),
+      )) as typeof import("../../src/cli/init/files.ts")
+      const texts = new Map(fixed)
+      assert.strictEqual(texts.get("configs/base/dq.yaml"), yield* read(repository, "configs/base/dq.yaml"))
+      for (const [path, text] of texts) assert.isTrue(typeof text === "string" && text.length > 0, path)
+    }),
+  )
+
+  it.live("ships the whole configuration that ships with the program", () =>
+    Effect.gen(function* () {
+      const folder = yield* place
+      yield* dandori(folder, "init", "new")
+      const made = (yield* filesBelow(join(folder, "new"))).filter((file) => file.startsWith("configs/"))
+      const shipped = yield* filesBelow(join(repository, "configs"))
+      assert.deepStrictEqual(
+        made,
+        shipped.map((file) => `configs/${file}`),
+      )
+    }),
+  )
+
   it.live("writes nothing where it would overwrite, says what, and exits 73; the same again changes nothing", () =>
     Effect.gen(function* () {
       const folder = yield* place

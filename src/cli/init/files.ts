@@ -63,6 +63,6 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/envs/stg/storage.yaml", envsStgStorage],
 ]
 
-/** The README of a project called `name`; `setup` says where `dandori` comes from. */
-export const readmeOf = (name: string, setup: string): string =>
-  readme.replaceAll("{{name}}", () => name).replaceAll("{{setup}}", () => setup)
+/** The README of a project: its name, where Dandori comes from, and how it is called. */
+export const readmeOf = (words: { readonly name: string; readonly setup: string; readonly dandori: string }): string =>
+  readme.replace(/\{\{(name|setup|dandori)\}\}/g, (_, word: keyof typeof words) => words[word])
