@@ -17,6 +17,7 @@ const words = (line: string): ReadonlyArray<string> =>
   [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2])
 
 describe("README", () => {
+  let parent = ""
   let folder = ""
   const dandori = (...args: ReadonlyArray<string>) => {
     const { status, stderr, stdout } = spawnSync(process.execPath, [join(repository, "src/cli/main.ts"), ...args], {
@@ -28,13 +29,15 @@ describe("README", () => {
   }
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "dandori readme "))
+    parent = mkdtempSync(join(tmpdir(), "dandori readme "))
+    folder = join(parent, "project")
+    mkdirSync(folder)
     for (const part of ["configs", "samples"]) cpSync(join(repository, part), join(folder, part), { recursive: true })
     mkdirSync(join(folder, "pipelines"))
     writeFileSync(join(folder, "pipelines", "hello.yaml"), blocks("yaml")[0])
     writeFileSync(join(folder, "hello.ts"), blocks("ts")[0])
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => rmSync(parent, { recursive: true, force: true }))
 
   it("shows the pipeline that ships as pipelines/hello.yaml", () => {
     assert.strictEqual(blocks("yaml")[0], readFileSync(join(repository, "pipelines", "hello.yaml"), "utf8"))

@@ -2,5 +2,5 @@
 export { CastInvalid } from "./casting.ts"
 export { type Fake, fake } from "./fake.ts"
 export { GoldenDiffers, expectGolden, goldenLedger } from "./golden-ledger.ts"
-export { ParamsRefused, type RunOptions, type TestRun, runPipeline } from "./run-pipeline.ts"
+export { OptionsRefused, type RunOptions, type TestRun, runPipeline } from "./run-pipeline.ts"
 export { InputInvalid, OutputInvalid, type TaskOptions, testTask } from "./test-task.ts"

@@ -27,13 +27,13 @@ import * as Casting from "./casting.ts"
 import * as Place from "./place.ts"
 import * as VirtualClock from "./virtual-clock.ts"
 
-/** Params of a test that do not fit the pipeline. */
-export class ParamsRefused extends Schema.TaggedError<ParamsRefused>()("ParamsRefused", {
+/** Params or variables of a test that do not fit the pipeline: all of them at once. */
+export class OptionsRefused extends Schema.TaggedError<OptionsRefused>()("OptionsRefused", {
   pipeline: Schema.String,
   problems: Schema.Array(Schema.String),
 }) {
   override get message() {
-    return `The params of this test do not fit the pipeline ${this.pipeline}: ${this.problems.join("; ")}`
+    return `What this test gives does not fit the pipeline ${this.pipeline}: ${this.problems.join("; ")}`
   }
 }
 
@@ -70,6 +70,8 @@ export interface TestRun {
   readonly plan: Plan
 }
 
+type Values = Readonly<Record<string, unknown>>
+
 const compile = Effect.fnUntraced(function* (pipeline: Pipeline | string, project: string) {
   const path = yield* Path.Path
   if (typeof pipeline === "string") return yield* compileFile(path.resolve(project, pipeline))
@@ -77,20 +79,23 @@ const compile = Effect.fnUntraced(function* (pipeline: Pipeline | string, projec
   return yield* compileDocument(Source.make(id, ""), Located.fromJson(pipeline.document))
 })
 
-const paramsOf = Effect.fnUntraced(function* (plan: Plan, given: Readonly<Record<string, unknown>>) {
+/** The params, those left out by default, and the variables that the plan declares. */
+const given = Effect.fnUntraced(function* (plan: Plan, params: Values, environment: Readonly<Record<string, string>>) {
   const schemas = Object.entries(plan.params as Readonly<Record<string, JsonSchema>>)
-  const values: Record<string, unknown> = { ...given }
-  for (const [name, schema] of schemas) if (!(name in given) && "default" in schema) values[name] = schema.default
-  const known = new Map(schemas)
+  const values: Record<string, unknown> = { ...params }
+  for (const [name, schema] of schemas) if (!(name in params) && "default" in schema) values[name] = schema.default
+  const known = new Set(schemas.map(([name]) => name))
   const problems = [
-    ...Object.keys(given).flatMap((name) => (known.has(name) ? [] : [`there is no param ${name}`])),
+    ...Object.keys(params).flatMap((name) => (known.has(name) ? [] : [`there is no param ${name}`])),
     ...schemas.flatMap(([name, schema]) =>
       name in values
-        ? validate(values[name], schema).map((fault) => `${name}: ${fault}`)
-        : [`${name} is missing and has no default`],
+        ? validate(values[name], schema).map((fault) => `param ${name}: ${fault}`)
+        : [`param ${name} is missing and has no default`],
     ),
+    ...plan.env.flatMap((name) => (name in environment ? [] : [`environment lacks ${name}`])),
   ]
-  return problems.length === 0 ? values : yield* new ParamsRefused({ pipeline: plan.id, problems })
+  if (problems.length > 0) return yield* new OptionsRefused({ pipeline: plan.id, problems })
+  return { params: values, environment: Object.fromEntries(plan.env.map((name) => [name, environment[name] ?? ""])) }
 })
 
 /** The outputs of a state's tasks, those that were too large for their events read back. */
@@ -161,7 +166,8 @@ export const request = (
  * Runs a pipeline (a value, or a file of the project) with the real compiler and the real engine on virtual time: it
  * starts at 2025-01-01 00:00 UTC, and waiting, be it a retry's backoff of hours or a timeout, takes none. Ids are fixed,
  * so that the same run leaves the same ledger. The run's home is a temporary folder; the project's own `.dandori` is not
- * touched. Time stands still while a real task type works, and goes on while a fake waits. A run that fails is a result;
+ * touched. Time stands still while a real task type works, and goes on while a fake waits: one that waits for
+ * ever wants a timeout. A run that fails is a result;
  * a pipeline that does not compile, or a test that does not fit it, is an error.
  *
  * @example
@@ -179,9 +185,8 @@ export const runPipeline = <A = never, E = never>(pipeline: Pipeline | string, o
       Effect.provideService(Catalog, Casting.catalog(real, cast, place.clock)),
     )
     yield* Casting.check(plan, cast)
-    const params = yield* paramsOf(plan, options.params ?? {})
-    const environment = Object.fromEntries(plan.env.map((name) => [name, options.environment?.[name] ?? ""]))
-    return yield* Run.start(request(plan, place, { params, environment })).pipe(
+    const values = yield* given(plan, options.params ?? {}, options.environment ?? {})
+    return yield* Run.start(request(plan, place, values)).pipe(
       Effect.flatMap((result) => resultOf(plan, result, place)),
       Effect.provide(Place.services(place, catalog, options)),
       inPlace(place),

@@ -70,6 +70,7 @@ export const make = (start: number): VirtualClock => {
   const sleep = (duration: Duration.Duration) => {
     const millis = Duration.toMillis(duration)
     if (millis <= 0) return Effect.yieldNow
+    if (!Number.isFinite(millis)) return Effect.never
     return Effect.callback<void>((resume) => {
       const sleeper: Sleeper = { until: now + millis, wake: () => resume(Effect.void) }
       const at = sleepers.findIndex(({ until }) => until > sleeper.until)

@@ -17,9 +17,8 @@ const place = Effect.acquireRelease(
 const filesBelow = (folder: string) =>
   Effect.promise(async () => {
     const names = await Fs.readdir(folder, { recursive: true, withFileTypes: true })
-    return names
-      .filter((name) => name.isFile())
-      .map((name) => join(name.parentPath, name.name).slice(folder.length + 1))
+    const files = names.filter((name) => name.isFile()).map((name) => join(name.parentPath, name.name))
+    return files.map((file) => file.slice(folder.length + 1)).toSorted()
   })
 
 const read = (...path: ReadonlyArray<string>) => Effect.promise(() => Fs.readFile(join(...path), "utf8"))

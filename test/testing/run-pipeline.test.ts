@@ -185,13 +185,16 @@ describe("runPipeline", () => {
     }),
   )
 
-  it.live("refuses params that the pipeline does not have, and says which are missing", () =>
+  it.live("refuses params that the pipeline does not have, and says what is missing", () =>
     Effect.gen(function* () {
-      const strict = pipeline("strict", { params: { n: Schema.Int } }, ({ params, task }) => {
+      const strict = pipeline("strict", { params: { n: Schema.Int }, env: ["HOST"] }, ({ params, task }) => {
         task("only", ask, { n: params.n })
       })
       const error = yield* Effect.flip(runPipeline(strict, { project, tasks: { ask }, params: { m: 1 } }))
-      assert.include(error.message, "there is no param m; n is missing and has no default")
+      assert.include(
+        error.message,
+        "there is no param m; param n is missing and has no default; environment lacks HOST",
+      )
     }),
   )
 
