@@ -7,6 +7,7 @@ import type { Plan } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { Attempt } from "../services/attempt.ts"
 import { isFake } from "./fake.ts"
+import type { Turns } from "./turns.ts"
 import * as VirtualClock from "./virtual-clock.ts"
 
 /** The task types that a test puts in place of others, by task id or by the type's name. */
@@ -47,13 +48,19 @@ export const keyOf = (task: string, attempt: number) => `${task}#${attempt}`
  * Holds the clock by a run's events: from an attempt's intent to its result, so that what the engine does around a task
  * takes no virtual time; and from its end until the next run begins.
  */
-export const onEvent = (clock: VirtualClock.VirtualClock) => (event: Event) => {
+export const onEvent = (clock: VirtualClock.VirtualClock, turns: Turns) => (event: Event) => {
   if (event.type === "dev.dandori.run.created.v1") return clock.release("end")
   if (event.type === "dev.dandori.run.finished.v1") return clock.hold("end")
   if (!event.type.startsWith("dev.dandori.attempt.")) return
   const { task, attempt } = event.data as { readonly task: string; readonly attempt: number }
-  if (event.type === "dev.dandori.attempt.started.v1") clock.hold(keyOf(task, attempt))
-  else clock.release(keyOf(task, attempt))
+  const key = keyOf(task, attempt)
+  if (event.type === "dev.dandori.attempt.started.v1") {
+    clock.hold(key)
+    turns.started(key)
+  } else {
+    turns.ended(key)
+    clock.release(key)
+  }
 }
 
 /** Work that holds the clock as `key`, but not while it waits for the clock itself. */
@@ -86,16 +93,25 @@ const asFake = <A, E>(clock: VirtualClock.VirtualClock, key: string, work: Effec
   )
 
 /** A catalog in which each attempt meets the type that the test's cast names for its task, else for its type. */
-export const catalog = (real: Catalog["Service"], cast: Cast, clock: VirtualClock.VirtualClock): Catalog["Service"] => {
+export const catalog = (
+  real: Catalog["Service"],
+  cast: Cast,
+  clock: VirtualClock.VirtualClock,
+  turns: Turns,
+): Catalog["Service"] => {
   const byTask = (task: string, type: AnyTaskType) => cast[task] ?? cast[type.type] ?? type
   const play = (type: AnyTaskType): AnyTaskType => ({
     ...type,
     run: (input) =>
       Effect.gen(function* () {
         const { task, attempt } = yield* Attempt
+        const key = keyOf(task, attempt)
         const player = byTask(task, type)
         const work = player.run(input) as Effect.Effect<unknown, unknown>
-        return yield* (isFake(player) ? asFake : asReal)(clock, keyOf(task, attempt), work)
+        yield* turns.enter(key)
+        const exit = yield* Effect.exit((isFake(player) ? asFake : asReal)(clock, key, work))
+        yield* turns.leave(key)
+        return yield* exit
       }),
     ...(type.probe === undefined
       ? {}

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { Catalog } from "../domain/catalog.ts"
@@ -16,7 +17,7 @@ import * as LedgerKey from "../ledger/keys.ts"
 import { Ledger, layerSegments } from "../ledger/ledger.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
-import { CacheIndex } from "../services/cache-index.ts"
+import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
 import { Ids } from "../services/ids.ts"
@@ -31,6 +32,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Casting from "./casting.ts"
 import * as FixedIds from "./fixed-ids.ts"
+import * as Turns from "./turns.ts"
 import * as VirtualClock from "./virtual-clock.ts"
 
 /** When every test begins: 2025-01-01 00:00 UTC. */
@@ -44,6 +46,7 @@ export interface Place {
   readonly project: string
   readonly home: string
   readonly clock: VirtualClock.VirtualClock
+  readonly turns: Turns.Turns
   readonly configuration: SettingsFiles.Configuration
   /** The messages that were sent, in order. */
   readonly messages: Array<Message>
@@ -68,7 +71,8 @@ export const make = Effect.fn("Place.make")(function* (folder: string | undefine
   )
   yield* fs.makeDirectory(path.join(home, "keys"), { mode: 0o700 })
   yield* fs.writeFileString(path.join(home, "keys", "ledger.key"), pem, { mode: 0o600 })
-  const place: Place = { project, home, configuration, clock: VirtualClock.make(start), messages: [] }
+  const clock = VirtualClock.make(start)
+  const place: Place = { project, home, configuration, clock, turns: Turns.make(), messages: [] }
   return place
 })
 
@@ -94,6 +98,15 @@ const notifier = (place: Place) =>
         return { id: `message-${place.messages.push(message)}`, to: routes.map(({ to }) => to) }
       }),
   })
+
+/** Remembers at once, so that who comes later finds it. */
+const cacheIndex = Layer.sync(CacheIndex, () => {
+  const records = new Map<Sha256.Sha256, CacheRecord>()
+  return CacheIndex.of({
+    get: (key) => Effect.sync(() => Option.fromNullishOr(records.get(key))),
+    put: (key, record) => Effect.sync(() => void records.set(key, record)),
+  })
+})
 
 const segments = ({ home }: Place) =>
   layerSegments({
@@ -139,7 +152,7 @@ export const services = <A = never, E = never>(
   const { project, home, clock } = place
   const cast = Layer.effect(
     Catalog,
-    Effect.map(Catalog, (real) => Casting.catalog(real, options.tasks ?? {}, clock)),
+    Effect.map(Catalog, (real) => Casting.catalog(real, options.tasks ?? {}, clock, place.turns)),
   )
   const base = Layer.mergeAll(
     settings(place),
@@ -147,7 +160,7 @@ export const services = <A = never, E = never>(
     ArtifactsDirectory.layer(`${home}/artifacts`),
     LedgerKey.layer(home).pipe(Layer.provideMerge(ledger(place))),
     AttemptFiles.layer(home),
-    CacheIndex.layer(home),
+    cacheIndex,
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     ObjectStore.layer,

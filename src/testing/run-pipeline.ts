@@ -139,9 +139,9 @@ export const resultOf = Effect.fnUntraced(function* (plan: Plan, { run, state }:
 
 /** Runs an effect in a place: on its clock, its engine's events holding that. */
 export const inPlace =
-  ({ clock }: Place.Place) =>
+  ({ clock, turns }: Place.Place) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const observer = { onEvent: Casting.onEvent(clock), onProgress: () => {}, onLog: () => {} }
+    const observer = { onEvent: Casting.onEvent(clock, turns), onProgress: () => {}, onLog: () => {} }
     return effect.pipe(Effect.provideService(Observer, observer), VirtualClock.provide(clock))
   }
 
@@ -182,7 +182,7 @@ export const runPipeline = <A = never, E = never>(pipeline: Pipeline | string, o
     const catalog = ProjectCatalog.layer(place.project)
     const real = yield* Effect.provide(Catalog, catalog)
     const { plan } = yield* compile(pipeline, place.project).pipe(
-      Effect.provideService(Catalog, Casting.catalog(real, cast, place.clock)),
+      Effect.provideService(Catalog, Casting.catalog(real, cast, place.clock, place.turns)),
     )
     yield* Casting.check(plan, cast)
     const values = yield* given(plan, options.params ?? {}, options.environment ?? {})

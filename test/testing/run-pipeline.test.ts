@@ -116,20 +116,32 @@ describe("runPipeline", () => {
     }),
   )
 
-  it.live("leaves the same ledger to the byte when it is run again", () =>
+  it.live("leaves the same ledger to the byte, whatever the disk has to do meanwhile", () =>
     Effect.gen(function* () {
+      const text = Schema.Struct({ n: Schema.Int, text: Schema.String })
+      const large = taskType({
+        ...typeOf("large", "pure"),
+        output: text,
+        run: ({ n }) => Effect.succeed({ n, text: "" }),
+      })
       const wide = pipeline("wide", {}, ({ task }) => {
         const first = task("first", ask, { n: 1 })
-        for (let i = 0; i < 5; i++) task(`next${i}`, i % 2 === 0 ? ask : pay, { n: first.n })
+        for (let i = 0; i < 8; i++) {
+          task(`ask${i}`, ask, { n: first.n }, { timeout: "1m" })
+          task(`large${i}`, large, { n: first.n }, { cache: true })
+          task(`pay${i}`, pay, { n: first.n })
+        }
       })
-      const run = () =>
-        runPipeline(wide, {
-          project,
-          tasks: { ask: fake(ask, ({ n }) => Effect.as(Effect.sleep(n * 1000), { n: n + 1 })), pay },
-        })
-      const [first, second] = [yield* run(), yield* run()]
-      assert.strictEqual(first.entries.length, 1 + 6 * 2 + 1)
-      assert.deepStrictEqual(first.entries, second.entries)
+      const tasks = {
+        ask: fake(ask, ({ n }) => Effect.as(Effect.sleep(n * 1000), { n: n + 1 })),
+        large: fake(large, ({ n }) => Effect.succeed({ n, text: "x".repeat(300_000) })),
+        pay,
+      }
+      const run = runPipeline(wide, { project, tasks })
+      const [first, ...others] = yield* Effect.all([run, run, run, run], { concurrency: 4 })
+      assert.strictEqual(first.status, "succeeded")
+      assert.strictEqual(first.entries.length, 1 + 25 * 2 + 1)
+      for (const other of others) assert.deepStrictEqual(other.entries, first.entries)
     }),
   )
 
