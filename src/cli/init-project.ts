@@ -152,5 +152,7 @@ export const initProject = Effect.fnUntraced(function* (given: string, force: bo
   for (const file of overwritten) yield* Output.data(`overwrote ${file}`)
   for (const file of left) yield* Output.data(`left ${file} as it was; dandori schema --out ${file} renews it`)
   const made = written.length === 0 ? "nothing new to write" : `wrote ${count(written.length, "file", "files")}`
-  yield* Output.data([`${made} in ${folder}`, ...nextSteps(relative(process.cwd(), folder), source)].join("\n"))
+  const from = relative(process.cwd(), folder)
+  const shown = from.startsWith("..") ? folder : from
+  yield* Output.data([`${made} in ${folder}`, ...nextSteps(shown, source)].join("\n"))
 })

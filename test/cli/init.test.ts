@@ -213,6 +213,11 @@ describe("dandori init", () => {
       assert.strictEqual(again.code, 0, again.err)
       assert.include(again.out, "nothing new to write")
       assert.deepStrictEqual(yield* filesBelow(folder), before)
+
+      yield* Effect.promise(() => Fs.rm(join(folder, "tsconfig.json")))
+      const rest = yield* dandori(folder, "init")
+      assert.include(rest.out, "wrote 1 file in")
+      assert.deepStrictEqual(yield* filesBelow(folder), before)
     }),
   )
 

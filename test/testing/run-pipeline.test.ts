@@ -1,7 +1,7 @@
 import * as Fs from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { pipeline, taskType } from "dandori"
+import { Notifier, pipeline, taskType } from "dandori"
 import { command, notify } from "dandori/tasks"
 import { fake, runPipeline } from "dandori/testing"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,6 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Schema from "effect/Schema"
-import { Notifier } from "../../src/services/notifier.ts"
 
 const project = fileURLToPath(new URL("../..", import.meta.url))
 

@@ -1,13 +1,12 @@
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Attempt, Progress, taskType } from "dandori"
+import { Attempt, Notifier, Progress, taskType } from "dandori"
 import { notify } from "dandori/tasks"
 import { testTask } from "dandori/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { Notifier } from "../../src/services/notifier.ts"
 
 const project = fileURLToPath(new URL("../..", import.meta.url))
 
