@@ -15,6 +15,7 @@ import { snapshot } from "./commands/snapshot.ts"
 import { worm } from "./commands/worm.ts"
 import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
+import { init } from "./commands/init.ts"
 import { graph } from "./commands/graph.ts"
 import { schedule } from "./commands/schedule.ts"
 import { plan } from "./commands/plan.ts"
@@ -25,6 +26,7 @@ import * as Output from "./output.ts"
 import { root } from "./root.ts"
 
 const commands = [
+  init,
   run,
   runs,
   validate,

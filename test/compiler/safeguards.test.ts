@@ -46,7 +46,8 @@ const withChecks = (change: object) => side(all, { ...full, files: { "e.yaml": {
 const checksBut = (index: number, change: object) =>
   withChecks({ checks: expectations.checks.map((check, i) => (i === index ? { ...check, ...change } : check)) })
 const tasked = (...tasks: ReadonlyArray<PlanTask>) => side(tasks, full)
-const approved = (approval: unknown) => tasked(...but(task("publish", { ...publish, approval })))
+const approved = (approval: NonNullable<PlanTask["approval"]>) =>
+  tasked(...but(task("publish", { ...publish, approval })))
 const bypass = {
   ...publish,
   needs: ["backtest", "train"],
