@@ -1,8 +1,11 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { BacktestPolicySection } from "./backtest-policy.ts"
 import { CorePolicySection } from "./core-policy.ts"
 import { CostTableSection } from "./cost-table.ts"
 import { DatabaseSection } from "./database.ts"
 import { DqSection } from "./dq.ts"
+import * as Exporters from "./exporters.ts"
 import { MessagingSection } from "./messaging.ts"
 import { NotificationsSection } from "./notifications.ts"
 import { ResourcesSection } from "./resources.ts"
@@ -27,7 +30,11 @@ export const sections = {
   schedules: SchedulesSection,
   resources: ResourcesSection,
   dq: DqSection,
+  exporters: Exporters.ExportersSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Exporters.none))),
 }
+
+/** Sections that a project may leave out: it has none of what they configure. */
+export const optionalSections: ReadonlySet<string> = new Set(["exporters"])
 
 /** The values of all sections. Secrets are references. */
 export interface Sections {
@@ -44,4 +51,5 @@ export interface Sections {
   readonly schedules: SchedulesSection
   readonly resources: ResourcesSection
   readonly dq: DqSection
+  readonly exporters: Exporters.ExportersSection
 }
