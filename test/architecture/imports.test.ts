@@ -18,6 +18,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/ledger": ["src/domain", "src/services"],
   "src/engine": ["src/domain", "src/ledger", "src/services"],
   "src/services": ["src/domain"],
+  "src/exporters": ["src/domain", "src/ledger", "src/services"],
   "src/cli": [
     "src/domain",
     "src/authoring",
@@ -25,6 +26,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/market",
     "src/ledger",
     "src/engine",
+    "src/exporters",
     "src/services",
     "tasks",
     "package.json",
