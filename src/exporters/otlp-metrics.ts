@@ -93,7 +93,8 @@ const metricOf = (
 export const metricsData = (first: Entry, during: ReadonlyArray<Happening>): Otlp.MetricsData | undefined => {
   const { env, pipeline } = first.data as EventData<"dev.dandori.run.created.v1">
   const groups = new Map<keyof typeof instruments, Map<string, Array<Measurement>>>()
-  for (const measurement of during.flatMap((happening) => measured(pipeline, happening))) {
+  const ended = during.filter(({ kind }) => kind === "attempt-ended" || kind === "run-ended")
+  for (const measurement of ended.flatMap((happening) => measured(pipeline, happening))) {
     const points = groups.get(measurement.metric) ?? new Map<string, Array<Measurement>>()
     groups.set(measurement.metric, points)
     const key = CanonicalJson.encode(measurement.attributes)
@@ -103,8 +104,8 @@ export const metricsData = (first: Entry, during: ReadonlyArray<Happening>): Otl
   }
   if (groups.size === 0) return undefined
   const span = {
-    startTimeUnixNano: Otlp.nanos(during[0].time),
-    timeUnixNano: Otlp.nanos(during[during.length - 1].time),
+    startTimeUnixNano: Otlp.nanos(ended[0].time),
+    timeUnixNano: Otlp.nanos(ended[ended.length - 1].time),
   }
   const metrics = [...groups].map(([name, points]) => metricOf(name, [...points.values()], span))
   const resource = Otlp.resource(Otlp.placeOf(env, first.source))

@@ -104,7 +104,10 @@ export const plans = {
   late: plan([task("hanging", hanging, { timeout: 20 })], { id: "late" }),
   cancelled: plan([task("hanging", hanging), task("after", echo, { needs: ["hanging"] })], { id: "stopped" }),
   wrong: plan([task("judge", judge, { with: { passes: true } })], { id: "wrong" }),
-  unsure: plan([task("unsure", unsure), task("after", echo, { needs: ["unsure"] })], { id: "unsure" }),
+  unsure: plan(
+    [task("first", echo), task("unsure", unsure, { needs: ["first"] }), task("after", echo, { needs: ["unsure"] })],
+    { id: "unsure" },
+  ),
 }
 
 /** A run and its entries. */
