@@ -31,6 +31,10 @@ const shown = (url: string): string => {
 
 const brief = (text: string): string => text.replace(/\s+/g, " ").trim().slice(0, 200)
 
+/** The runtime's words for a connection that failed, without the question at their end. */
+const plain = ({ cause, message }: { readonly cause?: unknown; readonly message: string }): string =>
+  brief(cause instanceof Error ? cause.message : message).replace(/\. [^.]*\?$/, "")
+
 /** Posts JSON; succeeds with the text of the answer when the status is 2xx. Redirects are not followed. */
 export const post = Effect.fn("HttpPost.post")(function* ({ body, headers, timeoutMillis, url }: Post) {
   const failed = (reason: string) => new PostFailed({ url: shown(url), reason })
@@ -38,7 +42,7 @@ export const post = Effect.fn("HttpPost.post")(function* ({ body, headers, timeo
   const request = HttpClientRequest.post(url, { headers }).pipe(HttpClientRequest.bodyText(body, "application/json"))
   const { status, text } = yield* client.execute(request).pipe(
     Effect.flatMap((response) => Effect.map(response.text, (text) => ({ status: response.status, text }))),
-    Effect.mapError((error) => failed(brief(error.cause instanceof Error ? error.cause.message : error.message))),
+    Effect.mapError((error) => failed(plain(error))),
     Effect.timeoutOrElse({
       duration: timeoutMillis,
       orElse: () => Effect.fail(failed(`no answer within ${timeoutMillis} ms`)),
