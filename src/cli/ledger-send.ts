@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { didYouMean } from "../domain/suggest.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as ExportPass from "./export-pass.ts"
 import * as Output from "./output.ts"
@@ -18,7 +19,9 @@ export const sendLedger = Effect.fnUntraced(function* (name: string | undefined)
     return yield* new Output.UsageError({ reason })
   }
   const chosen = all.filter((exporter) => name === undefined || exporter.name === name)
-  const delivered = yield* ExportPass.send({ project, home, configuration }, chosen)
+  if (chosen.length > 0) yield* WorkspaceFiles.makeHome(home)
+  const place = { project, home, configuration }
+  const delivered = chosen.length === 0 ? [] : yield* ExportPass.send(place, chosen)
   if (flags.json) yield* Output.json({ v: 1, kind: "ledger-send", exporters: delivered })
   else if (chosen.length === 0) {
     yield* Output.data(`No exporter is configured for ${env}. They stand in configs/base/exporters.yaml.`)

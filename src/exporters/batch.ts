@@ -6,14 +6,22 @@ import * as OpenLineage from "./open-lineage.ts"
 import * as OtlpMetrics from "./otlp-metrics.ts"
 import * as OtlpTrace from "./otlp-trace.ts"
 
-/** What follows from the entries of a run up to and with `through`, and after the batch before: bodies by path below the URL. */
-export interface Batch {
+/** What is sent at once. When it has been accepted with all before it, the cursor may stand at `through`. */
+export interface Body {
+  /** Below the exporter's URL. */
+  readonly path: string
+  readonly text: string
   readonly through: number
-  readonly bodies: ReadonlyArray<{ readonly path: string; readonly text: string }>
 }
 
-/** Entries in a batch. A lineage system takes one event a request, so that a refusal does not send those before it again. */
-const sizes = { "open-lineage": 1, "open-lineage-file": 1_000, otlp: 1_000 } as const
+/** What follows from the entries of a run up to and with `through`, and after the batch before. */
+export interface Batch {
+  readonly through: number
+  readonly bodies: ReadonlyArray<Body>
+}
+
+/** Entries in a batch. */
+const sizes = { "open-lineage": 100, "open-lineage-file": 1_000, otlp: 1_000 } as const
 
 /** Takes what follows from the entries up to one, from what comes in the order of their sequence. */
 const taker = <A extends { readonly sequence: number }>(all: Iterator<A>, after: number) => {
@@ -27,21 +35,30 @@ const taker = <A extends { readonly sequence: number }>(all: Iterator<A>, after:
   return take
 }
 
-/** How the entries up to one become bodies. Has to be asked in order. */
+/** How entries become bodies, asked for in order. A lineage event is a body of its own; OTLP's two are accepted together. */
 const bodiesOf = (exporter: Exporter, run: string, entries: ReadonlyArray<Entry>, after: number) => {
   if (exporter.kind !== "otlp") {
     const events = taker(OpenLineage.runEvents(run, entries, exporter.namespace), after)
-    return (through: number) => events(through).map(({ event }) => ({ path: "", text: JSON.stringify(event) }))
+    return (_: number, through: number): ReadonlyArray<Body> =>
+      events(through).map(({ event }, index, all) => {
+        const next = all[index + 1]
+        return { path: "", text: JSON.stringify(event), through: next === undefined ? through : next.sequence - 1 }
+      })
   }
   const spans = taker(OtlpTrace.spans(run, entries), after)
   const during = taker(happenings(entries), after)
-  return (through: number) => {
+  return (from: number, through: number): ReadonlyArray<Body> => {
     const ended = spans(through).map(({ span }) => span)
     const metrics = OtlpMetrics.metricsData(entries[0], during(through))
-    return [
+    const found = [
       ...(ended.length === 0 ? [] : [{ path: "/v1/traces", data: OtlpTrace.traceData(run, entries[0], ended) }]),
       ...(metrics === undefined ? [] : [{ path: "/v1/metrics", data: metrics }]),
-    ].map(({ data, path }) => ({ path, text: JSON.stringify(data) }))
+    ]
+    return found.map(({ data, path }, index) => ({
+      path,
+      text: JSON.stringify(data),
+      through: index === found.length - 1 ? through : from,
+    }))
   }
 }
 
@@ -62,7 +79,7 @@ export function* batches(
       from === position && sending !== undefined ? sending : from + sizes[exporter.kind],
       entries.length,
     )
-    yield { through, bodies: bodies(through) }
+    yield { through, bodies: bodies(from, through) }
     from = through
   }
 }

@@ -17,7 +17,7 @@ import * as HttpPost from "../services/http-post.ts"
 import * as LineFile from "../services/line-file.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Workspace } from "../services/workspace.ts"
-import { type Batch, batches } from "./batch.ts"
+import { type Batch, type Body, batches } from "./batch.ts"
 
 /** What came of one pass of an exporter. `problem` says why something is left for the next one. */
 export interface Delivered {
@@ -68,8 +68,13 @@ const dropped = (answer: string): string | undefined => {
   return count > 0 ? `it was taken without ${count} of its parts: ${errorMessage ?? "no reason given"}` : undefined
 }
 
-/** Hands a batch over: returns when the other side has accepted all of it, with what it said it dropped. */
-const hand = Effect.fnUntraced(function* (exporter: Exporter, { bodies }: Batch, timeoutMillis: number) {
+/** Hands a batch over, one body after the other; tells of each that the other side has accepted, with its answer. */
+const hand = Effect.fnUntraced(function* (
+  exporter: Exporter,
+  { bodies }: Batch,
+  timeoutMillis: number,
+  onAccepted: (body: Body, answer: string) => void,
+) {
   if (exporter.kind === "open-lineage-file") {
     const path = yield* (yield* Workspace).resolve(exporter.path)
     yield* Durable.makeFolderDurably(dirname(path))
@@ -77,7 +82,7 @@ const hand = Effect.fnUntraced(function* (exporter: Exporter, { bodies }: Batch,
       path,
       bodies.map(({ text }) => text),
     )
-    return undefined
+    return bodies.forEach((body) => onAccepted(body, ""))
   }
   const secrets = yield* Secrets
   const headers: Record<string, string> = {}
@@ -85,12 +90,10 @@ const hand = Effect.fnUntraced(function* (exporter: Exporter, { bodies }: Batch,
     headers[name] = Redacted.value(yield* secrets.resolve(reference))
   }
   const base = exporter.kind === "otlp" ? exporter.url.replace(/\/+$/, "") : exporter.url
-  let note: string | undefined
-  for (const { path, text } of bodies) {
-    const answer = yield* HttpPost.post({ url: `${base}${path}`, headers, body: text, timeoutMillis })
-    if (exporter.kind === "otlp") note = dropped(answer) ?? note
+  for (const body of bodies) {
+    const answer = yield* HttpPost.post({ url: `${base}${body.path}`, headers, body: body.text, timeoutMillis })
+    onAccepted(body, answer)
   }
-  return note
 })
 
 /** Sends what is new of one run. */
@@ -111,17 +114,27 @@ const sendRun = Effect.fnUntraced(function* (
   const created = entries[0].data as EventData<"dev.dandori.run.created.v1">
   if (created.env !== env) return yield* cursors.accepted(cursorName, run, entries.length, true)
   const cursor = yield* cursors.of(cursorName, run)
+  let { position } = cursor
   for (const batch of batches(exporter, run, entries, cursor)) {
     const ended = batch.through === entries.length && last.type === finished
-    if (batch.bodies.length > 0) yield* cursors.sending(cursorName, run, batch.through)
-    else if (!ended) continue
-    const note = yield* Effect.uninterruptibleMask((restore) =>
-      restore(hand(exporter, batch, timeoutMillis)).pipe(
-        Effect.tap(() => cursors.accepted(cursorName, run, batch.through, ended)),
+    if (batch.bodies.length === 0) {
+      position = batch.through
+      if (ended) yield* cursors.accepted(cursorName, run, position, true)
+      continue
+    }
+    yield* cursors.sending(cursorName, run, batch.through)
+    const before = position
+    yield* hand(exporter, batch, timeoutMillis, ({ through }, answer) => {
+      position = through
+      sent.count++
+      if (exporter.kind === "otlp") sent.note = dropped(answer) ?? sent.note
+    }).pipe(
+      Effect.onExit(() =>
+        position === before
+          ? Effect.void
+          : cursors.accepted(cursorName, run, position, ended && position === batch.through),
       ),
     )
-    sent.count += batch.bodies.length
-    sent.note = note ?? sent.note
   }
 })
 

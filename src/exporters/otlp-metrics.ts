@@ -51,7 +51,7 @@ const measured = (pipeline: string, happening: Happening): ReadonlyArray<Measure
 const delta = 1
 
 const bucketCounts = (values: ReadonlyArray<number>): Array<number> => {
-  const counts = new Array<number>(bounds.length + 1).fill(0)
+  const counts = Array.from({ length: bounds.length + 1 }, () => 0)
   for (const value of values) counts[bounds.findLastIndex((bound) => value > bound) + 1]++
   return counts
 }

@@ -249,4 +249,21 @@ describe("a delivery", () => {
       }),
     ),
   )
+
+  it.live("sends traces and metrics together again when only one of them was accepted, though the run has grown", () =>
+    inProject((_, collector) =>
+      Effect.gen(function* () {
+        const { run } = yield* Runs.start("unsure")
+        let calls = 0
+        collector.behave(() => (++calls === 2 ? 503 : 200))
+        const [stopped] = yield* deliver([otlp(collector)])
+        assert.include(stopped.problem, "/v1/metrics did not take it: HTTP 503")
+        yield* Runs.resolve(run)
+        yield* deliver([otlp(collector)])
+        const [traces, metrics, ...again] = bodies(collector.received)
+        assert.deepStrictEqual(again.slice(0, 2), [traces, metrics])
+        assert.strictEqual(again.length, 4)
+      }),
+    ),
+  )
 })

@@ -137,7 +137,7 @@ describe("the metrics of OTLP", () => {
         "cicd.pipeline.result": "failure",
         "error.type": "GateFailed",
       })
-      const { durationMillis } = failed.entries.at(-1)?.data as { readonly durationMillis: number }
+      const { durationMillis } = failed.entries[failed.entries.length - 1].data as { readonly durationMillis: number }
       assert.strictEqual(duration.count, "1")
       assert.closeTo(duration.sum, durationMillis / 1_000, 1e-9)
       assert.strictEqual(duration.bucketCounts.length, duration.explicitBounds.length + 1)
