@@ -17,6 +17,7 @@ import * as LedgerKey from "../ledger/keys.ts"
 import { Ledger, layerSegments } from "../ledger/ledger.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
+import * as Inbox from "../services/inbox.ts"
 import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
@@ -161,6 +162,7 @@ export const services = <A = never, E = never>(
     LedgerKey.layer(home).pipe(Layer.provideMerge(ledger(place))),
     AttemptFiles.layer(home),
     cacheIndex,
+    Inbox.layerNobody,
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     ObjectStore.layer,

@@ -20,6 +20,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/engine": ["src/domain", "src/ledger", "src/services"],
   "src/scheduler": ["src/domain", "src/ledger", "src/engine", "src/services"],
   "src/services": ["src/domain"],
+  "src/exporters": ["src/domain", "src/ledger", "src/services"],
   "src/cli": [
     "src/domain",
     "src/authoring",
@@ -28,6 +29,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/ledger",
     "src/engine",
     "src/scheduler",
+    "src/exporters",
     "src/services",
     "tasks",
     "package.json",
