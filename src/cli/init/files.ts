@@ -4,6 +4,7 @@ import baseCorePolicy from "../../../configs/base/core_policy.yaml" with { type:
 import baseCostTable from "../../../configs/base/cost_table.yaml" with { type: "text" }
 import baseDatabase from "../../../configs/base/database.yaml" with { type: "text" }
 import baseDq from "../../../configs/base/dq.yaml" with { type: "text" }
+import baseExporters from "../../../configs/base/exporters.yaml" with { type: "text" }
 import baseMessaging from "../../../configs/base/messaging.yaml" with { type: "text" }
 import baseNotifications from "../../../configs/base/notifications.yaml" with { type: "text" }
 import baseResources from "../../../configs/base/resources.yaml" with { type: "text" }
@@ -49,6 +50,7 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/base/cost_table.yaml", baseCostTable],
   ["configs/base/database.yaml", baseDatabase],
   ["configs/base/dq.yaml", baseDq],
+  ["configs/base/exporters.yaml", baseExporters],
   ["configs/base/messaging.yaml", baseMessaging],
   ["configs/base/notifications.yaml", baseNotifications],
   ["configs/base/resources.yaml", baseResources],
