@@ -121,6 +121,14 @@ export const data = {
     reason: Schema.String,
     ...output,
   }),
+  /** A result that stands in an earlier run: this one takes it over and does not run the task. */
+  "dev.dandori.task.adopted.v1": Schema.Struct({
+    task: Schema.String,
+    run: Schema.String,
+    entry: Sha256,
+    ...output,
+    receipts: Schema.optionalKey(Schema.Array(Artifact)),
+  }),
   "dev.dandori.retry.scheduled.v1": Schema.Struct({ ...attempt, due: Schema.Int, delayMillis: Schema.Int }),
   "dev.dandori.gate.passed.v1": Schema.Struct({ ...attempt, type: Schema.String, gate: GateResult }),
   "dev.dandori.gate.failed.v1": Schema.Struct({ ...attempt, type: Schema.String, gate: GateResult }),

@@ -155,6 +155,12 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       return onTask(state, event.data.task, startable, (index, task) =>
         end(state, index, { ...task, status: "skipped" }),
       )
+    case "dev.dandori.task.adopted.v1":
+      return onTask(state, event.data.task, isOf("ready"), (index, task) =>
+        CompiledPlan.isGroup(state.plan, index)
+          ? state
+          : end(state, index, { ...task, ...withOutput(event.data), status: "succeeded" }),
+      )
     case "dev.dandori.task.resolved.v1":
       return onTask(state, event.data.task, isOf("unknown"), (index, task) =>
         end(state, index, { ...task, ...withOutput(event.data), status: event.data.as }),

@@ -54,6 +54,8 @@ export interface Options {
   readonly control?: Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
+  /** Whether a task belongs to what is run; the others are skipped. */
+  readonly includes?: (task: string) => boolean
   /** Attempts that a dead process left open. */
   readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
 }
@@ -160,6 +162,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
 
   const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
     if ("task" in command && command._tag !== "Interrupt" && !holds(command.task)) return Effect.void
+    if ((command._tag === "Start" || Asking.isQuestion(command)) && options.includes?.(idAt(command.task)) === false) {
+      const id = idAt(command.task)
+      const reason = "it is not what was asked for by --only"
+      recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason } }, id)
+      return Effect.void
+    }
     if (Asking.isQuestion(command)) return ask(command)
     switch (command._tag) {
       case "Start":

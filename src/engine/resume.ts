@@ -18,6 +18,7 @@ import { Workspace } from "../services/workspace.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
+import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import * as Run from "./run.ts"
 import { type RunState, initial, taskAt } from "./run-state.ts"
@@ -83,22 +84,6 @@ const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
       .map((entry) => [(entry.data as { readonly task: string }).task, entry.entryhash]),
   )
 
-/** Loads the outputs that were too large for their events. */
-const loadLarge = Effect.fnUntraced(function* (state: RunState) {
-  const artifacts = yield* Artifacts
-  const large = new Map<string, unknown>()
-  const kept = [
-    ...[...HashMap.values(state.tasks)].map(({ outputArtifact }) => outputArtifact),
-    ...[...HashMap.values(state.groups)].map(({ valuesArtifact }) => valuesArtifact),
-  ]
-  for (const artifact of kept) {
-    if (artifact === undefined) continue
-    const bytes = yield* artifacts.get(artifact.sha256)
-    large.set(artifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
-  }
-  return large
-})
-
 /**
  * Goes on with a run whose process died or was stopped: child processes that it left are stopped, open attempts are
  * closed by their effect class, and the run is driven on with the plan and the configuration that it started with.
@@ -162,7 +147,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
         context: Run.contextOf(run, recalled.created, { who: options.who, requester: recalled.requester }, Effect.void),
         writer,
         state,
-        largeOutputs: yield* loadLarge(state),
+        largeOutputs: yield* Outputs.loadLarge(state),
         lost,
         ...(options.control === undefined ? {} : { control: options.control }),
         ...(options.wait === undefined ? {} : { wait: options.wait }),

@@ -53,6 +53,20 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       return bad(`unknown whether it happened: ${short(event.data.reason)}`)
     case "dev.dandori.task.skipped.v1":
       return news(`skipped: ${clean(event.data.reason)}`)
+    case "dev.dandori.task.adopted.v1":
+      return { text: `taken over from run ${event.data.run}`, weight: "good" }
+    case "dev.dandori.matrix.expanded.v1":
+      return news(`${event.data.count} instances`)
+    case "dev.dandori.task.paused.v1":
+      return news(`paused until ${new Date(event.data.until).toISOString()}: ${clean(event.data.reason)}`)
+    case "dev.dandori.approval.requested.v1":
+      return warning(`waits for approval by ${event.data.approvers}`)
+    case "dev.dandori.approval.granted.v1":
+      return { text: `approved by ${clean(event.data.by)}`, weight: "good" }
+    case "dev.dandori.approval.refused.v1":
+      return bad(`refused by ${clean(event.data.by)}: ${clean(event.data.reason)}`)
+    case "dev.dandori.approval.expired.v1":
+      return bad("nobody agreed in time")
     case "dev.dandori.task.resolved.v1":
       return news(`resolved as ${event.data.as}: ${clean(event.data.reason)}`)
     case "dev.dandori.retry.scheduled.v1":

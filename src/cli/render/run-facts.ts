@@ -31,6 +31,8 @@ export interface TaskFacts {
   cached?: { readonly run: string; readonly task: string }
   probed?: boolean
   resolved?: string
+  /** The run that its result was taken over from. */
+  adopted?: string
   gate?: GateResult
   output?: unknown
   outputArtifact?: Artifact
@@ -123,6 +125,13 @@ const onTask = (task: TaskFacts, event: TimedEvent): void => {
       task.reason = event.data.reason
       task.ended = event.time
       return
+    case "dev.dandori.task.adopted.v1": {
+      const { output, outputArtifact, run } = event.data
+      task.adopted = run
+      if (output !== undefined) task.output = output
+      if (outputArtifact !== undefined) task.outputArtifact = outputArtifact
+      return
+    }
     case "dev.dandori.task.resolved.v1":
       task.resolved = `resolved as ${event.data.as}: ${event.data.reason}`
       if (event.data.output !== undefined) task.output = event.data.output
