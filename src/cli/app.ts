@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
+import { cordon } from "./commands/cordon.ts"
 import { config } from "./commands/config.ts"
 import { deploy } from "./commands/deploy.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -36,6 +37,7 @@ const commands = [
   graph,
   schema,
   schedule,
+  cordon,
   config,
   doctor,
   ledger,

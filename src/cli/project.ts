@@ -15,6 +15,7 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
+import * as Cordons from "../services/cordons.ts"
 import * as Inbox from "../services/inbox.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sqlite.ts"
@@ -78,6 +79,7 @@ export const services = (options: {
     AttemptFiles.layer(home),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
+    Cordons.layer(`${home}/cordons`),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),
     ObjectStore.layer,

@@ -90,6 +90,17 @@ export const data = {
     task: Schema.String,
     params: Schema.Record(Schema.String, Schema.Unknown),
   }),
+  /** A cordon keeps the run from starting more; and it is gone. */
+  "dev.dandori.run.held.v1": Schema.Struct({ cordon: Schema.String, reason: Schema.String }),
+  "dev.dandori.run.released.v1": Schema.Struct({ cordon: Schema.String }),
+  "dev.dandori.cordon.raised.v1": Schema.Struct({
+    cordon: Schema.String,
+    epoch: Schema.Int,
+    reason: Schema.String,
+    scope: Schema.optionalKey(Schema.Array(Schema.String)),
+    expires: Schema.optionalKey(Schema.Int),
+  }),
+  "dev.dandori.cordon.lifted.v1": Schema.Struct({ cordon: Schema.String, epoch: Schema.Int, reason: Schema.String }),
   "dev.dandori.task.paused.v1": Schema.Struct({ task: Schema.String, until: Schema.Int, reason: Schema.String }),
   "dev.dandori.approval.requested.v1": Schema.Struct({
     task: Schema.String,

@@ -13,6 +13,7 @@ import * as AttemptRun from "./attempt-run.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
+import * as Held from "./held.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
@@ -67,6 +68,9 @@ const steadyClock = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
   return () => wall + Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
 })
 
+/** What a cordon keeps from happening. */
+const startsWork = (command: Command): boolean => command._tag === "Start" || command._tag === "Open"
+
 /**
  * Drives a run until it has ended, or until only people are awaited: asks the core what to do, does it, and appends
  * what came of it. Interruption leaves the run to be resumed; a cancel ends it.
@@ -87,6 +91,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   )
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const secrets = yield* Secrets
+  const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
@@ -264,7 +269,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       if (broken !== undefined) return yield* broken
       const state = recorder.state()
       const commands = decide(state, now())
-      for (const command of commands) yield* carryOut(command)
+      const held = commands.some(startsWork) && (yield* isHeld())
+      for (const command of commands) if (!held || !startsWork(command)) yield* carryOut(command)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
       if (status === "waiting" && options.wait !== true) return

@@ -15,6 +15,7 @@ import type { LedgerKey } from "../ledger/keys.ts"
 import { type ArtifactError, Artifacts } from "../services/artifacts.ts"
 import type { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
+import type { Cordons } from "../services/cordons.ts"
 import type { Inbox } from "../services/inbox.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Workspace } from "../services/workspace.ts"
@@ -28,7 +29,7 @@ import { isStopping, taskAt } from "./run-state.ts"
 import type { TaskServices } from "./task-services.ts"
 
 /** Services that carrying out an attempt needs, besides those of the task types. */
-export type Requirements = TaskServices | AttemptFiles | CacheIndex | Inbox | Ledger | LedgerKey
+export type Requirements = TaskServices | AttemptFiles | CacheIndex | Cordons | Inbox | Ledger | LedgerKey
 
 /** A value of more characters than this is an artifact reference in the ledger. */
 export const largestValue = 256 * 1024

@@ -17,6 +17,7 @@ import * as LedgerKey from "../ledger/keys.ts"
 import { Ledger, layerSegments } from "../ledger/ledger.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
+import * as Cordons from "../services/cordons.ts"
 import * as Inbox from "../services/inbox.ts"
 import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
@@ -163,6 +164,7 @@ export const services = <A = never, E = never>(
     AttemptFiles.layer(home),
     cacheIndex,
     Inbox.layerNobody,
+    Cordons.layerNone,
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     ObjectStore.layer,

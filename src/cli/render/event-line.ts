@@ -57,6 +57,10 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       return { text: `taken over from run ${event.data.run}`, weight: "good" }
     case "dev.dandori.matrix.expanded.v1":
       return news(`${event.data.count} instances`)
+    case "dev.dandori.run.held.v1":
+      return warning(`held by cordon ${clean(event.data.cordon)}: ${clean(event.data.reason)}`)
+    case "dev.dandori.run.released.v1":
+      return news(`cordon ${clean(event.data.cordon)} is gone`)
     case "dev.dandori.task.paused.v1":
       return news(`paused until ${new Date(event.data.until).toISOString()}: ${clean(event.data.reason)}`)
     case "dev.dandori.approval.requested.v1":
