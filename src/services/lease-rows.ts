@@ -79,7 +79,7 @@ export const make = (sql: SqlClient) => ({
   addOwner: ({ boot, id, pid, started }: Owner) =>
     sql`INSERT INTO lease_owners ${sql.insert({ id, pid, started, boot })}`,
   removeOwner: (id: string) => sql`DELETE FROM lease_owners WHERE id = ${id}`,
-  owners: Effect.map(sql<{ readonly id: string }>`SELECT id FROM lease_owners`, (rows) => rows.map(({ id }) => id)),
+  owners: Effect.map(sql<Owner>`SELECT * FROM lease_owners`, (rows): ReadonlyArray<Owner> => rows),
   /** The runs and attempts for which an owner holds leases. */
   heldBy: (id: string) =>
     Effect.map(sql<RequestRow>`SELECT * FROM lease_requests WHERE owner = ${id} AND held = 1`, (rows) =>

@@ -82,6 +82,10 @@ export const open = Effect.fnUntraced(function* (home: string) {
       yield* Fiber.await(running)
     })
 
+  for (const each of yield* rows.owners) {
+    if (each.id !== owner.id && LeaseOwner.isDead(folder, each)) yield* Effect.forkIn(reclaim(each), scope)
+  }
+
   const watched = new Map<number, ReadonlyArray<LeaseOwner.Owner>>()
   let polling = false
   let rest = shortestPause
@@ -130,7 +134,7 @@ export const open = Effect.fnUntraced(function* (home: string) {
     tickets: new Set<number>(),
     transaction: sql.withTransaction,
     isReplaced: () => inodeOf(path) !== inode,
-    strangers: Effect.map(rows.owners, (known) => LeaseOwner.strangers(folder, new Set(known))),
+    strangers: Effect.map(rows.owners, (known) => LeaseOwner.strangers(folder, new Set(known.map(({ id }) => id)))),
     /** Set once there are no strangers: nobody becomes one later. */
     familiar: false,
     isDead: (other: LeaseOwner.Owner) => other.id !== owner.id && LeaseOwner.isDead(folder, other),
