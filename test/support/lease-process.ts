@@ -21,7 +21,9 @@ export type Order =
 export type Word =
   | { readonly id: string; readonly is: "waiting"; readonly waiting: Waiting }
   | { readonly id: string; readonly is: "refused"; readonly message: string }
-  | { readonly id: string; readonly is: "held" | "released" | "at work" }
+  | { readonly id: string; readonly is: "held" }
+  | { readonly id: string; readonly is: "released" }
+  | { readonly id: string; readonly is: "at work" }
 
 const fixture = resolve(import.meta.dirname, "../services/leases-owner.fixture.ts")
 const bun = resolve(import.meta.dirname, "../../node_modules/.bin/bun")
