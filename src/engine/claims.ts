@@ -3,7 +3,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Capacity } from "../domain/event.ts"
 import type { PlanTask } from "../domain/plan.ts"
-import { namesAny } from "../services/lease-queue.ts"
+import { wantsOf } from "../services/lease-queue.ts"
 import { Leases, type LeasesUnavailable } from "../services/leases.ts"
 import { Observer } from "../services/observer.ts"
 
@@ -31,9 +31,11 @@ export const make = Effect.fnUntraced(function* (run: string, scope: Scope.Scope
     attempted: Effect.Effect<void, E, R>,
     refused: (error: LeasesUnavailable) => Effect.Effect<void, never, R>,
   ): Effect.Effect<void, never, R> => {
-    const { resources } = task
-    if (!namesAny(resources)) return Effect.asVoid(Effect.forkIn(attempted, scope, { startImmediately: true }))
-    const request = { run, attempt: { task: task.id, attempt }, resources, capacity, priority: 0 }
+    const { priority = 0, resources } = task
+    if (resources === undefined || wantsOf({ capacity, resources }).length === 0) {
+      return Effect.asVoid(Effect.forkIn(attempted, scope, { startImmediately: true }))
+    }
+    const request = { run, attempt: { task: task.id, attempt }, resources, capacity, priority }
     const claimed = leases
       .acquire(request, (what) => observer.onWaiting(task.id, what))
       .pipe(Effect.matchEffect({ onFailure: refused, onSuccess: () => attempted }), Effect.scoped)

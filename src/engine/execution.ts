@@ -14,12 +14,14 @@ import * as Claims from "./claims.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
+import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
 import { type RunState, runStatus, taskAt } from "./run-state.ts"
+import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
 export interface RunContext {
@@ -123,7 +125,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
     const attempted = Effect.withFiber((fiber) => {
       claims.settle(index)
-      if (!holds(index)) return Effect.void
+      if (!holds(index) || !admits(index)) return Effect.void
       const intent = recorder.record(
         { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
         task.id,
@@ -158,6 +160,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         return holds(index) ? fail(Errors.ofError(error)) : Effect.void
       }),
     )
+  }
+
+  /** Whether the run itself still has room for the task: others may have started while it waited for its lease. */
+  const admits = (index: number) => {
+    const state = recorder.state()
+    return Holding.lacking(state.held, state.capacity, Transitions.resourcesOf(state, index)) === undefined
   }
 
   /** Whether the task still stands where the command found it: a cancel may have come since. */

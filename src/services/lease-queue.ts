@@ -1,4 +1,3 @@
-import type { Resources } from "../domain/plan.ts"
 import type { LeaseRequest } from "./leases.ts"
 
 /** One thing of a request: how much of it, and how much there is by the asking process's configuration. */
@@ -28,10 +27,6 @@ export interface Lack<E extends Entry> {
   /** Requests that wait and come first. */
   readonly earlier: ReadonlyArray<E>
 }
-
-/** Whether a task asks for anything that is leased. */
-export const namesAny = (resources: Resources | undefined): resources is Resources =>
-  resources !== undefined && Object.keys(resources).length > 0
 
 /** A request as wants, in the order of their names. */
 export const wantsOf = ({ capacity, resources }: Pick<LeaseRequest, "capacity" | "resources">): ReadonlyArray<Want> =>

@@ -193,5 +193,9 @@ const make = Effect.fnUntraced(function* (home: string) {
   })
 })
 
-/** Leases in `<home>/state.db`, which is opened when the first is asked for; owners' locks are in `<home>/owners`. */
+/**
+ * Leases in `<home>/state.db`, which is opened when the first is asked for; owners' locks are in `<home>/owners`. The
+ * store may be removed while nobody works. Where it is removed under a process that has leases, that process gets no
+ * more of them, and others wait until it has ended.
+ */
 export const layer = (home: string): Layer.Layer<Leases> => Layer.effect(Leases, make(home))

@@ -134,8 +134,6 @@ describe("the queue of requests", () => {
         ["pool q", 1, 1],
       ],
     )
-    assert.isFalse(Queue.namesAny({}))
-    assert.isFalse(Queue.namesAny(undefined))
-    assert.isTrue(Queue.namesAny({ cpu: 1 }))
+    assert.deepStrictEqual(Queue.wantsOf({ capacity, resources: { pools: {} } }), [])
   })
 })

@@ -145,6 +145,50 @@ describe("leases of several processes", () => {
   )
 })
 
+describe("a lease of a run", () => {
+  const grouped = { pools: { "concurrency/retrain": 1 } }
+  const capacity = { cpu: 1, memory: 1, gpu: 0, pools: grouped.pools }
+  const ofRun = (run: string) => ({ run, resources: grouped, capacity, priority: 0 })
+
+  it.live("keeps another run of its group out, which can fail at once or wait, and names the run that has it", () =>
+    Effect.gen(function* () {
+      const home = yield* LeaseProcess.home
+      const [one, two] = yield* Effect.all([LeaseProcess.start(home), LeaseProcess.start(home)])
+      one.tell({ do: "acquire", id: "run 1", request: ofRun("run 1") })
+      yield* one.hear("run 1", "held")
+      two.tell({ do: "try", id: "run 2", request: ofRun("run 2") })
+      const { message } = yield* two.hear("run 2", "refused")
+      assert.include(message, `pool concurrency/retrain, held by run run 1, pid ${one.child.pid}`)
+      two.tell({ do: "acquire", id: "run 2", request: ofRun("run 2") })
+      const { waiting } = yield* two.hear("run 2", "waiting")
+      assert.deepStrictEqual(waiting.holders, [{ run: "run 1", pid: one.child.pid }])
+      yield* one.release("run 1")
+      yield* two.hear("run 2", "held")
+    }),
+  )
+
+  it.live("goes to the next only when no child process of the dead run is at work", () =>
+    Effect.gen(function* () {
+      const home = yield* LeaseProcess.home
+      const [one, two] = yield* Effect.all([LeaseProcess.start(home), LeaseProcess.start(home)])
+      one.tell({ do: "acquire", id: "run", request: ofRun("run 1") })
+      yield* one.hear("run", "held")
+      const file = join(home, "child")
+      const child = ["sh", "-c", `trap '' INT; echo $$ > "$0"; echo ready; while :; do sleep 0.05; done`, file] as const
+      const request = { ...LeaseProcess.request("task", a), run: "run 1" }
+      one.tell({ do: "acquire", id: "task", request, child: [...child] })
+      yield* one.hear("task", "at work")
+      const pid = Number(readFileSync(file, "utf8"))
+      const started = lookUp(pid)?.started ?? ""
+      two.tell({ do: "acquire", id: "next run", request: ofRun("run 2") })
+      yield* two.hear("next run", "waiting")
+      yield* one.kill
+      yield* two.hear("next run", "held")
+      assert.isFalse(isAlive(pid, started))
+    }),
+  )
+})
+
 describe("the leases of a process that is killed", () => {
   it.live("go to the next in line, and its place in the line with them", () =>
     Effect.gen(function* () {
