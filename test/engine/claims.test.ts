@@ -139,6 +139,51 @@ describe("a task that names a lock", () => {
     }),
   )
 
+  it.live("gives its lease back when the run has no room for it any more, and takes it when there is room again", () =>
+    Effect.gen(function* () {
+      const place = yield* Project.temporary
+      const { leases, letGo } = yield* somebody(place)
+      const waits = yield* Deferred.make<void>()
+      const passed = yield* Deferred.make<void>()
+      let [running, most] = [0, 0]
+      const observer: RunObserver = {
+        ...silent,
+        onEvent: ({ type }) => {
+          if (type.includes("attempt.started")) most = Math.max(most, ++running)
+          if (type.includes("attempt.succeeded")) running--
+        },
+        onWaiting: () => Deferred.doneUnsafe(waits, Effect.void),
+      }
+      const first = typeOf("first", "pure", () => Effect.as(Deferred.await(waits), {}))
+      // Behind the waiting task in the queue: it gets the lock when that has given it back.
+      const passes = typeOf("passes", "pure", () =>
+        Effect.gen(function* () {
+          const own = yield* Effect.forkChild(
+            Effect.scoped(leases.acquire(LeaseProcess.request("after", locked.resources), () => {})),
+          )
+          yield* letGo
+          yield* Effect.orDie(Fiber.join(own))
+          yield* Deferred.succeed(passed, undefined)
+          return {}
+        }),
+      )
+      const stays = typeOf("stays", "pure", () => Effect.as(Deferred.await(passed), {}))
+      const types = [first, passes, stays, echo]
+      yield* Effect.gen(function* () {
+        const tasks = [
+          task("first", first, { priority: 9 }),
+          task("train", echo, locked),
+          task("passes", passes, { priority: 5, needs: ["first"] }),
+          task("stays", stays, { priority: 5, needs: ["first"] }),
+        ]
+        const capacity = { ...Project.capacity, attempts: 2 }
+        const { state } = yield* Run.start(Project.request(plan(tasks), { capacity }))
+        assert.strictEqual(runStatus(state), "succeeded")
+        assert.strictEqual(most, 2)
+      }).pipe(Effect.provideService(Observer, observer), Effect.provide(Project.services(place, { types })))
+    }),
+  )
+
   it.live("does not start when leases cannot be given, and says why", () =>
     Effect.gen(function* () {
       const place = yield* Project.temporary
