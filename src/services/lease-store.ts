@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type { SqlError } from "effect/sql/SqlError"
-import { Ids } from "./ids.ts"
 import * as LeaseOwner from "./lease-owner.ts"
 import * as Rows from "./lease-rows.ts"
 import { LeasesUnavailable } from "./leases.ts"
@@ -41,14 +40,13 @@ export const open = Effect.fnUntraced(function* (home: string) {
   const scope = yield* Effect.scope
   const path = join(home, "state.db")
   const folder = join(home, "owners")
-  const ids = yield* Ids
   const sql = yield* Sqlite.open({ path, patienceMillis: Infinity })
   // Leases are worth nothing after a power cut, so their commits wait for no flush.
   yield* sql`PRAGMA synchronous = NORMAL`
   yield* migrate(sql, "leases", Rows.migrations)
   const inode = inodeOf(path)
   const rows = Rows.make(sql)
-  const owner = yield* LeaseOwner.take(folder, ids.uuid())
+  const owner = yield* LeaseOwner.take(folder, Bun.randomUUIDv7())
   yield* Effect.acquireRelease(rows.addOwner(owner), () =>
     rows.removeOwner(owner.id).pipe(
       Effect.map(() => LeaseOwner.forget(folder, owner.id)),

@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Capacity } from "../domain/event.ts"
@@ -93,4 +94,11 @@ export class Leases extends Context.Service<
     /** Who holds something of this name (`pool concurrency/retrain`, `lock a`); only living processes. */
     readonly holders: (name: string) => Effect.Effect<ReadonlyArray<Holder>, LeasesUnavailable>
   }
->()("dandori/services/Leases") {}
+>()("dandori/services/Leases") {
+  /** Where no other process can be: a run lets its own attempts hold nothing together that they must not. */
+  static readonly layerAlone: Layer.Layer<Leases> = Layer.succeed(Leases, {
+    acquire: () => Effect.void,
+    acquireNow: () => Effect.void,
+    holders: () => Effect.succeed([]),
+  })
+}
