@@ -10,16 +10,19 @@ import { Observer } from "../services/observer.ts"
 import { Secrets } from "../services/secrets.ts"
 import * as Asking from "./asking.ts"
 import * as AttemptRun from "./attempt-run.ts"
+import * as Claims from "./claims.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
 import * as Held from "./held.ts"
+import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
 import { type RunState, runStatus, taskAt } from "./run-state.ts"
+import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
 export interface RunContext {
@@ -92,11 +95,13 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const secrets = yield* Secrets
   const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
+  const claims = yield* Claims.make(context.id, scope)
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
 
-  const start = (index: number, attempt: number) => {
+  const start = (index: number, attempt: number): Effect.Effect<void, never, Outcome.Requirements> => {
+    if (claims.isWaiting(index)) return Effect.void
     const state = recorder.state()
     const task = CompiledPlan.taskOfNode(prepared.plan, index)
     const type = prepared.types.get(task.type)
@@ -125,24 +130,25 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
     const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
-    const intent = recorder.record(
-      { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
-      task.id,
-    )
-    const started: AttemptRun.Started = {
-      index,
-      task,
-      prepared: type,
-      attempt,
-      decoded: decoded.value,
-      input: input.value,
-      intent: intent.hash,
-    }
     const attempted = Effect.withFiber((fiber) => {
+      claims.settle(index)
+      if (!holds(index) || !admits(index)) return Effect.void
+      const intent = recorder.record(
+        { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
+        task.id,
+      )
+      const started: AttemptRun.Started = {
+        index,
+        task,
+        prepared: type,
+        attempt,
+        decoded: decoded.value,
+        input: input.value,
+        intent: intent.hash,
+      }
       fibers.set(index, { attempt, fiber })
       return Outcome.carryOut(context, recorder, started, options.largeOutputs)
-    })
-    return attempted.pipe(
+    }).pipe(
       Effect.catchTag("LedgerLost", (error) => {
         broken = error
         latch.openUnsafe()
@@ -153,9 +159,20 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
           if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
         }),
       ),
-      Effect.forkIn(scope, { startImmediately: true }),
-      Effect.asVoid,
     )
+    const claim = { index, task, attempt, capacity: state.capacity }
+    const refused = (error: Parameters<typeof Errors.ofError>[0]) =>
+      Effect.suspend(() => {
+        claims.settle(index)
+        return holds(index) ? fail(Errors.ofError(error)) : Effect.void
+      })
+    return claims.start(claim, attempted, refused, isHeld())
+  }
+
+  /** Whether the run itself still has room for the task: others may have started while it waited for its lease. */
+  const admits = (index: number) => {
+    const state = recorder.state()
+    return Holding.lacking(state.held, state.capacity, Transitions.resourcesOf(state, index)) === undefined
   }
 
   /** Whether the task still stands where the command found it: a cancel may have come since. */
@@ -271,6 +288,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       const commands = decide(state, now())
       const held = commands.some(startsWork) && (yield* isHeld())
       for (const command of commands) if (!held || !startsWork(command)) yield* carryOut(command)
+      yield* claims.dropUnless(holds)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
       if (status === "waiting" && options.wait !== true) return

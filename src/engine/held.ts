@@ -14,7 +14,16 @@ export const make = Effect.fnUntraced(function* (pipeline: string, recorder: Rec
   const cordons = yield* Cordons
   const scope = yield* Effect.scope
   let holder: string | undefined
-  const watch = Effect.sync(wake).pipe(Effect.delay(lookMillis), Effect.forkIn(scope))
+  let watching = false
+  const look = Effect.sync(() => {
+    watching = false
+    wake()
+  })
+  const watch = Effect.suspend(() => {
+    if (watching) return Effect.void
+    watching = true
+    return Effect.asVoid(Effect.forkIn(Effect.delay(look, lookMillis), scope))
+  })
   return Effect.fnUntraced(function* () {
     const found = yield* cordons.against(pipeline)
     const id = Option.match(found, { onNone: () => undefined, onSome: (cordon) => cordon.id })

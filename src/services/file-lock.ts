@@ -1,4 +1,14 @@
-import { constants, closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from "node:fs"
+import {
+  constants,
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs"
 import { dlopen, FFIType, read } from "bun:ffi"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -72,6 +82,16 @@ const alive = (pid: number) => {
   }
 }
 
+/** The pid that stands in a lock file, where that process lives. */
+export const ownerOf = (path: string): number | undefined => {
+  try {
+    const pid = Number(readFileSync(path, "utf8").trim())
+    return Number.isInteger(pid) && pid > 0 && alive(pid) ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** One try, synchronous, so that no interruption can come between the lock and its record. */
 const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | closeOnExec, 0o644)
@@ -80,8 +100,8 @@ const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
     const answer = flock(fd)
     if (answer === "EINTR") return "replaced"
     if (answer === "busy") {
-      const pid = Number(readFileSync(path, "utf8").trim())
-      return new LockBusy({ path, ...(Number.isInteger(pid) && pid > 0 && alive(pid) ? { pid } : {}) })
+      const pid = ownerOf(path)
+      return new LockBusy({ path, ...(pid === undefined ? {} : { pid }) })
     }
     if (answer !== 0) return new LockFailed({ path, code: answer, reason: "the file system refuses flock" })
     const there = statSync(path, { throwIfNoEntry: false })
@@ -92,6 +112,39 @@ const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
     return fd
   } finally {
     if (!kept) closeSync(fd)
+  }
+}
+
+/**
+ * Whether a lock file is held now, without keeping it. What cannot be looked at counts as held. A look holds a free
+ * lock for a moment, so another look at the same time may find it held.
+ */
+export const look = (path: string): "held" | "free" | "missing" => {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | closeOnExec)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT" ? "missing" : "held"
+  }
+  try {
+    return flock(fd) === 0 ? "free" : "held"
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Removes a lock file that nobody holds; one that is taken meanwhile stays. */
+export const removeFree = (path: string): void => {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | closeOnExec)
+  } catch {
+    return
+  }
+  try {
+    if (flock(fd) === 0) rmSync(path, { force: true })
+  } finally {
+    closeSync(fd)
   }
 }
 

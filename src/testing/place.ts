@@ -23,6 +23,7 @@ import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
 import { Ids } from "../services/ids.ts"
+import { Leases } from "../services/leases.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sqlite.ts"
 import { type Message, Notifier } from "../services/notifier.ts"
@@ -165,6 +166,7 @@ export const services = <A = never, E = never>(
     cacheIndex,
     Inbox.layerNobody,
     Cordons.layerNone,
+    Leases.layerAlone,
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     ObjectStore.layer,

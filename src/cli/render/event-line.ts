@@ -1,6 +1,7 @@
 import * as Output from "../output.ts"
 import { clean, fit, pad } from "./line.ts"
 import { duration, timeOfDay } from "./duration.ts"
+import { type Waiting, waitingText } from "../../services/leases.ts"
 import { type RunFacts, type TimedEvent, taskFacts } from "./run-facts.ts"
 
 /** What an event says, and how grave it is. */
@@ -102,3 +103,7 @@ export const eventLine = (
   const who = "task" in event.data ? event.data.task : facts.plan.id
   return `${timeOfDay(event.time)} ${pad(who, options.width)}  ${paints[said.weight](said.text, options.colours)}`
 }
+
+/** A line for a task that waits for what others hold, `12:00:01 train  waits for lock a, held by run …, pid …`. */
+export const waitingLine = (task: string, waiting: Waiting, time: number, width: number): string =>
+  `${timeOfDay(time)} ${pad(task, width)}  waits for ${clean(waitingText(waiting))}`

@@ -5,6 +5,7 @@ import type { Plan } from "../../domain/plan.ts"
 import { compilePlan } from "../../engine/compiled-plan.ts"
 import { evolve } from "../../engine/evolve.ts"
 import { type RunState, type TaskStatus, initial, taskAt } from "../../engine/run-state.ts"
+import type { Waiting } from "../../services/leases.ts"
 import type { ProgressReport } from "../../services/progress.ts"
 
 /** An event with its time, milliseconds since the epoch, and the run that it belongs to, where that is known. */
@@ -25,6 +26,8 @@ export interface TaskFacts {
   readonly attempts: Array<AttemptFacts>
   ended?: number
   progress?: ProgressReport
+  /** What it waits for before it may start, as far as others hold it. */
+  waiting?: Waiting
   log?: string
   /** Why it was skipped or cannot be told. */
   reason?: string
@@ -97,6 +100,7 @@ const onTask = (task: TaskFacts, event: TimedEvent): void => {
     case "dev.dandori.attempt.started.v1":
       delete task.log
       delete task.gate
+      delete task.waiting
       return void task.attempts.push({ attempt: event.data.attempt, started: event.time })
     case "dev.dandori.attempt.succeeded.v1": {
       const { cached, probed, output, outputArtifact } = event.data

@@ -1,6 +1,7 @@
 import type { PlanTask } from "../../domain/plan.ts"
 import { lacking } from "../../engine/holding.ts"
 import { type TaskStatus, groupAt, isTerminal, taskAt, taskOf } from "../../engine/run-state.ts"
+import { waitingText } from "../../services/leases.ts"
 import type { ProgressReport } from "../../services/progress.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
@@ -55,6 +56,8 @@ export const waitsFor = (facts: RunFacts, task: PlanTask): string => {
   const { capacity, held } = facts.state
   const index = facts.state.plan.indexOf.get(task.id) ?? -1
   if (taskAt(facts.state, index).status === "ready") {
+    const { waiting } = taskFacts(facts, task.id)
+    if (waiting !== undefined) return `waits for ${waitingText(waiting)}`
     const short = lacking(held, capacity, task.resources ?? {})
     return short === undefined ? "" : `waits for ${short}`
   }
