@@ -14,6 +14,7 @@ import { snapshot } from "./commands/snapshot.ts"
 import { worm } from "./commands/worm.ts"
 import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
+import { fmt } from "./commands/fmt.ts"
 import { graph } from "./commands/graph.ts"
 import { schema } from "./commands/schema.ts"
 import { validate } from "./commands/validate.ts"
@@ -21,7 +22,21 @@ import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import { root } from "./root.ts"
 
-const commands = [run, runs, validate, compile, graph, schema, config, doctor, ledger, model, snapshot, worm] as const
+const commands = [
+  run,
+  runs,
+  validate,
+  fmt,
+  compile,
+  graph,
+  schema,
+  config,
+  doctor,
+  ledger,
+  model,
+  snapshot,
+  worm,
+] as const
 const cli = root.pipe(Command.withSubcommands([...commands, completion(commands)]))
 
 const isUsage = (error: unknown): boolean =>
