@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
 import { config } from "./commands/config.ts"
+import { convert } from "./commands/convert.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
 import { model } from "./commands/model.ts"
@@ -27,6 +28,7 @@ const commands = [
   runs,
   validate,
   fmt,
+  convert,
   compile,
   graph,
   schema,
