@@ -1,9 +1,10 @@
 import { basename, dirname, extname, join, relative, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Compile from "../compiler/compile.ts"
+import { compileFile } from "../compiler/compile-file.ts"
 import { toTypeScript } from "../compiler/convert/to-typescript.ts"
 import { toYaml } from "../compiler/convert/to-yaml.ts"
+import { blocks } from "../compiler/definition.ts"
 import * as Located from "../compiler/located.ts"
 import * as Source from "../compiler/source.ts"
 import { readTypeScript } from "../compiler/typescript.ts"
@@ -18,6 +19,7 @@ import { shownPath } from "./pipeline-validate.ts"
 import * as ProjectReaders from "./project-readers.ts"
 
 type Language = "ts" | "yaml"
+type Document = Readonly<Record<string, unknown>>
 
 const languageOf = (file: string): Language => (file.endsWith(".ts") ? "ts" : "yaml")
 
@@ -50,17 +52,25 @@ const modules = Effect.fnUntraced(function* (project: string, folder: string) {
   ])
 })
 
+/** The document of a pipeline that compiles. */
 const documentOf = Effect.fnUntraced(function* (file: string) {
+  yield* compileFile(file)
   const { path, text } = yield* PipelineFile.read(file)
   const source = Source.make(file, text.replace(/^\uFEFF/, ""))
-  if (languageOf(file) === "ts") {
-    const document = yield* readTypeScript(source, path)
-    yield* Compile.compileDocument(source, document)
-    return Located.toJson(document)
+  const document = languageOf(file) === "ts" ? yield* readTypeScript(source, path) : YamlDocument.read(source).document
+  return (document === undefined ? {} : Located.toJson(document)) as Document
+})
+
+/** Fails when a pipeline that is used is not there in TypeScript: it could not be imported. */
+const checkUsed = Effect.fnUntraced(function* (document: Document, known: ReadonlyMap<string, string>) {
+  const tasks = blocks.flatMap((block) => Object.values((document[block] ?? {}) as Record<string, { uses?: unknown }>))
+  for (const { uses } of tasks) {
+    const id = /^pipeline\/(.*)$/.exec(String(uses))?.[1]
+    if (id === undefined || known.has(`pipeline/${id}`)) continue
+    return yield* new Output.UsageError({
+      reason: `It uses pipeline/${id}, which TypeScript can only import from TypeScript. First: dandori convert ${id} --to ts --output pipelines/${id}.ts`,
+    })
   }
-  yield* Compile.compileYaml(source)
-  const { document } = YamlDocument.read(source)
-  return document === undefined ? {} : Located.toJson(document)
 })
 
 const write = Effect.fnUntraced(function* (output: string, text: string) {
@@ -83,7 +93,8 @@ export const convertFile = Effect.fnUntraced(function* (name: string, to: Langua
     const document = yield* documentOf(file)
     if (to === "yaml") return yield* Effect.fromResult(toYaml(file, document))
     const known = yield* modules(project, dirname(resolve(output ?? file)))
-    return yield* toTypeScript(document as Readonly<Record<string, unknown>>, (type) => known.get(type))
+    yield* checkUsed(document, known)
+    return yield* toTypeScript(document, (type) => known.get(type))
   }).pipe(Effect.provide(Catalog.layer(project)))
   yield* output === undefined ? Output.data(text) : write(output, text)
 })

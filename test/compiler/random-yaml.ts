@@ -61,8 +61,8 @@ export const write = (draw: Draw, document: Record<string, unknown>): Written =>
     return out + (wide ? `\n${indent} ${close}` : close)
   }
   const literal = (value: string, indent: string): string | undefined => {
-    if (!value.includes("\n") || /^\s|[\u0000-\u0009\u2028]/.test(value) || often(1)) return undefined
-    const chomp = /\n\n$/.test(value) ? "+" : value.endsWith("\n") ? "" : "-"
+    if (!value.includes("\n") || /^\s|[\t\u2028]/.test(value) || often(1)) return undefined
+    const chomp = value.endsWith("\n\n") ? "+" : value.endsWith("\n") ? "" : "-"
     const lines = (chomp === "-" ? value : value.slice(0, -1)).split("\n")
     return `|${chomp}\n${lines.map((line) => (line === "" ? "" : indent + line)).join("\n")}`
   }

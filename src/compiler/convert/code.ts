@@ -66,7 +66,8 @@ export const print = (code: Code, indent: string, column: number, after = 0): st
     const pairs = code.entries.map(([key, value]) => {
       const lead = inner.length + keyOf(key).length + 2
       const printed = print(value, inner, lead, 1)
-      const below = value.kind === "raw" && /^["'][^\n]*$/.test(printed) && lead + printed.length >= width
+      const below =
+        keyOf(key).length > 4 && value.kind === "raw" && /^["'][^\n]*$/.test(printed) && lead + printed.length >= width
       return below ? `${keyOf(key)}:\n${inner}${step}${printed}` : pair(key, printed)
     })
     return broken("{", pairs, "}", indent)

@@ -99,16 +99,10 @@ export const setting = (scope: Scope | undefined, given: unknown): Code.Code => 
 
 const operators: Readonly<Record<string, string>> = { "==": "is", "!=": "isNot", "<": "below", ">": "above" }
 
-/** What `when(…)` writes for a literal, if it writes it as the source has it. */
+/** A literal of CEL that `when(…)` writes as the source has it. */
 const literal = (source: string): string | undefined => {
-  if (!/^("(?:[^"\\]|\\.)*"|-?\d+(\.\d+)?|true|false)$/.test(source)) return undefined
-  try {
-    const read: unknown = JSON.parse(source)
-    if (JSON.stringify(read) !== source) return undefined
-    return typeof read === "string" ? Code.string(read) : source
-  } catch {
-    return undefined
-  }
+  if (/^"[^"\\]*"$/.test(source)) return Code.string(source.slice(1, -1))
+  return source === "true" || source === "false" || String(Number(source)) === source ? source : undefined
 }
 
 /** The condition of an `if`: `when(…)` or `has(…)` where they say exactly the same, else its text. */
@@ -120,8 +114,8 @@ export const condition = (scope: Scope, given: string): string => {
   const asked = present === null ? undefined : reference(scope, present[1])
   if (asked !== undefined) return `${scope.use("has")}(${asked})`
   const comparison = /^(\S+) (==|!=|<|>) (\S.*)$/.exec(source)
-  const left = comparison === null ? undefined : reference(scope, comparison[1])
   const right = comparison === null ? undefined : literal(comparison[3])
-  if (comparison === null || left === undefined || right === undefined) return Code.string(source)
+  const left = comparison === null || right === undefined ? undefined : reference(scope, comparison[1])
+  if (comparison === null || left === undefined) return Code.string(source)
   return `${scope.use("when")}(${left}).${operators[comparison[2]]}(${right})`
 }

@@ -13,6 +13,9 @@ const dandoriNames = ["cron", "each", "expression", "has", "matrix", "pipeline",
 const contextNames = ["params", "run", "env", "task", "onFailure", "onCancel", "finally"] as const
 const adders = { tasks: "task", onFailure: "onFailure", onCancel: "onCancel", finally: "lastly" } as const
 
+/** Keys of a document that are no options of `pipeline()`. */
+const elsewhere = new Set(["version", "id", "outputs", ...Object.keys(adders)])
+
 const isRecord = (value: unknown): value is Document =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 const record = (value: unknown): Document => (isRecord(value) ? value : {})
@@ -123,9 +126,9 @@ class Writer {
   }
 
   private settings(): Code.Code {
-    const { version: _, id: __, tasks: ___, onFailure, onCancel, finally: lastly, outputs, ...rest } = this.document
     const scope = this.scope(undefined)
-    const entries = Object.entries(rest).map(([key, item]): readonly [string, Code.Code] => {
+    const written = Object.entries(this.document).filter(([key]) => !elsewhere.has(key))
+    const entries = written.map(([key, item]): readonly [string, Code.Code] => {
       if (key !== "schedule" || !isRecord(item)) return [key, ExpressionCode.setting(undefined, item)]
       const { cron, params, ...more } = item
       const options = Object.entries(more).map(([name, part]): readonly [string, Code.Code] => [

@@ -66,6 +66,10 @@ export const evaluated = (files: ReadonlyArray<string>) =>
 /** What the type checker says of the files of a folder. */
 export const typeErrors = (path: string) => output(["x", "--no-install", "tsc", "--noEmit", "-p", path], repository)
 
-/** The files among these that the formatter would change. */
-export const unformatted = (path: string) =>
-  output(["x", "--no-install", "oxfmt", "--list-different", path], repository)
+/** A text as the formatter gives it back. */
+export const formatted = (text: string) =>
+  Effect.promise(async () => {
+    const argv = [join(repository, "node_modules/.bin/oxfmt"), "--stdin-filepath", "pipelines/p.ts"]
+    const child = Bun.spawn(argv, { cwd: repository, stdin: new Blob([text]), stdout: "pipe", stderr: "inherit" })
+    return await new Response(child.stdout).text()
+  })

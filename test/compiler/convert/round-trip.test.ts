@@ -1,5 +1,5 @@
 import * as Fs from "node:fs"
-import { join, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "fast-check"
@@ -21,18 +21,20 @@ const random = (count: number): ReadonlyArray<Document> =>
     count,
   )
 
-/** The documents after a way through TypeScript, whose types are checked too. */
+/** TypeScript files of documents, in a folder that goes with the scope. */
+const written = Effect.fnUntraced(function* (documents: ReadonlyArray<Document>) {
+  const path = yield* folder
+  const files = documents.map((_, i) => join(path, `p${i}.ts`))
+  for (const [i, document] of documents.entries()) yield* write(files[i], yield* typescript(document))
+  return { path, files }
+})
+
+/** The documents after a way through TypeScript. */
 const throughTypeScript = (documents: ReadonlyArray<Document>) =>
-  Effect.gen(function* () {
-    const path = yield* folder
-    const files = documents.map((_, i) => join(path, `p${i}.ts`))
-    for (const [i, document] of documents.entries()) yield* write(files[i], yield* typescript(document))
-    const errors = yield* typeErrors(path)
-    const named = files.findIndex((_, i) => errors.includes(`p${i}.ts(`))
-    const text = named === -1 ? "" : Fs.readFileSync(files[named], "utf8")
-    assert.strictEqual(errors, "", text)
-    return yield* evaluated(files)
-  }).pipe(Effect.scoped)
+  Effect.flatMap(written(documents), ({ files }) => evaluated(files)).pipe(Effect.scoped)
+
+const throughYaml = (documents: ReadonlyArray<Document>): ReadonlyArray<Document> =>
+  documents.map((document) => Yaml.parse(yaml(document)))
 
 const same = (before: ReadonlyArray<Document>, after: ReadonlyArray<Document>) =>
   Effect.gen(function* () {
@@ -42,33 +44,42 @@ const same = (before: ReadonlyArray<Document>, after: ReadonlyArray<Document>) =
     }
   })
 
-describe("convert keeps the digest and type-checks", () => {
-  it.live("of every pipeline that ships, from YAML and back, and from TypeScript and back", () =>
+const shipping = Effect.map(evaluated(inTypeScript.map((path) => join(repository, path))), (typed) => [
+  ...inYaml.map(read),
+  ...typed,
+])
+
+describe("convert", () => {
+  it.live("keeps the digest of every pipeline that ships, from YAML and back, and from TypeScript and back", () =>
     Effect.gen(function* () {
-      const written = inYaml.map(read)
-      const evaluations = yield* evaluated(inTypeScript.map((path) => join(repository, path)))
-      const before = [...written, ...evaluations]
+      const before = yield* shipping
       const typed = yield* throughTypeScript(before)
       yield* same(before, typed)
-      yield* same(
-        before,
-        typed.map((document) => Yaml.parse(yaml(document))),
-      )
-      yield* same(
-        before,
-        before.map((document) => Yaml.parse(yaml(document))),
-      )
+      yield* same(before, throughYaml(typed))
+      yield* same(before, yield* throughTypeScript(throughYaml(before)))
     }),
   )
 
-  it.live("of any pipeline of simple tasks", () =>
+  it.live("keeps the digest of any pipeline of simple tasks", () =>
     Effect.gen(function* () {
       const before = random(60)
       const typed = yield* throughTypeScript(before)
       yield* same(before, typed)
-      const again = typed.map((document): Document => Yaml.parse(yaml(document)))
+      const again = throughYaml(typed)
       assert.deepStrictEqual(again, typed)
       yield* same(before, yield* throughTypeScript(again))
     }),
+  )
+
+  it.live("writes TypeScript that type-checks", () =>
+    Effect.gen(function* () {
+      const { files, path } = yield* written([...(yield* shipping), ...random(40)])
+      const hello = yield* typescript(read("pipelines/hello.yaml"))
+      yield* write(join(path, "wrong.ts"), hello.replace('channel: "ml-ops"', "channel: 1"))
+      const errors = yield* typeErrors(path)
+      const named = files.find((file) => errors.includes(`${basename(file)}(`))
+      const text = named === undefined ? hello : Fs.readFileSync(named, "utf8")
+      assert.match(errors, /^[^\n]*wrong\.ts\(\d+,\d+\): error TS\d+: [^\n]*\n([ ]+[^\n]*\n)*$/, text)
+    }).pipe(Effect.scoped),
   )
 })
