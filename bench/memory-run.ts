@@ -45,6 +45,7 @@ export const execute = Effect.fnUntraced(function* (plan: Plan, request: RunRequ
       plan: digest,
       env: request.env,
       who: request.who,
+      requester: request.who,
       created: first.time,
       params: {},
       environment: {},

@@ -1,6 +1,7 @@
 /** What authors of pipelines and task types import from `dandori`. */
 export { type Pipeline, type PipelineOptions, type TaskOptions, type TaskRef, pipeline } from "./authoring/pipeline.ts"
 export { type Accepts, type Expression, type Ref, expression } from "./authoring/reference.ts"
+export { type Axis, type Matrix, each, matrix } from "./authoring/matrix.ts"
 export { has, when } from "./authoring/when.ts"
 export { type TaskError, type TaskType, taskType } from "./authoring/task-type.ts"
 export { Artifact } from "./domain/artifact.ts"

@@ -1,5 +1,6 @@
 import type { AnyTaskType, TaskError, TaskType } from "../domain/task-type.ts"
 import * as CallSite from "./call-site.ts"
+import type { Matrix } from "./matrix.ts"
 import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
 import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "./reference.ts"
 
@@ -28,13 +29,21 @@ export interface ResourceOptions {
 
 /** What a task says beside its input. `if` is a condition (`when(…)`) or one expression as text. */
 export interface TaskOptions {
-  readonly needs?: ReadonlyArray<TaskRef<unknown>>
+  readonly needs?: ReadonlyArray<TaskRef<unknown> | Ref<ReadonlyArray<unknown>>>
   readonly if?: Expression<boolean> | string
   readonly retry?: RetryOptions
   readonly timeout?: string
   readonly cache?: boolean
   readonly continueOnError?: boolean
   readonly resources?: ResourceOptions
+  /** Who must agree before it starts. */
+  readonly approval?: { readonly approvers?: number; readonly timeout?: string; readonly onTimeout?: "fail" | "skip" }
+  /** A moment before which it does not start: `2026-01-05T22:00:00Z`, or a reference that gives one. */
+  readonly pauseUntil?: { readonly reason: string; readonly until: string | Expression<string> }
+  /** Labels that a worker must have to take it. */
+  readonly labels?: ReadonlyArray<string>
+  /** Higher starts first; 0 where nothing is said. */
+  readonly priority?: number
   readonly description?: string
 }
 
@@ -44,13 +53,38 @@ export type TaskStatus = "succeeded" | "warned" | "failed" | "skipped" | "cancel
 /** A task of the plan: a reference to its output, and its `status`. */
 export type TaskRef<O> = Ref<O> & { readonly status: Ref<TaskStatus> }
 
+/** What a task that uses a pipeline may say. */
+export type SubPipelineOptions = Pick<TaskOptions, "needs" | "if" | "continueOnError" | "pauseUntil" | "description">
+
 /** Adds a task to the plan and gives references to its output. */
-export type AddTask = <I, O, E extends TaskError, R>(
-  id: string,
-  type: TaskType<I, O, E, R>,
-  input: NoInfer<Accepts<I>>,
-  options?: TaskOptions,
-) => TaskRef<O>
+export interface AddTask {
+  <I, O, E extends TaskError, R>(
+    id: string,
+    type: TaskType<I, O, E, R>,
+    input: NoInfer<Accepts<I>>,
+    options?: TaskOptions,
+  ): TaskRef<O>
+  /** A sub-pipeline: its params, and what it gives. */
+  <P, O>(
+    id: string,
+    pipeline: Pipeline<P, O>,
+    params: NoInfer<SubPipelineParams<P>>,
+    options?: SubPipelineOptions,
+  ): TaskRef<O>
+  <I, O, E extends TaskError, R>(
+    id: string,
+    type: TaskType<I, O, E, R>,
+    input: NoInfer<Accepts<I>>,
+    options: Omit<TaskOptions, "approval"> & { readonly matrix: Matrix },
+  ): Ref<ReadonlyArray<O>>
+}
+
+type Defaulted<P> = { [K in keyof P]: P[K] extends { readonly default: unknown } ? K : never }[keyof P]
+
+/** The params of a pipeline as another one gives them: those with a default may be left out. */
+export type SubPipelineParams<P> = {
+  readonly [K in Exclude<keyof P, Defaulted<P>>]: Accepts<ParamValue<P[K]>>
+} & { readonly [K in Defaulted<P>]?: Accepts<ParamValue<P[K]>> }
 
 /** What expressions may say of the run; its status is known in `onFailure`, `onCancel` and `finally` only. */
 export interface RunFacts {
@@ -80,7 +114,18 @@ export interface PipelineOptions<P, V extends string> {
   readonly audit?: "required"
   readonly timeout?: string
   readonly defaults?: { readonly retry?: RetryOptions }
+  /** How many runs of a group go on at once, and what becomes of the next one. */
+  readonly concurrency?: {
+    readonly group: string
+    readonly limit?: number
+    readonly onConflict?: "queue" | "cancel-running" | "fail"
+  }
 }
+
+/** References that a pipeline's function returns: its outputs, for pipelines that use it. */
+export type Outputs = Readonly<Record<string, Expression<unknown>>>
+
+type Given<X> = X extends Outputs ? { readonly [K in keyof X]: X[K] extends Expression<infer A> ? A : never } : object
 
 /** A part of the document and the stack of the call that wrote it. */
 export interface Site {
@@ -89,8 +134,10 @@ export interface Site {
 }
 
 /** A pipeline as a document: the same that YAML holds, and where its parts come from. */
-export interface Pipeline {
+export interface Pipeline<out P = unknown, out O = unknown> {
   readonly _tag: "dandori/Pipeline"
+  /** The types of its params and outputs; no value. */
+  readonly types?: { readonly params: P; readonly outputs: O }
   readonly document: Readonly<Record<string, unknown>>
   readonly sites: ReadonlyArray<Site>
 }
@@ -99,7 +146,7 @@ export interface Pipeline {
 export const isPipeline = (candidate: unknown): candidate is Pipeline =>
   typeof candidate === "object" && candidate !== null && "_tag" in candidate && candidate._tag === "dandori/Pipeline"
 
-const taskId = (task: TaskRef<unknown>, path: string): string => {
+const taskId = (task: Expression<unknown>, path: string): string => {
   const [root, id, rest] = (sourceOf(task) ?? "").split(".")
   if (root !== "tasks" || id === undefined || rest !== undefined)
     throw new TypeError(`${path} must be what task() returned`)
@@ -113,16 +160,18 @@ const conditionOf = (condition: Expression<boolean> | string): string => {
 
 /**
  * Defines a pipeline: calls `build` once, which adds tasks. Loops and conditions over constants are TypeScript; the
- * value of a param or of an output exists only in a run. The result is the default export of a pipeline file.
+ * value of a param or of an output exists only in a run. What it returns are the pipeline's outputs, for pipelines that
+ * use it. The result is the default export of a pipeline file.
  */
 export const pipeline = <
   const P extends Readonly<Record<string, ParamSchema>> = Readonly<Record<never, never>>,
   const V extends string = never,
+  X extends Outputs | void = void,
 >(
   id: string,
   options: PipelineOptions<P, V>,
-  build: (context: Build<P, V>) => void,
-): Pipeline => {
+  build: (context: Build<P, V>) => X,
+): Pipeline<P, Given<X>> => {
   const sites: Array<Site> = [{ path: "", stack: CallSite.capture() }]
   const blocks: Record<Block, Map<string, unknown>> = {
     tasks: new Map(),
@@ -131,16 +180,22 @@ export const pipeline = <
     finally: new Map(),
   }
   const adder = (block: Block): AddTask => {
-    const add = (name: string, type: AnyTaskType, input: unknown, taskOptions: TaskOptions = {}): unknown => {
+    const add = (
+      name: string,
+      type: AnyTaskType | Pipeline,
+      input: unknown,
+      taskOptions: TaskOptions & { readonly matrix?: Matrix } = {},
+    ): unknown => {
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
       sites.push({ path, stack: CallSite.capture() })
-      const { needs, if: condition, ...rest } = taskOptions
+      const { needs, if: condition, matrix, ...rest } = taskOptions
       blocks[block].set(name, {
-        uses: type.type,
+        uses: isPipeline(type) ? `pipeline/${String(type.document.id)}` : type.type,
         with: toDocument(input, `${path}.with`),
         ...(needs === undefined ? {} : { needs: needs.map((task, i) => taskId(task, `${path}.needs[${i}]`)) }),
         ...(condition === undefined ? {} : { if: conditionOf(condition) }),
+        ...(matrix === undefined ? {} : { matrix: toDocument(matrix.document, `${path}.matrix`) }),
         ...(toDocument(rest, path) as object),
       })
       return ref(`tasks.${name}`)
@@ -149,7 +204,7 @@ export const pipeline = <
   }
   const { params, ...settings } = options
   const names = Object.keys(params ?? {})
-  build({
+  const outputs = build({
     params: Object.fromEntries(names.map((name) => [name, ref(`params.${name}`)])) as Build<P, V>["params"],
     run: ref<RunFacts>("run"),
     env: Object.fromEntries((options.env ?? []).map((name) => [name, ref(`env.${name}`)])) as Build<P, V>["env"],
@@ -173,6 +228,7 @@ export const pipeline = <
               Object.entries(params).map(([name, param]) => [name, jsonSchemaOf(name, param)]),
             ),
           }),
+      ...(outputs === undefined ? {} : { outputs: toDocument(outputs, "outputs") }),
       ...Object.fromEntries(written.map(([block, tasks]) => [block, Object.fromEntries(tasks)])),
     },
   }

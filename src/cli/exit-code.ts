@@ -50,6 +50,7 @@ const byTag: Readonly<Record<string, number>> = {
   VersionUnknown: exitCodes.noInput,
   RunEnded: exitCodes.failed,
   NotUnknown: exitCodes.usage,
+  RequestRefused: exitCodes.noPermission,
   OutputRefused: exitCodes.badData,
   UsageError: exitCodes.usage,
   ObjectStoreError: exitCodes.io,

@@ -15,6 +15,7 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
+import * as Inbox from "../services/inbox.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sqlite.ts"
 import * as Notifier from "../services/notifier-embedded.ts"
@@ -76,6 +77,7 @@ export const services = (options: {
     ledgerLayer(home, configuration.env),
     AttemptFiles.layer(home),
     CacheIndex.layer(home),
+    Inbox.layer(`${home}/inbox`),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),
     ObjectStore.layer,

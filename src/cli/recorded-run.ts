@@ -35,11 +35,14 @@ const isFinished = Schema.is(eventData["dev.dandori.run.finished.v1"])
 const ofType = (entries: ReadonlyArray<Entry>, type: string): ReadonlyArray<Entry> =>
   entries.filter((entry) => entry.type === `dev.dandori.${type}.v1`)
 
-/** True when an attempt's outcome is unknown and nobody has said yet what came of it. */
+/** True when people may be awaited: an outcome is unknown and not resolved, or an approval was asked for. */
 const waitsForPeople = (entries: ReadonlyArray<Entry>): boolean => {
   const taskOf = (entry: Entry) => (entry.data as { readonly task: string }).task
   const resolved = new Set(ofType(entries, "task.resolved").map(taskOf))
-  return ofType(entries, "attempt.unknown").some((entry) => !resolved.has(taskOf(entry)))
+  return (
+    ofType(entries, "attempt.unknown").some((entry) => !resolved.has(taskOf(entry))) ||
+    ofType(entries, "approval.requested").length > 0
+  )
 }
 
 const ownedStatus = (entries: ReadonlyArray<Entry>): string =>

@@ -44,7 +44,11 @@ const inProject =
     )
 
 /** Compiles, then runs a pipeline once, showing it live; ends with the run's exit code. */
-export const runPipeline = Effect.fnUntraced(function* (name: string | undefined, given: ReadonlyArray<string>) {
+export const runPipeline = Effect.fnUntraced(function* (
+  name: string | undefined,
+  given: ReadonlyArray<string>,
+  wait: boolean,
+) {
   const { project, home, env, flags } = yield* Project.find
   const file = yield* locate(project, name)
   const { plan } = yield* compileFile(file).pipe(Effect.provide(Catalog.layer(project)))
@@ -63,12 +67,13 @@ export const runPipeline = Effect.fnUntraced(function* (name: string | undefined
     durability: "fsync",
     who: who(),
     control: Interrupts.control(view.say),
+    wait,
   }).pipe(inProject({ project, home, configuration }, view))
   yield* finish(view, result)
 }, Effect.scoped)
 
 /** Goes on with an interrupted run, with the plan and the configuration that it started with. */
-export const resumeRun = Effect.fnUntraced(function* (name: string) {
+export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolean) {
   const { project, home, flags, env } = yield* Project.find
   const run = yield* RunChoice.choose(name).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
   const recalled = yield* Resume.recall(run).pipe(
@@ -81,6 +86,7 @@ export const resumeRun = Effect.fnUntraced(function* (name: string) {
     who: who(),
     now: yield* Clock.currentTimeMillis,
     control: Interrupts.control(view.say),
+    wait,
   }).pipe(inProject({ project, home, configuration }, view))
   yield* finish(view, result)
 }, Effect.scoped)

@@ -1,15 +1,79 @@
+import { basename, dirname, extname, join } from "node:path"
 import * as Effect from "effect/Effect"
+import type { Catalog, TaskTypeBroken } from "../domain/catalog.ts"
+import { didYouMean } from "../domain/suggest.ts"
+import type * as CompileChild from "../services/compile-child.ts"
 import * as PipelineFile from "../services/pipeline-file.ts"
-import { compileYaml } from "./compile.ts"
+import { type Compiled, compileYaml } from "./compile.ts"
+import type { PipelineInvalid } from "./diagnostic.ts"
 import * as Source from "./source.ts"
+import { SubPipelines, type SubPipeline } from "./sub-pipeline.ts"
 import { compileTypeScript } from "./typescript.ts"
 
-/** Compiles a pipeline file by its ending: `.yaml`, `.yml` or `.ts`. Messages name it as `file` does. */
+const extensions = [".yaml", ".yml", ".ts"]
+
+const unusable = (reason: string): SubPipeline => ({ _tag: "Unusable", reason, diagnostics: [] })
+
+/** The pipelines in a folder, each compiled once. `open` are the ids of those that are being compiled. */
+const beside = (folder: string, open: ReadonlyArray<string>): (typeof SubPipelines)["Service"] => {
+  const known = new Map<string, SubPipeline>()
+  const compile = Effect.fnUntraced(function* (id: string) {
+    if (open.includes(id)) {
+      const circle = [...open.slice(open.indexOf(id)), id].join(" → ")
+      return unusable(`These pipelines use each other: ${circle}. Break the circle.`)
+    }
+    for (const extension of extensions) {
+      const file = join(folder, `${id}${extension}`)
+      if (!(yield* PipelineFile.exists(file))) continue
+      return yield* compileBeside(file, [...open, id]).pipe(
+        Effect.map(({ outputs, plan }): SubPipeline => ({ _tag: "Compiled", outputs, plan })),
+        Effect.catchTags({
+          PipelineInvalid: ({ diagnostics }) =>
+            Effect.succeed<SubPipeline>({
+              _tag: "Unusable",
+              reason: `The pipeline ${id} does not compile.`,
+              diagnostics,
+            }),
+          PipelineMissing: ({ message }) => Effect.succeed(unusable(message)),
+          PipelineTooSlow: ({ message }) => Effect.succeed(unusable(message)),
+          CompileChildFailed: ({ message }) => Effect.succeed(unusable(message)),
+        }),
+      )
+    }
+    const ids = (yield* PipelineFile.idsIn(folder)).filter((other) => !open.includes(other))
+    return unusable(`There is no pipeline "${id}" in this folder.${didYouMean(id, ids)} Known: ${ids.join(", ")}.`)
+  })
+  return {
+    load: (id) => {
+      const found = known.get(id)
+      if (found !== undefined) return Effect.succeed(found)
+      return Effect.tap(compile(id), (made) => Effect.sync(() => known.set(id, made)))
+    },
+  }
+}
+
+type CompileError =
+  | PipelineFile.PipelineMissing
+  | PipelineInvalid
+  | TaskTypeBroken
+  | CompileChild.CompileChildFailed
+  | CompileChild.PipelineTooSlow
+
+const compileBeside = (file: string, open: ReadonlyArray<string>): Effect.Effect<Compiled, CompileError, Catalog> =>
+  Effect.gen(function* () {
+    const { text, path } = yield* PipelineFile.read(file)
+    const source = Source.make(file, text.replace(/^\uFEFF/, ""))
+    const compiling = file.endsWith(".ts") ? compileTypeScript(source, path) : compileYaml(source)
+    return yield* Effect.provideService(compiling, SubPipelines, beside(dirname(path), open))
+  })
+
+/**
+ * Compiles a pipeline file by its ending: `.yaml`, `.yml` or `.ts`. Messages name it as `file` does; the pipelines that
+ * it uses lie beside it.
+ */
 export const compileFile = Effect.fn("Compiler.compileFile")(function* (file: string) {
-  if (!/\.(ya?ml|ts)$/.test(file)) {
+  if (!extensions.includes(extname(file))) {
     return yield* new PipelineFile.PipelineMissing({ file, reason: "a pipeline is a .yaml, .yml or .ts file" })
   }
-  const { text, path } = yield* PipelineFile.read(file)
-  const source = Source.make(file, text.replace(/^\uFEFF/, ""))
-  return yield* file.endsWith(".ts") ? compileTypeScript(source, path) : compileYaml(source)
+  return yield* compileBeside(file, [basename(file, extname(file))])
 })

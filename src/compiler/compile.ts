@@ -9,9 +9,11 @@ import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
+import * as Outputs from "./outputs.ts"
 import * as Params from "./params.ts"
 import * as Scope from "../domain/expression/scope.ts"
 import type { Source } from "./source.ts"
+import * as SubPipeline from "./sub-pipeline.ts"
 import * as TaskCheck from "./task-check.ts"
 import * as Topology from "./topology.ts"
 import * as YamlDocument from "./yaml-document.ts"
@@ -20,12 +22,15 @@ import * as YamlDocument from "./yaml-document.ts"
 export interface Compiled {
   readonly plan: Plan
   readonly description: string | undefined
+  /** The type of what a pipeline that uses this one sees of it. */
+  readonly outputs: JsonSchema
 }
 
 const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const catalog = yield* Catalog
   const types = new Map<string, AnyTaskType | undefined>()
   for (const { uses, path } of definition.tasks) {
+    if (SubPipeline.idOf(uses.text) !== undefined) continue
     if (!types.has(uses.text)) types.set(uses.text, yield* catalog.load(uses.text))
     if (types.get(uses.text) !== undefined) continue
     const hint = didYouMean(uses.text, catalog.names)
@@ -38,14 +43,60 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
   return types
 })
 
+/** The pipelines that tasks use. What keeps one from being used is told at the task, and with its own mistakes. */
+const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
+  const library = yield* SubPipeline.SubPipelines
+  const children = new Map<string, Compiled>()
+  for (const { block, path, uses } of definition.tasks) {
+    const id = SubPipeline.idOf(uses.text)
+    if (id === undefined) continue
+    const child = yield* library.load(id)
+    const refuse = (reason: string) => reader.report(uses.at, `${path}.uses`, reason)
+    if (child._tag === "Unusable") {
+      refuse(child.reason)
+      for (const diagnostic of child.diagnostics) {
+        if (!reader.diagnostics.includes(diagnostic)) reader.diagnostics.push(diagnostic)
+      }
+      continue
+    }
+    const { plan } = child
+    if (plan.timeout !== undefined) {
+      refuse(`${id} has a timeout for the whole of it, which would not come along. Put timeouts on its tasks.`)
+    }
+    if (block !== "tasks" && plan.tasks.some((task) => task.block !== undefined)) {
+      refuse(`${id} has handlers of its own (onFailure, onCancel, finally) and cannot be used in one.`)
+    }
+    children.set(uses.text, { plan, outputs: child.outputs, description: undefined })
+  }
+  return children
+})
+
 const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1, finally: 2 }
+
+/** What each task stands behind in the plan: its needs, the tasks of a sub-pipeline that it needs, its own sub-pipeline. */
+const sortingNeeds = (tasks: ReadonlyMap<string, PlanTask>): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const own = new Map<string, Array<string>>()
+  for (const id of tasks.keys()) {
+    for (let at = id.lastIndexOf("/"); at !== -1; at = id.lastIndexOf("/", at - 1)) {
+      const parent = id.slice(0, at)
+      own.set(parent, [...(own.get(parent) ?? []), id])
+    }
+  }
+  if (own.size === 0) return new Map([...tasks].map(([id, task]) => [id, task.needs]))
+  return new Map(
+    [...tasks].map(([id, { needs }]) => {
+      const parent = id.slice(0, Math.max(0, id.lastIndexOf("/")))
+      return [id, [...needs.flatMap((need) => [need, ...(own.get(need) ?? [])]), ...(parent === "" ? [] : [parent])]]
+    }),
+  )
+}
 
 const order = (
   reader: FieldReader,
   definition: Definition.Definition,
   tasks: ReadonlyMap<string, PlanTask>,
 ): ReadonlyArray<PlanTask> => {
-  const sorted = Topology.sort(new Map([...tasks].map(([id, task]) => [id, task.needs])))
+  const sorted = Topology.sort(sortingNeeds(tasks))
   if ("order" in sorted) {
     const placed = sorted.order.flatMap((id) => tasks.get(id) ?? [])
     return Definition.blocks.flatMap((block) => placed.filter((task) => (task.block ?? "tasks") === block))
@@ -74,24 +125,39 @@ export const compileDocument = Effect.fnUntraced(function* (
       if (type === undefined) continue
       schemas.set(name, { input: JsonSchemas.ofSchema(type.input), output: JsonSchemas.ofSchema(type.output) })
     }
-    const outputs = new Map(definition.tasks.map((task) => [task.id, schemas.get(task.uses.text)?.output ?? {}]))
+    const children = yield* loadPipelines(reader, definition)
+    const outputOf = (task: Definition.TaskDefinition): JsonSchema => {
+      const own = children.get(task.uses.text)?.outputs ?? schemas.get(task.uses.text)?.output ?? {}
+      return task.matrix === undefined ? own : Scope.listOf(own, task.continueOnError === true)
+    }
+    const outputs = new Map(definition.tasks.map((task) => [task.id, outputOf(task)]))
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
     const byId = new Map(definition.tasks.map((task) => [task.id, task]))
     const tasks = new Map<string, PlanTask>()
     for (const task of definition.tasks) {
       const type = types.get(task.uses.text)
-      const input = schemas.get(task.uses.text)?.input
+      const child = children.get(task.uses.text)?.plan
+      const input = child === undefined ? schemas.get(task.uses.text)?.input : SubPipeline.inputOf(child)
       const checked = TaskCheck.check(reader, {
         task,
         type,
+        child,
         input: input ?? {},
         scope: scopes[task.block],
         byId,
         earlier: (other) => blockOrder[other.block] < blockOrder[task.block],
       })
-      if (checked !== undefined) tasks.set(task.id, checked)
+      if (checked === undefined) continue
+      if (child === undefined) {
+        tasks.set(task.id, checked)
+        continue
+      }
+      const { outputs: given = {}, params: taken } = child
+      tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given } })
+      for (const inner of SubPipeline.placed(checked, child)) tasks.set(inner.id, inner)
     }
+    const given = Outputs.check(reader, definition, tasks, scopes.tasks)
     const placed = order(reader, definition, tasks)
     if (reader.diagnostics.length === 0) {
       return {
@@ -102,11 +168,19 @@ export const compileDocument = Effect.fnUntraced(function* (
           params: Object.fromEntries(
             [...definition.params].map(([name, { schema }]) => [name, Params.meaning(schema)]),
           ),
-          env: definition.env.map(({ text }) => text).toSorted(),
+          env: [
+            ...new Set([
+              ...definition.env.map(({ text }) => text),
+              ...[...children.values()].flatMap(({ plan }) => plan.env),
+            ]),
+          ].toSorted(),
           audit: "required",
           ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
+          ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }),
+          ...(definition.outputs.size === 0 ? {} : { outputs: given.outputs }),
           tasks: placed,
         },
+        outputs: given.type,
       }
     }
   }

@@ -1,7 +1,10 @@
+import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
-import type { Block, Resources, Retry } from "../domain/plan.ts"
+import type { Approval, Block, Concurrency, PauseUntil, Resources, Retry } from "../domain/plan.ts"
 import { FieldReader } from "./field-reader.ts"
 import { type Located, get, kindOf, toJson } from "./located.ts"
+import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
+import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
 import { readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
 
@@ -26,6 +29,13 @@ export interface TaskDefinition {
   readonly cache: { readonly value: boolean; readonly at: Span } | undefined
   readonly continueOnError: boolean | undefined
   readonly resources: Resources | undefined
+  readonly matrix: MatrixDefinition | undefined
+  readonly approval: Approval | undefined
+  readonly pauseUntil: PauseUntil | undefined
+  readonly labels: ReadonlyArray<string>
+  readonly priority: number | undefined
+  /** The keys that the author wrote, and where. */
+  readonly keys: ReadonlyMap<string, Span>
 }
 
 /** A pipeline as the author wrote it, shapes checked. */
@@ -35,11 +45,26 @@ export interface Definition {
   readonly params: ReadonlyMap<string, { readonly schema: JsonSchema; readonly node: Located }>
   readonly env: ReadonlyArray<PlacedText>
   readonly timeout: number | undefined
+  readonly concurrency: Concurrency | undefined
+  /** What a pipeline that uses this one sees: one expression each. */
+  readonly outputs: ReadonlyMap<string, PlacedText>
   readonly tasks: ReadonlyArray<TaskDefinition>
 }
 
 export const blocks: ReadonlyArray<Block> = ["tasks", "onFailure", "onCancel", "finally"]
-const pipelineKeys = ["version", "id", "description", "params", "env", "audit", "timeout", "defaults", ...blocks]
+const pipelineKeys = [
+  "version",
+  "id",
+  "description",
+  "params",
+  "env",
+  "audit",
+  "timeout",
+  "concurrency",
+  "defaults",
+  "outputs",
+  ...blocks,
+]
 const taskKeys = [
   "uses",
   "with",
@@ -50,6 +75,11 @@ const taskKeys = [
   "cache",
   "continueOnError",
   "resources",
+  "matrix",
+  "approval",
+  "pauseUntil",
+  "labels",
+  "priority",
   "description",
 ]
 const idPattern = /^[a-z][a-z0-9_]*$/
@@ -111,7 +141,31 @@ const readTask = (
     cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
     continueOnError: reader.flag(node, "continueOnError", path),
     resources: readResources(reader, node, path),
+    matrix: readMatrix(reader, node, path),
+    approval: readApproval(reader, node, path),
+    pauseUntil: readPauseUntil(reader, node, path),
+    labels: readLabels(reader, node, path),
+    priority: reader.number(node, "priority", path, { min: -1_000, max: 1_000, whole: true }),
+    keys: new Map(node.kind === "map" ? node.entries.map(({ key, keyAt }) => [key, keyAt]) : []),
   }
+}
+
+const readOutputs = (reader: FieldReader, document: Located): Definition["outputs"] => {
+  const outputs = new Map<string, PlacedText>()
+  const node = get(document, "outputs")
+  if (node === undefined) return outputs
+  if (node.kind !== "map") {
+    reader.report(node.at, "outputs", `outputs must be a map of expressions by name, not ${kindOf(node)}.`)
+    return outputs
+  }
+  for (const { key, keyAt, value } of node.entries) {
+    const path = `outputs.${key}`
+    if (!idPattern.test(key)) reader.report(keyAt, path, `"${key}" is no output name: small letters, digits and _.`)
+    if (value.kind === "scalar" && typeof value.value === "string" && wholeSource(value.value) !== undefined) {
+      outputs.set(key, { text: value.value, at: value.at })
+    } else reader.report(value.at, path, "An output is one expression: '${{ tasks.<id>.<field> }}'.")
+  }
+  return outputs
 }
 
 const readParams = (reader: FieldReader, document: Located): Definition["params"] => {
@@ -191,6 +245,8 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     params: readParams(reader, node),
     env: reader.texts(node, "env", ""),
     timeout: reader.duration(node, "timeout", ""),
+    concurrency: readConcurrency(reader, node),
+    outputs: readOutputs(reader, node),
     tasks,
   }
 }

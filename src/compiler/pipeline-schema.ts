@@ -3,6 +3,7 @@ import { Catalog } from "../domain/catalog.ts"
 import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
+import * as StartSchema from "./start-schema.ts"
 
 const definition = (name: string): JsonSchema => ({ $ref: `#/$defs/${name}` })
 const expression = definition("expression")
@@ -111,7 +112,10 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
   properties: {
     uses: {
       description: "the task type",
-      anyOf: types.map(({ type, description }) => ({ const: type, description })),
+      anyOf: [
+        ...types.map(({ type, description }) => ({ const: type, description })),
+        { type: "string", pattern: "^pipeline/[a-z][a-z0-9_-]{0,63}$", description: "another pipeline of this folder" },
+      ],
     },
     with: { type: "object", description: "the task's input" },
     needs: { description: "tasks that must end first, without data from them", anyOf: [{ type: "string" }, texts] },
@@ -124,6 +128,7 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
     cache: { type: "boolean", description: "take the output of an equal earlier task; pure task types only" },
     continueOnError: { type: "boolean" },
     resources: definition("resources"),
+    ...StartSchema.taskProperties,
     description: { type: "string" },
   },
   required: ["uses"],
@@ -177,6 +182,7 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       env: { ...texts, description: "variables of the environment that expressions read" },
       audit: { const: "required" },
       timeout: { ...definition("duration"), description: "of the whole run" },
+      ...StartSchema.pipelineProperties,
       defaults: { type: "object", properties: { retry: definition("retry") }, additionalProperties: false },
       tasks: { ...block("tasks by id"), minProperties: 1 },
       onFailure: block("tasks that run when the run has failed"),

@@ -4,8 +4,11 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import type { EffectClass } from "../domain/effect-class.ts"
 import * as Cel from "../domain/expression/cel.ts"
 import * as Template from "../domain/expression/template.ts"
-import { type JsonSchema, isAny } from "../domain/json-schema.ts"
-import type { PlanTask } from "../domain/plan.ts"
+import { wholeSource } from "../domain/expression/plan-scopes.ts"
+import { type JsonSchema, describe, isAny } from "../domain/json-schema.ts"
+import * as MatrixType from "../domain/expression/matrix-type.ts"
+import { validate } from "../domain/json-value.ts"
+import type { Matrix, Plan, PlanTask } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import { checkValue } from "./check-value.ts"
@@ -17,6 +20,8 @@ import type { Span } from "./source.ts"
 
 interface Context {
   readonly task: TaskDefinition
+  /** The plan of the sub-pipeline that it uses. */
+  readonly child?: Plan | undefined
   readonly type: AnyTaskType | undefined
   readonly input: JsonSchema
   readonly scope: Cel.Scope
@@ -29,11 +34,13 @@ interface Context {
 const readsOutput = (path: ReadonlyArray<string>): boolean => path[0] === "tasks" && path[2] !== "status"
 
 const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
-  context.task.if !== undefined || other.continueOnError === true || context.earlier(other)
+  context.task.if !== undefined ||
+  (other.continueOnError === true && other.matrix === undefined) ||
+  context.earlier(other)
 
 const guardedBy = (condition: string | undefined, id: string): boolean =>
   condition !== undefined &&
-  new RegExp(`tasks\\.${id}\\.status\\s*==\\s*["']succeeded["']|has\\(tasks\\.${id}\\.`).test(condition)
+  new RegExp(`tasks\\.${id}\\.status\\s*==\\s*["']succeeded["']|has\\(tasks\\.${id}[.)]`).test(condition)
 
 /** Type-checks one expression, notes which tasks it needs, and reports what is wrong at its place. */
 const expression = (
@@ -75,12 +82,9 @@ const expression = (
       guardedBy(source, other.id) ||
       (!isCondition && guardedBy(condition, other.id))
     if (!guarded) {
-      const test = `tasks.${other.id}.status == "succeeded"`
-      reader.report(
-        at,
-        path,
-        `Task ${other.id} may have no output here. Ask first: if: '\${{ ${test} }}', or has(${reference.join(".")}).`,
-      )
+      const has = `has(${other.matrix === undefined ? reference.join(".") : `tasks.${other.id}`})`
+      const ask = other.matrix === undefined ? `if: '\${{ tasks.${other.id}.status == "succeeded" }}', or ${has}` : has
+      reader.report(at, path, `Task ${other.id} may have no output here. Ask first: ${ask}.`)
     }
   }
   const asked = [source, isCondition ? "" : (context.task.if?.text ?? "")]
@@ -99,14 +103,49 @@ const condition = (reader: FieldReader, context: Context, needs: Set<string>): s
   const whole = !("unclosedAt" in parts) && parts.length === 1 ? parts[0] : undefined
   if (whole === undefined) return reader.report(task.if.at, `${task.path}.if`, "if must be one expression: '${{ … }}'.")
   const source = whole._tag === "Expression" ? whole.source : whole.text.trim()
-  const found = reader.source.text.slice(task.if.at.start, task.if.at.end).indexOf(source)
-  const at =
-    found === -1 ? task.if.at : { start: task.if.at.start + found, end: task.if.at.start + found + source.length }
+  const at = placeOf(reader, task.if.at, source)
   const type = expression(reader, context, needs, source, at, `${task.path}.if`, true)
   if (type !== undefined && type.type !== "boolean" && !isAny(type)) {
     reader.report(at, `${task.path}.if`, `if must be true or false, this is ${type.type}.`)
   }
   return source
+}
+
+/** Type-checks the axes that the run gives. Undefined without a matrix. */
+const matrixOf = (
+  reader: FieldReader,
+  context: Context,
+  needs: Set<string>,
+): { readonly matrix: Matrix; readonly type: JsonSchema } | undefined => {
+  const { task } = context
+  if (task.matrix === undefined) return undefined
+  const { broken, matrix, open } = task.matrix
+  const items = new Map<string, JsonSchema>()
+  const values: Record<string, string> = {}
+  for (const [axis, at] of open) {
+    const path = `${task.path}.matrix.values.${axis}`
+    const text = String(matrix.values[axis])
+    const source = wholeSource(text)
+    if (source === undefined) {
+      reader.report(at, path, `${axis} must be one expression that gives a list: '\${{ … }}'.`)
+      continue
+    }
+    const type = expression(reader, context, needs, source, placeOf(reader, at, source), path, false)
+    if (type === undefined) continue
+    if (type.type !== "array" && !isAny(type)) {
+      reader.report(placeOf(reader, at, source), path, `${axis} must be a list, this is ${describe(type)}.`)
+    }
+    items.set(axis, type.items ?? {})
+    values[axis] = `\${{ ${source} }}`
+  }
+  const given = { ...matrix, values: { ...matrix.values, ...values } }
+  return { matrix: given, type: broken ? {} : MatrixType.typeOf(given, (axis) => items.get(axis) ?? {}) }
+}
+
+/** Where a source stands within a scalar, as far as it is written there in one piece. */
+const placeOf = (reader: FieldReader, at: Span, source: string): Span => {
+  const found = reader.source.text.slice(at.start, at.end).indexOf(source)
+  return found === -1 ? at : { start: at.start + found, end: at.start + found + source.length }
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -165,10 +204,63 @@ const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectCla
   return stated === "pure" || stated === "idempotent" || stated === "once" ? stated : type.effects
 }
 
+/** The moment of `pauseUntil`, its expression type-checked. */
+const pauseOf = (reader: FieldReader, context: Context, needs: Set<string>): PlanTask["pauseUntil"] => {
+  const { pauseUntil, path: taskPath } = context.task
+  if (pauseUntil === undefined || !Template.hasExpression(pauseUntil.until)) return pauseUntil
+  const at = context.task.keys.get("pauseUntil") ?? context.task.at
+  const path = `${taskPath}.pauseUntil.until`
+  const source = wholeSource(pauseUntil.until)
+  if (source === undefined) return reader.report(at, path, "until must be a moment, or one expression that gives it.")
+  const type = expression(reader, context, needs, source, at, path, false)
+  if (type !== undefined && type.type !== "string" && !isAny(type)) {
+    reader.report(at, path, `until must be text like 2026-01-05T22:00:00Z, this is ${describe(type)}.`)
+  }
+  return { ...pauseUntil, until: `\${{ ${source} }}` }
+}
+
+/** What a task that uses a pipeline cannot say: the pipeline's own tasks do. */
+const notOfPipelines = ["matrix", "retry", "timeout", "cache", "resources", "labels", "priority", "approval"]
+
+const refuseKeys = (reader: FieldReader, { child, task }: Context): void => {
+  if (child !== undefined) {
+    for (const key of notOfPipelines) {
+      const at = task.keys.get(key)
+      if (at === undefined) continue
+      reader.report(
+        at,
+        `${task.path}.${key}`,
+        `A task that uses a pipeline has no "${key}": say it on a task of ${child.id}.`,
+      )
+    }
+  }
+  const approval = task.keys.get("approval")
+  if (task.matrix !== undefined && approval !== undefined) {
+    reader.report(
+      approval,
+      `${task.path}.approval`,
+      "A matrix has no approval: put it on a task that the matrix needs.",
+    )
+  }
+}
+
+/** What the schemas of a sub-pipeline's params say of literal values: patterns, bounds, lengths. */
+const checkParams = (reader: FieldReader, { child, task }: Context, given: Record<string, unknown>): void => {
+  for (const [name, value] of Object.entries(given)) {
+    const schema = child?.params[name]
+    if (schema === undefined || !isLiteral(value)) continue
+    const at = locate(task.with, [name])?.at ?? task.at
+    for (const fault of validate(value, schema as JsonSchema)) {
+      reader.report(at, `${task.path}.with.${name}`, `${name}: ${fault}.`)
+    }
+  }
+}
+
 /** Checks one task and gives its node of the plan; undefined when its task type is unknown. */
 export const check = (reader: FieldReader, context: Context): PlanTask | undefined => {
-  const { task, type } = context
+  const { child, task, type } = context
   const needs = new Set<string>()
+  refuseKeys(reader, context)
   for (const need of task.needs) {
     const other = context.byId.get(need.text)
     if (other === undefined) {
@@ -180,16 +272,31 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
     }
   }
   const source = condition(reader, context, needs)
+  const many = matrixOf(reader, context, needs)
+  const inner: Context = many === undefined ? context : { ...context, scope: { ...context.scope, matrix: many.type } }
   const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
   const before = reader.diagnostics.length
-  const typeOf = (text: string, at: Span, path: string) => expression(reader, context, needs, text, at, path, false)
+  const typeOf = (text: string, at: Span, path: string) => expression(reader, inner, needs, text, at, path, false)
+  const pauseUntil = pauseOf(reader, context, needs)
   const given = checkValue(
     reader,
     node,
-    type === undefined ? {} : context.input,
+    type === undefined && child === undefined ? {} : context.input,
     `${task.path}.with`,
     typeOf,
   ) as Record<string, unknown>
+  const settings = {
+    ...(task.block === "tasks" ? {} : { block: task.block }),
+    needs: [...needs].toSorted(),
+    with: given,
+    ...(source === undefined ? {} : { if: source }),
+    ...(task.continueOnError === true ? { continueOnError: true } : {}),
+    ...(pauseUntil === undefined ? {} : { pauseUntil }),
+  }
+  if (child !== undefined) {
+    if (reader.diagnostics.length === before) checkParams(reader, context, given)
+    return { id: task.id, type: task.uses.text, version: 1, effects: "pure", ...settings }
+  }
   if (type === undefined) return undefined
   decodeLiterals(reader, context, given, before)
   ScriptArguments.check(reader, node, task)
@@ -206,14 +313,14 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
     type: type.type,
     version: type.version,
     effects,
-    ...(task.block === "tasks" ? {} : { block: task.block }),
-    needs: [...needs].toSorted(),
-    with: given,
-    ...(source === undefined ? {} : { if: source }),
+    ...settings,
     ...(task.retry === undefined ? {} : { retry: task.retry }),
     ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
     ...(task.cache?.value === true ? { cache: true } : {}),
-    ...(task.continueOnError === true ? { continueOnError: true } : {}),
     ...(task.resources === undefined ? {} : { resources: task.resources }),
+    ...(many === undefined ? {} : { matrix: many.matrix }),
+    ...(task.approval === undefined ? {} : { approval: task.approval }),
+    ...(task.labels.length === 0 ? {} : { labels: task.labels }),
+    ...(task.priority === undefined || task.priority === 0 ? {} : { priority: task.priority }),
   }
 }

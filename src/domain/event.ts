@@ -79,6 +79,42 @@ export const data = {
   "dev.dandori.attempt.lost.v1": Schema.Struct({ ...attempt, reason: Schema.String }),
   "dev.dandori.attempt.unknown.v1": Schema.Struct({ ...attempt, reason: Schema.String }),
   "dev.dandori.task.skipped.v1": Schema.Struct({ task: Schema.String, reason: Schema.String }),
+  "dev.dandori.matrix.expanded.v1": Schema.Struct({
+    task: Schema.String,
+    count: Schema.Int,
+    /** Values of the axes that the run gave, by axis. */
+    values: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.Unknown))),
+    valuesArtifact: Schema.optionalKey(Artifact),
+  }),
+  "dev.dandori.pipeline.entered.v1": Schema.Struct({
+    task: Schema.String,
+    params: Schema.Record(Schema.String, Schema.Unknown),
+  }),
+  "dev.dandori.task.paused.v1": Schema.Struct({ task: Schema.String, until: Schema.Int, reason: Schema.String }),
+  "dev.dandori.approval.requested.v1": Schema.Struct({
+    task: Schema.String,
+    /** Digest of the input that is to be approved. */
+    input: Sha256,
+    approvers: Schema.Int,
+    due: Schema.optionalKey(Schema.Int),
+    /** The input itself, secrets taken out, unless it is too large for an event. */
+    shown: Schema.optionalKey(Schema.Unknown),
+  }),
+  "dev.dandori.approval.granted.v1": Schema.Struct({
+    task: Schema.String,
+    input: Sha256,
+    by: Schema.String,
+    reason: Schema.optionalKey(Schema.String),
+    /** Set where the requester agreed to their own request, as env dev allows. */
+    self: Schema.optionalKey(Schema.Literal(true)),
+  }),
+  "dev.dandori.approval.refused.v1": Schema.Struct({
+    task: Schema.String,
+    input: Sha256,
+    by: Schema.String,
+    reason: Schema.String,
+  }),
+  "dev.dandori.approval.expired.v1": Schema.Struct({ task: Schema.String }),
   "dev.dandori.task.resolved.v1": Schema.Struct({
     task: Schema.String,
     as: Schema.Literals(["succeeded", "failed"]),

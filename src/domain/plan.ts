@@ -38,6 +38,49 @@ export type Resources = typeof Resources.Type
 export const Block = Schema.Literals(["tasks", "onFailure", "onCancel", "finally"])
 export type Block = typeof Block.Type
 
+/** Most instances that one matrix may have. */
+export const maxInstances = 10_000
+
+/**
+ * Many instances of one task, one for each combination of values. An axis is a list, or text with one expression that
+ * gives a list when the run comes to it. `include` and `exclude` mean what they mean in GitHub Actions.
+ */
+export const Matrix = Schema.Struct({
+  values: Schema.Record(Schema.String, Schema.Union([Schema.Array(Schema.Unknown), Schema.String])),
+  include: Schema.optionalKey(Schema.Array(Schema.Record(Schema.String, Schema.Unknown))),
+  exclude: Schema.optionalKey(Schema.Array(Schema.Record(Schema.String, Schema.Unknown))),
+  failFast: Schema.optionalKey(Schema.Literal(false)),
+  maxParallel: Schema.optionalKey(Schema.Int),
+})
+export type Matrix = typeof Matrix.Type
+
+/** What a sub-pipeline takes and gives: the schemas of its params, and an expression of its own tasks for each output. */
+export const SubPipeline = Schema.Struct({
+  params: Schema.Record(Schema.String, JsonSchemaObject),
+  outputs: Schema.Record(Schema.String, Schema.String),
+})
+export type SubPipeline = typeof SubPipeline.Type
+
+/** How many distinct people must agree before a task starts, and what happens when they do not in time (milliseconds). */
+export const Approval = Schema.Struct({
+  approvers: Schema.Int,
+  timeout: Schema.optionalKey(Schema.Int),
+  onTimeout: Schema.optionalKey(Schema.Literal("skip")),
+})
+export type Approval = typeof Approval.Type
+
+/** A moment before which a task does not start: RFC 3339, or text with one expression that gives it. */
+export const PauseUntil = Schema.Struct({ reason: Schema.String, until: Schema.String })
+export type PauseUntil = typeof PauseUntil.Type
+
+/** How many runs of a group go on at once on this state store, and what becomes of the next one. */
+export const Concurrency = Schema.Struct({
+  group: Schema.String,
+  limit: Schema.Int,
+  onConflict: Schema.Literals(["queue", "cancel-running", "fail"]),
+})
+export type Concurrency = typeof Concurrency.Type
+
 /** A node of a plan. Keys that have their default are left out, so that equal tasks have equal text. */
 export const PlanTask = Schema.Struct({
   id: TaskId,
@@ -53,12 +96,19 @@ export const PlanTask = Schema.Struct({
   cache: Schema.optionalKey(Schema.Boolean),
   continueOnError: Schema.optionalKey(Schema.Boolean),
   resources: Schema.optionalKey(Resources),
+  matrix: Schema.optionalKey(Matrix),
+  pipeline: Schema.optionalKey(SubPipeline),
+  approval: Schema.optionalKey(Approval),
+  pauseUntil: Schema.optionalKey(PauseUntil),
+  labels: Schema.optionalKey(Schema.Array(Schema.String)),
+  priority: Schema.optionalKey(Schema.Int),
 })
 export type PlanTask = typeof PlanTask.Type
 
 /**
  * A compiled pipeline. Tasks stand in topological order, ties by id. Strings in `with` may hold `${{ … }}`
- * expressions (CEL); `if` is one expression. Durations are milliseconds, sizes bytes.
+ * expressions (CEL); `if` is one expression. Durations are milliseconds, sizes bytes. A task of a sub-pipeline has the
+ * id `<task>/<id>`; its expressions name the tasks and params of the sub-pipeline. `outputs` are what a parent sees.
  */
 export const Plan = Schema.Struct({
   format: Schema.Literal(1),
@@ -67,6 +117,8 @@ export const Plan = Schema.Struct({
   env: Schema.Array(Schema.String),
   audit: Schema.Literals(["required"]),
   timeout: Schema.optionalKey(Schema.Int),
+  concurrency: Schema.optionalKey(Concurrency),
+  outputs: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   tasks: Schema.Array(PlanTask),
 })
 export type Plan = typeof Plan.Type

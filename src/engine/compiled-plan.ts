@@ -1,45 +1,97 @@
-import type { Block, Plan, PlanTask, Resources } from "../domain/plan.ts"
+import { type Block, type Plan, type PlanTask, type Resources, maxInstances } from "../domain/plan.ts"
 
-/** A plan with what the core needs to look up in constant time. Tasks are named by their index in the plan. */
+/** Tasks that hold the same resources and have the same priority are one class: the core keeps one queue per class. */
+export interface ResourceClass {
+  readonly resources: Resources
+  readonly priority: number
+}
+
+/**
+ * A plan with what the core needs to look up in constant time. Nodes are named by an index: a task by its place in the
+ * plan; instance `n` of the matrix task that is the plan's `m`-th by `tasks.length + m × stride + n`.
+ */
 export interface CompiledPlan {
   readonly plan: Plan
   readonly tasks: ReadonlyArray<PlanTask>
   readonly indexOf: ReadonlyMap<string, number>
   /** Tasks that wait for task i. */
   readonly dependents: ReadonlyArray<ReadonlyArray<number>>
-  /** How many tasks of its own block task i waits for. */
+  /** How many tasks of its own block task i waits for; one more where a sub-pipeline must be entered first. */
   readonly needs: Int32Array
   readonly blocks: Readonly<Record<Block, ReadonlyArray<number>>>
-  /** Tasks that hold the same resources are one class: the core keeps one queue per class. */
-  readonly classes: ReadonlyArray<Resources>
+  readonly classes: ReadonlyArray<ResourceClass>
   readonly classOf: Int32Array
+  /** Whether the classes have more than one priority. */
+  readonly prioritised: boolean
+  /** The sub-pipeline's task that task i is a part of, or -1. */
+  readonly parents: Int32Array
+  /** Of a sub-pipeline's task: the tasks of its block that it consists of. */
+  readonly members: ReadonlyArray<ReadonlyArray<number>>
+  /** Tasks with a matrix, and for each task which of them it is, or -1. */
+  readonly matrices: ReadonlyArray<number>
+  readonly matrixOf: Int32Array
+  /** Pools that the plan brings along: one per matrix that limits its parallel instances. */
+  readonly pools: Readonly<Record<string, number>>
 }
 
 const none: ReadonlyArray<number> = []
+const stride = 16_384
+
+/** The id of the sub-pipeline's task that a task belongs to; undefined for a task of the pipeline itself. */
+export const parentId = (id: string): string | undefined => {
+  const end = id.lastIndexOf("/")
+  return end === -1 ? undefined : id.slice(0, end)
+}
+
+/** What instances of a matrix hold besides their resources, where it limits how many run at once. */
+const ownPool = (task: PlanTask) => (task.matrix?.maxParallel === undefined ? undefined : `matrix ${task.id}`)
 
 /** Indexes a plan. `needs` on tasks of an earlier block are always met when the block starts, so they count nothing. */
 export const compilePlan = (plan: Plan): CompiledPlan => {
   const { tasks } = plan
   const indexOf = new Map(tasks.map((task, index) => [task.id, index]))
   const dependents: Array<Array<number>> = []
+  const members: Array<Array<number>> = []
   const needs = new Int32Array(tasks.length)
   const classOf = new Int32Array(tasks.length)
+  const parents = new Int32Array(tasks.length).fill(-1)
+  const matrixOf = new Int32Array(tasks.length).fill(-1)
+  const matrices: Array<number> = []
+  const pools: Record<string, number> = {}
   const blocks: Record<Block, Array<number>> = { tasks: [], onFailure: [], onCancel: [], finally: [] }
-  const classes: Array<Resources> = []
+  const classes: Array<ResourceClass> = []
   const classIndex = new Map<string, number>()
   tasks.forEach((task, index) => {
     const block = task.block ?? "tasks"
     blocks[block].push(index)
+    const parent = parentId(task.id)
+    if (parent !== undefined) {
+      const at = indexOf.get(parent) ?? -1
+      parents[index] = at
+      if (at !== -1 && (tasks[at].block ?? "tasks") === block) {
+        ;(members[at] ??= []).push(index)
+        needs[index]++
+      }
+    }
+    if (task.matrix !== undefined) matrixOf[index] = matrices.push(index) - 1
     for (const need of task.needs) {
       const other = indexOf.get(need)
       if (other === undefined || (tasks[other].block ?? "tasks") !== block) continue
       ;(dependents[other] ??= []).push(index)
       needs[index]++
     }
-    const key = task.resources === undefined ? "" : JSON.stringify(task.resources)
+    const pool = ownPool(task)
+    if (pool !== undefined) pools[pool] = task.matrix?.maxParallel ?? 1
+    const resources: Resources =
+      pool === undefined
+        ? (task.resources ?? {})
+        : { ...task.resources, pools: { ...task.resources?.pools, [pool]: 1 } }
+    const priority = task.priority ?? 0
+    const key =
+      pool === undefined && task.resources === undefined && priority === 0 ? "" : JSON.stringify([resources, priority])
     let found = classIndex.get(key)
     if (found === undefined) {
-      found = classes.push(task.resources ?? {}) - 1
+      found = classes.push({ resources, priority }) - 1
       classIndex.set(key, found)
     }
     classOf[index] = found
@@ -49,9 +101,60 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
     tasks,
     indexOf,
     dependents: tasks.map((_, index) => dependents[index] ?? none),
+    members: tasks.map((_, index) => members[index] ?? none),
     needs,
     blocks,
     classes,
     classOf,
+    prioritised: new Set(classes.map(({ priority }) => priority)).size > 1,
+    parents,
+    matrices,
+    matrixOf,
+    pools,
   }
+}
+
+/** The index of the task that a node is made of: its own, or that of the matrix task for an instance. */
+export const templateOf = (plan: CompiledPlan, index: number): number =>
+  index < plan.tasks.length ? index : plan.matrices[Math.floor((index - plan.tasks.length) / stride)]
+
+/** Which instance of its matrix a node is; undefined for a task of the plan. */
+export const numberOf = (plan: CompiledPlan, index: number): number | undefined =>
+  index < plan.tasks.length ? undefined : (index - plan.tasks.length) % stride
+
+/** The index of instance `n` of a matrix task. */
+export const instanceAt = (plan: CompiledPlan, matrix: number, n: number): number =>
+  plan.tasks.length + plan.matrixOf[matrix] * stride + n
+
+/** The group that a node ends in: the matrix task of an instance, the sub-pipeline's task of a member; -1 without. */
+export const groupOf = (plan: CompiledPlan, index: number): number => {
+  if (index >= plan.tasks.length) return templateOf(plan, index)
+  const parent = plan.parents[index]
+  return parent !== -1 && (plan.tasks[parent].block ?? "tasks") === (plan.tasks[index].block ?? "tasks") ? parent : -1
+}
+
+/** The sub-pipeline's task that a task of the plan belongs to, in whatever block; -1 without. */
+export const parentOf = (plan: CompiledPlan, index: number): number =>
+  index < plan.tasks.length ? plan.parents[index] : -1
+
+/** True for a task that consists of others: a matrix or a sub-pipeline. */
+export const isGroup = (plan: CompiledPlan, index: number): boolean =>
+  index < plan.tasks.length && (plan.tasks[index].matrix !== undefined || plan.tasks[index].pipeline !== undefined)
+
+/** The task at an index; an instance is the matrix task with its own id. */
+export const taskOfNode = (plan: CompiledPlan, index: number): PlanTask => {
+  const n = numberOf(plan, index)
+  if (n === undefined) return plan.tasks[index]
+  const { matrix: _, pauseUntil: __, if: ___, ...task } = plan.tasks[templateOf(plan, index)]
+  return { ...task, id: `${task.id}[${n}]` }
+}
+
+/** The index of a task or of an instance (`train[3]`); -1 when the plan has none of this id. */
+export const indexOfId = (plan: CompiledPlan, id: string): number => {
+  const known = plan.indexOf.get(id)
+  if (known !== undefined) return known
+  const [, matrix, number] = /^(.*)\[(0|[1-9]\d{0,4})\]$/.exec(id) ?? []
+  const index = matrix === undefined ? undefined : plan.indexOf.get(matrix)
+  if (index === undefined || plan.matrixOf[index] === -1 || Number(number) >= maxInstances) return -1
+  return instanceAt(plan, index, Number(number))
 }

@@ -1,13 +1,21 @@
+import * as HashMap from "effect/HashMap"
 import type { FinalRunStatus } from "../domain/event.ts"
 import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
 import * as Retrying from "./retrying.ts"
-import { type RunState, taskAt } from "./run-state.ts"
+import { type RunState, finalStatusOf, groupAt, isStopping, isWaiter, taskAt } from "./run-state.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
+import * as Transitions from "./transitions.ts"
 
 /** What the shell is to do next. Tasks are named by their index in the plan. */
 export type Command =
   | { readonly _tag: "Start"; readonly task: number; readonly attempt: number }
+  /** Find the instances of a matrix, or the params of a sub-pipeline. */
+  | { readonly _tag: "Open"; readonly task: number }
+  | { readonly _tag: "Pause"; readonly task: number }
+  | { readonly _tag: "RequestApproval"; readonly task: number }
+  | { readonly _tag: "ExpireApproval"; readonly task: number }
   | { readonly _tag: "Skip"; readonly task: number; readonly reason: string }
   | { readonly _tag: "ScheduleRetry"; readonly task: number; readonly attempt: number; readonly delayMillis: number }
   | { readonly _tag: "Interrupt"; readonly task: number }
@@ -16,12 +24,23 @@ export type Command =
 
 const skipsAtOnce = 1_024
 
-const finalStatus = (state: RunState): FinalRunStatus => {
-  if (state.cancelled !== false) return state.cancelled === "timeout" ? "timed_out" : "cancelled"
-  if (state.failed) return "failed"
-  if (state.lost) return "lost"
-  return state.warned || state.handlerFailed ? "warned" : "succeeded"
+/** What a task is asked first, if anything: until when it pauses, who agrees, what it consists of. */
+const question = (state: RunState, task: number): Command | undefined => {
+  if (task >= state.plan.tasks.length) return undefined
+  const { approval, pauseUntil } = state.plan.tasks[task]
+  const at = taskAt(state, task)
+  if (pauseUntil !== undefined && at.pausedUntil === undefined) return { _tag: "Pause", task }
+  if (approval !== undefined && (at.approval?.granted.length ?? 0) < approval.approvers) {
+    return { _tag: "RequestApproval", task }
+  }
+  return CompiledPlan.isGroup(state.plan, task) ? { _tag: "Open", task } : undefined
 }
+
+/** Classes with ready tasks, those of the highest priority first. */
+const classesInOrder = (state: RunState): Iterable<readonly [number, Fifo.Fifo<number>]> =>
+  state.plan.prioritised
+    ? [...state.ready].toSorted(([a], [b]) => state.plan.classes[b].priority - state.plan.classes[a].priority)
+    : state.ready
 
 /**
  * What a state asks for at a time. Pure and total; the same state and time give the same commands. The work is bounded
@@ -30,24 +49,34 @@ const finalStatus = (state: RunState): FinalRunStatus => {
 export const decide = (state: RunState, now: number): ReadonlyArray<Command> => {
   if (state.phase === "ended") {
     const done = state.status !== "created" && state.status !== "running" && state.status !== "cancelling"
-    return done ? [] : [{ _tag: "Finish", status: finalStatus(state) }]
+    return done ? [] : [{ _tag: "Finish", status: finalStatusOf(state) }]
   }
   const commands: Array<Command> = []
-  if (state.cancelling !== undefined) {
-    for (const [task] of state.running) {
-      if ((state.plan.tasks[task].block ?? "tasks") === state.cancelling) commands.push({ _tag: "Interrupt", task })
-    }
+  if (state.cancelling !== undefined || HashMap.size(state.stopping) > 0) {
+    for (const [task] of state.running) if (isStopping(state, task)) commands.push({ _tag: "Interrupt", task })
   }
   let skipped = 0
   for (const task of Fifo.values(state.skips)) {
     if (taskAt(state, task).status !== "ready") continue
-    commands.push({ _tag: "Skip", task, reason: "a task that it needs did not succeed" })
+    const parent = CompiledPlan.parentOf(state.plan, task)
+    const shut = parent !== -1 && groupAt(state, parent) === undefined
+    const reason = shut ? "its sub-pipeline did not start" : "a task that it needs did not succeed"
+    commands.push({ _tag: "Skip", task, reason })
     if (++skipped === skipsAtOnce) break
+  }
+  for (const task of Fifo.values(state.asks)) {
+    const asked = taskAt(state, task).status === "ready" ? question(state, task) : undefined
+    if (asked !== undefined) commands.push(asked)
+  }
+  let expiry = state.expiries
+  while (expiry !== null && expiry.due <= now) {
+    if (isWaiter(state, expiry)) commands.push({ _tag: "ExpireApproval", task: expiry.task })
+    expiry = DueHeap.pop(expiry)
   }
   for (const task of Fifo.values(state.unscheduled)) {
     const { status, due, attempt, lost } = taskAt(state, task)
     if (status !== "retrying" || due !== undefined) continue
-    const planTask = state.plan.tasks[task]
+    const planTask = CompiledPlan.taskOfNode(state.plan, task)
     const seed = `${state.plan.plan.id}\n${state.createdAt}`
     const delayMillis = lost === true ? 0 : Retrying.delay(planTask, attempt + 1, seed)
     commands.push({ _tag: "ScheduleRetry", task, attempt: attempt + 1, delayMillis })
@@ -55,7 +84,7 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
 
   let held = state.held
   const start = (task: number): boolean => {
-    const resources = state.plan.classes[state.plan.classOf[task]]
+    const resources = Transitions.resourcesOf(state, task)
     if (Holding.lacking(held, state.capacity, resources) !== undefined) return false
     held = Holding.change(held, resources, 1)
     commands.push({ _tag: "Start", task, attempt: taskAt(state, task).attempt + 1 })
@@ -63,15 +92,20 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
   }
   let heap = state.due
   while (heap !== null && heap.due <= now) {
-    if (taskAt(state, heap.task).status === "retrying" && !start(heap.task)) break
+    if (isWaiter(state, heap)) {
+      const asked = taskAt(state, heap.task).status === "waiting" ? question(state, heap.task) : undefined
+      if (asked !== undefined) commands.push(asked)
+      else if (!start(heap.task)) break
+    }
     heap = DueHeap.pop(heap)
   }
-  for (const [, queue] of state.ready) {
+  for (const [, queue] of classesInOrder(state)) {
     if (held.attempts >= state.capacity.attempts) break
     for (const task of Fifo.values(queue)) {
       if (taskAt(state, task).status === "ready" && !start(task)) break
     }
   }
-  if (heap !== null && heap.due > now) commands.push({ _tag: "WakeAt", time: heap.due })
+  const next = Math.min(heap !== null && heap.due > now ? heap.due : Infinity, expiry?.due ?? Infinity)
+  if (next !== Infinity) commands.push({ _tag: "WakeAt", time: next })
   return commands
 }

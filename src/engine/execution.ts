@@ -8,14 +8,17 @@ import type { Sha256 } from "../domain/sha256.ts"
 import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { Observer } from "../services/observer.ts"
 import { Secrets } from "../services/secrets.ts"
+import * as Asking from "./asking.ts"
 import * as AttemptRun from "./attempt-run.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
 import * as Recorder from "./recorder.ts"
-import { type RunState, runStatus, taskAt, taskOf } from "./run-state.ts"
+import * as Requests from "./requests.ts"
+import { type RunState, runStatus, taskAt } from "./run-state.ts"
 
 /** Facts of a run that all of its attempts share. */
 export interface RunContext {
@@ -24,6 +27,8 @@ export interface RunContext {
   readonly plan: Sha256
   readonly env: EnvironmentName
   readonly who: string
+  /** Who asked for the run; never one of its approvers. */
+  readonly requester: string
   /** Milliseconds since the epoch. */
   readonly created: number
   readonly params: Readonly<Record<string, unknown>>
@@ -47,6 +52,8 @@ export interface Options {
   /** Outputs that are too large for an event, by artifact digest, as far as they are already loaded. */
   readonly largeOutputs: Map<string, unknown>
   readonly control?: Control
+  /** Whether to stay while only people are awaited. */
+  readonly wait?: boolean
   /** Attempts that a dead process left open. */
   readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
 }
@@ -73,14 +80,10 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   const observer = yield* Observer
   const latch = Latch.makeUnsafe(false)
   const recorder = Recorder.make(context.id, options.state, writer, observer, () => latch.openUnsafe())
-  const inputs = Inputs.make(
-    prepared,
-    { ...context, created: new Date(context.created).toISOString() },
-    (state: RunState, id: string) => {
-      const task = taskOf(state, id)
-      return task.outputArtifact === undefined ? task.output : options.largeOutputs.get(task.outputArtifact.sha256)
-    },
+  const inputs = Inputs.make(prepared, { ...context, created: new Date(context.created).toISOString() }, (sha256) =>
+    options.largeOutputs.get(sha256),
   )
+  const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const secrets = yield* Secrets
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Errors.LedgerLost | undefined
@@ -88,10 +91,10 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
 
   const start = (index: number, attempt: number) => {
     const state = recorder.state()
-    const task = prepared.plan.tasks[index]
+    const task = CompiledPlan.taskOfNode(prepared.plan, index)
     const type = prepared.types.get(task.type)
     if (type === undefined) return Effect.void
-    const condition = attempt > 1 || inputs.condition(state, task)
+    const condition = attempt > 1 || inputs.condition(state, index)
     if (condition === false) {
       recorder.record(
         { type: "dev.dandori.task.skipped.v1", data: { task: task.id, reason: `if: ${task.if} is false` } },
@@ -105,8 +108,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       return Effect.void
     }
     if (typeof condition === "object") return fail(condition)
-    const input = inputs.input(state, task)
+    const input = inputs.input(state, index)
     if ("tag" in input) return fail(input)
+    const { approval } = taskAt(state, index)
+    if (approval !== undefined && approval.input !== Asking.inputDigest(input.value)) {
+      return ask({ _tag: "RequestApproval", task: index })
+    }
     const decoded = type.decodeInput(input.value)
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
@@ -147,21 +154,23 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   /** Whether the task still stands where the command found it: a cancel may have come since. */
   const holds = (index: number) => {
     const { status } = taskAt(recorder.state(), index)
-    return status === "ready" || status === "retrying"
+    return status === "ready" || status === "retrying" || status === "waiting"
   }
+  const idAt = (index: number) => CompiledPlan.taskOfNode(prepared.plan, index).id
 
   const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
     if ("task" in command && command._tag !== "Interrupt" && !holds(command.task)) return Effect.void
+    if (Asking.isQuestion(command)) return ask(command)
     switch (command._tag) {
       case "Start":
         return start(command.task, command.attempt)
       case "Skip": {
-        const { id } = prepared.plan.tasks[command.task]
+        const id = idAt(command.task)
         recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason: command.reason } }, id)
         return Effect.void
       }
       case "ScheduleRetry": {
-        const { id } = prepared.plan.tasks[command.task]
+        const id = idAt(command.task)
         const { attempt, delayMillis } = command
         recorder.record(
           {
@@ -200,11 +209,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   }
 
   for (const { task: id, attempt, intent } of options.lost ?? []) {
-    const index = prepared.plan.indexOf.get(id) ?? -1
-    const task = prepared.plan.tasks[index]
-    const type = prepared.types.get(task?.type ?? "")
+    const index = CompiledPlan.indexOfId(prepared.plan, id)
+    if (index === -1) continue
+    const task = CompiledPlan.taskOfNode(prepared.plan, index)
+    const type = prepared.types.get(task.type)
     if (type === undefined) continue
-    const input = inputs.input(recorder.state(), task)
+    const input = inputs.input(recorder.state(), index)
     const value = "tag" in input ? {} : input.value
     const decoded = type.decodeInput(value)
     const started: AttemptRun.Started = {
@@ -238,6 +248,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
+  yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
+
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()
@@ -247,7 +259,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       for (const command of commands) yield* carryOut(command)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
-      if (status === "waiting") return
+      if (status === "waiting" && options.wait !== true) return
       yield* latch.await
     }
   })

@@ -1,9 +1,12 @@
 import type { ErrorData } from "../domain/event.ts"
 import * as Cel from "../domain/expression/cel.ts"
+import { prefixOf, wholeSource } from "../domain/expression/plan-scopes.ts"
 import * as Template from "../domain/expression/template.ts"
+import * as Matrices from "../domain/matrix.ts"
 import type { PlanTask } from "../domain/plan.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
 import type { Prepared } from "./prepared.ts"
-import { type RunState, taskOf } from "./run-state.ts"
+import { type RunState, type TaskState, finalStatusOf, groupAt, isTerminal, taskAt } from "./run-state.ts"
 
 /** The run's own facts, as expressions see them. */
 export interface RunFacts {
@@ -18,68 +21,138 @@ export interface RunFacts {
 /** Evaluates the expressions of a plan's tasks against a run's state. Compiles each distinct expression once. */
 export interface Inputs {
   /** The value of `if`; true without one. */
-  readonly condition: (state: RunState, task: PlanTask) => boolean | ErrorData
+  readonly condition: (state: RunState, index: number) => boolean | ErrorData
   /** The value of `with`, expressions replaced, not yet decoded. */
-  readonly input: (state: RunState, task: PlanTask) => { readonly value: Record<string, unknown> } | ErrorData
+  readonly input: (state: RunState, index: number) => { readonly value: Record<string, unknown> } | ErrorData
+  /** The values of the axes that the run gives. */
+  readonly axes: (state: RunState, index: number) => { readonly value: Matrices.AxisValues } | ErrorData
+  /** The value of `pauseUntil.until`. */
+  readonly until: (state: RunState, index: number) => { readonly value: unknown } | ErrorData
 }
 
 class ExpressionFailed extends Error {}
 
-const mainStatus = (state: RunState): string => {
-  if (state.cancelled !== false) return state.cancelled === "timeout" ? "timed_out" : "cancelled"
-  if (state.failed) return "failed"
-  if (state.lost) return "lost"
-  return state.warned || state.handlerFailed ? "warned" : "succeeded"
-}
-
-export const make = (prepared: Prepared, run: RunFacts, outputOf: (state: RunState, id: string) => unknown): Inputs => {
+/** `loaded` gives a value that was too large for its event, by the artifact's digest. */
+export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string) => unknown): Inputs => {
+  const { plan, scopes } = prepared
   const compiled = new Map<string, Cel.Expression>()
-  const expressionOf = (source: string, block: "tasks" | "onFailure" | "onCancel" | "finally"): Cel.Expression => {
-    const key = `${block} ${source}`
-    const known = compiled.get(key)
+  const combinations = new Map<number, ReadonlyArray<Matrices.Combination>>()
+  const gathered = new Map<number, unknown>()
+
+  const expressionOf = (source: string, key: string, scope: () => Cel.Scope): Cel.Expression => {
+    const known = compiled.get(`${key} ${source}`)
     if (known !== undefined) return known
-    const fresh = Cel.compile(source, prepared.scopes[block])
+    const fresh = Cel.compile(source, scope())
     if (Cel.isExpressionFault(fresh)) throw new ExpressionFailed(`${source}: ${fresh.message}`)
-    compiled.set(key, fresh)
+    compiled.set(`${key} ${source}`, fresh)
     return fresh
   }
-  const valuesFor = (state: RunState, expression: Cel.Expression) => {
-    const tasks: Record<string, unknown> = {}
-    for (const path of [...expression.references, ...expression.guarded]) {
-      if (path[0] !== "tasks" || path[1] === undefined || path[1] in tasks) continue
-      const output = outputOf(state, path[1])
-      tasks[path[1]] = { ...(typeof output === "object" ? output : {}), status: taskOf(state, path[1]).status }
-    }
-    return {
-      params: run.params,
-      env: run.environment,
-      run: { id: run.id, pipeline: run.pipeline, env: run.env, created: run.created, status: mainStatus(state) },
-      tasks,
-    }
+
+  const combinationOf = (state: RunState, index: number): Matrices.Combination | undefined => {
+    const n = CompiledPlan.numberOf(plan, index)
+    if (n === undefined) return undefined
+    const at = CompiledPlan.templateOf(plan, index)
+    const { matrix } = plan.tasks[at]
+    const group = groupAt(state, at)
+    if (matrix === undefined || group === undefined) return undefined
+    const kept = group.valuesArtifact
+    const given = kept === undefined ? (group.values ?? {}) : (loaded(kept.sha256) as Matrices.AxisValues)
+    const all = combinations.get(at) ?? Matrices.combinations(matrix, Matrices.filledValues(matrix, given))
+    combinations.set(at, all)
+    return all[n]
   }
-  const evaluate = (state: RunState, task: PlanTask, source: string): unknown => {
-    const expression = expressionOf(source, task.block ?? "tasks")
+
+  const stored = ({ output, outputArtifact }: TaskState): unknown =>
+    outputArtifact === undefined ? output : loaded(outputArtifact.sha256)
+
+  /** What `tasks.<id>` gives. What a group gives is worked out from its own, once it has ended. */
+  const outputOf = (state: RunState, index: number): unknown => {
+    if (index < 0) return undefined
+    if (!CompiledPlan.isGroup(plan, index)) return stored(taskAt(state, index))
+    if (gathered.has(index)) return gathered.get(index)
+    const { id, matrix, pipeline } = plan.tasks[index]
+    const { status } = taskAt(state, index)
+    const group = groupAt(state, index)
+    if (group === undefined) return undefined
+    const value =
+      matrix === undefined
+        ? status !== "succeeded" && status !== "warned"
+          ? undefined
+          : Object.fromEntries(
+              Object.entries(pipeline?.outputs ?? {}).map(([name, text]) => [
+                name,
+                evaluate(state, `${id}/`, `${id}/`, wholeSource(text) ?? "", () => scopes.below(plan.tasks[index])),
+              ]),
+            )
+        : Array.from(
+            { length: group.count },
+            (_, n) => stored(taskAt(state, CompiledPlan.instanceAt(plan, index, n))) ?? null,
+          )
+    if (isTerminal(status)) gathered.set(index, value)
+    return value
+  }
+
+  const paramsOf = (state: RunState, prefix: string): Readonly<Record<string, unknown>> =>
+    prefix === "" ? run.params : (groupAt(state, CompiledPlan.indexOfId(plan, prefix.slice(0, -1)))?.params ?? {})
+
+  const evaluate = (
+    state: RunState,
+    prefix: string,
+    key: string,
+    source: string,
+    scope: () => Cel.Scope,
+    matrix?: Matrices.Combination,
+  ): unknown => {
+    const expression = expressionOf(source, key, scope)
+    const tasks: Record<string, unknown> = {}
+    for (const [root, id] of [...expression.references, ...expression.guarded]) {
+      if (root !== "tasks" || id === undefined || id in tasks) continue
+      const index = CompiledPlan.indexOfId(plan, `${prefix}${id}`)
+      const output = outputOf(state, index)
+      tasks[id] = Array.isArray(output)
+        ? output
+        : { ...(typeof output === "object" ? output : {}), status: taskAt(state, index).status }
+    }
+    const { id, pipeline, env, created } = run
     try {
-      return expression.evaluate(valuesFor(state, expression))
+      return expression.evaluate({
+        params: paramsOf(state, prefix),
+        env: run.environment,
+        run: { id, pipeline, env, created, status: finalStatusOf(state) },
+        tasks,
+        ...(matrix === undefined ? {} : { matrix }),
+      })
     } catch (cause) {
       throw new ExpressionFailed(`${source}: ${(cause as Error).message.split("\n")[0]}`)
     }
   }
+
+  /** Evaluates for a node; `around` leaves its matrix out. */
+  const forNode = (state: RunState, index: number, around = false) => {
+    const task: PlanTask = plan.tasks[CompiledPlan.templateOf(plan, index)]
+    const prefix = prefixOf(task.id)
+    const inMatrix = !around && task.matrix !== undefined
+    const key = inMatrix ? task.id : `${prefix} ${task.block ?? "tasks"}`
+    const matrix = inMatrix ? combinationOf(state, index) : undefined
+    const scope = () => (inMatrix ? scopes.within(task) : scopes.around(task))
+    return { task, evaluate: (source: string) => evaluate(state, prefix, key, source, scope, matrix) }
+  }
+
   const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
-  const fill = (state: RunState, task: PlanTask, value: unknown): unknown => {
+  const fill = (value: unknown, valueOf: (source: string) => unknown): unknown => {
     if (typeof value === "string") {
       if (!Template.hasExpression(value)) return value
       const parts = Template.parse(value)
       if ("unclosedAt" in parts) return value
       const [first] = parts
-      if (parts.length === 1 && first._tag === "Expression") return evaluate(state, task, first.source)
-      return parts.map((part) => (part._tag === "Text" ? part.text : text(evaluate(state, task, part.source)))).join("")
+      if (parts.length === 1 && first._tag === "Expression") return valueOf(first.source)
+      return parts.map((part) => (part._tag === "Text" ? part.text : text(valueOf(part.source)))).join("")
     }
-    if (Array.isArray(value)) return value.map((item) => fill(state, task, item))
+    if (Array.isArray(value)) return value.map((item) => fill(item, valueOf))
     if (typeof value !== "object" || value === null) return value
     return Object.fromEntries(
       Object.entries(value).flatMap(([key, item]) => {
-        const filled = fill(state, task, item)
+        const filled = fill(item, valueOf)
         return filled === undefined ? [] : [[key, filled]]
       }),
     )
@@ -93,7 +166,31 @@ export const make = (prepared: Prepared, run: RunFacts, outputOf: (state: RunSta
     }
   }
   return {
-    condition: (state, task) => guard(() => (task.if === undefined ? true : evaluate(state, task, task.if) === true)),
-    input: (state, task) => guard(() => ({ value: fill(state, task, task.with) as Record<string, unknown> })),
+    condition: (state, index) =>
+      guard(() => {
+        const node = forNode(state, index, true)
+        return index >= plan.tasks.length || node.task.if === undefined || node.evaluate(node.task.if) === true
+      }),
+    input: (state, index) =>
+      guard(() => {
+        const node = forNode(state, index)
+        return { value: fill(node.task.with, node.evaluate) as Record<string, unknown> }
+      }),
+    axes: (state, index) =>
+      guard(() => {
+        const node = forNode(state, index, true)
+        const open = Matrices.openValues(node.task.matrix ?? { values: {} })
+        const value = Object.entries(open).map(([axis, source]) => {
+          const list = fill(source, node.evaluate)
+          if (!Array.isArray(list)) throw new ExpressionFailed(`matrix.values.${axis}: ${source} gave no list`)
+          return [axis, list] as const
+        })
+        return { value: Object.fromEntries(value) }
+      }),
+    until: (state, index) =>
+      guard(() => {
+        const node = forNode(state, index, true)
+        return { value: fill(node.task.pauseUntil?.until, node.evaluate) }
+      }),
   }
 }

@@ -15,6 +15,7 @@ import type { LedgerKey } from "../ledger/keys.ts"
 import { type ArtifactError, Artifacts } from "../services/artifacts.ts"
 import type { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
+import type { Inbox } from "../services/inbox.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Workspace } from "../services/workspace.ts"
 import * as AttemptRun from "./attempt-run.ts"
@@ -23,11 +24,11 @@ import * as Errors from "./errors.ts"
 import type { RunContext } from "./execution.ts"
 import type { Recorder } from "./recorder.ts"
 import { gateFailed } from "./retrying.ts"
-import { taskAt } from "./run-state.ts"
+import { isStopping, taskAt } from "./run-state.ts"
 import type { TaskServices } from "./task-services.ts"
 
 /** Services that carrying out an attempt needs, besides those of the task types. */
-export type Requirements = TaskServices | AttemptFiles | CacheIndex | Ledger | LedgerKey
+export type Requirements = TaskServices | AttemptFiles | CacheIndex | Inbox | Ledger | LedgerKey
 
 /** A value of more characters than this is an artifact reference in the ledger. */
 export const largestValue = 256 * 1024
@@ -191,9 +192,8 @@ const unknown = Effect.fnUntraced(function* (recorder: Recorder, { task, attempt
   recorder.record({ type: "dev.dandori.attempt.unknown.v1", data: { task: task.id, attempt, reason } }, task.id)
 })
 
-/** True when a cancel of the task's own block was asked for; an interruption without one is a shutdown. */
-const isCancelled = (recorder: Recorder, { task }: AttemptRun.Started): boolean =>
-  recorder.state().cancelling === (task.block ?? "tasks")
+/** True when the task's own block is cancelled, or its matrix stopped; an interruption without that is a shutdown. */
+const isCancelled = (recorder: Recorder, { index }: AttemptRun.Started): boolean => isStopping(recorder.state(), index)
 
 /** A stop that a cancel asked for; a shutdown leaves no event. */
 const stopped = (recorder: Recorder, started: AttemptRun.Started): void => {

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Scope from "../domain/expression/scope.ts"
+import { PlanScopes } from "../domain/expression/plan-scopes.ts"
 import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Plan } from "../domain/plan.ts"
@@ -38,7 +38,7 @@ export interface PreparedType {
 export interface Prepared {
   readonly plan: CompiledPlan
   readonly types: ReadonlyMap<string, PreparedType>
-  readonly scopes: ReturnType<typeof Scope.build>
+  readonly scopes: PlanScopes
 }
 
 const prepareType = (type: AnyTaskType, sources: Sha256 | undefined): PreparedType => ({
@@ -56,6 +56,7 @@ export const prepare = Effect.fnUntraced(function* (plan: Plan) {
   const catalog = yield* Catalog
   const types = new Map<string, PreparedType>()
   for (const task of plan.tasks) {
+    if (task.pipeline !== undefined) continue
     const known = types.get(task.type)?.type ?? (yield* catalog.load(task.type))
     if (known === undefined || known.version !== task.version) {
       return yield* new TaskTypeMismatch({
@@ -70,11 +71,7 @@ export const prepare = Effect.fnUntraced(function* (plan: Plan) {
   const prepared: Prepared = {
     plan: compilePlan(plan),
     types,
-    scopes: Scope.build({
-      params: plan.params as Readonly<Record<string, JsonSchema>>,
-      outputs: new Map(plan.tasks.map((task) => [task.id, types.get(task.type)?.output ?? {}])),
-      env: plan.env,
-    }),
+    scopes: new PlanScopes(plan, (type) => types.get(type)?.output ?? {}),
   }
   return prepared
 })

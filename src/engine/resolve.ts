@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { LedgerFailed } from "../ledger/errors.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
 import * as Errors from "./errors.ts"
 import * as Prepared from "./prepared.ts"
 import { type Recalled, fold } from "./resume.ts"
@@ -54,11 +55,11 @@ export const resolve = Effect.fn("Resolve.resolve")(function* (
       const { chain, writer } = yield* ledger.reopen(stream)
       const state = fold(prepared, chain.entries, resolution.now)
       const { task, as, reason, output } = resolution
-      const index = prepared.plan.indexOf.get(task)
+      const index = CompiledPlan.indexOfId(prepared.plan, task)
       const { status } = taskOf(state, task)
-      if (index === undefined) return yield* new NotUnknown({ run, task })
+      if (index === -1) return yield* new NotUnknown({ run, task })
       if (status !== "unknown") return yield* new NotUnknown({ run, task, status })
-      const type = prepared.types.get(prepared.plan.tasks[index].type)
+      const type = prepared.types.get(CompiledPlan.taskOfNode(prepared.plan, index).type)
       let stored: object = {}
       if (as === "succeeded") {
         const decoded: Exit.Exit<unknown, unknown> = type?.decodeOutput(output) ?? Exit.fail("it is missing")

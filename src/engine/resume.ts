@@ -15,6 +15,7 @@ import { CodeDigest } from "../services/code-digest.ts"
 import { Observer } from "../services/observer.ts"
 import * as ProcessRecords from "../services/process-records.ts"
 import { Workspace } from "../services/workspace.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
 import * as Prepared from "./prepared.ts"
@@ -37,6 +38,8 @@ export interface Recalled {
   readonly plan: Plan
   /** The resolved configuration, canonical JSON. */
   readonly config: string
+  /** Who asked for the run. */
+  readonly requester: string
 }
 
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
@@ -59,7 +62,7 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
     ),
   )
   const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))
-  return { created, plan, config } satisfies Recalled
+  return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
 })
 
 /** An entry as the event that the core folds. A retry's wait is never longer than it was planned, whatever the clock says. */
@@ -84,10 +87,14 @@ const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
 const loadLarge = Effect.fnUntraced(function* (state: RunState) {
   const artifacts = yield* Artifacts
   const large = new Map<string, unknown>()
-  for (const [, task] of state.tasks) {
-    if (task.outputArtifact === undefined) continue
-    const bytes = yield* artifacts.get(task.outputArtifact.sha256)
-    large.set(task.outputArtifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
+  const kept = [
+    ...[...HashMap.values(state.tasks)].map(({ outputArtifact }) => outputArtifact),
+    ...[...HashMap.values(state.groups)].map(({ valuesArtifact }) => valuesArtifact),
+  ]
+  for (const artifact of kept) {
+    if (artifact === undefined) continue
+    const bytes = yield* artifacts.get(artifact.sha256)
+    large.set(artifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
   }
   return large
 })
@@ -104,6 +111,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
     readonly who: string
     readonly now: number
     readonly control?: Execution.Control
+    readonly wait?: boolean
   },
 ) {
   const ledger = yield* Ledger
@@ -145,18 +153,19 @@ export const resume = Effect.fn("Resume.resume")(function* (
       const lost = [...HashMap.keys(state.running)]
         .toSorted((a, b) => a - b)
         .flatMap((index) => {
-          const { id } = prepared.plan.tasks[index]
+          const { id } = CompiledPlan.taskOfNode(prepared.plan, index)
           const intent = started.get(id)
           return intent === undefined ? [] : [{ task: id, attempt: taskAt(state, index).attempt, intent }]
         })
       const final = yield* Execution.execute({
         prepared,
-        context: Run.contextOf(run, recalled.created, options.who, Effect.void),
+        context: Run.contextOf(run, recalled.created, { who: options.who, requester: recalled.requester }, Effect.void),
         writer,
         state,
         largeOutputs: yield* loadLarge(state),
         lost,
         ...(options.control === undefined ? {} : { control: options.control }),
+        ...(options.wait === undefined ? {} : { wait: options.wait }),
       })
       yield* Run.closeIfOver(run, final, writer)
       return { run, state: final } satisfies Run.RunResult

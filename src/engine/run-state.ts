@@ -2,15 +2,20 @@ import * as HashMap from "effect/HashMap"
 import type { Artifact } from "../domain/artifact.ts"
 import type { Capacity, ErrorData, FinalRunStatus } from "../domain/event.ts"
 import type { Block } from "../domain/plan.ts"
-import type { CompiledPlan } from "./compiled-plan.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import { type CompiledPlan, groupOf, indexOfId, templateOf } from "./compiled-plan.ts"
 import type { DueHeap } from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 
-/** Where a task stands. `ready` waits for resources only; `retrying` waits for its due time. */
+/**
+ * Where a task stands. `ready` waits for resources only; `retrying` waits for its due time; `waiting` for a moment or for
+ * people. A matrix or a sub-pipeline is `running` while it is open.
+ */
 export type TaskStatus =
   | "pending"
   | "ready"
   | "retrying"
+  | "waiting"
   | "running"
   | "succeeded"
   | "warned"
@@ -34,6 +39,35 @@ export interface TaskState {
   readonly error?: ErrorData
   /** The last attempt was lost with its process: the next one waits for no backoff. */
   readonly lost?: boolean
+  /** Until when it is paused (milliseconds since the epoch); stays when that is over. */
+  readonly pausedUntil?: number
+  readonly approval?: ApprovalState
+}
+
+/** What people were asked, and who has agreed. */
+export interface ApprovalState {
+  /** Digest of the input that the question was about. */
+  readonly input: Sha256
+  readonly approvers: number
+  readonly due?: number
+  readonly granted: ReadonlyArray<string>
+}
+
+/** A matrix or a sub-pipeline that is open: what its instances or members made of it so far. */
+export interface GroupState {
+  /** Those that have not ended. */
+  readonly open: number
+  /** Instances of a matrix. */
+  readonly count: number
+  /** Statuses that any of them ended with. */
+  readonly ended: Readonly<Partial<Record<TaskStatus, true>>>
+  /** A matrix whose other instances are stopped because one failed. */
+  readonly stopping: boolean
+  /** What the run gave: values of the axes, or where they are kept. */
+  readonly values?: Readonly<Record<string, ReadonlyArray<unknown>>>
+  readonly valuesArtifact?: Artifact
+  /** Of a sub-pipeline. */
+  readonly params?: Readonly<Record<string, unknown>>
 }
 
 /** What running attempts hold together. */
@@ -59,6 +93,15 @@ export interface RunState {
   readonly waitingFor: HashMap.HashMap<number, number>
   /** Tasks one of whose needs did not succeed. */
   readonly blocked: HashMap.HashMap<number, true>
+  /** Open matrices and sub-pipelines, and those that were open. */
+  readonly groups: HashMap.HashMap<number, GroupState>
+  /** Matrices whose instances are being stopped. */
+  readonly stopping: HashMap.HashMap<number, true>
+  /** Ready tasks that must be asked something before they can start: a pause, an approval, or to be opened. */
+  readonly asks: Fifo.Fifo<number>
+  /** Tasks that wait for people, and when that ends; entries of tasks that no longer wait are stale. */
+  readonly approvals: HashMap.HashMap<number, true>
+  readonly expiries: DueHeap | null
   /** Ready tasks by resource class, in the order in which they became ready. */
   readonly ready: HashMap.HashMap<number, Fifo.Fifo<number>>
   readonly running: HashMap.HashMap<number, true>
@@ -66,7 +109,7 @@ export interface RunState {
   readonly skips: Fifo.Fifo<number>
   /** Tasks that will be tried again and have no due time yet. */
   readonly unscheduled: Fifo.Fifo<number>
-  /** Tasks that will be tried again, by due time; entries of tasks that are no longer `retrying` are stale. */
+  /** Tasks that will be tried again or are paused, by due time; entries of tasks that no longer wait are stale. */
   readonly due: DueHeap | null
   readonly unknown: HashMap.HashMap<number, true>
   readonly held: Held
@@ -95,6 +138,11 @@ export const initial = (plan: CompiledPlan): RunState => ({
   tasks: HashMap.empty(),
   waitingFor: HashMap.empty(),
   blocked: HashMap.empty(),
+  groups: HashMap.empty(),
+  stopping: HashMap.empty(),
+  asks: Fifo.empty,
+  approvals: HashMap.empty(),
+  expiries: null,
   ready: HashMap.empty(),
   running: HashMap.empty(),
   skips: Fifo.empty,
@@ -114,6 +162,14 @@ export const initial = (plan: CompiledPlan): RunState => ({
 
 const untouched: TaskState = { status: "pending", attempt: 0 }
 
+/** How the run stands by what has happened so far: the status that it ends with when nothing else happens. */
+export const finalStatusOf = (state: RunState): FinalRunStatus => {
+  if (state.cancelled !== false) return state.cancelled === "timeout" ? "timed_out" : "cancelled"
+  if (state.failed) return "failed"
+  if (state.lost) return "lost"
+  return state.warned || state.handlerFailed ? "warned" : "succeeded"
+}
+
 /** A task's state by index. */
 export const taskAt = (state: RunState, index: number): TaskState => {
   const found = HashMap.get(state.tasks, index)
@@ -121,7 +177,7 @@ export const taskAt = (state: RunState, index: number): TaskState => {
 }
 
 /** A task's state by id. */
-export const taskOf = (state: RunState, id: string): TaskState => taskAt(state, state.plan.indexOf.get(id) ?? -1)
+export const taskOf = (state: RunState, id: string): TaskState => taskAt(state, indexOfId(state.plan, id))
 
 /** True for a status that nothing leaves. */
 export const isTerminal = (status: TaskStatus): boolean =>
@@ -133,13 +189,38 @@ export const isTerminal = (status: TaskStatus): boolean =>
   status === "timed_out" ||
   status === "lost"
 
+/** The open group of a matrix or a sub-pipeline; undefined before it is opened. */
+export const groupAt = (state: RunState, index: number): GroupState | undefined => {
+  const found = HashMap.get(state.groups, index)
+  return found._tag === "Some" ? found.value : undefined
+}
+
+/** Whether the attempts of a node are being stopped: its block by a cancel, or its matrix by a failure. */
+export const isStopping = (state: RunState, index: number): boolean =>
+  (state.cancelling !== undefined &&
+    state.cancelling === (state.plan.tasks[templateOf(state.plan, index)].block ?? "tasks")) ||
+  HashMap.has(state.stopping, groupOf(state.plan, index))
+
+/** Whether a task waits for nothing but its time, or to be opened. */
+export const isPaused = (task: TaskState): boolean => task.status === "waiting" && task.approval === undefined
+
+/** Whether an entry of a heap still stands for what its task waits for: a retry, a moment, or people. */
+export const isWaiter = (state: RunState, entry: { readonly task: number; readonly due: number }): boolean => {
+  const { approval, due, pausedUntil, status } = taskAt(state, entry.task)
+  if (status === "retrying") return due === entry.due
+  return status === "waiting" && (approval === undefined ? pausedUntil === entry.due : approval.due === entry.due)
+}
+
 /** The status of a run as people see it: `waiting` when only people are awaited. */
 export const runStatus = (state: RunState): "created" | "running" | "waiting" | "cancelling" | FinalRunStatus =>
-  state.phase !== "ended" && HashMap.size(state.unknown) > 0 && HashMap.size(state.running) === 0 && isIdle(state)
+  state.phase !== "ended" &&
+  HashMap.size(state.unknown) + HashMap.size(state.approvals) > 0 &&
+  HashMap.size(state.running) === 0 &&
+  isIdle(state)
     ? "waiting"
     : state.status
 
 const isIdle = (state: RunState): boolean => {
   for (const [, queue] of state.ready) if (!Fifo.isEmpty(queue)) return false
-  return state.due === null && Fifo.isEmpty(state.unscheduled) && Fifo.isEmpty(state.skips)
+  return state.due === null && Fifo.isEmpty(state.unscheduled) && Fifo.isEmpty(state.skips) && Fifo.isEmpty(state.asks)
 }

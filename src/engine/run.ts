@@ -14,6 +14,7 @@ import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CodeDigest } from "../services/code-digest.ts"
+import { Inbox } from "../services/inbox.ts"
 import { Ids } from "../services/ids.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Observer } from "../services/observer.ts"
@@ -36,6 +37,8 @@ export interface RunRequest {
   readonly durability: "fsync" | "batched"
   readonly who: string
   readonly control?: Execution.Control
+  /** Whether to stay while only people are awaited. */
+  readonly wait?: boolean
 }
 
 /** A task asks for more than this machine offers, so the run could never end. */
@@ -78,7 +81,7 @@ export const primeSecrets = Effect.fnUntraced(function* (plan: Plan) {
 export const contextOf = (
   run: string,
   created: EventData<"dev.dandori.run.created.v1">,
-  who: string,
+  people: Pick<Execution.RunContext, "who" | "requester">,
   opened: Execution.RunContext["opened"],
 ): Execution.RunContext => ({
   opened,
@@ -86,7 +89,7 @@ export const contextOf = (
   pipeline: created.pipeline,
   plan: created.plan,
   env: created.env,
-  who,
+  ...people,
   created: createdAt(run),
   params: created.params,
   environment: created.environment,
@@ -100,6 +103,7 @@ const close = Effect.fnUntraced(function* (run: string, writer: StreamWriter.Str
   yield* Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
   yield* ledger.seal(StreamName.ofRun(run))
   yield* files.clean(run)
+  yield* Effect.ignore((yield* Inbox).clear(run))
 })
 
 /** Closes a run's books when it has ended. */
@@ -149,7 +153,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       const known = Fiber.join(opened).pipe(
         Effect.mapError((error) => new Errors.LedgerLost({ run, reason: error.message })),
       )
-      const context = contextOf(run, data, request.who, known)
+      const context = contextOf(run, data, { who: request.who, requester: request.who }, known)
       const options: Execution.Options = {
         prepared,
         context,
@@ -157,6 +161,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         state,
         largeOutputs: new Map(),
         ...(request.control === undefined ? {} : { control: request.control }),
+        ...(request.wait === undefined ? {} : { wait: request.wait }),
       }
       const final = yield* Execution.execute(options)
       yield* known

@@ -34,3 +34,18 @@ export const replace = Effect.fn("PipelineFile.replace")(function* (path: string
   const { mode } = yield* attempt("look at", path, () => Fs.stat(path))
   yield* writeFileDurably(path, text, { mode: mode & 0o7777 })
 })
+
+/** Whether a file lies at the path. */
+export const exists = (file: string): Effect.Effect<boolean> =>
+  Effect.promise(() =>
+    Fs.stat(file).then(
+      (found) => found.isFile(),
+      () => false,
+    ),
+  )
+
+/** The ids of the pipelines in a folder: their names without their endings. */
+export const idsIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.promise(() => Fs.readdir(folder).catch((): Array<string> => [])).pipe(
+    Effect.map((names) => [...new Set(names.flatMap((name) => /^(.*)\.(?:yaml|yml|ts)$/.exec(name)?.[1] ?? []))]),
+  )

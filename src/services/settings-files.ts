@@ -140,6 +140,9 @@ export const load = Effect.fn("SettingsFiles.load")(function* (project: string, 
   }
   const located: Located.Located = { kind: "map", at: top("configs"), entries, keys: new Map() }
   const checked = SectionCheck.check(All, located)
+  if (Result.isSuccess(checked) && checked.success.approvals.selfApproval && env !== "dev") {
+    problems.push(problem(top("configs/envs/" + env), "approvals.selfApproval", "may be true in env dev only"))
+  }
   if (Result.isSuccess(checked) && problems.length === 0) {
     return {
       env,

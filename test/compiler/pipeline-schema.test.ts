@@ -30,9 +30,11 @@ describe("the JSON Schema of pipelines", () => {
       const { names } = yield* Effect.provide(Catalog, shipped)
       const task = definitions(schema).task
       assert.deepStrictEqual(
-        task.properties?.uses.anyOf?.map((one) => one.const),
+        task.properties?.uses.anyOf?.flatMap((one) => one.const ?? []),
         [...names],
       )
+      const [pattern] = task.properties?.uses.anyOf?.flatMap((one) => one.pattern ?? []) ?? []
+      assert.match("pipeline/sample-e2e", new RegExp(String(pattern)))
       for (const name of names) assert.property(definitions(schema), `with.${name}`)
     }),
   )

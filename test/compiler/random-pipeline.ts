@@ -115,11 +115,17 @@ export const document = (draw: Draw): Record<string, unknown> => {
   const ids: Array<string> = []
   const task = (id: string, block: string): readonly [string, unknown] => {
     const uses = pick(["command", "command", "notify", "worm-append"])
-    const condition = block === "tasks" && draw(4) > 0 ? undefined : pick(conditions(block, ids))
+    const condition = block === "tasks" && draw(4) > 0 ? undefined : pick(conditions(block, readable))
     const known = condition === undefined && block === "tasks" ? readable : []
+    const matrix = uses === "command" && block === "tasks" && draw(3) === 0
+    const given = input(uses, known)
+    const axes = pick([{ n: [1, 2] }, { n: ["a", "b c"], odd: [true] }, { n: "${{ params.list }}" }])
     const parts: Record<string, unknown> = {
       uses,
-      with: input(uses, known),
+      with: matrix ? { ...given, argv: ["echo", "${{ matrix.n }} of ${{ params.name }}"] } : given,
+      ...(matrix ? { matrix: { values: axes, "fail-fast": draw(1) === 0, "max-parallel": draw(4) + 1 } } : {}),
+      ...maybe(() => (matrix ? {} : { approval: { approvers: 2, timeout: "4h" }, priority: draw(9) })),
+      ...maybe(() => ({ labels: ["gpu"], pauseUntil: { reason: "it's early", until: "2026-01-05T22:00:00Z" } })),
       ...maybe(() => (block === "tasks" && ids.length > 0 ? { needs: pick([[pick(ids)], pick(ids)]) } : {})),
       ...(condition === undefined ? {} : { if: condition }),
       ...maybe(() => ({ retry: { attempts: draw(4) + 1, on: ["CommandFailed"], backoff: { initial: "90s" } } })),
@@ -130,7 +136,7 @@ export const document = (draw: Draw): Record<string, unknown> => {
     }
     if (block === "tasks") {
       ids.push(id)
-      if (uses === "command") readable.push(id)
+      if (uses === "command" && !matrix) readable.push(id)
     }
     return [id, Object.fromEntries(shuffled(draw, Object.entries(parts)))]
   }
@@ -162,6 +168,7 @@ export const document = (draw: Draw): Record<string, unknown> => {
     },
     env: ["SERVICE_ENV"],
     ...maybe(() => ({ timeout: "2h", audit: "required" })),
+    ...maybe(() => ({ concurrency: { group: "retrain", limit: 1, onConflict: "queue" } })),
     ...maybe(() => ({ defaults: { retry: { attempts: 2, backoff: { factor: 1.5, jitter: "none" } } } })),
     tasks: Object.fromEntries(shuffled(draw, tasks)),
     ...handlers("onFailure"),

@@ -11,7 +11,9 @@ const runs = Number(process.env.DANDORI_PROPERTY_RUNS ?? 3_000)
 
 const seeds = FastCheck.integer()
 
-const task = FastCheck.constantFrom("t0", "t1", "t2", "t3", "t4", "t5", "nobody")
+const task = FastCheck.constantFrom("t0", "t1", "t2", "t3", "t0/t1", "t0/t2", "t1[0]", "t2[1]", "t3[9999]", "nobody")
+const input = FastCheck.constantFrom("one", "other")
+const by = FastCheck.constantFrom("ada", "grace")
 const attempt = FastCheck.integer({ min: -1, max: 4 })
 const time = FastCheck.integer({ min: 0, max: 5_000 })
 
@@ -52,6 +54,31 @@ const randomEvent: FastCheck.Arbitrary<Timed> = FastCheck.oneof(
   FastCheck.record({
     type: FastCheck.constant("dev.dandori.task.skipped.v1"),
     data: FastCheck.record({ task, reason: FastCheck.constant("") }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.matrix.expanded.v1"),
+    data: FastCheck.record({ task, count: FastCheck.integer({ min: 0, max: 3 }) }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.pipeline.entered.v1"),
+    data: FastCheck.record({ task, params: FastCheck.constant({}) }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.task.paused.v1"),
+    data: FastCheck.record({ task, until: time, reason: FastCheck.constant("") }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constant("dev.dandori.approval.requested.v1"),
+    data: FastCheck.record({ task, input, approvers: FastCheck.constantFrom(1, 2) }),
+    time,
+  }),
+  FastCheck.record({
+    type: FastCheck.constantFrom("dev.dandori.approval.granted.v1", "dev.dandori.approval.refused.v1"),
+    data: FastCheck.record({ task, input, by, reason: FastCheck.constant("") }),
     time,
   }),
   FastCheck.record({

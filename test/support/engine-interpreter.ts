@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from "node:util"
 import type { ErrorData, Event } from "../../src/domain/event.ts"
 import type { Plan } from "../../src/domain/plan.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
-import { compilePlan } from "../../src/engine/compiled-plan.ts"
+import { compilePlan, indexOfId, taskOfNode } from "../../src/engine/compiled-plan.ts"
+import * as Matrices from "../../src/domain/matrix.ts"
 import { type Command, decide } from "../../src/engine/decide.ts"
 import { evolve } from "../../src/engine/evolve.ts"
 import { type RunState, initial, runStatus, taskAt } from "../../src/engine/run-state.ts"
@@ -33,6 +34,9 @@ export const created = (plan: Plan, time = 0): Timed => ({
   },
 })
 
+const inputs = [Sha256.of("one"), Sha256.of("other")]
+const people = ["ada", "grace", "barbara"]
+
 const errors: ReadonlyArray<ErrorData> = [
   { tag: "Alpha", message: "", transient: true },
   { tag: "Alpha", message: "", transient: true, notApplied: true },
@@ -52,6 +56,8 @@ export const snapshot = (state: RunState): string =>
     [...state.unknown].toSorted(([a], [b]) => a - b),
     [...state.waitingFor].toSorted(([a], [b]) => a - b),
     [...state.ready].toSorted(([a], [b]) => a - b),
+    [...state.groups].toSorted(([a], [b]) => a - b),
+    [[...state.stopping], state.asks, [...state.approvals], state.expiries],
     [state.held.cpu, state.held.memory, state.held.attempts, [...state.held.pools], [...state.held.locks]],
     [state.due, state.skips, state.unscheduled, state.failed, state.warned, state.lost, state.cancelled],
   ])
@@ -94,8 +100,8 @@ export class Interpreter {
     this.events.push(event)
     this.state = evolve(this.state, event)
     this.model.apply(event)
-    for (const [index, one] of this.model.tasks.entries()) {
-      const status = taskAt(this.state, index).status
+    for (const one of this.model.tasks) {
+      const status = taskAt(this.state, indexOfId(this.state.plan, one.task.id)).status
       if (status !== this.model.statusOf(one)) {
         throw new Error(`${one.task.id} is ${status}, by the rules ${this.model.statusOf(one)}, after ${event.type}`)
       }
@@ -108,7 +114,7 @@ export class Interpreter {
     return this.draw(oneIn) === 0
   }
   private running() {
-    return this.model.tasks.filter((one) => one.status === "running")
+    return this.model.tasks.filter((one) => one.status === "running" && one.open)
   }
 
   private carryOut(command: Command) {
@@ -117,12 +123,40 @@ export class Interpreter {
       return this.record({ type: "dev.dandori.run.finished.v1", data: { status: command.status, durationMillis: 0 } })
     }
     const status = taskAt(this.state, command.task).status
-    const task = this.plan.tasks[command.task].id
+    const task = taskOfNode(this.state.plan, command.task).id
+    const planTask = taskOfNode(this.state.plan, command.task)
+    const asks = ["Open", "Pause", "RequestApproval"].includes(command._tag)
+    if (asks && (status === "ready" || status === "waiting") && planTask.if !== undefined && this.chance(4)) {
+      return this.record({ type: "dev.dandori.task.skipped.v1", data: { task, reason: "if" } })
+    }
     switch (command._tag) {
+      case "Open": {
+        if (status !== "ready" && status !== "waiting") return
+        if (planTask.matrix === undefined) {
+          return this.record({ type: "dev.dandori.pipeline.entered.v1", data: { task, params: {} } })
+        }
+        const count = Matrices.combinations(planTask.matrix, Matrices.literalValues(planTask.matrix)).length
+        return this.record({ type: "dev.dandori.matrix.expanded.v1", data: { task, count } })
+      }
+      case "Pause": {
+        if (status !== "ready") return
+        const until = this.now + this.draw(50)
+        return this.record({ type: "dev.dandori.task.paused.v1", data: { task, until, reason: "" } })
+      }
+      case "RequestApproval": {
+        if (status !== "ready" && status !== "waiting") return
+        const { approvers, timeout } = planTask.approval ?? { approvers: 1 }
+        const due = timeout === undefined ? {} : { due: this.now + timeout }
+        const data = { task, input: inputs[this.draw(2)], approvers, ...due }
+        return this.record({ type: "dev.dandori.approval.requested.v1", data })
+      }
+      case "ExpireApproval":
+        if (status !== "waiting") return
+        return this.record({ type: "dev.dandori.approval.expired.v1", data: { task } })
       case "Start": {
-        if (status !== "ready" && status !== "retrying") return
+        if (status !== "ready" && status !== "retrying" && status !== "waiting") return
         const { attempt } = command
-        if (this.plan.tasks[command.task].if !== undefined && attempt === 1 && this.chance(4)) {
+        if (planTask.if !== undefined && attempt === 1 && this.chance(4)) {
           return this.record({ type: "dev.dandori.task.skipped.v1", data: { task, reason: "if" } })
         }
         if (this.chance(12)) {
@@ -153,7 +187,7 @@ export class Interpreter {
     const data = { task, attempt: one.attempt }
     const careful = one.task.effects === "once" || one.task.effects === "irreversible"
     const pick = this.draw(10)
-    if (this.model.cancelling === one.block && pick < 4) {
+    if (this.model.isStopping(one) && pick < 4) {
       return this.record({ type: "dev.dandori.attempt.cancelled.v1", data })
     }
     if (pick === 9 && careful)
@@ -184,6 +218,18 @@ export class Interpreter {
     const timeout = this.chance(3) ? { timeout: true } : {}
     this.record({ type: "dev.dandori.cancel.requested.v1", data: { reason: "", ...timeout } })
   }
+  /** People whom a task waits for. */
+  private asked() {
+    return this.model.tasks.filter((one) => one.status === "waiting" && one.asked !== undefined)
+  }
+  /** Somebody answers: agrees, agrees again, agrees to something else, or refuses. */
+  private answer() {
+    const waiting = this.asked()
+    const { task } = waiting[this.draw(waiting.length)]
+    const data = { task: task.id, input: inputs[this.draw(2)], by: people[this.draw(people.length)] }
+    if (!this.chance(6)) return this.record({ type: "dev.dandori.approval.granted.v1", data })
+    this.record({ type: "dev.dandori.approval.refused.v1", data: { ...data, reason: "" } })
+  }
   private resolve() {
     const waiting = this.model.tasks.filter((one) => one.status === "unknown")
     const { task } = waiting[this.draw(waiting.length)]
@@ -194,7 +240,7 @@ export class Interpreter {
   /** Drives the run to its end; throws at the first thing that the rules do not allow. */
   drive() {
     for (let steps = 0; ; steps++) {
-      if (steps > 200 + 100 * this.plan.tasks.length) throw new Error("the run does not end")
+      if (steps > 400 + 400 * this.model.tasks.length) throw new Error("the run does not end")
       const commands = decide(this.state, this.now)
       const named = commands.flatMap((command) => ("task" in command ? [command.task] : []))
       if (new Set(named).size !== named.length) throw new Error("two commands for one task")
@@ -211,11 +257,18 @@ export class Interpreter {
       if (this.events.length > before) continue
       const running = this.running()
       const unknown = this.model.tasks.filter((one) => one.status === "unknown").length
+      const asked = this.asked().length
       const wake = commands.find((command) => command._tag === "WakeAt")
-      const alone = running.length === 0 && wake === undefined
-      if (alone && unknown === 0) throw new Error(`the run is stuck in ${this.state.phase}`)
-      if ((runStatus(this.state) === "waiting") !== (alone && unknown > 0)) throw new Error("waiting is said wrongly")
-      if (unknown > 0 && (alone || this.chance(5))) this.resolve()
+      const timed = this.model.tasks.some(
+        (one) => one.status === "retrying" || (one.status === "waiting" && one.asked === undefined),
+      )
+      const alone = running.length === 0 && !timed
+      if (alone && unknown + asked === 0) throw new Error(`the run is stuck in ${this.state.phase}`)
+      if ((runStatus(this.state) === "waiting") !== (alone && unknown + asked > 0)) {
+        throw new Error("waiting is said wrongly")
+      }
+      if (unknown > 0 && ((alone && asked === 0) || this.chance(5))) this.resolve()
+      else if (asked > 0 && this.chance(2)) this.answer()
       else if (this.chance(30)) this.cancel()
       else if (this.chance(25)) this.crash()
       else if (wake !== undefined && (running.length === 0 || this.chance(2))) this.now = wake.time

@@ -13,9 +13,37 @@ export interface ModelTask {
   lost: boolean
   started: Array<number>
   ended: Array<number>
+  /** Instances that were made of it; undefined while it is not open, and for what is no group. */
+  own: Array<ModelTask> | undefined
+  readonly isInstance: boolean
+  stopping: boolean
+  pausedUntil: number | undefined
+  asked: { readonly input: string; readonly due: number | undefined } | undefined
+  granted: Set<string>
 }
 
+const fresh = (task: PlanTask, isInstance = false): ModelTask => ({
+  task,
+  block: task.block ?? "tasks",
+  status: isInstance ? "ready" : "pending",
+  attempt: 0,
+  open: false,
+  due: undefined,
+  lost: false,
+  started: [],
+  ended: [],
+  own: undefined,
+  isInstance,
+  stopping: false,
+  pausedUntil: undefined,
+  asked: undefined,
+  granted: new Set(),
+})
+
+const above = (id: string) => id.slice(0, Math.max(0, id.lastIndexOf("/")))
+
 const terminal = new Set(["succeeded", "warned", "failed", "skipped", "cancelled", "timed_out", "lost"])
+const isGroup = (task: PlanTask) => task.matrix !== undefined || task.pipeline !== undefined
 const good = new Set(["succeeded", "warned"])
 const tenths = (value: number | undefined) => Math.round((value ?? 0) * 10)
 
@@ -24,25 +52,16 @@ const tenths = (value: number | undefined) => Math.round((value ?? 0) * 10)
  * the first event that the rules do not allow.
  */
 export class Model {
-  readonly tasks: ReadonlyArray<ModelTask>
-  readonly byId: ReadonlyMap<string, ModelTask>
+  /** The tasks of the plan, then instances as they were made. */
+  readonly tasks: Array<ModelTask>
+  readonly byId: Map<string, ModelTask>
   phase: Block | "ended" = "tasks"
   cancelled: "no" | "cancel" | "timeout" = "no"
   cancelling: string | undefined
   finished: string | undefined
 
   constructor(plan: Plan) {
-    this.tasks = plan.tasks.map((task) => ({
-      task,
-      block: task.block ?? "tasks",
-      status: "pending",
-      attempt: 0,
-      open: false,
-      due: undefined,
-      lost: false,
-      started: [],
-      ended: [],
-    }))
+    this.tasks = plan.tasks.map((task) => fresh(task))
     this.byId = new Map(this.tasks.map((one) => [one.task.id, one]))
     this.advance()
   }
@@ -50,10 +69,40 @@ export class Model {
   private of(block: string) {
     return this.tasks.filter((one) => one.block === block)
   }
+  /** The sub-pipeline that a task belongs to, whatever its block. */
+  ownerOf(one: ModelTask): ModelTask | undefined {
+    return one.isInstance ? undefined : this.byId.get(above(one.task.id))
+  }
+  private groupOf(one: ModelTask): ModelTask | undefined {
+    if (one.isInstance) return this.byId.get(one.task.id.replace(/\[\d+\]$/, ""))
+    const owner = this.ownerOf(one)
+    return owner?.block === one.block ? owner : undefined
+  }
+  private isTop(one: ModelTask) {
+    return this.groupOf(one) === undefined
+  }
   private anyIn(block: string, ...statuses: ReadonlyArray<string>) {
-    return this.of(block).some((one) => statuses.includes(one.status))
+    return this.of(block).some((one) => this.isTop(one) && statuses.includes(one.status))
+  }
+  /** Ends groups whose own have all ended, by the worst of them. */
+  private closeGroups() {
+    for (let again = true; again;) {
+      again = false
+      for (const group of this.tasks) {
+        if (group.own === undefined || terminal.has(group.status)) continue
+        if (!group.own.every((one) => terminal.has(one.status))) continue
+        const has = (...statuses: ReadonlyArray<string>) => group.own?.some((one) => statuses.includes(one.status))
+        const status = has("failed", "timed_out")
+          ? "failed"
+          : (["lost", "cancelled", "warned"].find((one) => has(one)) ?? "succeeded")
+        const bad = status === "failed" || status === "lost"
+        group.status = bad && group.task.continueOnError === true ? "warned" : status
+        again = true
+      }
+    }
   }
   private advance() {
+    this.closeGroups()
     while (this.phase !== "ended" && this.of(this.phase).every((one) => terminal.has(one.status))) {
       if (this.phase === "finally") this.phase = "ended"
       else if (this.phase !== "tasks") this.phase = "finally"
@@ -63,9 +112,14 @@ export class Model {
   }
 
   needsEnded(one: ModelTask): boolean {
-    return one.task.needs.every((need) => terminal.has(this.byId.get(need)?.status ?? ""))
+    const group = this.groupOf(one)
+    if (!one.isInstance && group !== undefined && group.own === undefined && !terminal.has(group.status)) return false
+    return one.isInstance || one.task.needs.every((need) => terminal.has(this.byId.get(need)?.status ?? ""))
   }
   mustSkip(one: ModelTask): boolean {
+    if (one.isInstance) return false
+    const owner = this.ownerOf(one)
+    if (owner !== undefined && owner.own === undefined) return true
     return one.task.if === undefined && !one.task.needs.every((need) => good.has(this.byId.get(need)?.status ?? ""))
   }
   /** The status by the rules: a pending task whose turn has come is `ready`. */
@@ -76,10 +130,14 @@ export class Model {
   /** Throws when the running attempts hold more than there is. */
   checkResources() {
     const { capacity } = RandomPlan
-    const held = this.tasks.filter((one) => one.status === "running").map((one) => one.task.resources ?? {})
+    const held = this.tasks.filter((one) => one.open && one.status === "running").map((one) => one.task.resources ?? {})
     const sum = (pick: (resources: (typeof held)[number]) => number) => held.reduce((all, one) => all + pick(one), 0)
     const most = (what: string, used: number, offered: number) => {
       if (used > offered) throw new Error(`${what}: ${used} of ${offered} are held`)
+    }
+    for (const { own, task } of this.tasks) {
+      const running = own?.filter((one) => one.status === "running").length ?? 0
+      most(`instances of ${task.id}`, running, task.matrix?.maxParallel ?? Infinity)
     }
     most("attempts", held.length, capacity.attempts)
     most(
@@ -113,7 +171,7 @@ export class Model {
 
   private retries(one: ModelTask, kind: "failed" | "timed_out" | "lost", attempt: number, error?: ErrorData): boolean {
     const { retry, effects } = one.task
-    if (!one.open || this.cancelling === one.block || attempt >= (retry?.attempts ?? 3)) return false
+    if (!one.open || this.isStopping(one) || attempt >= (retry?.attempts ?? 3)) return false
     if (kind === "lost") return true
     const safe = effects === "pure" || effects === "idempotent"
     if (kind === "timed_out") return safe && retry?.on?.includes("TimedOut") === true
@@ -122,10 +180,24 @@ export class Model {
     return named && (safe || error.notApplied === true)
   }
 
+  isStopping(one: ModelTask): boolean {
+    return this.cancelling === one.block || (one.isInstance && this.groupOf(one)?.stopping === true)
+  }
+  private stopOthers(group: ModelTask) {
+    group.stopping = true
+    for (const one of group.own ?? []) {
+      if (!terminal.has(one.status) && one.status !== "running" && one.status !== "unknown") one.status = "cancelled"
+    }
+  }
+
   private finish(one: ModelTask, status: string) {
     const bad = status === "failed" || status === "timed_out" || status === "lost"
     one.status = bad && one.task.continueOnError === true ? "warned" : status
     one.open = false
+    const group = this.groupOf(one)
+    const failed = bad && one.status !== "warned"
+    if (one.isInstance && failed && group?.task.matrix?.failFast !== false && group !== undefined)
+      this.stopOthers(group)
     this.advance()
   }
   private demand(holds: boolean, what: string) {
@@ -146,6 +218,7 @@ export class Model {
       if (this.phase === "tasks" && this.cancelled === "no") this.cancelled = event.data.timeout ? "timeout" : "cancel"
       this.cancelling = this.phase
       for (const one of this.of(this.phase)) {
+        if (one.own !== undefined) continue
         if (!terminal.has(one.status) && one.status !== "running" && one.status !== "unknown") one.status = "cancelled"
       }
       this.advance()
@@ -163,8 +236,10 @@ export class Model {
     }
     switch (event.type) {
       case "dev.dandori.attempt.started.v1": {
-        const may = this.statusOf(one) === "ready" || one.status === "retrying"
+        const may = this.statusOf(one) === "ready" || one.status === "retrying" || this.isPaused(one)
         this.demand(may && !this.mustSkip(one), `started ${id}, which is ${this.statusOf(one)}`)
+        this.demand(!isGroup(one.task) || one.isInstance, `${id} is a group and was started`)
+        this.demand(this.isAsked(one, event.time), `${id} was started without being asked`)
         this.demand(event.data.attempt === one.attempt + 1, `started attempt ${event.data.attempt} of ${id}`)
         this.demand(one.status !== "retrying" || (one.due ?? Infinity) <= event.time, `${id} started before it was due`)
         Object.assign(one, { status: "running", open: true, attempt: event.data.attempt, due: undefined, lost: false })
@@ -172,6 +247,45 @@ export class Model {
         this.checkResources()
         return
       }
+      case "dev.dandori.matrix.expanded.v1": {
+        this.opens(one, event.time)
+        one.own = Array.from({ length: event.data.count }, (_, n) => {
+          const { matrix: _m, if: _i, pauseUntil: _p, ...rest } = one.task
+          return fresh({ ...rest, needs: [], id: `${id}[${n}]` }, true)
+        })
+        for (const own of one.own) this.byId.set(own.task.id, own)
+        this.tasks.push(...one.own)
+        one.status = "running"
+        return this.advance()
+      }
+      case "dev.dandori.pipeline.entered.v1":
+        this.opens(one, event.time)
+        one.own = this.tasks.filter((other) => this.groupOf(other) === one)
+        one.status = "running"
+        return
+      case "dev.dandori.task.paused.v1":
+        this.demand(this.statusOf(one) === "ready", `${id} is paused but ${this.statusOf(one)}`)
+        return void Object.assign(one, { status: "waiting", pausedUntil: event.data.until })
+      case "dev.dandori.approval.requested.v1":
+        this.demand(this.statusOf(one) === "ready" || this.isPaused(one), `approval of ${id}, ${this.statusOf(one)}`)
+        this.demand(one.pausedUntil === undefined || one.pausedUntil <= event.time, `${id} is asked while it pauses`)
+        return void Object.assign(one, {
+          status: "waiting",
+          asked: { input: event.data.input, due: event.data.due },
+          granted: new Set(),
+        })
+      case "dev.dandori.approval.granted.v1":
+        if (one.status !== "waiting" || one.asked?.input !== event.data.input) return
+        one.granted.add(event.data.by)
+        if (one.granted.size >= (one.task.approval?.approvers ?? 0)) one.status = "ready"
+        return
+      case "dev.dandori.approval.refused.v1":
+        return one.status === "waiting" && one.asked?.input === event.data.input
+          ? this.finish(one, "failed")
+          : undefined
+      case "dev.dandori.approval.expired.v1":
+        this.demand(one.status === "waiting" && (one.asked?.due ?? Infinity) <= event.time, `${id} expired too early`)
+        return this.finish(one, one.task.approval?.onTimeout === "skip" ? "skipped" : "failed")
       case "dev.dandori.attempt.succeeded.v1":
         return this.finish(one, "succeeded")
       case "dev.dandori.attempt.cancelled.v1":
@@ -187,7 +301,7 @@ export class Model {
       case "dev.dandori.attempt.timed_out.v1":
         return this.again(one, "timed_out", event.data.attempt)
       case "dev.dandori.attempt.lost.v1":
-        if (this.cancelling === one.block) return this.finish(one, "cancelled")
+        if (this.isStopping(one)) return this.finish(one, "cancelled")
         one.lost = true
         return this.again(one, "lost", event.data.attempt)
       case "dev.dandori.retry.scheduled.v1": {
@@ -201,6 +315,22 @@ export class Model {
     }
   }
 
+  private isPaused(one: ModelTask) {
+    return one.status === "waiting" && one.asked === undefined
+  }
+  /** Whether all that must be asked before a start was asked: the moment has come, enough people have agreed. */
+  private isAsked(one: ModelTask, time: number) {
+    const { approval, pauseUntil } = one.task
+    const moment = pauseUntil === undefined || (one.pausedUntil ?? Infinity) <= time
+    return moment && (approval === undefined || one.granted.size >= approval.approvers)
+  }
+  private opens(one: ModelTask, time: number) {
+    const { id } = one.task
+    this.demand(isGroup(one.task) && one.own === undefined, `${id} is opened again, or is no group`)
+    this.demand(this.statusOf(one) === "ready" || this.isPaused(one), `${id} is opened but ${this.statusOf(one)}`)
+    this.demand(!this.mustSkip(one) && this.isAsked(one, time), `${id} is opened before its time`)
+  }
+
   private again(one: ModelTask, kind: "failed" | "timed_out" | "lost", attempt: number, error?: ErrorData) {
     if (!this.retries(one, kind, attempt, error)) return this.finish(one, kind)
     Object.assign(one, { status: "retrying", open: false, due: undefined })
@@ -212,8 +342,9 @@ export class Model {
     if (this.anyIn("tasks", "failed", "timed_out")) return "failed"
     if (this.anyIn("tasks", "lost")) return "lost"
     const bad = all.some(
-      (one) => one.block !== "tasks" && ["failed", "timed_out", "lost", "cancelled"].includes(one.status),
+      (one) =>
+        this.isTop(one) && one.block !== "tasks" && ["failed", "timed_out", "lost", "cancelled"].includes(one.status),
     )
-    return bad || all.some((one) => one.status === "warned") ? "warned" : "succeeded"
+    return bad || all.some((one) => this.isTop(one) && one.status === "warned") ? "warned" : "succeeded"
   }
 }

@@ -21,6 +21,7 @@ import { Catalog } from "../../src/domain/catalog.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { CodeDigest } from "../../src/services/code-digest.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
+import * as Inbox from "../../src/services/inbox.ts"
 import { ModelFiles } from "../../src/services/model-files.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
 import { Notifier } from "../../src/services/notifier.ts"
@@ -92,6 +93,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     ),
     AttemptFiles.layer(home),
     CacheIndex.layer(home),
+    Inbox.layer(join(home, "inbox")),
     Processes.layer({ folder: join(home, "processes") }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     Layer.succeed(Catalog, {

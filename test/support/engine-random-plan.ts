@@ -12,6 +12,12 @@ export const tags = ["Alpha", "Beta", "TimedOut", "InputInvalid", "GateFailed"] 
 const optional = <A>(key: string, values: FastCheck.Arbitrary<A>) =>
   FastCheck.option(values, { nil: undefined }).map((value) => (value === undefined ? {} : { [key]: value }))
 
+const rarely = <A>(key: string, values: FastCheck.Arbitrary<A>) =>
+  FastCheck.oneof(
+    { weight: 4, arbitrary: FastCheck.constant({}) },
+    { weight: 1, arbitrary: values.map((value) => ({ [key]: value })) },
+  )
+
 const resources: FastCheck.Arbitrary<Resources> = FastCheck.tuple(
   optional("cpu", FastCheck.constantFrom(0.1, 0.2, 0.3, 0.7, 1, 1.3)),
   optional("memory", FastCheck.constantFrom(1, 2, 3)),
@@ -34,13 +40,30 @@ const retry: FastCheck.Arbitrary<NonNullable<PlanTask["retry"]>> = FastCheck.tup
   ),
 ).map(([attempts, ...rest]) => Object.assign({ attempts }, ...rest))
 
+const matrix: FastCheck.Arbitrary<NonNullable<PlanTask["matrix"]>> = FastCheck.tuple(
+  FastCheck.integer({ min: 0, max: 4 }),
+  optional("failFast", FastCheck.constant(false)),
+  optional("maxParallel", FastCheck.integer({ min: 1, max: 2 })),
+).map(([count, ...rest]) => Object.assign({ values: { n: Array.from({ length: count }, (_, n) => n) } }, ...rest))
+
+const approval: FastCheck.Arbitrary<NonNullable<PlanTask["approval"]>> = FastCheck.tuple(
+  FastCheck.integer({ min: 1, max: 2 }),
+  optional("timeout", FastCheck.constantFrom(5, 100)),
+  optional("onTimeout", FastCheck.constant("skip")),
+).map(([approvers, ...rest]) => Object.assign({ approvers }, ...rest))
+
 interface Draft {
+  /** How deep in sub-pipelines it stands; cut to what there is. */
+  readonly depth: number
+  readonly isPipeline: boolean
   readonly block: NonNullable<PlanTask["block"]>
   readonly needs: ReadonlyArray<number>
   readonly settings: Partial<PlanTask>
 }
 
 const draft: FastCheck.Arbitrary<Draft> = FastCheck.record({
+  depth: FastCheck.constantFrom(0, 0, 1, 2),
+  isPipeline: FastCheck.integer({ min: 0, max: 5 }).map((value) => value === 0),
   block: FastCheck.oneof(
     { weight: 5, arbitrary: FastCheck.constant("tasks" as const) },
     { weight: 1, arbitrary: FastCheck.constant("onFailure" as const) },
@@ -54,6 +77,10 @@ const draft: FastCheck.Arbitrary<Draft> = FastCheck.record({
     optional("retry", retry),
     optional("continueOnError", FastCheck.constant(true)),
     optional("resources", resources),
+    rarely("matrix", matrix),
+    rarely("approval", approval),
+    rarely("pauseUntil", FastCheck.constant({ reason: "", until: "" })),
+    rarely("priority", FastCheck.integer({ min: -1, max: 1 })),
   ).map((parts) => Object.assign({}, ...parts) as Partial<PlanTask>),
 })
 
@@ -61,11 +88,16 @@ const draft: FastCheck.Arbitrary<Draft> = FastCheck.record({
 export const randomPlan = (size: number): FastCheck.Arbitrary<Plan> =>
   FastCheck.array(draft, { maxLength: size }).map((drafts) => {
     const before: Record<string, Array<string>> = {}
-    const tasks = drafts.map(({ block, needs, settings }, index): PlanTask => {
-      const id = `t${index}`
-      const earlier = (before[block] ??= [])
+    const open: Record<string, ReadonlyArray<string>> = {}
+    const tasks = drafts.map(({ block, depth, isPipeline, needs, settings }, index): PlanTask => {
+      // The sub-pipelines that are open where the task stands: a handler may stand in one of `tasks`.
+      const around = (open[block] ?? open.tasks ?? []).slice(0, depth)
+      const id = [...around, `t${index}`].join("/")
+      if (isPipeline) open[block] = [...around, `t${index}`]
+      const earlier = (before[`${block} ${around.join("/")}`] ??= [])
       const named = needs.flatMap((back) => earlier.at(-back) ?? [])
       earlier.push(id)
+      const { approval: asked, matrix: many, ...others } = settings
       return {
         id,
         type: "any",
@@ -74,8 +106,24 @@ export const randomPlan = (size: number): FastCheck.Arbitrary<Plan> =>
         needs: [...new Set(named)].toSorted(),
         with: {},
         ...(block === "tasks" ? {} : { block }),
-        ...settings,
+        ...others,
+        ...(isPipeline
+          ? { pipeline: { params: {}, outputs: {} } }
+          : many === undefined
+            ? asked === undefined
+              ? {}
+              : { approval: asked }
+            : { matrix: many }),
       }
     })
-    return plan(tasks)
+    // A sub-pipeline without a task of its own is none.
+    return plan(
+      tasks.map((task) => {
+        const { pipeline, ...rest } = task
+        const has = tasks.some(
+          (other) => other.id.startsWith(`${task.id}/`) && (other.block ?? "tasks") === (task.block ?? "tasks"),
+        )
+        return pipeline === undefined || has ? task : rest
+      }),
+    )
   })

@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { waitFlag } from "./runs.ts"
 
 /** `dandori run FILE|ID`: runs a pipeline once, in this process. */
 export const run = Command.make(
@@ -18,11 +19,12 @@ export const run = Command.make(
       Flag.between(0, Number.MAX_SAFE_INTEGER),
     ),
     resume: Flag.String("resume").pipe(Flag.withDescription("Go on with a run that was interrupted"), Flag.optional),
+    wait: waitFlag,
   },
   Effect.fn(function* (input) {
     const { runPipeline, resumeRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
-    if (Option.isSome(input.resume)) return yield* resumeRun(input.resume.value)
-    return yield* runPipeline(Option.getOrUndefined(input.pipeline), input.param)
+    if (Option.isSome(input.resume)) return yield* resumeRun(input.resume.value, input.wait)
+    return yield* runPipeline(Option.getOrUndefined(input.pipeline), input.param, input.wait)
   }),
 ).pipe(
   Command.withDescription("Run a pipeline once, in this process"),

@@ -5,6 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
+/** `--wait`: stay while people are awaited. */
+export const waitFlag = Flag.Boolean("wait").pipe(
+  Flag.withDescription("Stay while only people are awaited, instead of ending with 16"),
+  Flag.withDefault(false),
+)
+
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 
 const runArgument = Argument.String("run").pipe(
@@ -74,6 +80,46 @@ const resolve = Command.make(
   }),
 ).pipe(Command.withDescription("Say what became of a task whose outcome is unknown"))
 
+const cancel = Command.make(
+  "cancel",
+  {
+    run: runArgument,
+    reason: Flag.String("reason").pipe(Flag.withDescription("Why"), Flag.withDefault("asked on the command line")),
+  },
+  Effect.fn(function* ({ reason, run }) {
+    const { cancelRun } = yield* Effect.promise(() => import("../runs-cancel.ts"))
+    yield* cancelRun(run, reason)
+  }),
+).pipe(Command.withDescription("Cancel a run, wherever it goes on"))
+
+const approve = Command.make(
+  "approve",
+  {
+    run: runArgument,
+    task: Argument.String("task").pipe(
+      Argument.withDescription("The task that waits (default: the only one)"),
+      Argument.optional,
+    ),
+    refuse: Flag.Boolean("refuse").pipe(Flag.withDescription("Say no; the task fails"), Flag.withDefault(false)),
+    reason: Flag.String("reason").pipe(Flag.withDescription("Why"), Flag.optional),
+    yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
+  },
+  Effect.fn(function* ({ reason, refuse, run, task, yes }) {
+    const { approve: approveTask } = yield* Effect.promise(() => import("../runs-approve.ts"))
+    const given = { task: Option.getOrUndefined(task), reason: Option.getOrUndefined(reason) }
+    yield* approveTask({ run, refuse, yes, ...given })
+  }),
+).pipe(Command.withDescription("Agree to a task that waits for approval, or refuse it"))
+
+const resume = Command.make(
+  "resume",
+  { run: runArgument, wait: waitFlag },
+  Effect.fn(function* ({ run, wait }) {
+    const { resumeRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
+    yield* resumeRun(run, wait)
+  }),
+).pipe(Command.withDescription("Go on with a run that was interrupted, or that waited for people"))
+
 /** `dandori runs`: what the ledger tells of runs. */
 export const runs = Command.make("runs").pipe(
   Command.withDescription("Runs, from the ledger"),
@@ -82,5 +128,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs, resolve]),
+  Command.withSubcommands([list, show, logs, approve, resolve, cancel, resume]),
 )

@@ -1,3 +1,4 @@
+import * as HashMap from "effect/HashMap"
 import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
@@ -144,6 +145,24 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
   return left > 0 ? [...lines, `… and ${left} more tasks: dandori runs show ${run}`] : lines
 }
 
+/** Tasks that wait for somebody to agree. */
+export const waitingFor = ({ state }: RunFacts): ReadonlyArray<string> =>
+  [...HashMap.keys(state.approvals)].toSorted((a, b) => a - b).map((index) => state.plan.tasks[index].id)
+
+/** What people are asked, and how they answer. */
+const questions = (facts: RunFacts, { run }: SummaryOptions): ReadonlyArray<string> => {
+  const waiting = waitingFor(facts)
+  if (waiting.length === 0) return []
+  return [
+    ...waiting.flatMap((id) => {
+      const { approval } = taskOf(facts.state, id)
+      const have = `${approval?.granted.length ?? 0} of ${approval?.approvers ?? 1} have agreed`
+      return [`${id} waits for approval, ${have}:`, `  dandori runs approve ${run} ${id}`]
+    }),
+    `Then go on: dandori runs resume ${run}`,
+  ]
+}
+
 /** Commands that tell more about the run. */
 export const further = (
   facts: RunFacts,
@@ -173,7 +192,7 @@ export const summary = (
   options: SummaryOptions & { readonly table: boolean; readonly quiet: boolean },
 ): string => {
   const wrong = failures(facts, options)
-  if (options.quiet) return [headline(facts, options), ...wrong].join("\n")
+  if (options.quiet) return [headline(facts, options), ...wrong, ...questions(facts, options)].join("\n")
   const tasks = !options.table
     ? []
     : facts.plan.tasks.length <= 60
@@ -184,6 +203,7 @@ export const summary = (
     ...tasks,
     ...part("Results", results(found, options), options.colours),
     ...part("What went wrong", wrong, options.colours),
+    ...part("Waits for people", questions(facts, options), options.colours),
     ...part("Look further", further(facts, found, options), options.colours),
   ].join("\n")
 }

@@ -13,6 +13,7 @@ const icons: Readonly<Record<TaskStatus, string>> = {
   pending: "·",
   ready: "·",
   retrying: "↻",
+  waiting: "⏸",
   running: "▸",
   succeeded: "✓",
   warned: "!",
@@ -28,7 +29,7 @@ const icons: Readonly<Record<TaskStatus, string>> = {
 export const paint = (status: TaskStatus, text: string, on: boolean): string => {
   if (status === "succeeded") return Output.green(text, on)
   if (status === "failed" || status === "timed_out" || status === "lost") return Output.red(text, on)
-  if (status === "warned" || status === "retrying" || status === "unknown") return Output.yellow(text, on)
+  if (["warned", "retrying", "waiting", "unknown"].includes(status)) return Output.yellow(text, on)
   if (status === "running") return Output.cyan(text, on)
   return Output.dim(text, on)
 }
@@ -84,6 +85,13 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
     case "retrying": {
       const wait = state.due === undefined ? "" : ` in ${duration(state.due - now)}`
       return Output.yellow(join(`attempt ${state.attempt + 1}${wait}`, seen.attempts.at(-1)?.error?.tag ?? ""), on)
+    }
+    case "waiting": {
+      const { approval, pausedUntil } = state
+      const until = new Date(pausedUntil ?? 0).toISOString()
+      if (approval === undefined) return Output.yellow(`paused until ${until}: ${task.pauseUntil?.reason ?? ""}`, on)
+      const people = `${approval.granted.length} of ${approval.approvers} have agreed`
+      return Output.yellow(`waits for approval: ${people}`, on)
     }
     case "succeeded": {
       if (seen.cached !== undefined) return Output.dim(`cached: from run ${seen.cached.run}`, on)

@@ -9,8 +9,8 @@ export interface Scope {
   readonly outputs: ReadonlyMap<string, JsonSchema>
   /** The constant that a task is held in. */
   readonly constant: (task: string) => string | undefined
-  /** The constant that the matrix of the task at hand is held in. */
-  readonly matrix: string | undefined
+  /** The constant that the matrix of the task at hand is held in, and its axes whose type is known. */
+  readonly matrix: { readonly constant: string; readonly axes: ReadonlySet<string> } | undefined
   /** Notes that a name of `dandori`, or of the pipeline's function, is used. */
   readonly use: (
     name: "cron" | "each" | "expression" | "has" | "matrix" | "tick" | "when" | "params" | "run" | "env",
@@ -39,8 +39,9 @@ const follow = (schema: JsonSchema | undefined, steps: ReadonlyArray<string>): J
   steps.reduce((at, step) => (at === undefined ? undefined : field(at, step)), schema)
 
 const ofTask = (scope: Scope, id: string, steps: ReadonlyArray<string>): string | undefined => {
-  const leaf = follow(scope.outputs.get(id), steps)
-  const status = steps.length === 1 && steps[0] === "status"
+  const output = scope.outputs.get(id)
+  const leaf = follow(output, steps)
+  const status = steps.length === 1 && steps[0] === "status" && output !== undefined
   if (!status && (steps.length === 0 || leaf === undefined || !isDefinite(leaf))) return undefined
   const constant = scope.constant(id)
   return constant === undefined ? undefined : [constant, ...steps].join(".")
@@ -58,7 +59,8 @@ export const reference = (scope: Scope, source: string): string | undefined => {
   if (root === "params") return isTypedParam(scope.params[name]) ? `${scope.use("params")}.${name}` : undefined
   if (root === "run") return runFacts.includes(name) ? `${scope.use("run")}.${name}` : undefined
   if (root === "env") return `${scope.use("env")}.${name}`
-  return root === "matrix" && scope.matrix !== undefined ? `${scope.matrix}.of.${name}` : undefined
+  const axis = root === "matrix" && scope.matrix?.axes.has(name) === true
+  return axis ? `${scope.matrix?.constant}.of.${name}` : undefined
 }
 
 /** An expression: a reference where there is one, else its source. */

@@ -16,7 +16,8 @@ const needsOf = (definition: Document): ReadonlyArray<string> => {
   return (Array.isArray(needs) ? needs : needs === undefined ? [] : [needs]).map(String)
 }
 
-const sources = (given: unknown): ReadonlyArray<string> => {
+/** The sources of the expressions that stand in a part of a document. */
+export const sources = (given: unknown): ReadonlyArray<string> => {
   if (Array.isArray(given)) return given.flatMap(sources)
   if (typeof given === "object" && given !== null) return Object.values(given).flatMap(sources)
   if (typeof given !== "string" || !Template.hasExpression(given)) return []

@@ -56,7 +56,7 @@ class Writer {
     return this.constants.get(task)
   }
 
-  private scope(matrix: string | undefined): ExpressionCode.Scope {
+  private scope(matrix: ExpressionCode.Scope["matrix"]): ExpressionCode.Scope {
     return {
       params: record(this.document.params) as Record<string, JsonSchema>,
       outputs: this.source.outputs,
@@ -69,22 +69,24 @@ class Writer {
     }
   }
 
-  private matrix(id: string, given: unknown): string | undefined {
+  /** Writes the constant of a task's matrix. */
+  private matrix(id: string, given: unknown): ExpressionCode.Scope["matrix"] {
     if (!isRecord(given)) return undefined
     const { values, include, exclude, "fail-fast": failFast, "max-parallel": maxParallel } = given
-    const name = this.names.give(`${camel(id)}Matrix`, "")
+    const constant = this.names.give(`${camel(id)}Matrix`, "")
     const scope = this.scope(undefined)
-    const axes = Object.entries(record(values)).map(([axis, item]): readonly [string, Code.Code] => [
-      axis,
-      typeof item === "string"
-        ? Code.call(scope.use("each"), ExpressionCode.value(scope, item))
-        : ExpressionCode.setting(undefined, item),
-    ])
+    const axes = new Set<string>()
+    const entries = Object.entries(record(values)).map(([axis, item]): readonly [string, Code.Code] => {
+      const source = typeof item === "string" ? TaskOrder.sources(item)[0] : undefined
+      if (source === undefined || ExpressionCode.reference(scope, source) !== undefined) axes.add(axis)
+      const list = source === undefined ? ExpressionCode.setting(undefined, item) : ExpressionCode.value(scope, item)
+      return [axis, source === undefined ? list : Code.call(scope.use("each"), list)]
+    })
     const options = Object.entries({ include, exclude, failFast, maxParallel }).filter(([, item]) => item !== undefined)
-    const args = [Code.object(axes)]
+    const args = [Code.object(entries)]
     if (options.length > 0) args.push(ExpressionCode.setting(undefined, Object.fromEntries(options)))
-    this.statement(`const ${name} = `, Code.call(scope.use("matrix"), ...args))
-    return name
+    this.statement(`const ${constant} = `, Code.call(scope.use("matrix"), ...args))
+    return { constant, axes }
   }
 
   private statement(lead: string, code: Code.Code): void {
@@ -104,7 +106,7 @@ class Writer {
     if (condition !== undefined) {
       options.push(["if", Code.raw(ExpressionCode.condition(scope, String(condition)))])
     }
-    if (matrix !== undefined) options.push(["matrix", Code.raw(matrix)])
+    if (matrix !== undefined) options.push(["matrix", Code.raw(matrix.constant)])
     for (const [key, item] of Object.entries(rest)) {
       options.push([key, ExpressionCode.setting(key === "description" ? undefined : scope, item)])
     }

@@ -1,3 +1,4 @@
+import { ApprovalsSection } from "./approvals.ts"
 import { BacktestPolicySection } from "./backtest-policy.ts"
 import { CorePolicySection } from "./core-policy.ts"
 import { CostTableSection } from "./cost-table.ts"
@@ -27,6 +28,7 @@ export const sections = {
   schedules: SchedulesSection,
   resources: ResourcesSection,
   dq: DqSection,
+  approvals: ApprovalsSection,
 }
 
 /** The values of all sections. Secrets are references. */
@@ -44,4 +46,5 @@ export interface Sections {
   readonly schedules: SchedulesSection
   readonly resources: ResourcesSection
   readonly dq: DqSection
+  readonly approvals: ApprovalsSection
 }

@@ -18,7 +18,8 @@ const runStatus: JsonSchema = {
   enum: ["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"],
 }
 
-const record = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+/** A record of which no field is ever absent. */
+export const record = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
   type: "object",
   properties,
   required: Object.keys(properties),
@@ -34,13 +35,22 @@ const runType = (block: Block): JsonSchema =>
     ...(block === "tasks" ? {} : { status: runStatus }),
   })
 
-/** The type of `tasks.<id>`: the output's fields and `status`. */
-const taskType = (output: JsonSchema): JsonSchema => ({
-  ...output,
-  "x-name": output["x-name"] ?? "output",
-  properties: { ...output.properties, status: taskStatus },
-  required: [...(output.required ?? []), "status"],
+/** The type of `tasks.<id>` of a matrix: the outputs of its instances; null for those that may fail. */
+export const listOf = (output: JsonSchema, mayFail: boolean): JsonSchema => ({
+  type: "array",
+  items: mayFail ? { anyOf: [output, { type: "null" }] } : output,
 })
+
+/** The type of `tasks.<id>`: the output's fields and `status`; for a matrix the list alone. */
+const taskType = (output: JsonSchema): JsonSchema =>
+  output.type === "array"
+    ? output
+    : {
+        ...output,
+        "x-name": output["x-name"] ?? "output",
+        properties: { ...output.properties, status: taskStatus },
+        required: [...(output.required ?? []), "status"],
+      }
 
 /** What expressions of each block may name, with types. */
 export const build = (names: Names): Readonly<Record<Block, Scope>> => {

@@ -76,6 +76,49 @@ export default pipeline(
     }),
   )
 
+  it.effect("writes a matrix as a constant, sub-pipelines as imports, outputs as what the function returns", () =>
+    Effect.gen(function* () {
+      const document: Document = Yaml.parse(`id: p
+params: { symbols: { type: array, items: { type: string } } }
+tasks:
+  each_one:
+    uses: command
+    matrix: { values: { symbol: '\${{ params.symbols }}', n: [1, 2] }, fail-fast: false }
+    with: { argv: [echo, '\${{ matrix.symbol }}', 'n \${{ matrix.n }}'] }
+  inner: { uses: pipeline/inner, needs: each_one, with: {} }
+outputs:
+  all: '\${{ tasks.each_one.map(x, x.stdout) }}'
+`)
+      const text = yield* toTypeScript(document, (type) => (type === "pipeline/inner" ? "./inner.ts" : undefined)).pipe(
+        Effect.provide(shipped),
+      )
+      assert.strictEqual(
+        text,
+        `import { each, expression, matrix, pipeline } from "dandori"
+import { command } from "dandori/tasks"
+import inner from "./inner.ts"
+
+export default pipeline(
+  "p",
+  { params: { symbols: { type: "array", items: { type: "string" } } } },
+  ({ params, task }) => {
+    const eachOneMatrix = matrix({ symbol: each(params.symbols), n: [1, 2] }, { failFast: false })
+    const eachOne = task(
+      "each_one",
+      command,
+      { argv: ["echo", eachOneMatrix.of.symbol, \`n \${eachOneMatrix.of.n}\`] },
+      { matrix: eachOneMatrix },
+    )
+    task("inner", inner, {}, { needs: [eachOne] })
+
+    return { all: expression("tasks.each_one.map(x, x.stdout)") }
+  },
+)
+`,
+      )
+    }),
+  )
+
   it.effect("gives constants names that nothing else has", () =>
     Effect.gen(function* () {
       const text = yield* tasks(

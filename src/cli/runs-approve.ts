@@ -1,0 +1,88 @@
+import * as Clock from "effect/Clock"
+import * as Prompt from "effect/cli/Prompt"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type EventData, data as eventData } from "../domain/event.ts"
+import { taskOf } from "../engine/run-state.ts"
+import * as Resume from "../engine/resume.ts"
+import * as Submit from "../engine/submit.ts"
+import * as SettingsFiles from "../services/settings-files.ts"
+import * as Output from "./output.ts"
+import * as Project from "./project.ts"
+import * as ProjectReaders from "./project-readers.ts"
+import * as RecordedRun from "./recorded-run.ts"
+import { dateTime } from "./render/duration.ts"
+import { clean } from "./render/line.ts"
+import { waitingFor } from "./render/run-summary.ts"
+import * as RunChoice from "./run-choice.ts"
+import { who } from "./who.ts"
+
+/** What was asked on the command line. */
+export interface ApproveRequest {
+  readonly run: string
+  readonly task: string | undefined
+  readonly refuse: boolean
+  readonly reason: string | undefined
+  readonly yes: boolean
+}
+
+type Requested = EventData<"dev.dandori.approval.requested.v1">
+const isRequested = Schema.is(eventData["dev.dandori.approval.requested.v1"])
+
+/** The task that is to be approved: the named one, or the only one that waits. */
+const chooseTask = Effect.fnUntraced(function* (run: string, waiting: ReadonlyArray<string>, name: string | undefined) {
+  if (name !== undefined && waiting.includes(name)) return name
+  const [only] = waiting
+  if (name === undefined && only !== undefined && waiting.length === 1) return only
+  const known = waiting.length === 0 ? "none does" : `these do: ${waiting.join(", ")}`
+  const which = name === undefined ? "Name the task" : `Task ${name} of run ${run} waits for no approval`
+  return yield* new Output.UsageError({ reason: `${which}; ${known}.` })
+})
+
+const describe = (run: RecordedRun.RecordedRun, asked: Requested, granted: ReadonlyArray<string>): string =>
+  [
+    `${asked.task} of ${run.data?.pipeline ?? run.id}, asked for by ${clean(run.who)}`,
+    `  input      ${asked.input}`,
+    ...(asked.shown === undefined ? [] : [clean(JSON.stringify(asked.shown, null, 2)).replace(/^/gm, "    ")]),
+    `  approvers  ${granted.length} of ${asked.approvers}${granted.length === 0 ? "" : `: ${granted.join(", ")}`}`,
+    ...(asked.due === undefined ? [] : [`  until      ${dateTime(asked.due)}`]),
+  ].join("\n")
+
+/** Shows what a task waits to be approved for, and records that this person agrees or refuses. */
+export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
+  const { env, flags, home, project } = yield* Project.find
+  const run = yield* RunChoice.choose(request.run).pipe(
+    Effect.flatMap(RecordedRun.read),
+    Effect.provide(ProjectReaders.ledger(home, env)),
+  )
+  const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
+  const task = yield* chooseTask(run.id, waitingFor(facts), request.task)
+  const asked = run.entries.map(({ data }) => data).findLast((data) => isRequested(data) && data.task === task)
+  if (!isRequested(asked)) return yield* new Output.UsageError({ reason: `Nobody asked about ${task}` })
+  const { reason, refuse } = request
+  if (refuse && reason === undefined) {
+    return yield* new Output.UsageError({ reason: "To refuse, say why: --reason TEXT" })
+  }
+  if (!request.yes) {
+    yield* Output.message(describe(run, asked, taskOf(facts.state, task).approval?.granted ?? []))
+    if (process.stdin.isTTY !== true || flags.noInput) {
+      return yield* new Output.UsageError({ reason: `To ${refuse ? "refuse" : "agree"}, say --yes` })
+    }
+    const agreed = yield* Prompt.run(Prompt.Confirm({ message: refuse ? "Refuse?" : "Agree?", initial: false }))
+    if (!agreed) return yield* Output.message("Nothing was recorded.")
+  }
+  const configuration = yield* SettingsFiles.load(project, env)
+  yield* Effect.gen(function* () {
+    const recalled = yield* Resume.recall(run.id)
+    const now = yield* Clock.currentTimeMillis
+    const { input } = asked
+    const body = refuse
+      ? ({ kind: "refuse", task, input, reason: reason ?? "" } as const)
+      : ({ kind: "approve", task, input, ...(reason === undefined ? {} : { reason }) } as const)
+    yield* Submit.submit(run.id, recalled, body, { by: who(), now })
+  }).pipe(Effect.provide(Project.services({ project, home, configuration })))
+  const said = refuse ? "refused" : "approved"
+  if (flags.json) return yield* Output.json({ v: 1, kind: said, run: run.id, task, by: who(), input: asked.input })
+  const next = run.status === "waiting" || run.status === "interrupted" ? ` Go on: dandori runs resume ${run.id}` : ""
+  yield* Output.data(`${task} is ${said} by ${who()}.${next}`)
+})

@@ -1,0 +1,19 @@
+import * as Schema from "effect/Schema"
+import { Sha256 } from "./sha256.ts"
+
+const answered = { task: Schema.String, input: Sha256 }
+
+/** What a person asks of a run. An answer to an approval names the digest of the input that the person saw. */
+export const Request = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("cancel"), reason: Schema.String }),
+  Schema.Struct({ kind: Schema.Literal("approve"), ...answered, reason: Schema.optionalKey(Schema.String) }),
+  Schema.Struct({ kind: Schema.Literal("refuse"), ...answered, reason: Schema.String }),
+])
+export type Request = typeof Request.Type
+
+/** What the run's owner says to a request: done, or why not. */
+export const Answer = Schema.Union([
+  Schema.Struct({ done: Schema.Literal(true) }),
+  Schema.Struct({ refused: Schema.String }),
+])
+export type Answer = typeof Answer.Type

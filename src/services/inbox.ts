@@ -1,0 +1,112 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { Answer, Request } from "../domain/request.ts"
+import * as Durable from "./durable-files.ts"
+import { Ids } from "./ids.ts"
+import * as Users from "./users.ts"
+
+/** A request that lies in a run's inbox; `by` is the owner of its file, as the operating system knows them. */
+export interface Letter {
+  readonly id: string
+  readonly request: Request
+  readonly by: string
+}
+
+/**
+ * Requests to the process that owns a run, and its answers. Nothing in it is needed to know what happened: that stands in
+ * the ledger.
+ */
+export class Inbox extends Context.Service<
+  Inbox,
+  {
+    /** Puts a request into a run's inbox; gives its id. */
+    readonly put: (run: string, request: Request) => Effect.Effect<string, Durable.FileFailed>
+    /** The answer to a request, once there is one; it is taken out. */
+    readonly answerTo: (run: string, id: string) => Effect.Effect<Option.Option<Answer>, Durable.FileFailed>
+    /** Takes a request back, where nobody has taken it. */
+    readonly withdraw: (run: string, id: string) => Effect.Effect<void, Durable.FileFailed>
+    /** Takes what lies there, oldest first. What is no request is removed. */
+    readonly take: (run: string) => Effect.Effect<ReadonlyArray<Letter>, Durable.FileFailed>
+    readonly answer: (run: string, id: string, answer: Answer) => Effect.Effect<void, Durable.FileFailed>
+    /** Removes the requests to a run that has ended; answers stay for those who asked. */
+    readonly clear: (run: string) => Effect.Effect<void, Durable.FileFailed>
+  }
+>()("dandori/services/Inbox") {}
+
+const RequestText = Schema.fromJsonString(Request)
+const AnswerText = Schema.fromJsonString(Answer)
+const decodeRequest = Schema.decodeUnknownOption(RequestText)
+const decodeAnswer = Schema.decodeUnknownOption(AnswerText)
+
+const isMissing = (error: Durable.FileFailed) => error.code === "ENOENT"
+
+const make = (root: string) =>
+  Effect.gen(function* () {
+    const ids = yield* Ids
+    const folderOf = (run: string) => join(root, run)
+    const requestOf = (run: string, id: string) => join(root, run, `${id}.request.json`)
+    const answerFile = (run: string, id: string) => join(root, run, `${id}.answer.json`)
+    const remove = (path: string) =>
+      Durable.attempt("remove", path, () => Fs.unlink(path)).pipe(
+        Effect.as(true),
+        Effect.catchIf(isMissing, () => Effect.succeed(false)),
+      )
+    const readIfThere = (path: string) =>
+      Durable.attempt("read", path, () => Fs.readFile(path, "utf8")).pipe(
+        Effect.asSome,
+        Effect.catchIf(isMissing, () => Effect.succeedNone),
+      )
+    const removeIfEmpty = (run: string) =>
+      Effect.ignore(Durable.attempt("remove", folderOf(run), () => Fs.rmdir(folderOf(run))))
+    const namesIn = (run: string) =>
+      Durable.attempt("list", folderOf(run), () => Fs.readdir(folderOf(run))).pipe(
+        Effect.catchIf(isMissing, () => Effect.succeed([])),
+        Effect.map((names) => names.filter((name) => name.endsWith(".request.json")).toSorted()),
+      )
+    const takeOne = Effect.fnUntraced(function* (run: string, name: string) {
+      const path = join(folderOf(run), name)
+      const found = yield* Effect.option(Durable.attempt("look at", path, () => Fs.stat(path)))
+      const text = yield* readIfThere(path)
+      if (Option.isNone(found) || Option.isNone(text) || !(yield* remove(path))) return []
+      const request = decodeRequest(text.value)
+      if (Option.isNone(request)) return []
+      return [{ id: name.slice(0, -".request.json".length), request: request.value, by: Users.nameOf(found.value.uid) }]
+    })
+    return Inbox.of({
+      put: (run, request) =>
+        Effect.gen(function* () {
+          const id = ids.uuid()
+          yield* Durable.makeFolderDurably(folderOf(run))
+          yield* Durable.writeNewFileDurably(requestOf(run, id), Schema.encodeSync(RequestText)(request))
+          return id
+        }),
+      answerTo: (run, id) =>
+        Effect.gen(function* () {
+          const text = yield* readIfThere(answerFile(run, id))
+          if (Option.isNone(text)) return Option.none()
+          yield* remove(answerFile(run, id))
+          yield* removeIfEmpty(run)
+          return decodeAnswer(text.value)
+        }),
+      withdraw: (run, id) => remove(requestOf(run, id)),
+      take: (run) =>
+        namesIn(run).pipe(
+          Effect.flatMap((names) => Effect.forEach(names, (name) => takeOne(run, name))),
+          Effect.map((letters) => letters.flat()),
+        ),
+      answer: (run, id, answer) => Durable.writeFileDurably(answerFile(run, id), Schema.encodeSync(AnswerText)(answer)),
+      clear: (run) =>
+        namesIn(run).pipe(
+          Effect.flatMap((names) => Effect.forEach(names, (name) => remove(join(folderOf(run), name)))),
+          Effect.andThen(removeIfEmpty(run)),
+        ),
+    })
+  })
+
+/** Inboxes as folders below the given one. */
+export const layer = (root: string): Layer.Layer<Inbox> => Layer.effect(Inbox, make(root))
