@@ -72,6 +72,22 @@ describe("dandori convert", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.live("imports a pipeline that is used, once that is there in TypeScript", () =>
+    Effect.gen(function* () {
+      const folder = yield* withProject
+      const outer = "version: 1\nid: outer\ntasks: { greet: { uses: pipeline/hi, with: { who: you } } }\n"
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "pipelines/outer.yaml"), outer))
+      const refused = yield* dandori(folder, "convert", "outer", "--to", "ts")
+      assert.deepInclude(refused, { code: 64, out: "" })
+      assert.include(refused.err, "First: dandori convert hi --to ts --output pipelines/hi.ts")
+      yield* dandori(folder, "convert", "hi", "--to", "ts", "--output", "pipelines/hi.ts")
+      const written = yield* dandori(folder, "convert", "outer", "--to", "ts", "--output", "pipelines/outer.ts")
+      assert.strictEqual(written.code, 0, written.err)
+      assert.include(yield* text(folder, "pipelines/outer.ts"), 'import hi from "./hi.ts"')
+      assert.strictEqual(yield* digest(folder, "pipelines/outer.ts"), yield* digest(folder, "pipelines/outer.yaml"))
+    }).pipe(Effect.scoped),
+  )
+
   it.live("refuses a pipeline with mistakes, its own language, and an output that is named otherwise", () =>
     Effect.gen(function* () {
       const folder = yield* withProject
