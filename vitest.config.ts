@@ -5,6 +5,7 @@ export default defineConfig({
   resolve: {
     alias: {
       "dandori/tasks": fileURLToPath(new URL("tasks/index.ts", import.meta.url)),
+      "dandori/testing": fileURLToPath(new URL("src/testing/index.ts", import.meta.url)),
       dandori: fileURLToPath(new URL("src/index.ts", import.meta.url)),
     },
   },

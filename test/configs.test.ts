@@ -55,12 +55,14 @@ describe("the configuration that ships", () => {
 
   it.effect("sends nothing off a developer's machine", () =>
     Effect.gen(function* () {
-      const { database, messaging, notifications, storage } = (yield* SettingsFiles.load(project, "dev")).sections
+      const { database, exporters, messaging, notifications, storage } = (yield* SettingsFiles.load(project, "dev"))
+        .sections
       const ways = Object.values(notifications.channels).flatMap(({ routes }) => routes.map(({ to }) => to))
       assert.sameMembers([...new Set(ways)], ["console", "file"])
       assert.strictEqual(database.backend, "embedded")
       assert.strictEqual(messaging.backend, "embedded")
       assert.isUndefined(storage.offsite)
+      assert.deepStrictEqual(exporters.exporters, [])
     }),
   )
 

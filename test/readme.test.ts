@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -17,6 +17,7 @@ const words = (line: string): ReadonlyArray<string> =>
   [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2])
 
 describe("README", () => {
+  let parent = ""
   let folder = ""
   const dandori = (...args: ReadonlyArray<string>) => {
     const { status, stderr, stdout } = spawnSync(process.execPath, [join(repository, "src/cli/main.ts"), ...args], {
@@ -28,13 +29,15 @@ describe("README", () => {
   }
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "dandori readme "))
+    parent = mkdtempSync(join(tmpdir(), "dandori readme "))
+    folder = join(parent, "project")
+    mkdirSync(folder)
     for (const part of ["configs", "samples"]) cpSync(join(repository, part), join(folder, part), { recursive: true })
     mkdirSync(join(folder, "pipelines"))
     writeFileSync(join(folder, "pipelines", "hello.yaml"), blocks("yaml")[0])
     writeFileSync(join(folder, "hello.ts"), blocks("ts")[0])
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => rmSync(parent, { recursive: true, force: true }))
 
   it("shows the pipeline that ships as pipelines/hello.yaml", () => {
     assert.strictEqual(blocks("yaml")[0], readFileSync(join(repository, "pipelines", "hello.yaml"), "utf8"))
@@ -45,6 +48,16 @@ describe("README", () => {
     const typescript = dandori("compile", "hello.ts")
     assert.strictEqual(typescript.status, 0, typescript.stderr)
     assert.strictEqual(typescript.stdout, yaml.stdout)
+  })
+
+  it("shows a test that passes in a project that has the first pipeline", () => {
+    mkdirSync(join(folder, "node_modules"))
+    symlinkSync(repository, join(folder, "node_modules", "dandori"))
+    symlinkSync(join(repository, "node_modules", "effect"), join(folder, "node_modules", "effect"))
+    writeFileSync(join(folder, "hello.test.ts"), blocks("ts")[1])
+    const tested = spawnSync(process.execPath, ["test", "./hello.test.ts"], { cwd: folder, encoding: "utf8" })
+    assert.strictEqual(tested.status, 0, tested.stderr)
+    assert.include(tested.stderr, "1 pass")
   })
 
   it("names commands that work in a project that ran the first pipeline", () => {

@@ -3,6 +3,7 @@ import * as CallSite from "./call-site.ts"
 import type { Matrix } from "./matrix.ts"
 import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
 import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "./reference.ts"
+import type { Schedule, ScheduledParams } from "./schedule.ts"
 
 type Block = "tasks" | "onFailure" | "onCancel" | "finally"
 
@@ -113,6 +114,7 @@ export interface PipelineOptions<P, V extends string> {
   readonly env?: ReadonlyArray<V>
   readonly audit?: "required"
   readonly timeout?: string
+  readonly schedule?: Schedule<ScheduledParams<{ readonly [K in keyof NoInfer<P>]: ParamValue<NoInfer<P>[K]> }>>
   readonly defaults?: { readonly retry?: RetryOptions }
   /** How many runs of a group go on at once, and what becomes of the next one. */
   readonly concurrency?: {

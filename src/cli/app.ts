@@ -8,6 +8,7 @@ import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
 import { config } from "./commands/config.ts"
 import { convert } from "./commands/convert.ts"
+import { deploy } from "./commands/deploy.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
 import { model } from "./commands/model.ts"
@@ -16,7 +17,10 @@ import { worm } from "./commands/worm.ts"
 import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
 import { fmt } from "./commands/fmt.ts"
+import { init } from "./commands/init.ts"
 import { graph } from "./commands/graph.ts"
+import { schedule } from "./commands/schedule.ts"
+import { plan } from "./commands/plan.ts"
 import { schema } from "./commands/schema.ts"
 import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
@@ -24,14 +28,18 @@ import * as Output from "./output.ts"
 import { root } from "./root.ts"
 
 const commands = [
+  init,
   run,
   runs,
   validate,
   fmt,
   convert,
   compile,
+  plan,
+  deploy,
   graph,
   schema,
+  schedule,
   config,
   doctor,
   ledger,

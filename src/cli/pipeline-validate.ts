@@ -19,7 +19,8 @@ export const shownPath = (file: string): string => {
 
 type Refusal = Effect.Error<ReturnType<typeof compileFile>>
 
-const refused = (file: string, error: Refusal, json: boolean): Effect.Effect<void> => {
+/** Says why a file does not compile: every mistake of it. */
+export const refused = (file: string, error: Refusal, json: boolean): Effect.Effect<void> => {
   const invalid = error._tag === "PipelineInvalid"
   if (json) {
     const detail = invalid ? { diagnostics: inOrder(error.diagnostics) } : { message: error.message }

@@ -23,8 +23,16 @@ import * as ProjectReaders from "./project-readers.ts"
 import * as RunChoice from "./run-choice.ts"
 import * as RunView from "./render/run-view.ts"
 
-const finish = Effect.fnUntraced(function* (view: RunView.RunView, result: Run.RunResult) {
+const finish = Effect.fnUntraced(function* (
+  view: RunView.RunView,
+  result: Run.RunResult,
+  place: Parameters<typeof Project.services>[0],
+) {
   yield* view.finish(result)
+  if (place.configuration.sections.exporters.exporters.length > 0) {
+    const { afterRun } = yield* Effect.promise(() => import("./export-pass.ts"))
+    yield* afterRun(place)
+  }
   yield* Output.exitWith(ExitCode.ofRun(runStatus(result.state)))
 })
 
@@ -69,7 +77,7 @@ export const runPipeline = Effect.fnUntraced(function* (
     control: Interrupts.control(view.say),
     wait,
   }).pipe(inProject({ project, home, configuration }, view))
-  yield* finish(view, result)
+  yield* finish(view, result, { project, home, configuration })
 }, Effect.scoped)
 
 /** Goes on with an interrupted run, with the plan and the configuration that it started with. */
@@ -88,5 +96,5 @@ export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolea
     control: Interrupts.control(view.say),
     wait,
   }).pipe(inProject({ project, home, configuration }, view))
-  yield* finish(view, result)
+  yield* finish(view, result, { project, home, configuration })
 }, Effect.scoped)

@@ -11,6 +11,7 @@ import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
 import * as Outputs from "./outputs.ts"
 import * as Params from "./params.ts"
+import * as ScheduleSettings from "./schedule-settings.ts"
 import * as Scope from "../domain/expression/scope.ts"
 import type { Source } from "./source.ts"
 import * as SubPipeline from "./sub-pipeline.ts"
@@ -119,6 +120,7 @@ export const compileDocument = Effect.fnUntraced(function* (
   const definition = Definition.read(reader, document)
   if (definition !== undefined) {
     Params.check(reader, definition)
+    const schedule = ScheduleSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
     const schemas = new Map<string, { input: JsonSchema; output: JsonSchema }>()
     for (const [name, type] of types) {
@@ -178,6 +180,7 @@ export const compileDocument = Effect.fnUntraced(function* (
           ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
           ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }),
           ...(definition.outputs.size === 0 ? {} : { outputs: given.outputs }),
+          ...(schedule === undefined ? {} : { schedule }),
           tasks: placed,
         },
         outputs: given.type,

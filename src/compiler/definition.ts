@@ -2,9 +2,9 @@ import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Approval, Block, Concurrency, PauseUntil, Resources, Retry } from "../domain/plan.ts"
 import { FieldReader } from "./field-reader.ts"
-import { type Located, get, kindOf, toJson } from "./located.ts"
 import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
 import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
+import { type Located, type LocatedEntry, entryOf, get, kindOf, toJson } from "./located.ts"
 import { readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
 
@@ -48,6 +48,7 @@ export interface Definition {
   readonly concurrency: Concurrency | undefined
   /** What a pipeline that uses this one sees: one expression each. */
   readonly outputs: ReadonlyMap<string, PlacedText>
+  readonly schedule: LocatedEntry | undefined
   readonly tasks: ReadonlyArray<TaskDefinition>
 }
 
@@ -60,6 +61,7 @@ const pipelineKeys = [
   "env",
   "audit",
   "timeout",
+  "schedule",
   "concurrency",
   "defaults",
   "outputs",
@@ -247,6 +249,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     timeout: reader.duration(node, "timeout", ""),
     concurrency: readConcurrency(reader, node),
     outputs: readOutputs(reader, node),
+    schedule: entryOf(node, "schedule"),
     tasks,
   }
 }

@@ -42,9 +42,12 @@ export const toJson = (node: Located): unknown => {
   return Object.fromEntries(node.entries.map((entry) => [entry.key, toJson(entry.value)]))
 }
 
+/** The entry under a key of a map. */
+export const entryOf = (node: Located, key: string): LocatedEntry | undefined =>
+  node.kind === "map" ? node.entries.find((entry) => entry.key === key) : undefined
+
 /** The value under a key of a map. */
-export const get = (node: Located, key: string): Located | undefined =>
-  node.kind === "map" ? node.entries.find((entry) => entry.key === key)?.value : undefined
+export const get = (node: Located, key: string): Located | undefined => entryOf(node, key)?.value
 
 /** What a node is, for messages. */
 export const kindOf = (node: Located): string =>

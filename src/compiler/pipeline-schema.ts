@@ -4,6 +4,7 @@ import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import * as StartSchema from "./start-schema.ts"
+import { scheduleSchema } from "./schedule-schema.ts"
 
 const definition = (name: string): JsonSchema => ({ $ref: `#/$defs/${name}` })
 const expression = definition("expression")
@@ -183,6 +184,7 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       audit: { const: "required" },
       timeout: { ...definition("duration"), description: "of the whole run" },
       ...StartSchema.pipelineProperties,
+      schedule: scheduleSchema(definition("duration")),
       defaults: { type: "object", properties: { retry: definition("retry") }, additionalProperties: false },
       tasks: { ...block("tasks by id"), minProperties: 1 },
       onFailure: block("tasks that run when the run has failed"),

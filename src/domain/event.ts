@@ -145,6 +145,18 @@ export const data = {
     tree: Schema.String,
     keyid: Schema.String,
   }),
+  /** A pipeline as it was deployed; `gates` are task ids, `files` what its tasks name, as the plan writes the paths. */
+  "dev.dandori.pipeline.deployed.v1": Schema.Struct({
+    pipeline: Schema.String,
+    env: EnvironmentName,
+    plan: Sha256,
+    planArtifact: Artifact,
+    config: Artifact,
+    gates: Schema.Array(Schema.String),
+    files: Schema.Array(Artifact),
+    previous: Schema.optionalKey(Sha256),
+    weaker: Schema.optionalKey(Schema.Struct({ reason: Schema.String, accepted: Schema.Array(Schema.String) })),
+  }),
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

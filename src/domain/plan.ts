@@ -2,6 +2,7 @@ import * as Schema from "effect/Schema"
 import * as CanonicalJson from "./canonical-json.ts"
 import { EffectClass } from "./effect-class.ts"
 import { PipelineId, TaskId } from "./names.ts"
+import { Schedule } from "./schedule.ts"
 import type { Sha256 } from "./sha256.ts"
 
 /** A JSON Schema (2020-12) as data. */
@@ -119,6 +120,7 @@ export const Plan = Schema.Struct({
   timeout: Schema.optionalKey(Schema.Int),
   concurrency: Schema.optionalKey(Concurrency),
   outputs: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  schedule: Schema.optionalKey(Schedule),
   tasks: Schema.Array(PlanTask),
 })
 export type Plan = typeof Plan.Type

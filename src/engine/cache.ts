@@ -6,7 +6,7 @@ import type { Artifact } from "../domain/artifact.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { data as eventData } from "../domain/event.ts"
 import type { GateResult } from "../domain/gate.ts"
-import { type JsonSchema, property } from "../domain/json-schema.ts"
+import { namedFiles } from "../domain/named-files.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -23,25 +23,13 @@ import type { PreparedType } from "./prepared.ts"
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Paths in an input that its schema calls `InputFile`: the bytes behind them are part of the key. */
-const inputFiles = (value: unknown, schema: JsonSchema): ReadonlyArray<string> => {
-  if (schema["x-name"] === "InputFile") return typeof value === "string" ? [value] : []
-  const options = schema.anyOf ?? schema.oneOf
-  if (options !== undefined) return options.flatMap((option) => inputFiles(value, option))
-  if (Array.isArray(value)) {
-    return value.flatMap((item, index) => inputFiles(item, schema.prefixItems?.[index] ?? schema.items ?? {}))
-  }
-  if (!isRecord(value)) return []
-  return Object.entries(value).flatMap(([key, item]) => inputFiles(item, property(schema, key)?.schema ?? {}))
-}
-
 /** The cache key of a task: its type and version, input, the config it declares, the bytes it names, and the code. */
 export const keyOf = Effect.fnUntraced(function* (task: PlanTask, prepared: PreparedType, input: unknown) {
   const settings = yield* Settings
   const workspace = yield* Workspace
   const code = (yield* CodeDigest)()
   const files: Record<string, string> = {}
-  for (const file of inputFiles(input, prepared.input)) {
+  for (const file of namedFiles(input, prepared.input)) {
     const path = yield* workspace.resolve(file)
     files[file] = (yield* digestFile(path)).sha256
   }

@@ -41,7 +41,8 @@ export interface Prepared {
   readonly scopes: PlanScopes
 }
 
-const prepareType = (type: AnyTaskType, sources: Sha256 | undefined): PreparedType => ({
+/** A task type made ready, with the digest of its sources where they are not part of the program. */
+export const prepareType = (type: AnyTaskType, sources: Sha256 | undefined): PreparedType => ({
   type,
   sources,
   input: JsonSchemas.ofSchema(type.input),

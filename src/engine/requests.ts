@@ -1,8 +1,7 @@
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type { Event } from "../domain/event.ts"
 import type { Request } from "../domain/request.ts"
-import { Inbox } from "../services/inbox.ts"
+import { Inbox, type Letter } from "../services/inbox.ts"
 import { Settings } from "../services/settings.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import type { Recorder } from "./recorder.ts"
@@ -48,24 +47,22 @@ export const judge = (state: RunState, request: Request, parties: Parties): Verd
   return { event: { type: "dev.dandori.approval.granted.v1", data }, task }
 }
 
-/** How often an owner looks into its inbox. */
-const lookMillis = 200
-
 /** Answers what comes into the inbox of a run that this process owns, for as long as it is not interrupted. */
 export const serve = Effect.fnUntraced(function* (run: string, requester: string, recorder: Recorder) {
   const inbox = yield* Inbox
   const { env, sections } = yield* Settings
   const selfApproval = env === "dev" && sections.approvals.selfApproval
-  const look = Effect.gen(function* () {
-    for (const { by, id, request } of yield* inbox.take(run)) {
-      const verdict = judge(recorder.state(), request, { by, requester, selfApproval })
-      if ("event" in verdict) {
-        recorder.record(verdict.event, verdict.task)
-        yield* recorder.writer.durable
-      }
-      yield* inbox.answer(run, id, "event" in verdict ? { done: true } : verdict)
+  const answer = Effect.fnUntraced(function* ({ by, id, request }: Letter) {
+    const verdict = judge(recorder.state(), request, { by, requester, selfApproval })
+    if ("event" in verdict) {
+      recorder.record(verdict.event, verdict.task)
+      yield* recorder.writer.durable
     }
+    yield* inbox.answer(run, id, "event" in verdict ? { done: true } : verdict)
   })
-  // What is taken is answered, even when it ends the run. What cannot be read now can be read the next time.
-  yield* Effect.uninterruptible(Effect.ignore(look)).pipe(Effect.delay(lookMillis), Effect.repeat(Schedule.forever))
+  // What is taken is answered, even when it ends the run. A ledger that is lost stops the run by itself.
+  const look = Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(inbox.arrivals(run)), (letters) => Effect.forEach(letters, answer)),
+  )
+  yield* Effect.forever(look.pipe(Effect.catch(() => Effect.sleep(1_000))))
 })

@@ -73,7 +73,7 @@ const toEvent = (entry: Entry, now: number): Event & { time: number } => {
 }
 
 /** The state of a run as its entries tell it. */
-export const fold = (prepared: Prepared.Prepared, entries: ReadonlyArray<Entry>, now: number): RunState =>
+export const fold = (prepared: Pick<Prepared.Prepared, "plan">, entries: ReadonlyArray<Entry>, now: number): RunState =>
   entries.reduce((state, entry) => evolve(state, toEvent(entry, now)), initial(prepared.plan))
 
 const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>

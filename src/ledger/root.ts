@@ -36,7 +36,7 @@ export const closed = Effect.fn("Root.closed")(function* (
 const nothing: ReadonlyArray<Entry> = []
 
 /** The entries of `root` or `system`, verified; none where there is no such stream. What a crash tore at its end is left out. */
-const readWhole = Effect.fnUntraced(function* (stream: "root" | "system") {
+export const readWhole = Effect.fnUntraced(function* (stream: "root" | "system") {
   const ledger = yield* Ledger
   const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
   if (chain === undefined) return nothing

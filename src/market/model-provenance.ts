@@ -71,7 +71,7 @@ export const make = (facts: Facts): Provenance => ({
   predicateType: "https://slsa.dev/provenance/v1",
   predicate: {
     buildDefinition: {
-      buildType: "dandori/train@2",
+      buildType: "https://dandori.dev/build-types/train/v2",
       externalParameters: facts.input,
       internalParameters: {
         seed: facts.seed,
@@ -89,7 +89,7 @@ export const make = (facts: Facts): Provenance => ({
       ],
     },
     runDetails: {
-      builder: { id: "dandori/trainer", version: facts.environment },
+      builder: { id: "https://dandori.dev/builders/trainer/v1", version: facts.environment },
       metadata: {
         invocationId: `${facts.run}/${facts.task}`,
         startedOn: iso(facts.startedOn),

@@ -30,8 +30,8 @@ export class Inbox extends Context.Service<
     readonly answerTo: (run: string, id: string) => Effect.Effect<Option.Option<Answer>, Durable.FileFailed>
     /** Takes a request back, where nobody has taken it. */
     readonly withdraw: (run: string, id: string) => Effect.Effect<void, Durable.FileFailed>
-    /** Takes what lies there, oldest first. What is no request is removed. */
-    readonly take: (run: string) => Effect.Effect<ReadonlyArray<Letter>, Durable.FileFailed>
+    /** Waits until something lies there and takes it, oldest first. What is no request is removed. */
+    readonly arrivals: (run: string) => Effect.Effect<ReadonlyArray<Letter>, Durable.FileFailed>
     readonly answer: (run: string, id: string, answer: Answer) => Effect.Effect<void, Durable.FileFailed>
     /** Removes the requests to a run that has ended; answers stay for those who asked. */
     readonly clear: (run: string) => Effect.Effect<void, Durable.FileFailed>
@@ -42,6 +42,9 @@ const RequestText = Schema.fromJsonString(Request)
 const AnswerText = Schema.fromJsonString(Answer)
 const decodeRequest = Schema.decodeUnknownOption(RequestText)
 const decodeAnswer = Schema.decodeUnknownOption(AnswerText)
+
+/** How often an owner looks into its inbox. */
+const lookMillis = 200
 
 const isMissing = (error: Durable.FileFailed) => error.code === "ENOENT"
 
@@ -94,11 +97,15 @@ const make = (root: string) =>
           return decodeAnswer(text.value)
         }),
       withdraw: (run, id) => remove(requestOf(run, id)),
-      take: (run) =>
-        namesIn(run).pipe(
-          Effect.flatMap((names) => Effect.forEach(names, (name) => takeOne(run, name))),
-          Effect.map((letters) => letters.flat()),
-        ),
+      arrivals: Effect.fnUntraced(function* (run) {
+        while (true) {
+          yield* Effect.sleep(lookMillis)
+          const names = yield* namesIn(run)
+          if (names.length === 0) continue
+          const letters = yield* Effect.uninterruptible(Effect.forEach(names, (name) => takeOne(run, name)))
+          if (letters.flat().length > 0) return letters.flat()
+        }
+      }),
       answer: (run, id, answer) => Durable.writeFileDurably(answerFile(run, id), Schema.encodeSync(AnswerText)(answer)),
       clear: (run) =>
         namesIn(run).pipe(
@@ -107,6 +114,16 @@ const make = (root: string) =>
         ),
     })
   })
+
+/** An inbox that nobody writes to. */
+export const layerNobody: Layer.Layer<Inbox> = Layer.succeed(Inbox, {
+  put: () => Effect.never,
+  answerTo: () => Effect.succeedNone,
+  withdraw: () => Effect.void,
+  arrivals: () => Effect.never,
+  answer: () => Effect.void,
+  clear: () => Effect.void,
+})
 
 /** Inboxes as folders below the given one. */
 export const layer = (root: string): Layer.Layer<Inbox> => Layer.effect(Inbox, make(root))

@@ -1,5 +1,3 @@
-import { constants } from "node:fs"
-import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,6 +9,7 @@ import { type Route, routesOf } from "../domain/config/notifications.ts"
 import * as Durable from "./durable-files.ts"
 import * as FileLock from "./file-lock.ts"
 import { Ids } from "./ids.ts"
+import * as LineFile from "./line-file.ts"
 import * as Outbox from "./notification-outbox.ts"
 import { Notifier, NotifyError, type Message } from "./notifier.ts"
 import { Settings } from "./settings.ts"
@@ -64,24 +63,6 @@ const toConsole: Deliver = (entry) =>
     )
   })
 
-/** Appends a line, after a newline where a crash has left a half line; flushed on return. */
-const appendLine = (path: string, line: string): Effect.Effect<void, Durable.FileFailed> =>
-  Effect.acquireUseRelease(
-    Durable.attempt("open", path, () =>
-      Fs.open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o644),
-    ),
-    (handle) =>
-      Effect.gen(function* () {
-        const { size } = yield* Durable.attempt("look at", path, () => handle.stat())
-        const last = new Uint8Array([10])
-        if (size > 0) yield* Durable.attempt("read", path, () => handle.read(last, 0, 1, size - 1))
-        const whole = last[0] === 10 ? `${line}\n` : `\n${line}\n`
-        yield* Durable.attempt("append to", path, () => handle.appendFile(whole))
-        yield* Durable.attempt("flush", path, () => handle.sync())
-      }),
-    (handle) => Effect.ignore(Durable.attempt("close", path, () => handle.close())),
-  )
-
 const make = Effect.fnUntraced(function* (options: Options) {
   const workspace = yield* Workspace
   const settings = yield* Settings
@@ -94,7 +75,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       if (route.to !== "file") return
       const path = yield* workspace.resolve(route.path)
       const { id, created, message } = entry
-      yield* appendLine(path, JSON.stringify({ id, time: new Date(created).toISOString(), ...message }))
+      yield* LineFile.append(path, [JSON.stringify({ id, time: new Date(created).toISOString(), ...message })])
     }).pipe(Effect.mapError((error) => new DeliveryFailed({ route: routeText(route), reason: error.message })))
 
   const deliverers: Partial<Record<Route["to"], Deliver>> = { console: toConsole, file: toFile, ...options.deliverers }

@@ -12,7 +12,7 @@ import * as CanonicalJson from "../domain/canonical-json.ts"
 import * as Located from "../domain/config/located.ts"
 import { ConfigInvalid, type Place, type Problem } from "../domain/config/problem.ts"
 import * as SectionCheck from "../domain/config/section-check.ts"
-import { type Sections, sections as schemas } from "../domain/config/sections.ts"
+import { type Sections, optionalSections, sections as schemas } from "../domain/config/sections.ts"
 import { nearest } from "../domain/suggest.ts"
 import { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -136,7 +136,9 @@ export const load = Effect.fn("SettingsFiles.load")(function* (project: string, 
       entries.set(section, Located.merge(below, above, [schemas[section].ast]))
     } else if (below !== undefined || above !== undefined) {
       entries.set(section, (below ?? above) as Located.Located)
-    } else problems.push(problem(top(`configs/base/${section}.yaml`), section, "is missing"))
+    } else if (!optionalSections.has(section)) {
+      problems.push(problem(top(`configs/base/${section}.yaml`), section, "is missing"))
+    }
   }
   const located: Located.Located = { kind: "map", at: top("configs"), entries, keys: new Map() }
   const checked = SectionCheck.check(All, located)

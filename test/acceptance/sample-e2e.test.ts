@@ -3,6 +3,9 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { Database } from "bun:sqlite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Schemas from "../fixtures/schemas/in-toto.ts"
+import * as LineageSchemas from "../fixtures/schemas/open-lineage.ts"
+import { problems } from "../support/conforms.ts"
 import * as Sample from "../support/sample-project.ts"
 
 const stages = ["seed", "dq", "train", "backtest", "publish", "archive", "snapshot"]
@@ -302,5 +305,56 @@ describe("the ledger of the sample", () => {
     const { code, out } = await Sample.dandori(place, "ledger", "verify")
     assert.strictEqual(code, 13, out)
     assert.match(out, new RegExp(`missing +runs/${run}`))
+  })
+})
+
+describe("the views of the sample's ledger", () => {
+  const linesOf = async (place: Sample.SampleProject) =>
+    Sample.ndjson(await Fs.readFile(join(place.folder, "lineage.ndjson"), "utf8"))
+  const exporters = {
+    exporters: [{ name: "file", kind: "open-lineage-file", namespace: "sample", path: "lineage.ndjson" }],
+  }
+
+  it("are OpenLineage events by the published schema, with the bars that each task read and made", async () => {
+    const place = await fresh()
+    await Fs.writeFile(join(place.folder, "configs/envs/dev/exporters.yaml"), JSON.stringify(exporters))
+    const { code, err } = await Sample.dandori(place, "ledger", "send")
+    assert.strictEqual(code, 0, err)
+    const events = await linesOf(place)
+    assert.deepStrictEqual(
+      events.flatMap((event) => problems(LineageSchemas.runEvent, event)),
+      [],
+    )
+    const names = ["sample-e2e", ...stages.map((stage) => `sample-e2e.${stage}`)]
+    const told = (type: string) => events.filter(({ eventType }) => eventType === type).map(({ job }) => job.name)
+    assert.deepStrictEqual(told("START"), names)
+    assert.deepStrictEqual(told("COMPLETE"), [...names.slice(1), names[0]])
+    const complete = (stage: string) =>
+      events.find(({ eventType, job }) => eventType === "COMPLETE" && job.name === `sample-e2e.${stage}`)
+    const bars = ["bars/1h/EURUSD", "bars/1h/GBPUSD"]
+    assert.deepStrictEqual(
+      complete("seed")?.outputs.map(({ name }: { name: string }) => name),
+      bars,
+    )
+    assert.isAbove(complete("seed")?.outputs[0].outputFacets.outputStatistics.rowCount, 10_000)
+    assert.deepStrictEqual(
+      complete("train")?.inputs.map(({ name }: { name: string }) => name),
+      bars,
+    )
+    assert.isAbove(complete("dq")?.inputs[0].inputFacets.dataQualityAssertions.assertions.length, 5)
+  })
+
+  it("are in-toto receipts and SLSA provenance as their specifications define them", async () => {
+    const model = join(pristine.home, "models", version)
+    const json = async (file: string) => JSON.parse(await Fs.readFile(join(model, file), "utf8"))
+    assert.deepStrictEqual(problems(Schemas.provenance, await json("provenance.json")), [])
+    const receipts = await Fs.readdir(join(model, "receipts"))
+    assert.strictEqual(receipts.length, 2)
+    for (const receipt of receipts) {
+      const envelope = await json(`receipts/${receipt}`)
+      assert.deepStrictEqual(problems(Schemas.envelope, envelope), [])
+      const statement = JSON.parse(Buffer.from(envelope.payload, "base64").toString("utf8"))
+      assert.deepStrictEqual(problems(Schemas.testResult, statement), [])
+    }
   })
 })

@@ -154,6 +154,32 @@ describe("a TypeScript pipeline", () => {
     }),
   )
 
+  it.effect("has the mistakes of its schedule at the keys of cron()", () =>
+    Effect.gen(function* () {
+      const all = yield* told(`import { command } from "dandori/tasks"
+import { cron, pipeline, tick } from "dandori"
+export default pipeline("p", {
+  params: { month: { type: "string" } },
+  schedule: cron("61 2 * * *", {
+    timezone: "Asia/Tokio",
+    params: { mnth: tick.month },
+  }),
+}, ({ task }) => {
+  task("a", command, { argv: ["a"] })
+})
+`)
+      assert.deepStrictEqual(
+        all.map((text) => text.slice(0, 34)),
+        [
+          '5:13 "61 2 * * *" is no cron patte',
+          '6:5 "Asia/Tokio" is no IANA time z',
+          "7:5 The param month has no default",
+          '7:15 The pipeline has no param "mn',
+        ],
+      )
+    }),
+  )
+
   it.effect("that throws is one mistake, at the throw", () =>
     Effect.gen(function* () {
       const all = yield* told(`${head}export default pipeline("p", {}, () => {

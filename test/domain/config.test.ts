@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fc from "fast-check"
 import * as Located from "../../src/domain/config/located.ts"
+import { ExportersSection } from "../../src/domain/config/exporters.ts"
 import { NamedList } from "../../src/domain/config/named-list.ts"
 import { requiredSecrets } from "../../src/domain/config/required-secrets.ts"
 import { NotificationsSection, routesOf } from "../../src/domain/config/notifications.ts"
@@ -203,10 +204,46 @@ describe("notifications", () => {
       database: { backend: "embedded", dsn: "${env:D}" },
       messaging: { backend: "redis", url: "${env:R}" },
       notifications: section(two),
+      exporters: {
+        timeout: "5s",
+        exporters: [
+          { name: "a", kind: "otlp", url: "http://a", headers: { Authorization: "${env:H}" } },
+          { name: "b", kind: "open-lineage-file", namespace: "n", path: "b.ndjson" },
+        ],
+      },
     } as unknown as Sections
     assert.deepStrictEqual(
       requiredSecrets(sections).map(({ reference }) => reference),
-      ["${env:R}", "${env:P}"],
+      ["${env:R}", "${env:P}", "${env:H}"],
     )
+  })
+})
+
+describe("exporters", () => {
+  it("are told apart by their kind, and what is wrong with one is said at its place", () => {
+    const good = `timeout: 5s
+exporters:
+  - { name: lineage, kind: open-lineage, namespace: n, url: "https://host/api", headers: { Authorization: "\${env:TOKEN}" } }
+  - { name: file, kind: open-lineage-file, namespace: n, path: lineage.ndjson }
+  - { name: collector, kind: otlp, url: "http://localhost:4318" }
+`
+    assert.deepStrictEqual(problems(ExportersSection, good), [])
+    const refused = {
+      "kind: otlp": "kind: oltp",
+      "http://localhost:4318": "http://user:word@localhost:4318",
+      "${env:TOKEN}": "Bearer word",
+      "Authorization:": "'a header':",
+      "name: file": "name: lineage",
+      "namespace: n, path": "path",
+      "path: lineage.ndjson": "url: http://host",
+    }
+    for (const [from, to] of Object.entries(refused)) {
+      const found = problems(ExportersSection, good.replace(from, to))
+      assert.isAbove(found.length, 0, to)
+      assert.isAbove(Number(found[0][0]), 1, JSON.stringify(found))
+    }
+    assert.deepStrictEqual(problems(ExportersSection, good.replace("kind: otlp", "kind: oltp")), [
+      [5, 30, "exporters[collector].kind", "must be one of open-lineage, open-lineage-file, otlp", "otlp"],
+    ])
   })
 })

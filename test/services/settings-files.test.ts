@@ -33,6 +33,13 @@ const problemsOf = (files: Record<string, string | undefined>, env = "dev") =>
 const base = (section: string) => readFileSync(join(shipped, `base/${section}.yaml`), "utf8")
 
 describe("load", () => {
+  it.effect("takes a project without the section exporters for one that has none", () =>
+    Effect.gen(function* () {
+      const { sections } = yield* SettingsFiles.load(projectWith({ "base/exporters.yaml": undefined }), "dev")
+      assert.deepStrictEqual(sections.exporters.exporters, [])
+    }),
+  )
+
   it.effect("reports every problem of every file at once, in file order, with its place", () =>
     Effect.gen(function* () {
       const problems = yield* problemsOf({

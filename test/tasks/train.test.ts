@@ -15,6 +15,8 @@ import { Artifacts } from "../../src/services/artifacts.ts"
 import train from "../../tasks/train/index.ts"
 import { type Trainer, TrainOutput } from "../../tasks/train/schema.ts"
 import { carrying, records } from "../services/processes-machine.fixture.ts"
+import * as Schemas from "../fixtures/schemas/in-toto.ts"
+import { problems } from "../support/conforms.ts"
 import * as TrainPlace from "./train-place.ts"
 import * as Workplace from "./workplace.ts"
 
@@ -70,6 +72,7 @@ describe("train", () => {
         assert.strictEqual(output.model.data.digest, dataset.digest)
         assert.deepStrictEqual(ModelClaims.problems(output.model, texts), [])
         assert.deepStrictEqual(ModelClaims.versionProblems(output.model, texts), [])
+        assert.deepStrictEqual(problems(Schemas.provenance, JSON.parse(texts["provenance.json"])), [])
         const provenance = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Provenance))(
           texts["provenance.json"],
         )

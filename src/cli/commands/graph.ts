@@ -8,9 +8,9 @@ export const graph = Command.make(
   "graph",
   {
     file: Argument.String("file").pipe(Argument.withDescription("A pipeline file, or the id of one in pipelines/")),
-    format: Flag.Literals("format", ["terminal", "mermaid", "dot"]).pipe(
+    format: Flag.Literals("format", ["terminal", "mermaid", "dot", "svg"]).pipe(
       Flag.withAlias("f"),
-      Flag.withDescription("terminal (default), mermaid, or dot of Graphviz"),
+      Flag.withDescription("terminal (default), mermaid, dot of Graphviz, or svg"),
       Flag.withDefault("terminal"),
     ),
   },

@@ -109,8 +109,28 @@ const exportCommand = Command.make(
   Command.withExamples([{ command: "dandori ledger export 01990000 /media/usb/run", description: "For an auditor" }]),
 )
 
+const send = Command.make(
+  "send",
+  {
+    exporter: Flag.String("exporter").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription("Only this one (default: all of the environment)"),
+      Flag.optional,
+    ),
+  },
+  Effect.fn(function* ({ exporter }) {
+    const { sendLedger } = yield* Effect.promise(() => import("../ledger-send.ts"))
+    yield* sendLedger(Option.getOrUndefined(exporter))
+  }),
+).pipe(
+  Command.withDescription(
+    "Send what is new to the exporters of the configuration. Exit code 69: one of them is behind",
+  ),
+  Command.withExamples([{ command: "dandori ledger send --exporter marquez", description: "To one of them" }]),
+)
+
 /** `dandori ledger …`: the evidence. */
 export const ledger = Command.make("ledger").pipe(
-  Command.withDescription("Verify, show, sign and export the ledger"),
-  Command.withSubcommands([verify, show, head, checkpoint, exportCommand]),
+  Command.withDescription("Verify, show, sign, export and send the ledger"),
+  Command.withSubcommands([verify, show, head, checkpoint, exportCommand, send]),
 )

@@ -119,6 +119,17 @@ const resume = Command.make(
     yield* resumeRun(run, wait)
   }),
 ).pipe(Command.withDescription("Go on with a run that was interrupted, or that waited for people"))
+const diff = Command.make(
+  "diff",
+  {
+    old: Argument.String("run").pipe(Argument.withDescription("A run")),
+    next: Argument.String("other").pipe(Argument.withDescription("The run that it is compared with")),
+  },
+  Effect.fn(function* ({ next, old }) {
+    const { diffRuns } = yield* Effect.promise(() => import("../runs-diff.ts"))
+    yield* diffRuns(old, next)
+  }),
+).pipe(Command.withDescription("Show what differs between two runs: plan, params, configuration, outputs, durations"))
 
 /** `dandori runs`: what the ledger tells of runs. */
 export const runs = Command.make("runs").pipe(
@@ -128,5 +139,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs, approve, resolve, cancel, resume]),
+  Command.withSubcommands([list, show, logs, diff, approve, resolve, cancel, resume]),
 )

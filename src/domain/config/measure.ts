@@ -1,5 +1,6 @@
 /** The measures that configuration values are given in. Durations and sizes are text with a unit (`quantity.ts`). */
 import * as Schema from "effect/Schema"
+import { isTimeZone } from "../time-zone.ts"
 
 /** A share between 0 and 1, both included. */
 export const Fraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
@@ -37,15 +38,6 @@ export const Range = Schema.Struct({ min: Schema.Finite, max: Schema.Finite }).c
 export const Name = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, { message: "must be a name: letters, digits, '-', '_'" }),
 )
-
-const isTimeZone = (name: string): boolean => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name })
-    return /^(UTC|[A-Za-z_]+\/.+)$/.test(name)
-  } catch {
-    return false
-  }
-}
 
 /** An IANA time zone. */
 export const TimeZone = Schema.String.check(

@@ -11,7 +11,7 @@ export interface RequiredSecret {
 
 /** The secrets that are used by these sections: those of backends that are chosen and of routes that exist. */
 export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecret> => {
-  const { database, messaging, notifications, storage } = sections
+  const { database, exporters, messaging, notifications, storage } = sections
   const ways = new Set(Object.values(notifications.channels).flatMap(({ routes }) => routes.map(({ to }) => to)))
   const all: ReadonlyArray<RequiredSecret & { readonly used: boolean }> = [
     {
@@ -49,6 +49,15 @@ export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecre
       reference: notifications.pagerduty.routing_key,
       use: "nobody is paged",
     },
+    ...exporters.exporters.flatMap((exporter) =>
+      Object.entries("headers" in exporter ? (exporter.headers ?? {}) : {}).map(([header, reference]) => ({
+        used: true,
+        section: "exporters" as const,
+        key: `exporters[${exporter.name}].headers.${header}`,
+        reference,
+        use: `nothing goes to ${exporter.name}`,
+      })),
+    ),
   ]
   return all.flatMap(({ used, ...secret }) => (used ? [secret] : []))
 }

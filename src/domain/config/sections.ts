@@ -1,9 +1,12 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { ApprovalsSection } from "./approvals.ts"
 import { BacktestPolicySection } from "./backtest-policy.ts"
 import { CorePolicySection } from "./core-policy.ts"
 import { CostTableSection } from "./cost-table.ts"
 import { DatabaseSection } from "./database.ts"
 import { DqSection } from "./dq.ts"
+import * as Exporters from "./exporters.ts"
 import { MessagingSection } from "./messaging.ts"
 import { NotificationsSection } from "./notifications.ts"
 import { ResourcesSection } from "./resources.ts"
@@ -28,8 +31,12 @@ export const sections = {
   schedules: SchedulesSection,
   resources: ResourcesSection,
   dq: DqSection,
-  approvals: ApprovalsSection,
+  approvals: ApprovalsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ selfApproval: false }))),
+  exporters: Exporters.ExportersSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Exporters.none))),
 }
+
+/** Sections that a project may leave out: it has none of what they configure. */
+export const optionalSections: ReadonlySet<string> = new Set(["approvals", "exporters"])
 
 /** The values of all sections. Secrets are references. */
 export interface Sections {
@@ -47,4 +54,5 @@ export interface Sections {
   readonly resources: ResourcesSection
   readonly dq: DqSection
   readonly approvals: ApprovalsSection
+  readonly exporters: Exporters.ExportersSection
 }

@@ -1,0 +1,35 @@
+import type { TickFacts } from "../domain/tick.ts"
+import { type Accepts, type Ref, ref } from "./reference.ts"
+
+/** What a schedule says beside its pattern. Durations carry units: `30s`, `2 days`. */
+export interface ScheduleOptions<P> {
+  /** An IANA time zone: the clocks that the pattern goes by. */
+  readonly timezone: string
+  /** Values of the pipeline's params; expressions may name `tick` only. */
+  readonly params?: P
+  /** The most that a start is put off. */
+  readonly jitter?: string
+  /** When an earlier run of the schedule still goes on; `skip` if nothing is said. */
+  readonly overlap?: "skip" | "queue-one" | "queue-all" | "cancel-running" | "allow"
+  /** Ticks that passed while nobody watched; none of them if nothing is said. */
+  readonly catchup?: { readonly policy: "none" | "last" | "all"; readonly window?: string }
+  /** Where the clocks jump. Required where the zone has such jumps and the pattern names hours. */
+  readonly dst?: { readonly gap?: "skip" | "shift"; readonly overlap?: "first" | "second" | "both" }
+}
+
+/** When a pipeline runs by itself; made by `cron()`. */
+export interface Schedule<out P> extends ScheduleOptions<P> {
+  readonly cron: string
+}
+
+/** What a schedule may give to params of these types. */
+export type ScheduledParams<Values> = { readonly [K in keyof Values]?: Accepts<Values[K]> }
+
+/** The tick that a scheduled run is for: its nominal time in UTC, its date and its month in the schedule's zone. */
+export const tick: Ref<TickFacts> = ref("run.tick")
+
+/** A schedule by a cron pattern (OCPS 1.4): minute, hour, day, month, weekday, or `@daily` and its like. */
+export const cron = <const P = Readonly<Record<never, never>>>(
+  pattern: string,
+  options: ScheduleOptions<P>,
+): Schedule<P> => ({ cron: pattern, ...options })

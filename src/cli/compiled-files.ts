@@ -1,0 +1,43 @@
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as SettingsFiles from "../services/settings-files.ts"
+import * as Catalog from "../../tasks/catalog.ts"
+import * as ExitCode from "./exit-code.ts"
+import * as Output from "./output.ts"
+import * as PipelineFiles from "./pipeline-files.ts"
+import { refused, shownPath } from "./pipeline-validate.ts"
+import * as PlanSides from "./plan-sides.ts"
+import * as ProjectReaders from "./project-readers.ts"
+
+/** A pipeline file that compiles. */
+export interface CompiledFile extends PlanSides.Side {
+  /** Absolute. */
+  readonly file: string
+}
+
+/**
+ * The pipelines that a person named, each compiled; all of `pipelines/` where none is named. Ends the command when one
+ * does not compile, after every mistake of all of them.
+ */
+export const compileAll = Effect.fnUntraced(
+  function* (names: ReadonlyArray<string>, configuration: SettingsFiles.Configuration) {
+    const { flags, project } = yield* ProjectReaders.find
+    const files =
+      names.length === 0
+        ? yield* PipelineFiles.list(project)
+        : yield* Effect.forEach(names, (name) => PipelineFiles.locate(project, name))
+    const compiled: Array<CompiledFile> = []
+    let code = 0
+    for (const file of new Set(files)) {
+      const one = yield* Effect.result(PlanSides.ofFile(project, file, configuration))
+      if (Result.isSuccess(one)) compiled.push({ ...one.success, file })
+      else {
+        code = code === ExitCode.exitCodes.badData ? code : ExitCode.ofError(one.failure)
+        yield* refused(shownPath(file), one.failure, flags.json)
+      }
+    }
+    yield* Output.exitWith(code)
+    return compiled
+  },
+  (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
+)

@@ -1,0 +1,89 @@
+import * as Cel from "../domain/expression/cel.ts"
+import * as Template from "../domain/expression/template.ts"
+import type { JsonSchema } from "../domain/json-schema.ts"
+import { validate } from "../domain/json-value.ts"
+import { didYouMean } from "../domain/suggest.ts"
+import * as Tick from "../domain/tick.ts"
+import { checkValue } from "./check-value.ts"
+import type { Definition } from "./definition.ts"
+import type { FieldReader } from "./field-reader.ts"
+import { type LocatedEntry, entryOf, kindOf, toJson } from "./located.ts"
+import type { Span } from "./source.ts"
+
+/** A tick that the schedule has, for trying out what its expressions give. */
+export interface SampleTick {
+  readonly timezone: string
+  readonly at: number
+}
+
+const path = "schedule.params"
+
+const typeOf =
+  (reader: FieldReader) =>
+  (source: string, at: Span, place: string): JsonSchema | undefined => {
+    const compiled = Cel.compile(source, Tick.scope)
+    if (!Cel.isExpressionFault(compiled)) return compiled.type
+    const exact = reader.source.text.slice(at.start, at.end) === source
+    const span = exact
+      ? { start: at.start + compiled.start, end: at.start + Math.max(compiled.end, compiled.start + 1) }
+      : at
+    const only = compiled.message.startsWith("There is no ") ? " A schedule's params may name run.tick only." : ""
+    return reader.report(span, place, `${compiled.message}${only}`)
+  }
+
+/** What is wrong with a value: of an expression, at a tick, as its type does not tell of patterns and bounds. */
+const faultsAt = (value: unknown, schema: JsonSchema, sample: SampleTick | undefined): ReadonlyArray<string> => {
+  if (!Template.hasExpression(JSON.stringify(value))) return validate(value, schema)
+  if (sample === undefined) return []
+  const facts = Tick.factsOf(sample.timezone, sample.at)
+  return Tick.valueAt(value, schema, facts).faults.map((fault) => `at the tick ${facts.time}, ${fault}`)
+}
+
+/**
+ * Reads `params` of a schedule: known params, each value fitting its JSON Schema, expressions over `run.tick` only. Params
+ * without a default need a value here. Gives the values with their expressions in the one form of plans.
+ */
+export const read = (
+  reader: FieldReader,
+  definition: Definition,
+  schedule: LocatedEntry,
+  sample: SampleTick | undefined,
+): Record<string, unknown> => {
+  const given = entryOf(schedule.value, "params")
+  const node = given?.value
+  const values: Record<string, unknown> = {}
+  if (node !== undefined && node.kind !== "map") {
+    reader.report(node.at, path, `params must be a map of values, not ${kindOf(node)}.`)
+    return values
+  }
+  const entries = node?.kind === "map" ? node.entries : []
+  const known = [...definition.params.keys()]
+  const broken = (name: string) =>
+    reader.diagnostics.some((told) => told.path === `params.${name}` || told.path.startsWith(`params.${name}.`))
+  for (const { key, keyAt, value } of entries) {
+    const place = `${path}.${key}`
+    const param = definition.params.get(key)
+    if (param === undefined) {
+      const has = known.length === 0 ? "The pipeline has no params." : `It has ${known.join(", ")}.`
+      reader.report(keyAt, place, `The pipeline has no param "${key}".${didYouMean(key, known)} ${has}`)
+      continue
+    }
+    if (broken(key)) continue
+    const before = reader.diagnostics.length
+    const hasExpression = Template.hasExpression(JSON.stringify(toJson(value)))
+    const planned = hasExpression ? checkValue(reader, value, param.schema, place, typeOf(reader)) : toJson(value)
+    values[key] = planned
+    if (reader.diagnostics.length > before) continue
+    for (const fault of faultsAt(planned, param.schema, sample))
+      reader.report(value.at, place, `The value does not fit the param ${key}: ${fault}.`)
+  }
+  for (const [name, { schema }] of definition.params) {
+    if (schema.default !== undefined || entries.some(({ key }) => key === name)) continue
+    reader.report(
+      given?.keyAt ?? schedule.keyAt,
+      path,
+      `The param ${name} has no default, so a tick must give it a value: params: { ${name}: … }.`,
+    )
+  }
+  return values
+}

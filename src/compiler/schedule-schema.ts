@@ -1,0 +1,39 @@
+import type { JsonSchema } from "../domain/json-schema.ts"
+import { Catchup, DstPolicy, Overlap } from "../domain/schedule.ts"
+
+/** The JSON Schema of `schedule` in YAML. `duration` is that of a duration with its unit. */
+export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
+  type: "object",
+  description: "when the pipeline runs by itself",
+  properties: {
+    cron: { type: "string", description: "minute hour day month weekday (OCPS 1.4), or @daily and its like" },
+    timezone: { type: "string", description: "an IANA time zone, like Asia/Tokyo" },
+    params: { type: "object", description: "values of params; expressions may name run.tick.time, .date and .month" },
+    jitter: { ...duration, description: "the most that a start is put off" },
+    overlap: {
+      enum: [...Overlap.literals],
+      description: "when an earlier run of the schedule still goes on (default: skip)",
+    },
+    catchup: {
+      type: "object",
+      description: "ticks that passed while nobody watched (default: none of them)",
+      properties: {
+        policy: { enum: [...Catchup.fields.policy.literals] },
+        window: { ...duration, description: "how old a tick may be" },
+      },
+      required: ["policy"],
+      additionalProperties: false,
+    },
+    dst: {
+      type: "object",
+      description: "where the clocks jump: a time of day that does not exist, and one that comes twice",
+      properties: {
+        gap: { enum: [...DstPolicy.fields.gap.literals] },
+        overlap: { enum: [...DstPolicy.fields.overlap.literals] },
+      },
+      additionalProperties: false,
+    },
+  },
+  required: ["cron", "timezone"],
+  additionalProperties: false,
+})
