@@ -8,6 +8,7 @@ import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
 import { cordon } from "./commands/cordon.ts"
 import { config } from "./commands/config.ts"
+import { convert } from "./commands/convert.ts"
 import { deploy } from "./commands/deploy.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
@@ -16,6 +17,7 @@ import { snapshot } from "./commands/snapshot.ts"
 import { worm } from "./commands/worm.ts"
 import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
+import { fmt } from "./commands/fmt.ts"
 import { init } from "./commands/init.ts"
 import { graph } from "./commands/graph.ts"
 import { schedule } from "./commands/schedule.ts"
@@ -31,6 +33,8 @@ const commands = [
   run,
   runs,
   validate,
+  fmt,
+  convert,
   compile,
   plan,
   deploy,
