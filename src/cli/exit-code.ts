@@ -50,6 +50,8 @@ const byTag: Readonly<Record<string, number>> = {
   VersionUnknown: exitCodes.noInput,
   RunEnded: exitCodes.failed,
   NotUnknown: exitCodes.usage,
+  GroupBusy: exitCodes.temporary,
+  LeasesUnavailable: exitCodes.unavailable,
   CordonMissing: exitCodes.noInput,
   TakeoverRefused: exitCodes.usage,
   RequestRefused: exitCodes.noPermission,

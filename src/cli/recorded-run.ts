@@ -46,7 +46,11 @@ const waitsForPeople = (entries: ReadonlyArray<Entry>): boolean => {
 }
 
 const ownedStatus = (entries: ReadonlyArray<Entry>): string =>
-  ofType(entries, "cancel.requested").length > 0 ? "cancelling" : "running"
+  ofType(entries, "cancel.requested").length > 0
+    ? "cancelling"
+    : ofType(entries, "run.queued").length > ofType(entries, "run.admitted").length
+      ? "queued"
+      : "running"
 
 /** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
 const unownedStatus = Effect.fnUntraced(function* (run: RecordedRun) {

@@ -90,6 +90,9 @@ export const data = {
     task: Schema.String,
     params: Schema.Record(Schema.String, Schema.Unknown),
   }),
+  /** Other runs of its concurrency group go on: it waits for them; and its turn has come. */
+  "dev.dandori.run.queued.v1": Schema.Struct({ group: Schema.String, behind: Schema.Array(Schema.String) }),
+  "dev.dandori.run.admitted.v1": Schema.Struct({ group: Schema.String }),
   /** A cordon keeps the run from starting more; and it is gone. */
   "dev.dandori.run.held.v1": Schema.Struct({ cordon: Schema.String, reason: Schema.String }),
   "dev.dandori.run.released.v1": Schema.Struct({ cordon: Schema.String }),

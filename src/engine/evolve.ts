@@ -95,6 +95,10 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       )
     case "dev.dandori.run.resumed.v1":
       return { ...state, capacity: withPools(state, event.data.capacity) }
+    case "dev.dandori.run.queued.v1":
+      return state.status === "created" ? state : { ...state, queued: true }
+    case "dev.dandori.run.admitted.v1":
+      return { ...state, queued: false }
     case "dev.dandori.run.finished.v1":
       return { ...state, phase: "ended", status: event.data.status }
     case "dev.dandori.cancel.requested.v1":

@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -19,6 +20,7 @@ import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
+import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
 import { type RunState, runStatus, taskAt } from "./run-state.ts"
@@ -58,6 +60,8 @@ export interface Options {
   readonly control?: Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
+  /** Whether it has its place in its concurrency group already. */
+  readonly hasTurn?: boolean
   /** Whether a task belongs to what is run; the others are skipped. */
   readonly includes?: (task: string) => boolean
   /** Attempts that a dead process left open. */
@@ -295,8 +299,30 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       yield* latch.await
     }
   })
+  const { concurrency } = prepared.plan.plan
+  /** Waits for the run's turn in its concurrency group; a cancel ends the waiting. */
+  const turn = Effect.gen(function* () {
+    if (concurrency === undefined || options.hasTurn === true) return
+    const { group } = concurrency
+    const queue = (behind: ReadonlyArray<string>) =>
+      void recorder.record({ type: "dev.dandori.run.queued.v1", data: { group, behind } })
+    const cancelled = Effect.gen(function* () {
+      while (recorder.state().cancelling === undefined) {
+        latch.closeUnsafe()
+        yield* latch.await
+      }
+    })
+    const taken = Turn.take(context.id, concurrency, recorder.state().capacity, queue).pipe(
+      Effect.provideService(Scope.Scope, scope),
+    )
+    yield* Effect.raceFirst(taken, cancelled)
+    if (recorder.state().queued) recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
+  })
+
   // All attempts that still run are stopped together: the scope would stop one after the other.
-  yield* Effect.onExit(drive, () => Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)))
+  yield* Effect.onExit(Effect.andThen(turn, drive), () =>
+    Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)),
+  )
   yield* writer.durable.pipe(
     Effect.mapError((error) => new Errors.LedgerLost({ run: context.id, reason: error.message })),
   )

@@ -25,6 +25,7 @@ import * as Holding from "./holding.ts"
 import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import { type RunState, initial } from "./run-state.ts"
+import * as Turn from "./turn.ts"
 import type * as Takeover from "./takeover.ts"
 
 /** What a run needs that its plan does not say. */
@@ -148,6 +149,10 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const stream = StreamName.ofRun(run)
+      const hasTurn = request.plan.concurrency?.onConflict === "fail"
+      if (request.plan.concurrency !== undefined && hasTurn) {
+        yield* Turn.takeNow(run, request.plan.concurrency, request.capacity)
+      }
       const writer = yield* ledger.create(stream)
       const created: Event = { type: "dev.dandori.run.created.v1", data }
       const first = writer.append(created)
@@ -174,6 +179,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         writer,
         state,
         largeOutputs: yield* Outputs.loadLarge(state),
+        hasTurn,
         ...(request.takeover?.includes === undefined ? {} : { includes: request.takeover.includes }),
         ...(request.control === undefined ? {} : { control: request.control }),
         ...(request.wait === undefined ? {} : { wait: request.wait }),

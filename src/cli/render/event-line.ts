@@ -58,6 +58,12 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       return { text: `taken over from run ${event.data.run}`, weight: "good" }
     case "dev.dandori.matrix.expanded.v1":
       return news(`${event.data.count} instances`)
+    case "dev.dandori.run.queued.v1": {
+      const { behind, group } = event.data
+      return news(`queued in the group ${group} behind ${behind.slice(0, 3).join(", ")}`)
+    }
+    case "dev.dandori.run.admitted.v1":
+      return news("its turn has come")
     case "dev.dandori.run.held.v1":
       return warning(`held by cordon ${clean(event.data.cordon)}: ${clean(event.data.reason)}`)
     case "dev.dandori.run.released.v1":
