@@ -109,7 +109,7 @@ export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { d
 })
 
 /** An entry as the event that it holds; reading the stream has checked its data. */
-const toEvent = (entry: Entry, run: string): RunFacts.TimedEvent =>
+export const toEvent = (entry: Entry, run: string): RunFacts.TimedEvent =>
   ({ type: entry.type, data: entry.data, time: Date.parse(entry.time), run }) as RunFacts.TimedEvent
 
 /** The facts of a run that its entries tell. */

@@ -123,6 +123,15 @@ const approve = Command.make(
   }),
 ).pipe(Command.withDescription("Agree to a task that waits for approval, or refuse it"))
 
+const watch = Command.make(
+  "watch",
+  { run: runArgument },
+  Effect.fn(function* ({ run }) {
+    const { watchRun } = yield* Effect.promise(() => import("../runs-watch.ts"))
+    yield* watchRun(run)
+  }),
+).pipe(Command.withDescription("Watch a run that another process drives, until it ends"))
+
 const resume = Command.make(
   "resume",
   { run: runArgument, wait: waitFlag },
@@ -160,5 +169,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs, diff, approve, resolve, cancel, retry, resume]),
+  Command.withSubcommands([list, show, logs, watch, diff, approve, resolve, cancel, retry, resume]),
 )
