@@ -1,3 +1,4 @@
+import { statSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
@@ -65,12 +66,22 @@ const make = (root: string) => {
     Effect.map((found) => found.flat().toSorted((a, b) => a.epoch - b.epoch)),
     Effect.catch((error) => Effect.succeed(error.code === "ENOENT" ? [] : [unreadable("?", error.message)])),
   )
+  /** False where there is no folder, so that a project without cordons pays one system call for the look. */
+  const mayHave = () => {
+    try {
+      return statSync(root, { throwIfNoEntry: false }) !== undefined
+    } catch {
+      return true
+    }
+  }
   let seen: { readonly at: number; readonly cordons: ReadonlyArray<Cordon> } | undefined
   return Cordons.of({
     list,
     against: Effect.fnUntraced(function* (pipeline) {
       const now = yield* Clock.currentTimeMillis
-      if (seen === undefined || now - seen.at >= freshMillis || now < seen.at) seen = { at: now, cordons: yield* list }
+      if (seen === undefined || now - seen.at >= freshMillis || now < seen.at) {
+        seen = { at: now, cordons: mayHave() ? yield* list : [] }
+      }
       return Option.fromNullishOr(seen.cordons.find((cordon) => holds(cordon, now, pipeline)))
     }),
     raise: Effect.fnUntraced(function* (given) {
