@@ -89,6 +89,13 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
 
+  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+    Effect.sync(() => {
+      broken ??= error
+      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      latch.openUnsafe()
+    })
+
   const start = (index: number, attempt: number) => {
     const state = recorder.state()
     const task = CompiledPlan.taskOfNode(prepared.plan, index)
@@ -136,11 +143,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       return Outcome.carryOut(context, recorder, started, options.largeOutputs)
     })
     return attempted.pipe(
-      Effect.catchTag("LedgerLost", (error) => {
-        broken = error
-        latch.openUnsafe()
-        return Effect.fail(error)
-      }),
+      Effect.tapErrorTag("LedgerLost", (error) => stop(error, error.unbegun === true ? started : undefined)),
       Effect.ensuring(
         Effect.sync(() => {
           if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
@@ -248,6 +251,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
+  const ledgerLost = ({ message }: { readonly message: string }) =>
+    new Errors.LedgerLost({ run: context.id, reason: message })
+  yield* writer.broken.pipe(
+    Effect.flatMap((error) => stop(ledgerLost(error))),
+    Effect.forkIn(scope),
+  )
   yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
 
   const drive = Effect.gen(function* () {
@@ -265,8 +274,6 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   })
   // All attempts that still run are stopped together: the scope would stop one after the other.
   yield* Effect.onExit(drive, () => Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)))
-  yield* writer.durable.pipe(
-    Effect.mapError((error) => new Errors.LedgerLost({ run: context.id, reason: error.message })),
-  )
+  yield* Effect.mapError(writer.durable, ledgerLost)
   return recorder.state()
 }, Effect.scoped)
