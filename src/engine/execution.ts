@@ -241,7 +241,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   }
   const { timeout } = prepared.plan.plan
   if (timeout !== undefined) {
-    yield* Effect.sleep(Math.max(0, context.created + timeout - now())).pipe(
+    yield* Effect.sleep(Math.min(timeout, Math.max(0, context.created + timeout - now()))).pipe(
       Effect.map(() => {
         if (recorder.state().phase !== "tasks") return
         const reason = `the pipeline's timeout of ${timeout} ms is over`

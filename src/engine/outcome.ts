@@ -30,6 +30,12 @@ import type { TaskServices } from "./task-services.ts"
 /** Services that carrying out an attempt needs, besides those of the task types. */
 export type Requirements = TaskServices | AttemptFiles | CacheIndex | Inbox | Ledger | LedgerKey
 
+/** Milliseconds since it was started, whatever happens to the clock meanwhile. */
+const stopwatch = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
+  const start = clock.monotonicTimeNanosUnsafe()
+  return () => Math.round(Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)
+})
+
 /** A value of more characters than this is an artifact reference in the ledger. */
 export const largestValue = 256 * 1024
 
@@ -280,7 +286,7 @@ export const carryOut = Effect.fnUntraced(function* (
   large: Map<string, unknown>,
 ): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
   const { task } = started
-  const begin = yield* Clock.currentTimeMillis
+  const took = yield* stopwatch
   let begun = false
   const recalled = Effect.gen(function* () {
     const key = yield* Cache.keyOf(task, started.prepared, started.input)
@@ -297,7 +303,7 @@ export const carryOut = Effect.fnUntraced(function* (
       }
       begun = true
       const ended = yield* AttemptRun.run(run, started, () => isCancelled(recorder, started))
-      const millis = (yield* Clock.currentTimeMillis) - begin
+      const millis = took()
       yield* settle(run, recorder, started, large, ended, millis, cache?.key)
     }).pipe(guard(recorder, started, () => begun)),
   )
@@ -314,13 +320,13 @@ export const recover = Effect.fnUntraced(function* (
   large: Map<string, unknown>,
 ): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
   if (repeatable(started)) return lose(recorder, started, "its process ended before its result")
-  const begin = yield* Clock.currentTimeMillis
+  const took = yield* stopwatch
   const work = Effect.gen(function* () {
     const result = yield* AttemptRun.afterCrash(run, started)
     if (result._tag === "Interrupted") {
       return lose(recorder, started, "its process ended; the probe says that nothing had happened")
     }
-    const millis = (yield* Clock.currentTimeMillis) - begin
+    const millis = took()
     yield* settle(run, recorder, started, large, { result, facts: {} }, millis)
   })
   yield* Effect.uninterruptible(work.pipe(guard(recorder, started, () => true)))

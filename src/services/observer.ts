@@ -4,7 +4,8 @@ import type { ProgressReport } from "./progress.ts"
 
 /** Who watches a run live: told of each event right after it was appended, of progress, and of log lines. Never waits. */
 export interface RunObserver {
-  readonly onEvent: (event: Event & { readonly time: number; readonly run: string }) => void
+  /** `replayed`: the event is of before a resume. */
+  readonly onEvent: (event: Event & { readonly time: number; readonly run: string; readonly replayed?: true }) => void
   readonly onProgress: (task: string, progress: ProgressReport) => void
   readonly onLog: (task: string, line: string) => void
 }

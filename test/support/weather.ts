@@ -85,6 +85,27 @@ const pipelines = {
   pure: `
   says: { uses: command, with: { effects: pure, argv: [sh, -c, "${waits}; ${long}"] } }
   works: { uses: command, with: { effects: pure, argv: [sh, -c, 'sleep 600'] } }`,
+  clock: `
+  first: { uses: command, with: { effects: idempotent, argv: [sh, -c, "${waits}"] } }
+  slow:
+    uses: command
+    needs: [first]
+    timeout: 500ms
+    continueOnError: true
+    with: { effects: idempotent, argv: [sleep, "600"] }
+  flaky:
+    uses: command
+    needs: [first]
+    retry: { attempts: 2, on: [CommandFailed], backoff: { initial: 3s, jitter: none } }
+    with: { effects: idempotent, argv: [sh, -c, "[ -e flaky ] || { touch flaky; exit 1; }"] }
+  asked:
+    uses: command
+    needs: [first]
+    approval: { timeout: 3s, onTimeout: skip }
+    with: { argv: [sh, -c, "echo asked >> effects"] }`,
+  hangs: `
+  hangs: { uses: command, with: { effects: idempotent, argv: [sleep, "600"] } }
+timeout: 5s`,
   once: `
   once: { uses: command, with: { argv: [sh, -c, 'echo once >> effects'] } }`,
   kept: `
@@ -122,4 +143,44 @@ export const until = async (
   const call = Sample.start(at, args, { before, onLine: (line) => line.includes(text) && resolve() })
   await Promise.race([promise, call.said])
   return call
+}
+
+/** A wall clock for commands that can be stepped while they run; the monotonic clock stays the machine's. */
+export interface WallClock {
+  /** Words before a command that give it this clock. */
+  readonly before: ReadonlyArray<string>
+  /** Sets the clock to so many seconds after the machine's. */
+  readonly step: (seconds: number) => Promise<void>
+}
+
+const findFaketime = async () => {
+  const found = await Array.fromAsync(new Bun.Glob("/usr/lib/**/faketime/libfaketime.so.1").scan({ absolute: true }))
+  return found[0]
+}
+
+const faketime = async (): Promise<string> => {
+  const found = await findFaketime()
+  if (found !== undefined) return found
+  if (isRoot) await Bun.$`apt-get install -y faketime`.quiet().nothrow()
+  const installed = await findFaketime()
+  if (installed === undefined)
+    throw new Error("A clock that can be stepped needs libfaketime: apt-get install faketime")
+  return installed
+}
+
+export const wallClock = async (at: Sample.SampleProject): Promise<WallClock> => {
+  const control = join(at.user, "clock")
+  const step = async (seconds: number) => {
+    await Fs.writeFile(`${control}.new`, `${seconds < 0 ? "" : "+"}${seconds}s\n`)
+    await Fs.rename(`${control}.new`, control)
+  }
+  await step(0)
+  const before = [
+    "env",
+    `LD_PRELOAD=${await faketime()}`,
+    `FAKETIME_TIMESTAMP_FILE=${control}`,
+    "FAKETIME_NO_CACHE=1",
+    "FAKETIME_DONT_FAKE_MONOTONIC=1",
+  ]
+  return { before, step }
 }

@@ -42,11 +42,11 @@ type Watching = Pick<RunView, "observer" | "say"> & { readonly stop: () => void 
 const toStderr = (text: string): void => Standard.write(2, `${text}\n`)
 
 /** One JSON value a line for each event, on standard output. */
-const json = (facts: RunFacts.RunFacts, began: number): Watching => ({
+const json = (facts: RunFacts.RunFacts): Watching => ({
   observer: {
     onEvent: (event) => {
       RunFacts.add(facts, event)
-      if (event.time >= began) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
+      if (event.replayed !== true) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
     },
     onProgress: () => {},
     onLog: () => {},
@@ -55,7 +55,7 @@ const json = (facts: RunFacts.RunFacts, began: number): Watching => ({
   stop: () => {},
 })
 
-/** A line for each event worth reading. Events that a resumed run replays are older than the view. */
+/** A line for each event worth reading that a resumed run does not replay. */
 const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number): Watching => {
   const width = Math.min(
     32,
@@ -67,7 +67,7 @@ const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number
     observer: {
       onEvent: (event) => {
         RunFacts.add(facts, event)
-        const line = event.time < began ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
+        const line = event.replayed === true ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
         if (line !== undefined) toStderr(line)
       },
       onProgress: () => {},
@@ -107,7 +107,7 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
     const facts = RunFacts.make(options.plan)
     const isTerminal = process.stderr.isTTY && process.env.TERM !== "dumb"
     const isLive = isTerminal && !options.json && !options.quiet
-    const watching = options.json ? json(facts, began) : isLive ? yield* live(facts) : lines(options, facts, began)
+    const watching = options.json ? json(facts) : isLive ? yield* live(facts) : lines(options, facts, began)
     yield* Effect.addFinalizer(() => Effect.sync(watching.stop))
 
     const finish = Effect.fnUntraced(function* (result: RunResult) {
