@@ -104,6 +104,13 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
 
+  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+    Effect.sync(() => {
+      broken ??= error
+      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      latch.openUnsafe()
+    })
+
   const start = (index: number, attempt: number): Effect.Effect<void, never, Outcome.Requirements> => {
     if (claims.isWaiting(index)) return Effect.void
     const state = recorder.state()
@@ -134,6 +141,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
     const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
+    let begun: AttemptRun.Started | undefined
     const attempted = Effect.withFiber((fiber) => {
       claims.settle(index)
       if (!holds(index) || !admits(index)) return Effect.void
@@ -150,14 +158,11 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         input: input.value,
         intent: intent.hash,
       }
+      begun = started
       fibers.set(index, { attempt, fiber })
       return Outcome.carryOut(context, recorder, started, options.largeOutputs)
     }).pipe(
-      Effect.catchTag("LedgerLost", (error) => {
-        broken = error
-        latch.openUnsafe()
-        return Effect.fail(error)
-      }),
+      Effect.tapErrorTag("LedgerLost", (error) => stop(error, error.unbegun === true ? begun : undefined)),
       Effect.ensuring(
         Effect.sync(() => {
           if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
@@ -272,7 +277,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   }
   const { timeout } = prepared.plan.plan
   if (timeout !== undefined) {
-    yield* Effect.sleep(Math.max(0, context.created + timeout - now())).pipe(
+    yield* Effect.sleep(Math.min(timeout, Math.max(0, context.created + timeout - now()))).pipe(
       Effect.map(() => {
         if (recorder.state().phase !== "tasks") return
         const reason = `the pipeline's timeout of ${timeout} ms is over`
@@ -282,6 +287,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
+  const ledgerLost = ({ message }: { readonly message: string }) =>
+    new Errors.LedgerLost({ run: context.id, reason: message })
+  yield* writer.broken.pipe(
+    Effect.flatMap((error) => stop(ledgerLost(error))),
+    Effect.forkIn(scope),
+  )
   yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
 
   const drive = Effect.gen(function* () {
@@ -323,8 +334,6 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.onExit(Effect.andThen(turn, drive), () =>
     Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)),
   )
-  yield* writer.durable.pipe(
-    Effect.mapError((error) => new Errors.LedgerLost({ run: context.id, reason: error.message })),
-  )
+  yield* Effect.mapError(writer.durable, ledgerLost)
   return recorder.state()
 }, Effect.scoped)

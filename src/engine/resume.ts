@@ -66,16 +66,23 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
   return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
 })
 
-/** An entry as the event that the core folds. A retry's wait is never longer than it was planned, whatever the clock says. */
-const toEvent = (entry: Entry, now: number): Event & { time: number } => {
-  const event = { type: entry.type, data: entry.data, time: Date.parse(entry.time) } as Event & { time: number }
-  if (event.type !== "dev.dandori.retry.scheduled.v1") return event
-  return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
+const eventOf = (entry: Entry) =>
+  ({ type: entry.type, data: entry.data, time: Date.parse(entry.time) }) as Event & { time: number }
+
+/** An entry as the event that the core folds. No wait is longer than it was planned, whatever the clock says. */
+const toEvent = (plan: Plan, entry: Entry, now: number): Event & { time: number } => {
+  const event = eventOf(entry)
+  if (event.type === "dev.dandori.retry.scheduled.v1") {
+    return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
+  }
+  if (event.type !== "dev.dandori.approval.requested.v1" || event.data.due === undefined) return event
+  const timeout = plan.tasks.find(({ id }) => id === event.data.task)?.approval?.timeout ?? Infinity
+  return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + timeout) } }
 }
 
 /** The state of a run as its entries tell it. */
 export const fold = (prepared: Pick<Prepared.Prepared, "plan">, entries: ReadonlyArray<Entry>, now: number): RunState =>
-  entries.reduce((state, entry) => evolve(state, toEvent(entry, now)), initial(prepared.plan))
+  entries.reduce((state, entry) => evolve(state, toEvent(prepared.plan.plan, entry, now)), initial(prepared.plan))
 
 const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
   new Map(
@@ -130,7 +137,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
           stopped: left.flatMap(({ stopped }) => [...stopped]),
         },
       }
-      for (const entry of chain.entries) observer.onEvent({ ...toEvent(entry, options.now), run })
+      for (const entry of chain.entries) observer.onEvent({ ...eventOf(entry), run, replayed: true })
       const appended = writer.append(resumed)
       state = evolve(state, { ...resumed, time: appended.time })
       observer.onEvent({ ...resumed, time: appended.time, run })

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { advice } from "./durable-files.ts"
 
 /** Another process (or another part of this one) holds the lock. `pid` is the owner's, as far as it is known. */
 export class LockBusy extends Schema.TaggedError<LockBusy>()("LockBusy", {
@@ -36,7 +37,9 @@ export class LockFailed extends Schema.TaggedError<LockFailed>()("LockFailed", {
 }) {
   readonly notApplied = true
   override get message() {
-    return `The lock ${this.path} cannot be taken: ${this.reason} (${this.code}); check that its folder exists, is writable and lies on a local disk`
+    const known = this.code === "ENOENT" ? undefined : advice[this.code]
+    const what = known ?? `${this.reason}; check that its folder exists, is writable and lies on a local disk`
+    return `The lock ${this.path} cannot be taken: ${what} (${this.code})`
   }
 }
 
@@ -92,6 +95,14 @@ export const ownerOf = (path: string): number | undefined => {
   }
 }
 
+/** Writes the owner's pid into its lock, for those who find it held. The lock is as good without: a disk may be full. */
+const writeOwner = (fd: number): void => {
+  try {
+    ftruncateSync(fd, 0)
+    writeSync(fd, `${process.pid}\n`, 0)
+  } catch {}
+}
+
 /** One try, synchronous, so that no interruption can come between the lock and its record. */
 const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | closeOnExec, 0o644)
@@ -106,8 +117,7 @@ const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
     if (answer !== 0) return new LockFailed({ path, code: answer, reason: "the file system refuses flock" })
     const there = statSync(path, { throwIfNoEntry: false })
     if (there?.ino !== fstatSync(fd).ino) return "replaced"
-    ftruncateSync(fd, 0)
-    writeSync(fd, `${process.pid}\n`, 0)
+    writeOwner(fd)
     kept = true
     return fd
   } finally {

@@ -42,10 +42,10 @@ const isBusy = ({ reason }: SqlError): boolean => {
 const patiently = <A>(statement: Effect.Effect<A, SqlError>, patience: number): Effect.Effect<A, SqlError> =>
   Effect.catchIf(statement, isBusy, () =>
     Effect.gen(function* () {
-      const until = (yield* Clock.currentTimeMillis) + patience
+      const until = (yield* Clock.monotonicTimeNanos) + BigInt(Math.ceil(patience * 1e6))
       for (let longest = 2; ; longest = Math.min(longest * 2, 50)) {
         yield* Effect.interruptible(Effect.sleep((yield* Random.next) * longest))
-        const late = (yield* Clock.currentTimeMillis) >= until
+        const late = (yield* Clock.monotonicTimeNanos) >= until
         const result = yield* Effect.result(statement)
         if (result._tag === "Success") return result.success
         if (late || !isBusy(result.failure)) return yield* result.failure

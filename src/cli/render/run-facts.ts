@@ -85,13 +85,19 @@ export const taskMillis = (task: TaskFacts, now: number): number =>
 
 const endAttempt = (
   task: TaskFacts,
-  event: { readonly time: number; readonly data: { readonly attempt: number } },
+  event: { readonly time: number; readonly data: { readonly attempt: number; readonly millis?: number } },
   result: NonNullable<AttemptFacts["result"]>,
   more: Pick<AttemptFacts, "error" | "reason"> = {},
 ): void => {
   const attempt = task.attempts.findLast(({ attempt }) => attempt === event.data.attempt)
-  if (attempt !== undefined) Object.assign(attempt, { ended: event.time, result, ...more })
-  task.ended = event.time
+  const { millis } = event.data
+  // The clock may have been stepped: what the attempt took is measured.
+  const ended =
+    attempt === undefined || millis === undefined
+      ? Math.max(event.time, attempt?.started ?? 0)
+      : attempt.started + millis
+  if (attempt !== undefined) Object.assign(attempt, { ended, result, ...more })
+  task.ended = ended
   delete task.progress
 }
 

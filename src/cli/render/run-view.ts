@@ -42,11 +42,11 @@ type Watching = Pick<RunView, "observer" | "say"> & { readonly stop: () => void 
 const toStderr = (text: string): void => Standard.write(2, `${text}\n`)
 
 /** One JSON value a line for each event, on standard output. */
-const json = (facts: RunFacts.RunFacts, began: number, now: () => number): Watching => ({
+const json = (facts: RunFacts.RunFacts, now: () => number): Watching => ({
   observer: {
     onEvent: (event) => {
       RunFacts.add(facts, event)
-      if (event.time >= began) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
+      if (event.replayed !== true) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
     },
     onProgress: () => {},
     onLog: () => {},
@@ -56,9 +56,8 @@ const json = (facts: RunFacts.RunFacts, began: number, now: () => number): Watch
   stop: () => {},
 })
 
-/** A line for each event worth reading. Events that a resumed run replays are older than the view. */
-const lines = (options: Options, facts: RunFacts.RunFacts, began: number, now: () => number): Watching => {
-  const { plan, quiet } = options
+/** A line for each event worth reading that a resumed run does not replay. */
+const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number, now: () => number): Watching => {
   const width = Math.min(
     32,
     plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length),
@@ -69,7 +68,7 @@ const lines = (options: Options, facts: RunFacts.RunFacts, began: number, now: (
     observer: {
       onEvent: (event) => {
         RunFacts.add(facts, event)
-        const line = event.time < began ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
+        const line = event.replayed === true ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
         if (line !== undefined) toStderr(line)
       },
       onProgress: () => {},
@@ -118,7 +117,7 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
     const isTerminal = process.stderr.isTTY && process.env.TERM !== "dumb"
     const isLive = isTerminal && !options.json && !options.quiet
     const watching = options.json
-      ? json(facts, began, now)
+      ? json(facts, now)
       : isLive
         ? yield* live(facts, now)
         : lines(options, facts, began, now)
