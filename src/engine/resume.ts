@@ -65,12 +65,15 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
   return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
 })
 
-/** An entry as the event that the core folds. A retry's wait is never longer than it was planned, whatever the clock says. */
-const toEvent = (entry: Entry, now: number): Event & { time: number } => {
-  const event = { type: entry.type, data: entry.data, time: Date.parse(entry.time) } as Event & { time: number }
-  if (event.type !== "dev.dandori.retry.scheduled.v1") return event
-  return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
-}
+/** An event as another process folds it: a retry's wait is never longer than it was planned, whatever the clock says. */
+export const asFoundAt = (event: Event & { time: number }, now: number): Event & { time: number } =>
+  event.type === "dev.dandori.retry.scheduled.v1"
+    ? { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
+    : event
+
+/** An entry as the event that the core folds. */
+const toEvent = (entry: Entry, now: number): Event & { time: number } =>
+  asFoundAt({ type: entry.type, data: entry.data, time: Date.parse(entry.time) } as Event & { time: number }, now)
 
 /** The state of a run as its entries tell it. */
 export const fold = (prepared: Pick<Prepared.Prepared, "plan">, entries: ReadonlyArray<Entry>, now: number): RunState =>

@@ -1,0 +1,114 @@
+import * as FastCheck from "fast-check"
+import type { Schedule } from "../../src/domain/schedule.ts"
+import * as Chance from "../../src/simulation/chance.ts"
+import * as Faults from "../../src/simulation/faults.ts"
+import * as Promises from "../../src/simulation/promises.ts"
+import type { Rules } from "../../src/simulation/rules.ts"
+import * as Simulation from "../../src/simulation/simulation.ts"
+import type { RunTrace, Trace } from "../../src/simulation/trace.ts"
+import type { Violation } from "../../src/simulation/violation.ts"
+import { Model } from "./engine-model.ts"
+import { capacity, randomPlan } from "./engine-random-plan.ts"
+
+/** Faults from a seed: each of them not at all, as often as in the mix, or ten times as often. */
+const faultsOf = (chance: Chance.Chance): Faults.Faults =>
+  Object.fromEntries(
+    Faults.names.map((name) => [name, Math.min(0.5, Faults.mix[name] * chance.among([0, 1, 1, 10]))]),
+  ) as Record<Faults.Fault, number>
+
+/** A schedule over a jump of New York's clocks, on 2025-03-09. */
+const scheduleOf = (chance: Chance.Chance): Schedule => ({
+  cron: chance.among(["30 2 * * *", "*/20 * * * *", "0 */6 * * *"]),
+  timezone: "America/New_York",
+  params: {},
+  ...(chance.hits(0.5) ? { jitter: 30_000 } : {}),
+  overlap: chance.among(["skip", "queue-one", "queue-all", "cancel-running", "allow"] as const),
+  catchup: {
+    policy: chance.among(["none", "last", "all"] as const),
+    ...(chance.hits(0.5) ? { window: 7_200_000 } : {}),
+  },
+  dst: { gap: chance.among(["skip", "shift"] as const), overlap: "both" },
+})
+
+/** What a seed stands for: a random plan, now and then with a timeout or a schedule, and random faults. */
+export const optionsOf = (seed: number): Simulation.Options => {
+  const chance = Chance.make(seed)
+  const [plan] = FastCheck.sample(randomPlan(40, chance.among([0, 5, 10, 30])), { numRuns: 1, seed, unbiased: true })
+  const timeout = chance.hits(0.2) ? { timeout: chance.millis(100, 3_600_000) } : {}
+  const faults = faultsOf(chance)
+  const from = Date.parse("2025-03-08T12:00:00Z")
+  const common = { seed, faults, capacity, from }
+  if (!chance.hits(0.1)) return { ...common, plan: { ...plan, ...timeout } }
+  return { ...common, plan: { ...plan, ...timeout, schedule: scheduleOf(chance) }, days: 2 }
+}
+
+/** What the naive reading of the rules says of a run whose clocks were left alone; undefined where it agrees. */
+const byTheModel = ({ kept, plan }: RunTrace): string | undefined => {
+  const model = new Model(plan)
+  try {
+    for (const { event } of kept) {
+      if (event.type.includes(".gate.") || event.type.includes(".ledger.")) continue
+      model.apply(event)
+    }
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** What a seed comes to. */
+export interface Tried {
+  readonly trace: Trace
+  readonly violations: ReadonlyArray<Violation>
+}
+
+/** Simulates what a seed stands for and checks it, by the promises and, where no clock was set, by the naive reading. */
+export const tried = (seed: number, rules?: Rules): Tried => {
+  const options = optionsOf(seed)
+  const trace = Simulation.simulate(rules === undefined ? options : { ...options, rules })
+  const stepped = trace.moments.some((moment) => moment._tag === "Fault" && moment.fault === "clock-steps")
+  const naive = stepped ? [] : trace.runs.flatMap((run) => byTheModel(run) ?? [])
+  return {
+    trace,
+    violations: [...Promises.check(trace), ...naive.map((text) => ({ promise: 0, text, moments: [] }))],
+  }
+}
+
+/** How many of what was seen in many simulations. */
+export interface Tally {
+  simulations: number
+  runs: number
+  events: number
+  virtualDays: number
+  readonly statuses: Record<string, number>
+  readonly faults: Record<string, number>
+  readonly outcomes: Record<string, number>
+  readonly broken: Array<{ readonly seed: number } & Violation>
+}
+
+const add = (counts: Record<string, number>, key: string) => void (counts[key] = (counts[key] ?? 0) + 1)
+
+export const newTally = (): Tally => ({
+  simulations: 0,
+  runs: 0,
+  events: 0,
+  virtualDays: 0,
+  statuses: {},
+  faults: {},
+  outcomes: {},
+  broken: [],
+})
+
+/** Adds what a seed came to. */
+export const count = (tally: Tally, seed: number, { trace, violations }: Tried): void => {
+  tally.simulations++
+  tally.runs += trace.runs.length
+  tally.virtualDays += trace.millis / 86_400_000
+  for (const moment of trace.moments) {
+    if (moment._tag === "Appended") tally.events++
+    if (moment._tag === "Fault") add(tally.faults, moment.fault)
+    if (moment._tag === "TickClosed") add(tally.outcomes, moment.outcome)
+  }
+  for (const run of trace.runs) add(tally.statuses, Promises.statusOf(run))
+  tally.broken.push(...violations.slice(0, 1).map((violation) => ({ seed, ...violation })))
+}
