@@ -5,7 +5,8 @@ import * as CompiledPlan from "../engine/compiled-plan.ts"
 import { gateFailed } from "../engine/retrying.ts"
 import { type RunState, isStopping, taskAt } from "../engine/run-state.ts"
 import type { Place } from "./place.ts"
-import { isRepeatable } from "./rules.ts"
+import type { Fault } from "./faults.ts"
+import { type Probed, isRepeatable } from "./rules.ts"
 
 /** What a process gives to its attempts. What they do later, they do only while the process lives. */
 export interface Hands {
@@ -45,6 +46,13 @@ export const make = (hands: Hands) => {
   const { later, place, plan, record, state } = hands
   const { chance, disk, notes, rules, run, world } = place
   const open = new Map<number, Attempt>()
+  const fault = (name: Fault, text: string) => void notes.note({ _tag: "Fault", fault: name, run, text })
+  const asked = (task: PlanTask): Probed => {
+    const answer = world.probe(task)
+    const fails = answer === "nobody knows" && !isRepeatable(task) && world.traits(task).probe
+    if (fails) fault("probe-fails", `the probe of ${task.id} cannot say what happened`)
+    return answer
+  }
 
   const isGate = (task: PlanTask) =>
     task.pipeline === undefined && task.matrix === undefined && !task.id.endsWith("]") && world.traits(task).gate
@@ -72,6 +80,7 @@ export const make = (hands: Hands) => {
       return then()
     }
     const verdict = world.verdict(task)
+    if (verdict === "FAILED") fault("gate-fails", `${task.id} finds the bytes bad`)
     const subject = world.bytes(task)
     const subjects = [{ name: task.id, sha256: subject }]
     const reasons = verdict === "PASSED" ? [] : ["the bytes are bad"]
@@ -118,7 +127,7 @@ export const make = (hands: Hands) => {
   }
 
   const probe = (one: Attempt, result: Result): Result => {
-    const answer = world.probe(one.task)
+    const answer = asked(one.task)
     if (answer === "nobody knows") return { _tag: "Unknown" }
     if (answer === "happened") return { _tag: "Output", probed: true }
     return result._tag === "Error" ? { _tag: "Error", error: { ...result.error, notApplied: true } } : result
@@ -152,12 +161,12 @@ export const make = (hands: Hands) => {
     if (task.timeout !== undefined) whileWorking(task.timeout, () => finish(one, { _tag: "TimedOut" }))
     const { ending } = script
     if (ending === "hang") {
-      notes.note({ _tag: "Fault", fault: "task-hangs", run, text: `${task.id} hangs` })
+      fault("task-hangs", `${task.id} hangs`)
       if (task.timeout === undefined) hands.hangs()
       return
     }
     if (ending !== "output") {
-      notes.note({ _tag: "Fault", fault: "task-fails", run, text: `${task.id} will fail: ${ending.message}` })
+      fault("task-fails", `${task.id} will fail: ${ending.message}`)
     }
     const result: Result = ending === "output" ? { _tag: "Output", probed: false } : { _tag: "Error", error: ending }
     whileWorking(script.millis, () => finish(one, result))
@@ -166,7 +175,7 @@ export const make = (hands: Hands) => {
   return {
     start: (index: number, number: number) => {
       const task = CompiledPlan.taskOfNode(plan, index)
-      if (number === 1 && task.if !== undefined && !world.condition(task)) {
+      if (number === 1 && task.if !== undefined && !place.condition(state(), index)) {
         const reason = `if: ${task.if} is false`
         return record({ type: "dev.dandori.task.skipped.v1", data: { task: task.id, reason } }, task.id)
       }
@@ -203,7 +212,7 @@ export const make = (hands: Hands) => {
         const task = CompiledPlan.taskOfNode(plan, index)
         const one: Attempt = { index, task, number: taskAt(state(), index).attempt, stage: "ending" }
         const close = () => {
-          const verdict = rules.afterCrash(task, world.probe(task))
+          const verdict = rules.afterCrash(task, asked(task))
           if (verdict === "lost") {
             const data = { task: task.id, attempt: one.number, reason: "its process ended before its result" }
             record({ type: "dev.dandori.attempt.lost.v1", data }, task.id)

@@ -116,7 +116,7 @@ export const takeUp = (
     if (command._tag === "ExpireApproval") {
       return record({ type: "dev.dandori.approval.expired.v1", data: { task: id } })
     }
-    if (task.if !== undefined && !place.world.condition(task)) {
+    if (task.if !== undefined && !place.condition(state, command.task)) {
       return record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason: `if: ${task.if} is false` } })
     }
     if (command._tag === "Pause") {

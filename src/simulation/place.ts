@@ -1,6 +1,7 @@
 import type { Capacity, EventData } from "../domain/event.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { CompiledPlan } from "../engine/compiled-plan.ts"
+import type { RunState } from "../engine/run-state.ts"
 import type { Author } from "../ledger/sealing.ts"
 import type { Chance } from "./chance.ts"
 import type { Disk } from "./disk.ts"
@@ -36,6 +37,8 @@ export interface Place extends Setting {
   readonly createdAt: number
   readonly disk: Disk
   readonly world: World
+  /** Whether a task's `if` holds: by what the run knows, and by chance where that is not enough. */
+  readonly condition: (state: RunState, index: number) => boolean
   /** Whether a process stays while only people are awaited. */
   readonly stays: boolean
   /** Whether the process dies now. */

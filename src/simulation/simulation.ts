@@ -1,7 +1,8 @@
 import type { Capacity } from "../domain/event.ts"
-import { type Plan, type PlanTask, digest } from "../domain/plan.ts"
+import { type Plan, digest } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { type CompiledPlan, compilePlan } from "../engine/compiled-plan.ts"
+import type { Prepared } from "../engine/prepared.ts"
 import * as Chance from "./chance.ts"
 import type { Faults } from "./faults.ts"
 import type { Setting } from "./place.ts"
@@ -10,7 +11,6 @@ import * as Timeline from "./timeline.ts"
 import type { Moment, Trace } from "./trace.ts"
 import * as VirtualRun from "./virtual-run.ts"
 import * as VirtualScheduler from "./virtual-scheduler.ts"
-import type { Traits } from "./world.ts"
 
 /** What is simulated. Without `days` it is one run; with them, the ticks of so many days of the plan's schedule. */
 export interface Options {
@@ -22,8 +22,11 @@ export interface Options {
   /** The wall clock's first moment, milliseconds since the epoch. */
   readonly from: number
   readonly days?: number
-  /** What is known of the task types; without it chance decides whether one has a probe or is a gate. */
-  readonly traits?: (task: PlanTask) => Traits
+  /**
+   * The plan with its task types, which say what has a probe and what is a gate; with it each `if` is evaluated that
+   * rests on params and statuses alone. Without it chance decides.
+   */
+  readonly prepared?: Prepared
   /** Whether entries are sealed with their hashes; the checks of the chain want it. */
   readonly sealed?: boolean
   /** The rules to go by, where a trial breaks one. */
@@ -80,9 +83,9 @@ export const simulate = (options: Options): Trace => {
   }
   const runs: Array<VirtualRun.VirtualRun> = []
   const run = (params: Readonly<Record<string, unknown>>, tick?: string, onEnd: () => void = () => undefined) => {
-    const traits = options.traits === undefined ? {} : { traits: options.traits }
+    const prepared = options.prepared === undefined ? {} : { prepared: options.prepared }
     const at = tick === undefined ? {} : { tick }
-    const made = VirtualRun.start(setting, { plan, params, count: runs.length + 1, onEnd, ...at, ...traits })
+    const made = VirtualRun.start(setting, { plan, params, count: runs.length + 1, onEnd, ...at, ...prepared })
     runs.push(made)
     return made
   }

@@ -1,9 +1,11 @@
 import * as HashMap from "effect/HashMap"
 import type { Event, EventData } from "../domain/event.ts"
-import type { Plan, PlanTask } from "../domain/plan.ts"
+import type { Plan } from "../domain/plan.ts"
 import type { Request } from "../domain/request.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as CompiledPlan from "../engine/compiled-plan.ts"
+import * as Inputs from "../engine/inputs.ts"
+import type { Prepared } from "../engine/prepared.ts"
 import * as Requests from "../engine/requests.ts"
 import { type RunState, runStatus, taskAt } from "../engine/run-state.ts"
 import * as Disk from "./disk.ts"
@@ -26,7 +28,7 @@ export interface Options {
   readonly params: Readonly<Record<string, unknown>>
   readonly count: number
   readonly tick?: string
-  readonly traits?: (task: PlanTask) => World.Traits
+  readonly prepared?: Prepared
   readonly onEnd: () => void
 }
 
@@ -66,6 +68,10 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     early: !setting.rules.acknowledgesAfterFlush,
   })
   let deaths = 0
+  const world = World.make(run, chance, faults, options.prepared)
+  const facts = { id: run, pipeline: plan.id, env: "dev", created: new Date(createdAt).toISOString(), environment: {} }
+  const inputs =
+    options.prepared && Inputs.make(options.prepared, { ...facts, params: options.params }, () => undefined)
   const place: Place = {
     ...setting,
     run,
@@ -74,7 +80,11 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     created,
     createdAt,
     disk,
-    world: World.make(run, chance, faults, options.traits),
+    world,
+    condition: (state, index) => {
+      const known = inputs?.condition(state, index)
+      return typeof known === "boolean" ? known : world.condition(CompiledPlan.taskOfNode(state.plan, index))
+    },
     stays: chance.hits(0.5),
     dies: () => {
       if (deaths >= mostDeaths || !chance.hits(faults["process-dies"])) return false
@@ -88,6 +98,7 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
   let over = false
   let finished = false
   let looking = false
+  let driving = false
 
   const end = (well: boolean) => {
     over = true
@@ -99,12 +110,19 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     if (++lives > mostLives) return end(false)
     owner = Owner.takeUp(place, lives, purpose, { ended: onLetGo, hangs: onHang, asks: lookLater })
   }
-  const drive = () => takeUp({ _tag: "Drive" })
+  const driveLater = (most: number) => {
+    if (driving) return
+    driving = true
+    timeline.after(chance.millis(1_000, most), () => {
+      driving = false
+      takeUp({ _tag: "Drive" })
+    })
+  }
   const onLetGo = (how: LifeEnd) => {
     owner = undefined
     if (how === "finished" || how === "stuck") return end(how === "finished")
     if (how === "waits") lookLater()
-    timeline.after(chance.millis(1_000, how === "waits" ? 14_400_000 : 3_600_000), drive)
+    driveLater(how === "waits" ? 14_400_000 : 3_600_000)
   }
 
   const judged = (state: RunState, request: Request, by: string): Event | undefined => {
@@ -144,7 +162,7 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     const visit: Owner.Purpose = { _tag: "Append", event: (state) => answer(state) ?? resolution(state) }
     if (owner === undefined) return takeUp(visit)
     const state = owner.state()
-    if (!owner.drives()) return
+    if (!owner.drives()) return lookLater()
     if (runStatus(state) === "waiting" && HashMap.size(state.approvals) === 0) {
       // A run that has an owner cannot be resolved: it is stopped first.
       owner.stop()
@@ -170,7 +188,7 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     else timeline.after(1_000, () => cancel(reason))
   }
 
-  drive()
+  takeUp({ _tag: "Drive" })
   if (chance.hits(faults.cancel)) {
     timeline.after(chance.millis(1, 600_000), () => {
       if (over) return

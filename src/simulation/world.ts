@@ -2,6 +2,7 @@ import type { ErrorData } from "../domain/event.ts"
 import * as Matrices from "../domain/matrix.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import * as Sha256 from "../domain/sha256.ts"
+import type { Prepared } from "../engine/prepared.ts"
 import type { Chance } from "./chance.ts"
 import type { Faults } from "./faults.ts"
 import { type Probed, isRepeatable } from "./rules.ts"
@@ -58,12 +59,7 @@ const errors: ReadonlyArray<ErrorData> = [
   { tag: "Beta", message: "a bad end", settled: true },
 ]
 
-export const make = (
-  run: string,
-  chance: Chance,
-  faults: Faults,
-  known: ((task: PlanTask) => Traits) | undefined,
-): World => {
+export const make = (run: string, chance: Chance, faults: Faults, prepared: Prepared | undefined): World => {
   const done = new Set<string>()
   const memory = new Map<string, unknown>()
   const once = <A>(what: string, { id }: PlanTask, make: () => A): A => {
@@ -73,7 +69,12 @@ export const make = (
   }
   const template = (task: PlanTask): PlanTask => ({ ...task, id: task.id.replace(/\[\d+\]$/, "") })
   const traits = (task: PlanTask): Traits =>
-    known?.(task) ?? once("traits", template(task), () => ({ probe: chance.hits(0.5), gate: chance.hits(0.25) }))
+    once("traits", template(task), () => {
+      const type = prepared?.types.get(task.type)?.type
+      return type === undefined
+        ? { probe: chance.hits(0.5), gate: chance.hits(0.25) }
+        : { probe: type.probe !== undefined, gate: type.gate !== undefined }
+    })
   return {
     traits,
     script: (task) => {

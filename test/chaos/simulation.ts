@@ -2,16 +2,11 @@
 import * as Trial from "../support/simulation-trial.ts"
 
 const many = Number(process.argv[2] ?? 10_000)
-const first = Number(process.argv[3] ?? Date.now() % 1_000_000)
+const seed = Number(process.argv[3] ?? Date.now() % 1_000_000)
 const began = performance.now()
-const tally = Trial.newTally()
-for (let seed = first; seed < first + many; seed++) {
-  Trial.count(tally, seed, Trial.tried(seed))
-  if (tally.simulations % 500 === 0) {
-    const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-    process.stderr.write(`${tally.simulations} of ${many}, ${tally.broken.length} broken, ${seconds} s\n`)
-  }
-}
-const seconds = (performance.now() - began) / 1_000
-process.stdout.write(`${JSON.stringify({ firstSeed: first, seconds, ...tally }, null, 2)}\n`)
-process.exitCode = tally.broken.length === 0 ? 0 : 1
+const seconds = () => Math.round(performance.now() - began) / 1_000
+const { broken, tally } = Trial.campaign(seed, many, (done) => {
+  if (done % 500 === 0) process.stderr.write(`${done} of ${many} in ${seconds()} s\n`)
+})
+process.stdout.write(`${JSON.stringify({ firstSeed: seed, seconds: seconds(), ...tally, broken }, null, 2)}\n`)
+process.exitCode = broken.length === 0 ? 0 : 1

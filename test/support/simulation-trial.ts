@@ -5,6 +5,7 @@ import * as Faults from "../../src/simulation/faults.ts"
 import * as Promises from "../../src/simulation/promises.ts"
 import type { Rules } from "../../src/simulation/rules.ts"
 import * as Simulation from "../../src/simulation/simulation.ts"
+import * as Tally from "../../src/simulation/tally.ts"
 import type { RunTrace, Trace } from "../../src/simulation/trace.ts"
 import type { Violation } from "../../src/simulation/violation.ts"
 import { Model } from "./engine-model.ts"
@@ -74,41 +75,21 @@ export const tried = (seed: number, rules?: Rules): Tried => {
   }
 }
 
-/** How many of what was seen in many simulations. */
-export interface Tally {
-  simulations: number
-  runs: number
-  events: number
-  virtualDays: number
-  readonly statuses: Record<string, number>
-  readonly faults: Record<string, number>
-  readonly outcomes: Record<string, number>
+/** What many seeds came to: what was seen, and the first violation of each seed that broke something. */
+export interface Campaign {
+  readonly tally: Tally.Tally
   readonly broken: Array<{ readonly seed: number } & Violation>
 }
 
-const add = (counts: Record<string, number>, key: string) => void (counts[key] = (counts[key] ?? 0) + 1)
-
-export const newTally = (): Tally => ({
-  simulations: 0,
-  runs: 0,
-  events: 0,
-  virtualDays: 0,
-  statuses: {},
-  faults: {},
-  outcomes: {},
-  broken: [],
-})
-
-/** Adds what a seed came to. */
-export const count = (tally: Tally, seed: number, { trace, violations }: Tried): void => {
-  tally.simulations++
-  tally.runs += trace.runs.length
-  tally.virtualDays += trace.millis / 86_400_000
-  for (const moment of trace.moments) {
-    if (moment._tag === "Appended") tally.events++
-    if (moment._tag === "Fault") add(tally.faults, moment.fault)
-    if (moment._tag === "TickClosed") add(tally.outcomes, moment.outcome)
+/** Tries so many seeds from `first` on. */
+export const campaign = (first: number, many: number, onSeed: (done: number) => void = () => undefined): Campaign => {
+  const tally = Tally.empty()
+  const broken: Campaign["broken"] = []
+  for (let seed = first; seed < first + many; seed++) {
+    const { trace, violations } = tried(seed)
+    Tally.count(tally, trace)
+    broken.push(...violations.slice(0, 1).map((violation) => ({ seed, ...violation })))
+    onSeed(tally.simulations)
   }
-  for (const run of trace.runs) add(tally.statuses, Promises.statusOf(run))
-  tally.broken.push(...violations.slice(0, 1).map((violation) => ({ seed, ...violation })))
+  return { tally, broken }
 }
