@@ -56,6 +56,7 @@ export const takeUp = (
   let alive = true
   let recovered = false
   let closing = false
+  /** Whether the core is to be asked again: something was appended, or a moment has come. */
   let changed = false
   let wake = Infinity
 
@@ -93,7 +94,7 @@ export const takeUp = (
     if (!alive) return
     try {
       act()
-      if (recovered) drive()
+      if (recovered && changed) drive()
     } catch (error) {
       if (error !== killed) throw error
       letGo("killed")
@@ -141,7 +142,10 @@ export const takeUp = (
     if (command._tag === "WakeAt") {
       if (command.time >= wake) return
       wake = command.time
-      return later(command.time - steady(), () => void (wake = Infinity))
+      return later(command.time - steady(), () => {
+        wake = Infinity
+        changed = true
+      })
     }
     if (command._tag === "Finish") {
       const durationMillis = Math.max(0, steady() - place.createdAt)
@@ -196,6 +200,7 @@ export const takeUp = (
 
   const goOn = () => {
     recovered = true
+    changed = true
     watchTime()
   }
   const first = () => {

@@ -38,8 +38,8 @@ const flushInterval = 1_000
 
 const day = 86_400_000
 
-/** Most steps of one simulation: far more than any run that ends needs. */
-const mostSteps = 50_000_000
+/** Most steps of one run: far more than any run that ends needs. */
+const mostSteps = (plan: Plan) => 100_000 + 200 * plan.tasks.length
 
 const memo = <A extends object, B>(make: (key: A) => B): ((key: A) => B) => {
   const known = new WeakMap<A, B>()
@@ -69,7 +69,7 @@ export const simulate = (options: Options): Trace => {
     faults,
     notes: {
       note: (happening) => {
-        const moment = { ...happening, number: moments.length + 1, at: timeline.now() } as Moment
+        const moment: Moment = Object.assign(happening, { number: moments.length + 1, at: timeline.now() })
         moments.push(moment)
         return moment
       },
@@ -99,7 +99,8 @@ export const simulate = (options: Options): Trace => {
     const only = run(options.params ?? {})
     done = only.ended
   }
-  for (let steps = 0; steps < mostSteps && !done(); steps++) if (!timeline.next()) break
+  const most = mostSteps(plan)
+  for (let steps = 0; steps < most * Math.max(1, runs.length) && !done(); steps++) if (!timeline.next()) break
   return {
     seed,
     moments,

@@ -61,13 +61,15 @@ const errors: ReadonlyArray<ErrorData> = [
 
 export const make = (run: string, chance: Chance, faults: Faults, prepared: Prepared | undefined): World => {
   const done = new Set<string>()
-  const memory = new Map<string, unknown>()
-  const once = <A>(what: string, { id }: PlanTask, make: () => A): A => {
-    const key = `${what} ${id}`
-    if (!memory.has(key)) memory.set(key, make())
-    return memory.get(key) as A
+  const memory = new Map<string, Map<string, unknown>>()
+  const once = <A>(what: string, { id }: Pick<PlanTask, "id">, make: () => A): A => {
+    let known = memory.get(what)
+    if (known === undefined) memory.set(what, (known = new Map()))
+    if (!known.has(id)) known.set(id, make())
+    return known.get(id) as A
   }
-  const template = (task: PlanTask): PlanTask => ({ ...task, id: task.id.replace(/\[\d+\]$/, "") })
+  /** Instances of a matrix are alike. */
+  const template = (task: PlanTask) => (task.id.endsWith("]") ? { id: task.id.replace(/\[\d+\]$/, "") } : task)
   const traits = (task: PlanTask): Traits =>
     once("traits", template(task), () => {
       const type = prepared?.types.get(task.type)?.type

@@ -4,7 +4,7 @@ import { type Rules, real } from "../../src/simulation/rules.ts"
 import * as Trial from "../support/simulation-trial.ts"
 
 /** Seeds whose simulation once broke a promise, or came upon a mistake of the simulation itself. */
-const regressions: ReadonlyArray<number> = [947]
+const regressions: ReadonlyArray<number> = [947, 7130, 8586]
 
 const many = Number(process.env.DANDORI_SIMULATIONS ?? 300)
 const first = Number(process.env.DANDORI_SIMULATION_SEED ?? Date.now() % 1_000_000)

@@ -9,6 +9,7 @@ import * as Tally from "../../src/simulation/tally.ts"
 import type { RunTrace, Trace } from "../../src/simulation/trace.ts"
 import type { Violation } from "../../src/simulation/violation.ts"
 import { Model } from "./engine-model.ts"
+import { plan, task } from "./engine-plan.ts"
 import { capacity, randomPlan } from "./engine-random-plan.ts"
 
 /** Faults from a seed: each of them not at all, as often as in the mix, or ten times as often. */
@@ -34,20 +35,20 @@ const scheduleOf = (chance: Chance.Chance): Schedule => ({
 /** What a seed stands for: a random plan, now and then with a timeout or a schedule, and random faults. */
 export const optionsOf = (seed: number): Simulation.Options => {
   const chance = Chance.make(seed)
-  const [plan] = FastCheck.sample(randomPlan(40, chance.among([0, 5, 10, 30])), { numRuns: 1, seed, unbiased: true })
+  const [drawn] = FastCheck.sample(randomPlan(40, chance.among([0, 5, 10, 30])), { numRuns: 1, seed, unbiased: true })
   const timeout = chance.hits(0.2) ? { timeout: chance.millis(100, 3_600_000) } : {}
   const faults = faultsOf(chance)
   const from = Date.parse("2025-03-08T12:00:00Z")
   const common = { seed, faults, capacity, from }
-  if (!chance.hits(0.1)) return { ...common, plan: { ...plan, ...timeout } }
-  return { ...common, plan: { ...plan, ...timeout, schedule: scheduleOf(chance) }, days: 2 }
+  if (!chance.hits(0.1)) return { ...common, plan: { ...drawn, ...timeout } }
+  return { ...common, plan: { ...drawn, ...timeout, schedule: scheduleOf(chance) }, days: 2 }
 }
 
 /** What the naive reading of the rules says of a run whose clocks were left alone; undefined where it agrees. */
-const byTheModel = ({ kept, plan }: RunTrace): string | undefined => {
-  const model = new Model(plan)
+const byTheModel = (run: RunTrace): string | undefined => {
+  const model = new Model(run.plan)
   try {
-    for (const { event } of kept) {
+    for (const { event } of run.kept) {
       if (event.type.includes(".gate.") || event.type.includes(".ledger.")) continue
       model.apply(event)
     }
@@ -73,6 +74,24 @@ export const tried = (seed: number, rules?: Rules): Tried => {
     trace,
     violations: [...Promises.check(trace), ...naive.map((text) => ({ promise: 0, text, moments: [] }))],
   }
+}
+
+/** Events of the core in simulations without faults, of forty tasks each, not sealed, until there are so many. */
+export const volume = (events: number): number => {
+  const tasks = Array.from({ length: 40 }, (_, i) =>
+    task(
+      `t${i}`,
+      { type: "any", version: 1, effects: i % 4 === 0 ? "idempotent" : "pure" },
+      { needs: i % 10 === 0 ? [] : [`t${i - 1}`] },
+    ),
+  )
+  const whole = plan(tasks)
+  let made = 0
+  for (let seed = 0; made < events; seed++) {
+    const options = { plan: whole, seed, faults: Faults.none, capacity, from: 0, sealed: false }
+    for (const { kept } of Simulation.simulate(options).runs) made += kept.length
+  }
+  return made
 }
 
 /** What many seeds came to: what was seen, and the first violation of each seed that broke something. */
