@@ -23,6 +23,7 @@ import { graph } from "./commands/graph.ts"
 import { schedule } from "./commands/schedule.ts"
 import { plan } from "./commands/plan.ts"
 import { schema } from "./commands/schema.ts"
+import { simulate } from "./commands/simulate.ts"
 import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
@@ -42,6 +43,7 @@ const commands = [
   schema,
   schedule,
   cordon,
+  simulate,
   config,
   doctor,
   ledger,

@@ -69,9 +69,8 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
 const eventOf = (entry: Entry) =>
   ({ type: entry.type, data: entry.data, time: Date.parse(entry.time) }) as Event & { time: number }
 
-/** An entry as the event that the core folds. No wait is longer than it was planned, whatever the clock says. */
-const toEvent = (plan: Plan, entry: Entry, now: number): Event & { time: number } => {
-  const event = eventOf(entry)
+/** An event as another process folds it: no wait is longer than it was planned, whatever the clock says. */
+export const asFoundAt = (plan: Plan, event: Event & { time: number }, now: number): Event & { time: number } => {
   if (event.type === "dev.dandori.retry.scheduled.v1") {
     return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
   }
@@ -79,6 +78,9 @@ const toEvent = (plan: Plan, entry: Entry, now: number): Event & { time: number 
   const timeout = plan.tasks.find(({ id }) => id === event.data.task)?.approval?.timeout ?? Infinity
   return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + timeout) } }
 }
+
+/** An entry as the event that the core folds. */
+const toEvent = (plan: Plan, entry: Entry, now: number) => asFoundAt(plan, eventOf(entry), now)
 
 /** The state of a run as its entries tell it. */
 export const fold = (prepared: Pick<Prepared.Prepared, "plan">, entries: ReadonlyArray<Entry>, now: number): RunState =>
