@@ -4,8 +4,9 @@ import { join } from "node:path"
 import { ofSources } from "../src/services/code-digest.ts"
 
 /**
- * Builds `dist/dandori`: one executable with bytecode, without splitting, DuckDB's library built in. A bytecode failure
- * would exit 0 and leave a dead binary, so the output is searched for it and what was built is run.
+ * Builds `dist/dandori`: one executable with bytecode, DuckDB's library built in. It is split, so that a command loads
+ * the parts that it needs: one bundle would be loaded whole before `--version` is answered. A bytecode failure would
+ * exit 0 and leave a dead binary, so the output is searched for it and what was built is run.
  */
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "")
 const outfile = join(root, "dist", "dandori")
@@ -44,6 +45,7 @@ const argv = [
   "--compile",
   "--format=esm",
   "--bytecode",
+  "--splitting",
   "--minify",
   "--compile-autoload-package-json",
   "--no-compile-autoload-dotenv",

@@ -21,8 +21,17 @@ type Decoder = Schema.Codec<unknown, unknown>
 /** True for a value without an expression in it. */
 export const isLiteral = (value: unknown): boolean => !Template.hasExpression(JSON.stringify(value))
 
+const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, Schema.SchemaError>>()
+
+/** The decoder of a schema, made once. */
+const decoderOf = (schema: Decoder) => {
+  const known = decoders.get(schema) ?? Schema.decodeUnknownExit(schema, { errors: "all", onExcessProperty: "error" })
+  decoders.set(schema, known)
+  return known
+}
+
 const faults = (schema: Decoder, value: unknown) => {
-  const exit = Schema.decodeUnknownExit(schema)(value, { errors: "all", onExcessProperty: "error" })
+  const exit = decoderOf(schema)(value)
   if (Exit.isSuccess(exit)) return []
   return exit.cause.reasons.flatMap((reason) => {
     const error = reason._tag === "Fail" ? reason.error : undefined

@@ -21,12 +21,12 @@ export const fromJson = (value: unknown, at: (path: string) => Span = () => nowh
     return { kind: "list", at: here, items: value.map((item, i) => fromJson(item, at, `${path}[${i}]`)) }
   }
   if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value)
-      .filter(([, item]) => item !== undefined)
-      .map(([key, item]) => {
-        const inner = path === "" ? key : `${path}.${key}`
-        return { key, keyAt: at(inner), value: fromJson(item, at, inner) }
-      })
+    const entries: Array<LocatedEntry> = []
+    for (const [key, item] of Object.entries(value)) {
+      if (item === undefined) continue
+      const inner = path === "" ? key : `${path}.${key}`
+      entries.push({ key, keyAt: at(inner), value: fromJson(item, at, inner) })
+    }
     return { kind: "map", at: here, entries }
   }
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
@@ -43,8 +43,11 @@ export const toJson = (node: Located): unknown => {
 }
 
 /** The entry under a key of a map. */
-export const entryOf = (node: Located, key: string): LocatedEntry | undefined =>
-  node.kind === "map" ? node.entries.find((entry) => entry.key === key) : undefined
+export const entryOf = (node: Located, key: string): LocatedEntry | undefined => {
+  if (node.kind !== "map") return undefined
+  for (const entry of node.entries) if (entry.key === key) return entry
+  return undefined
+}
 
 /** The value under a key of a map. */
 export const get = (node: Located, key: string): Located | undefined => entryOf(node, key)?.value

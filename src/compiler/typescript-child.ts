@@ -2,11 +2,11 @@ import { isPipeline } from "../authoring/pipeline.ts"
 import * as CallSite from "../authoring/call-site.ts"
 import { answer } from "../services/compile-child.ts"
 
-/** A place of the file: its path in the document, line and column from 1. */
+/** A call in the file, line and column from 1, and what it wrote: paths in the document. */
 export interface PlacedSite {
-  readonly path: string
   readonly line: number
   readonly column: number
+  readonly paths: ReadonlyArray<string>
 }
 
 /** What the child hands back: the document and its places, or the one mistake that kept it from being made. */
@@ -51,9 +51,12 @@ const noPipeline = (file: string): Answer => ({
 
 const described = (file: string, candidate: unknown): Answer => {
   if (!isPipeline(candidate)) return noPipeline(file)
-  const sites = candidate.sites.flatMap(({ path, stack }): ReadonlyArray<PlacedSite> => {
+  // A loop calls from one place again and again: its stack is read once.
+  const byStack = Map.groupBy(candidate.sites, ({ stack }) => stack)
+  const sites = [...byStack].flatMap(([stack, written]): ReadonlyArray<PlacedSite> => {
     const site = CallSite.within(stack, file)
-    return site === undefined ? [] : [{ path, line: site.line, column: site.column }]
+    const paths = written.map(({ path }) => path)
+    return site === undefined ? [] : [{ line: site.line, column: site.column, paths }]
   })
   return { _tag: "Document", document: candidate.document, sites }
 }

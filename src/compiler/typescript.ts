@@ -33,13 +33,29 @@ const narrow = (text: string, call: Source.Span, end: number, steps: ReadonlyArr
   return found
 }
 
+class FoundSpan implements Source.Span {
+  private readonly find: (path: string) => Source.Span
+  private readonly path: string
+  constructor(find: (path: string) => Source.Span, path: string) {
+    this.find = find
+    this.path = path
+  }
+  get start() {
+    return this.find(this.path).start
+  }
+  get end() {
+    return this.find(this.path).end
+  }
+}
+
 /**
  * Finds the place of a document path: the key in the call that wrote it, or that call. A place is worked out when a
  * mistake is reported there.
  */
 const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
-  const calls = new Map(sites.map(({ path, line, column }) => [path, spanAt(source, line, column)]))
-  const starts = [...calls.values()].map(({ start }) => start).toSorted((a, b) => a - b)
+  const spans = sites.map(({ line, column, paths }) => ({ span: spanAt(source, line, column), paths }))
+  const calls = new Map(spans.flatMap(({ span, paths }) => paths.map((path) => [path, span] as const)))
+  const starts = spans.map(({ span }) => span.start).toSorted((a, b) => a - b)
   const find = (path: string): Source.Span => {
     const [block = "", id = "", ...inner] = path.split(/[.[\]]+/)
     const task = calls.get(`${block}.${id}`)
@@ -48,14 +64,7 @@ const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
     const steps = (task === undefined ? [block, id, ...inner] : inner).filter((step) => !/^(with|\d*)$/.test(step))
     return narrow(source.text, call, end, steps)
   }
-  return (path: string): Source.Span => ({
-    get start() {
-      return find(path).start
-    },
-    get end() {
-      return find(path).end
-    },
-  })
+  return (path: string): Source.Span => new FoundSpan(find, path)
 }
 
 /**

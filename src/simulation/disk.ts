@@ -12,7 +12,7 @@ interface Written extends Kept {
 
 interface Waiter {
   readonly sequence: number
-  readonly then: (durable: boolean) => void
+  readonly onDone: (durable: boolean) => void
 }
 
 /**
@@ -24,7 +24,7 @@ export interface Disk {
   readonly open: () => { readonly entries: ReadonlyArray<Written>; readonly torn: string }
   readonly append: (event: Timed, head: Head, line: string) => void
   /** Calls back when all that was appended so far is on the disk, or when it cannot get there. */
-  readonly flushed: (then: (durable: boolean) => void) => void
+  readonly flushed: (onDone: (durable: boolean) => void) => void
   /** How many entries are on the disk for sure. */
   readonly durable: () => number
   /** Ends writing. A process that is stopped flushes what it has. */
@@ -65,10 +65,10 @@ export const make = (options: Options): Disk => {
     const ready = waiters.filter(({ sequence }) => broken !== undefined || sequence <= durable)
     waiters = waiters.filter((waiter) => !ready.includes(waiter))
     const own = writer
-    for (const { sequence, then } of ready) {
+    for (const { sequence, onDone } of ready) {
       if (own !== writer) return
       if (sequence <= durable) notes.note({ _tag: "Acknowledged", run, sequence })
-      then(sequence <= durable)
+      onDone(sequence <= durable)
     }
   }
   const later = (millis: number, act: () => void) => {
@@ -135,14 +135,14 @@ export const make = (options: Options): Disk => {
       entries.push({ moment: number, sequence: head.sequence, event, head, line })
       if (!busy && waiters.length === 0) pump()
     },
-    flushed: (then) => {
+    flushed: (onDone) => {
       const sequence = entries.length
       if (options.early || sequence <= durable || broken !== undefined) {
         const ok = options.early || sequence <= durable
         if (ok) notes.note({ _tag: "Acknowledged", run, sequence })
-        return later(0, () => then(ok))
+        return later(0, () => onDone(ok))
       }
-      waiters.push({ sequence, then })
+      waiters.push({ sequence, onDone })
       pump()
     },
     durable: () => durable,

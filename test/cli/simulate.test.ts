@@ -49,7 +49,10 @@ describe("dandori simulate", () => {
         entries.map(({ type }) => type.replace(/^dev\.dandori\.(.*)\.v1$/, "$1")),
         [
           "run.created",
-          ...["attempt.started", "attempt.succeeded", "attempt.started", "attempt.succeeded"],
+          "attempt.started",
+          "attempt.succeeded",
+          "attempt.started",
+          "attempt.succeeded",
           "task.skipped",
           "run.finished",
         ],
