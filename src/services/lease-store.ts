@@ -1,6 +1,8 @@
 import { statSync } from "node:fs"
 import { join } from "node:path"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type { SqlError } from "effect/sql/SqlError"
@@ -86,6 +88,8 @@ export const open = Effect.fnUntraced(function* (home: string) {
 
   const watched = new Map<number, ReadonlyArray<LeaseOwner.Owner>>()
   let polling = false
+  /** Why nobody looks at other processes any more, where that has failed; who waits must not wait for ever. */
+  let blindness: Cause.Cause<never> | undefined
   let rest = shortestPause
   const poll = Effect.gen(function* () {
     let last: number | undefined
@@ -104,9 +108,12 @@ export const open = Effect.fnUntraced(function* (home: string) {
       }
     }
   }).pipe(
-    Effect.ensuring(
+    Effect.onExit((exit) =>
       Effect.sync(() => {
         polling = false
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
+        blindness = exit.cause
+        announce()
       }),
     ),
   )
@@ -132,6 +139,8 @@ export const open = Effect.fnUntraced(function* (home: string) {
     tickets: new Set<number>(),
     transaction: sql.withTransaction,
     isReplaced: () => inodeOf(path) !== inode,
+    /** Fails where the look at other processes has failed. */
+    sighted: Effect.suspend(() => (blindness === undefined ? Effect.void : Effect.failCause(blindness))),
     strangers: Effect.map(rows.owners, (known) => LeaseOwner.strangers(folder, new Set(known.map(({ id }) => id)))),
     /** Set once there are no strangers: nobody becomes one later. */
     familiar: false,

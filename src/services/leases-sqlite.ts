@@ -31,6 +31,7 @@ const ownersIn = (lacking: Lacking) =>
 
 /** What a request lacks now; its own entry must still be there. */
 const lookUp = Effect.fnUntraced(function* ({ priority, store, ticket, wants }: Asked) {
+  yield* store.sighted
   const entries = yield* store.rows.entries(wants.map(({ name }) => name))
   if (store.isReplaced() || !entries.some((entry) => entry.ticket === ticket)) return yield* Store.replaced(store.path)
   return Queue.lacks({ ticket, priority }, wants, entries)

@@ -106,6 +106,17 @@ const pipelines = {
   hangs: `
   hangs: { uses: command, with: { effects: idempotent, argv: [sleep, "600"] } }
 timeout: 5s`,
+  works: `
+  talks:
+    uses: command
+    timeout: 5m
+    with: { effects: idempotent, argv: [sh, -c, "echo begun >> effects; for n in 1 2 3 4 5 6 7 8 9; do echo line $n; sleep 0.1; done; ${waits}; ${long}; echo; echo the end"] }
+  stands:
+    uses: command
+    timeout: 1s
+    retry: { attempts: 1 }
+    continueOnError: true
+    with: { effects: idempotent, argv: [sleep, "600"] }`,
   once: `
   once: { uses: command, with: { argv: [sh, -c, 'echo once >> effects'] } }`,
   kept: `
