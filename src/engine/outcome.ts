@@ -249,6 +249,8 @@ const settle = Effect.fnUntraced(function* (
         task.id,
       )
     }
+    case "Silent":
+      return lose(recorder, started, result.reason)
     case "Interrupted":
       return stopped(recorder, started)
     case "Unknown":
