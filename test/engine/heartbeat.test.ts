@@ -17,6 +17,8 @@ const often = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.as(Effect.repeat(Effect.andThen(Effect.sleep(100), effect), { times: 14 }), {})
 
 const sh = (script: string, grace = "5s") => ({ argv: ["sh", "-c", script], effects: "idempotent", grace })
+/** `command` as a plan has it whose author says that it may run again. */
+const program = { ...command, effects: "idempotent" as const }
 const lines = (text: string) => `for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 0.1; echo '${text}'; done`
 
 const logs = typeOf("logs", "pure", () => Effect.flatMap(Attempt, ({ log }) => often(log("on it"))))
@@ -50,8 +52,8 @@ describe("an attempt with a heartbeat", () => {
     Effect.gen(function* () {
       const place = yield* Project.temporary
       const script = "echo begun >> said; trap 'echo asked >> said' INT; while :; do sleep 0.01; done"
-      const settings = { with: sh(script, "100ms"), effects: "idempotent" as const, heartbeat: 300, retry: quick(2) }
-      const { entries, state, status, story } = yield* runAll(place, [task("one", command, settings)], [command])
+      const settings = { with: sh(script, "100ms"), heartbeat: 300, retry: quick(2) }
+      const { entries, state, status, story } = yield* runAll(place, [task("one", program, settings)], [command])
       const tried = ["attempt.started", "attempt.lost"]
       const again = [...tried, "retry.scheduled", ...tried]
       assert.deepStrictEqual(story, ["run.created", ...again, "run.finished"])
@@ -82,8 +84,8 @@ describe("an attempt with a heartbeat", () => {
       const types = [logs, effectLogs, reports, child, complains]
       const given = { heartbeat: 700, retry: quick(1) }
       const tasks = [
-        task("lines", command, { ...given, effects: "idempotent", with: sh(lines("on it")) }),
-        task("progress", command, { ...given, effects: "idempotent", with: sh(progress) }),
+        task("lines", program, { ...given, with: sh(lines("on it")) }),
+        task("progress", program, { ...given, with: sh(progress) }),
         ...types.map((type) => task(type.type, type, given)),
       ]
       const { state, status } = yield* runAll(place, tasks, [command, ...types])
