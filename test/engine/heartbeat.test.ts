@@ -52,7 +52,7 @@ describe("an attempt with a heartbeat", () => {
     Effect.gen(function* () {
       const place = yield* Project.temporary
       const script = "echo begun >> said; trap 'echo asked >> said' INT; while :; do sleep 0.01; done"
-      const settings = { with: sh(script, "100ms"), heartbeat: 300, retry: quick(2) }
+      const settings = { with: sh(script, "100ms"), heartbeat: 1_000, retry: quick(2) }
       const { entries, state, status, story } = yield* runAll(place, [task("one", program, settings)], [command])
       const tried = ["attempt.started", "attempt.lost"]
       const again = [...tried, "retry.scheduled", ...tried]
@@ -60,7 +60,7 @@ describe("an attempt with a heartbeat", () => {
       assert.strictEqual(taskOf(state, "one").status, "lost")
       assert.strictEqual(status, "lost")
       const [{ reason }] = Project.dataOf(entries, "attempt.lost")
-      assert.strictEqual(reason, "it gave no sign of life for 300ms (heartbeat)")
+      assert.strictEqual(reason, "it gave no sign of life for 1s (heartbeat)")
       const said = yield* Effect.promise(() => Fs.readFile(join(place.project, "said"), "utf8"))
       assert.strictEqual(said, "begun\nasked\nbegun\nasked\n")
       const left = yield* Effect.promise(() => Fs.readdir(join(place.home, "processes")))
@@ -82,7 +82,7 @@ describe("an attempt with a heartbeat", () => {
       const place = yield* Project.temporary
       const progress = lines('{"progress": {"done": 1}}')
       const types = [logs, effectLogs, reports, child, complains]
-      const given = { heartbeat: 700, retry: quick(1) }
+      const given = { heartbeat: 1_000, retry: quick(1) }
       const tasks = [
         task("lines", program, { ...given, with: sh(lines("on it")) }),
         task("progress", program, { ...given, with: sh(progress) }),

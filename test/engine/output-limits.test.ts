@@ -226,7 +226,7 @@ describe("a log over its limit", () => {
       const place = yield* Project.temporary
       const tasks = [
         task("talks", program, {
-          timeout: 500,
+          timeout: 2_000,
           retry: quick(1),
           continueOnError: true,
           with: { argv: ["yes", "for ever"], effects: "idempotent" },
