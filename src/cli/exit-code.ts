@@ -30,6 +30,8 @@ const byTag: Readonly<Record<string, number>> = {
   ParamsInvalid: exitCodes.usage,
   EnvironmentMissing: exitCodes.config,
   PipelineMissing: exitCodes.noInput,
+  PipelineNotUtf8: exitCodes.badData,
+  CompileChildFailed: exitCodes.badData,
   ProjectNotFound: exitCodes.noInput,
   StreamMissing: exitCodes.noInput,
   StreamBusy: exitCodes.busy,

@@ -35,6 +35,7 @@ const beside = (folder: string, open: ReadonlyArray<string>): (typeof SubPipelin
               diagnostics,
             }),
           PipelineMissing: ({ message }) => Effect.succeed(unusable(message)),
+          PipelineNotUtf8: ({ message }) => Effect.succeed(unusable(message)),
           PipelineTooSlow: ({ message }) => Effect.succeed(unusable(message)),
           CompileChildFailed: ({ message }) => Effect.succeed(unusable(message)),
         }),
@@ -54,6 +55,7 @@ const beside = (folder: string, open: ReadonlyArray<string>): (typeof SubPipelin
 
 type CompileError =
   | PipelineFile.PipelineMissing
+  | PipelineFile.PipelineNotUtf8
   | PipelineInvalid
   | TaskTypeBroken
   | CompileChild.CompileChildFailed

@@ -85,8 +85,8 @@ const taskKeys = [
   "description",
 ]
 const idPattern = /^[a-z][a-z0-9_]*$/
-/** Of a YAML file: what a TypeScript pipeline generates is bounded by its time. */
-const maxTasks = 20_000
+/** Of a YAML file, and of all that a pipeline uses: what a TypeScript file generates is bounded by its time. */
+export const maxTasks = 20_000
 
 const idHint = (id: string): string => {
   const better = id.replace(/[^A-Za-z0-9_]/g, "_").toLowerCase()
@@ -139,7 +139,7 @@ const readTask = (
     needs: needed,
     if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
     retry: readRetry(reader, node, path) ?? defaults,
-    timeout: reader.duration(node, "timeout", path),
+    timeout: reader.limit(node, "timeout", path),
     cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
     continueOnError: reader.flag(node, "continueOnError", path),
     resources: readResources(reader, node, path),
@@ -246,7 +246,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     description: reader.text(node, "description", ""),
     params: readParams(reader, node),
     env: reader.texts(node, "env", ""),
-    timeout: reader.duration(node, "timeout", ""),
+    timeout: reader.limit(node, "timeout", ""),
     concurrency: readConcurrency(reader, node),
     outputs: readOutputs(reader, node),
     schedule: entryOf(node, "schedule"),

@@ -33,10 +33,16 @@ export const read = (
     logLevel: "error",
   })
   const told = parsed.warnings.filter(({ code }) => code !== "TAG_RESOLVE_FAILED")
-  for (const problem of [...parsed.errors, ...told]) {
-    report({ start: problem.pos[0], end: problem.pos[1] }, "", `This is not valid YAML: ${problem.message}`)
+  // What follows the first error is mostly its consequence.
+  const [first] = parsed.errors
+  for (const problem of first === undefined ? told : [first]) {
+    const message =
+      problem.code === "MULTIPLE_DOCS"
+        ? "A second document starts here. A file holds one pipeline: move the second to a file of its own."
+        : `This is not valid YAML: ${problem.message}`
+    report({ start: problem.pos[0], end: problem.pos[1] }, "", message)
   }
-  if (parsed.errors.length > 0) return { document: undefined, diagnostics }
+  if (first !== undefined) return { document: undefined, diagnostics }
   const spanOf = (node: Node): Span => ({ start: node.range?.[0] ?? 0, end: node.range?.[1] ?? 0 })
   let aliasNodes = 0
   let bomb = false
@@ -69,6 +75,10 @@ export const read = (
       const keyAt = inAlias ?? spanOf(keyNode)
       const inner = path === "" ? key : `${path}.${key}`
       const before = seen.get(key)
+      if (key === "<<" && isAlias(pair.value)) {
+        report(keyAt, inner, "There are no merge keys: YAML 1.2 took them out. Write the keys here.")
+        continue
+      }
       if (before !== undefined) {
         report(keyAt, inner, `The key "${key}" stands here twice. Keep one of them.`)
         continue

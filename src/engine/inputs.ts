@@ -106,7 +106,7 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
     const expression = expressionOf(source, key, scope)
     const tasks: Record<string, unknown> = {}
     for (const [root, id] of [...expression.references, ...expression.guarded]) {
-      if (root !== "tasks" || id === undefined || id in tasks) continue
+      if (root !== "tasks" || id === undefined || Object.hasOwn(tasks, id)) continue
       const index = CompiledPlan.indexOfId(plan, `${prefix}${id}`)
       const output = outputOf(state, index)
       tasks[id] = Array.isArray(output)

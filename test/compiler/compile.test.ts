@@ -75,7 +75,7 @@ describe("a mistake in a pipeline", () => {
   it.effect("in an expression's type is told with both types", () =>
     one(
       pipeline("tasks:", command("a"), "  b: { uses: command, with: { argv: [b], stdin: '${{ tasks.a.exitCode }}' } }"),
-      "5:54 tasks.a.exitCode: expected string, got integer.",
+      "5:54 tasks.a.exitCode: expected string, got integer. Write string(tasks.a.exitCode).",
     ),
   )
 
@@ -324,7 +324,7 @@ describe("params", () => {
           "  a: { uses: command, with: { argv: [a], stdin: '${{ params.n }}' } }",
         ),
       )
-      assert.deepStrictEqual(all, ["5:54 params.n: expected string, got integer."])
+      assert.deepStrictEqual(all, ["5:54 params.n: expected string, got integer. Write string(params.n)."])
     }),
   )
 })
