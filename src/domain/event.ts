@@ -52,6 +52,8 @@ export const data = {
     code: Sha256,
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),
+    /** The one task, or the one instance, that is run; the others are skipped. */
+    only: Schema.optionalKey(Schema.String),
   }),
   "dev.dandori.run.resumed.v1": Schema.Struct({ code: Sha256, capacity: Capacity, stopped: Schema.Array(Schema.Int) }),
   "dev.dandori.run.finished.v1": Schema.Struct({ status: FinalRunStatus, durationMillis: Schema.Int }),
