@@ -77,7 +77,7 @@ export interface AddTask {
     type: TaskType<I, O, E, R>,
     input: NoInfer<Accepts<I>>,
     options: Omit<TaskOptions, "approval"> & { readonly matrix: Matrix },
-  ): Ref<ReadonlyArray<O>>
+  ): TaskRef<ReadonlyArray<O>>
 }
 
 type Defaulted<P> = { [K in keyof P]: P[K] extends { readonly default: unknown } ? K : never }[keyof P]

@@ -163,6 +163,8 @@ const readOutputs = (reader: FieldReader, document: Located): Definition["output
   for (const { key, keyAt, value } of node.entries) {
     const path = `outputs.${key}`
     if (!idPattern.test(key)) reader.report(keyAt, path, `"${key}" is no output name: small letters, digits and _.`)
+    if (key === "status")
+      reader.report(keyAt, path, "Every task has a status of its own. Call this output something else.")
     if (value.kind === "scalar" && typeof value.value === "string" && wholeSource(value.value) !== undefined) {
       outputs.set(key, { text: value.value, at: value.at })
     } else reader.report(value.at, path, "An output is one expression: '${{ tasks.<id>.<field> }}'.")

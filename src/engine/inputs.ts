@@ -105,13 +105,14 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
   ): unknown => {
     const expression = expressionOf(source, key, scope)
     const tasks: Record<string, unknown> = {}
+    const statuses: Record<string, unknown> = {}
     for (const [root, id] of [...expression.references, ...expression.guarded]) {
       if (root !== "tasks" || id === undefined || Object.hasOwn(tasks, id)) continue
       const index = CompiledPlan.indexOfId(plan, `${prefix}${id}`)
       const output = outputOf(state, index)
-      tasks[id] = Array.isArray(output)
-        ? output
-        : { ...(typeof output === "object" ? output : {}), status: taskAt(state, index).status }
+      const { status } = taskAt(state, index)
+      statuses[id] = status
+      tasks[id] = Array.isArray(output) ? output : { ...(typeof output === "object" ? output : {}), status }
     }
     const { id, pipeline, env, created } = run
     try {
@@ -120,6 +121,7 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
         env: run.environment,
         run: { id, pipeline, env, created, status: finalStatusOf(state) },
         tasks,
+        [Cel.statusRoot]: statuses,
         ...(matrix === undefined ? {} : { matrix }),
       })
     } catch (cause) {

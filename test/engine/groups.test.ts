@@ -104,6 +104,27 @@ describe("a matrix", () => {
     }),
   )
 
+  it.live("is asked for its status: the worst of its instances, and skipped when it did not open", () =>
+    Effect.gen(function* () {
+      const matrix = { values: { n: [0, 1] } } as const
+      const { state } = yield* run(
+        plan([
+          task("each", fails, { matrix, with: { value: "${{ matrix.n }}" } }),
+          task("never", echo, { needs: ["each"], matrix }),
+          task("empty", echo, { matrix: { values: { n: [] } } }),
+          task("sorry", echo, {
+            needs: ["each", "empty", "never"],
+            if: 'tasks.each.status == "failed" && size(tasks.empty) == 0',
+            with: {
+              value: ["${{ tasks.each.status }}", "${{ tasks.never.status }}", "${{ tasks.empty.status + '!' }}"],
+            },
+          }),
+        ]),
+      )
+      assert.deepStrictEqual(taskOf(state, "sorry").output, { value: ["failed", "skipped", "succeeded!"] })
+    }),
+  )
+
   it.live("with more values than there may be instances fails with a reason, and nothing of it starts", () =>
     Effect.gen(function* () {
       const { entries, state } = yield* run(
