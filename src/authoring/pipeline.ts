@@ -155,6 +155,8 @@ const taskId = (task: Expression<unknown>, path: string): string => {
   return id
 }
 
+const tooLate = "It adds its tasks at once: await what it needs before pipeline(…) is called."
+
 const conditionOf = (condition: Expression<boolean> | string): string => {
   const source = sourceOf(condition)
   return source === undefined ? String(condition) : `\${{ ${source} }}`
@@ -181,6 +183,7 @@ export const pipeline = <
     onCancel: new Map(),
     finally: new Map(),
   }
+  let built = false
   const adder = (block: Block): AddTask => {
     const add = (
       name: string,
@@ -188,6 +191,7 @@ export const pipeline = <
       input: unknown,
       taskOptions: TaskOptions & { readonly matrix?: Matrix } = {},
     ): unknown => {
+      if (built) throw new TypeError(`Task "${name}" comes after its pipeline was built. ${tooLate}`)
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
       sites.push({ path, stack: CallSite.capture() })
@@ -215,6 +219,8 @@ export const pipeline = <
     onCancel: adder("onCancel"),
     finally: adder("finally"),
   })
+  built = true
+  if (outputs instanceof Promise) throw new TypeError(`The function of pipeline("${id}") is async. ${tooLate}`)
   const written = Object.entries(blocks).filter(([, tasks]) => tasks.size > 0)
   return {
     _tag: "dandori/Pipeline",

@@ -41,16 +41,20 @@ const mistake = (file: string, cause: unknown): Answer => {
   return { _tag: "Mistake", message, file, line: site.line, column: site.column }
 }
 
-const noPipeline = (file: string): Answer => ({
-  _tag: "Mistake",
-  message: "The file has no pipeline: it must have a default export, like: export default pipeline(…).",
-  file,
-  line: 1,
-  column: 1,
-})
+const wanted = "it must have a default export, like: export default pipeline(…)."
 
-const described = (file: string, candidate: unknown): Answer => {
-  if (!isPipeline(candidate)) return noPipeline(file)
+const noPipeline = (file: string, module: Readonly<Record<string, unknown>>): Answer => {
+  const named = Object.keys(module).filter((name) => isPipeline(module[name]))
+  const message =
+    named.length === 0
+      ? `The file has no pipeline: ${wanted}`
+      : `The file has no pipeline of its own, only ${named.join(", ")}: ${wanted} A file holds one.`
+  return { _tag: "Mistake", message, file, line: 1, column: 1 }
+}
+
+const described = (file: string, module: Readonly<Record<string, unknown>>): Answer => {
+  const candidate = module.default
+  if (!isPipeline(candidate)) return noPipeline(file, module)
   // A loop calls from one place again and again: its stack is read once.
   const byStack = Map.groupBy(candidate.sites, ({ stack }) => stack)
   const sites = [...byStack].flatMap(([stack, written]): ReadonlyArray<PlacedSite> => {
@@ -67,7 +71,7 @@ export const main = async (file: string): Promise<never> => {
   const { register } = await import("../program-modules.ts")
   register()
   const evaluated = await import(file).then(
-    (module: { readonly default?: unknown }) => described(file, module.default),
+    (module: Readonly<Record<string, unknown>>) => described(file, module),
     (cause: unknown) => mistake(file, cause),
   )
   return answer(evaluated)
