@@ -3,6 +3,7 @@ import { dirname, join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Sha256 from "../domain/sha256.ts"
 import { FileFailed } from "./durable-files.ts"
 
 /** Most that is kept of an attempt's log, in characters: the first half and the last half. */
@@ -44,7 +45,13 @@ export class AttemptFiles extends Context.Service<
     })
 }
 
-const fileName = (task: string): string => task.replaceAll("/", ".")
+const longestName = 200
+
+/** The name of a task's files: no folder of its own, and no longer than file systems take. */
+export const fileName = (task: string): string => {
+  const name = task.replaceAll("/", ".")
+  return name.length <= longestName ? name : `${name.slice(0, longestName - 17)}~${Sha256.of(task).slice(0, 16)}`
+}
 
 /**
  * A log file that is made with its first line; past the limit the middle is left out, and the file says so. What cannot
