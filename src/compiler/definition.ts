@@ -84,11 +84,13 @@ const taskKeys = [
   "priority",
   "description",
 ]
-const idPattern = /^[a-z][a-z0-9_]*$/
+/** Every JavaScript object answers to `constructor`, so nothing of a pipeline is called that. */
+const idPattern = /^(?!constructor$)[a-z][a-z0-9_]*$/
 /** Of a YAML file, and of all that a pipeline uses: what a TypeScript file generates is bounded by its time. */
 export const maxTasks = 20_000
 
 const idHint = (id: string): string => {
+  if (id === "constructor") return " This one is taken."
   const better = id.replace(/[^A-Za-z0-9_]/g, "_").toLowerCase()
   return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
 }
@@ -162,7 +164,8 @@ const readOutputs = (reader: FieldReader, document: Located): Definition["output
   }
   for (const { key, keyAt, value } of node.entries) {
     const path = `outputs.${key}`
-    if (!idPattern.test(key)) reader.report(keyAt, path, `"${key}" is no output name: small letters, digits and _.`)
+    if (!idPattern.test(key))
+      reader.report(keyAt, path, `"${key}" is no output name: small letters, digits and _.${idHint(key)}`)
     if (key === "status")
       reader.report(keyAt, path, "Every task has a status of its own. Call this output something else.")
     if (value.kind === "scalar" && typeof value.value === "string" && wholeSource(value.value) !== undefined) {

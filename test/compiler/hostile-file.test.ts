@@ -152,3 +152,29 @@ describe("a value of the language", () => {
     }),
   )
 })
+
+describe("a name", () => {
+  it.effect("that every object of JavaScript answers to is taken, wherever a pipeline gives names", () =>
+    Effect.gen(function* () {
+      const found = yield* told(
+        pipeline(
+          "params: { constructor: { type: string, default: x }, __proto__: { type: string, default: x } }",
+          "tasks:",
+          command("constructor"),
+          "  many: { uses: command, matrix: { values: { constructor: [a] } }, with: { argv: [a] } }",
+          "outputs: { constructor: '${{ tasks.many }}' }",
+        ),
+      )
+      assert.deepStrictEqual(
+        found.map((line) => line.replace(/: small.*?_/, "").replace(/ \(a dash.*\)/, "")),
+        [
+          '3:11 "constructor" is no param name. This one is taken.',
+          '3:54 "__proto__" is no param name.',
+          '5:3 "constructor" is no task id. This one is taken.',
+          '6:46 "constructor" is no axis.',
+          '7:12 "constructor" is no output name. This one is taken.',
+        ],
+      )
+    }),
+  )
+})
