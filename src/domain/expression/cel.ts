@@ -49,18 +49,18 @@ const walk = (node: unknown, guarded: boolean, visit: (node: ASTNode, guarded: b
 }
 
 const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | ExpressionFault => {
-  const real = realPath(scope, path)
+  const real = realPath(scope, path, false)
   let node: JsonSchema | undefined = Object.hasOwn(scope, path[0]) ? scope[real[0]] : undefined
   let at = path[0].length
-  if (node === undefined || path[0] === statusRoot) {
-    const known = Object.keys(scope).filter((root) => root !== statusRoot)
+  if (node === undefined || path[0].startsWith("_")) {
+    const known = Object.keys(scope).filter((root) => !root.startsWith("_"))
     return { message: `There is no "${path[0]}" here.${didYouMean(path[0], known)}`, start: 0, end: at }
   }
   if (real !== path) return JsonSchemas.field(node, real[1]) ?? {}
   for (let i = 1; i < path.length; i++) {
     const found = JsonSchemas.property(node, path[i])
     if (found === undefined) {
-      const known = JsonSchemas.keys(node)
+      const known = [...JsonSchemas.keys(node), ...(path[0] === "tasks" && i === 2 ? ["status"] : [])]
       const owner = path.slice(0, i).join(".")
       const has = known.length === 0 ? "it has no fields" : `it has ${known.slice(0, 12).join(", ")}`
       const message = `${owner} has no field "${path[i]}"; ${has}.${didYouMean(path[i], known)}`
@@ -85,14 +85,17 @@ export const mayBeAbsent = (scope: Scope, path: ReadonlyArray<string>): Readonly
   return undefined
 }
 
-/** The root that holds, by task, the status of tasks whose output is a list: a list has no field for it. */
+/** Roots that no author writes: the status of each task, which is no part of its output, and which tasks have outputs. */
 export const statusRoot = "_status"
+export const outputRoot = "_out"
 
-/** Where a path leads that an author wrote: `tasks.<id>.status` of a list is kept beside it. */
-const realPath = (scope: Scope, path: ReadonlyArray<string>): ReadonlyArray<string> => {
+/** Where a path leads that an author wrote: `tasks.<id>.status`, and `has(tasks.<id>)`, stand beside the outputs. */
+const realPath = (scope: Scope, path: ReadonlyArray<string>, inHas: boolean): ReadonlyArray<string> => {
   const [root, id, field] = path
-  const asks = path.length === 3 && root === "tasks" && field === "status"
-  return asks && JsonSchemas.field(scope[statusRoot] ?? {}, id) !== undefined ? [statusRoot, id] : path
+  const beside = (name: string) => (JsonSchemas.field(scope[name] ?? {}, id) === undefined ? path : [name, id])
+  if (root !== "tasks" || id === undefined) return path
+  if (path.length === 3 && field === "status") return beside(statusRoot)
+  return inHas && path.length === 2 ? beside(outputRoot) : path
 }
 
 const lookup = (values: unknown, path: ReadonlyArray<string>): unknown => {
@@ -191,7 +194,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   if (plain !== undefined && !["true", "false", "null"].includes(source)) {
     const type = follow(scope, plain)
     if (isFault(type)) return type
-    const real = realPath(scope, plain)
+    const real = realPath(scope, plain, false)
     return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, real) }
   }
   if (source === "") return { message: "The expression is empty.", start: 0, end: 1 }
@@ -207,6 +210,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   let fault: ExpressionFault | undefined
   /** The source as CEL reads it: of the same length, so that places stay. */
   let read = source
+  const reals: Array<ReadonlyArray<string>> = []
   const bound = new Set<string>()
   walk(ast, false, (node, inside) => {
     if (node.op === "rcall" && typeof node.args[0] === "string" && Array.isArray(node.args[2])) {
@@ -226,19 +230,19 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     const type = follow(scope, path)
     const { end, start } = node.range
     if (isFault(type)) fault ??= { message: type.message, start, end }
-    const real = realPath(scope, path)
+    const real = realPath(scope, path, inside)
+    reals.push(real)
     if (real !== path) read = `${read.slice(0, start)}${real.join(".").padEnd(end - start)}${read.slice(end)}`
     return false
   })
   if (fault !== undefined) return fault
-  const all = [...references, ...guarded].map((path) => realPath(scope, path))
-  const roots = new Set(all.map((path) => path[0]))
+  const roots = new Set(reals.map((path) => path[0]))
   const narrowed = Object.fromEntries(
     [...roots].map((root) => [
       root,
       narrow(
         scope[root],
-        all.filter((path) => path[0] === root).map((path) => path.slice(1)),
+        reals.filter((path) => path[0] === root).map((path) => path.slice(1)),
       ),
     ]),
   )
