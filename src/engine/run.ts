@@ -145,7 +145,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     capacity: request.capacity,
     durability: request.durability,
     code,
-    ...(request.takeover === undefined ? {} : { from: request.takeover.from }),
+    ...(request.takeover === undefined ? {} : { from: request.takeover.from, taken: request.takeover.events.length }),
     ...(request.takeover?.only === undefined ? {} : { only: request.takeover.only }),
   }
   return yield* Effect.scoped(

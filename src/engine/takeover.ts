@@ -121,6 +121,15 @@ const named = (plan: Plan, id: string | undefined) => {
 const same = (a: PlanTask | undefined, b: PlanTask): boolean =>
   a !== undefined && CanonicalJson.digest(a) === CanonicalJson.digest(b)
 
+/** Why a run must not go on: its process died before the run had taken over what it names. Undefined where it may. */
+export const cutOff = (entries: ReadonlyArray<Entry>): string | undefined => {
+  const [first, ...rest] = entries
+  const { from = "", taken = 0 } = (first?.data ?? {}) as { readonly from?: string; readonly taken?: number }
+  const wanted = rest.slice(0, taken)
+  if (wanted.length === taken && wanted.every((entry) => adopted("", entry) !== undefined)) return undefined
+  return `its process died before it had taken over what run ${from} has; do it again: dandori runs retry ${from}`
+}
+
 const finished = "dev.dandori.run.finished.v1"
 
 /**

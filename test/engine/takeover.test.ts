@@ -1,3 +1,5 @@
+import * as Fs from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -160,6 +162,34 @@ describe("a new run that takes over from an old one", () => {
         assert.strictEqual(taskOf(state, "end").status, "skipped")
       }),
     ),
+  )
+
+  it.live("that died before it had taken everything over is cancelled: nothing that was done is done twice", () =>
+    Effect.gen(function* () {
+      const place = yield* Project.temporary
+      world.broken = false
+      yield* Effect.gen(function* () {
+        const { run } = yield* Run.start(Project.request(made))
+        const begun = yield* Deferred.make<void>()
+        world.hang = Deferred.succeed(begun, undefined).pipe(Effect.andThen(Effect.never))
+        const fiber = yield* Effect.forkChild(again(run, made, { from: "sub/two" }))
+        yield* Deferred.await(begun)
+        yield* Fiber.interrupt(fiber)
+        world.hang = Effect.void
+        const id = (yield* (yield* Ledger).runs).at(-1) ?? ""
+        const ledger = join(place.home, "ledger")
+        const file = Fs.readdirSync(ledger, { recursive: true }).find((name) => String(name).endsWith(`${id}.ndjson`))
+        const path = join(ledger, String(file))
+        const lines = Fs.readFileSync(path, "utf8").split("\n")
+        Fs.writeFileSync(path, `${lines.slice(0, 3).join("\n")}\n`)
+        const { state } = yield* Project.resume(id)
+        assert.strictEqual(runStatus(state), "cancelled")
+        const entries = yield* Project.entriesOf(id)
+        const started = Project.dataOf(entries, "attempt.started").map(({ task }) => task)
+        assert.deepStrictEqual(started, ["end"], "what stands in finally runs")
+        assert.match(String(Project.dataOf(entries, "cancel.requested")[0].reason), new RegExp(`runs retry ${run}$`))
+      }).pipe(Effect.provide(Project.services(place, { types })))
+    }),
   )
 
   it.live("runs again what the plan changed, and nothing from a run that goes on or a task that is not there", () =>
