@@ -142,6 +142,8 @@ export interface Pipeline<out P = unknown, out O = unknown> {
   readonly types?: { readonly params: P; readonly outputs: O }
   readonly document: Readonly<Record<string, unknown>>
   readonly sites: ReadonlyArray<Site>
+  /** The pipelines that it uses, each with the stack of the call. */
+  readonly used: ReadonlyArray<{ readonly pipeline: Pipeline; readonly stack: string }>
 }
 
 /** True for what `pipeline()` gives. */
@@ -177,6 +179,7 @@ export const pipeline = <
   build: (context: Build<P, V>) => X,
 ): Pipeline<P, Given<X>> => {
   const sites: Array<Site> = [{ path: "", stack: CallSite.capture() }]
+  const used: Array<Pipeline["used"][number]> = []
   const blocks: Record<Block, Map<string, unknown>> = {
     tasks: new Map(),
     onFailure: new Map(),
@@ -194,7 +197,9 @@ export const pipeline = <
       if (built) throw new TypeError(`Task "${name}" comes after its pipeline was built. ${tooLate}`)
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
-      sites.push({ path, stack: CallSite.capture() })
+      const stack = CallSite.capture()
+      sites.push({ path, stack })
+      if (isPipeline(type)) used.push({ pipeline: type, stack })
       const { needs, if: condition, matrix, ...rest } = taskOptions
       blocks[block].set(name, {
         uses: isPipeline(type) ? `pipeline/${String(type.document.id)}` : type.type,
@@ -225,6 +230,7 @@ export const pipeline = <
   return {
     _tag: "dandori/Pipeline",
     sites,
+    used,
     document: {
       version: 1,
       id,

@@ -247,6 +247,31 @@ export default pipeline("p", {
     }),
   )
 
+  it.effect("uses the pipelines that it imports, never another of the same id", () =>
+    Effect.gen(function* () {
+      const inner = (id: string) =>
+        `${head}export default pipeline("inner", {}, ({ task }) => { task("${id}", command, { argv: ["a"] }) })\n`
+      const outer = (from: string) =>
+        `${head}import inner from "${from}"\nexport default pipeline("p", {}, ({ task }) => { task("a", inner, {}) })\n`
+      const yaml = "version: 1\nid: inner\ntasks:\n  yaml: { uses: command, with: { argv: [a] } }\n"
+      const { plan } = yield* compiled({
+        "pipelines/p.ts": outer("./inner.ts"),
+        "pipelines/inner.ts": inner("beside"),
+        "pipelines/inner.yaml": yaml,
+      })
+      assert.deepStrictEqual(
+        plan.tasks.map(({ id }) => String(id)),
+        ["a", "a/beside"],
+      )
+      const error = yield* compiled({
+        "pipelines/p.ts": outer("./shared/inner.ts"),
+        "pipelines/shared/inner.ts": inner("shared"),
+        "pipelines/inner.yaml": yaml,
+      }).pipe(Effect.flip)
+      assert.match(error.message, /p\.ts:4:50: The pipeline "inner" is not the one of inner\.ts in this folder\./)
+    }),
+  )
+
   it.effect("whose tasks come late would lose them, and is told so", () =>
     Effect.gen(function* () {
       const add = 'task("a", command, { argv: ["a"] })'
