@@ -1,4 +1,4 @@
-import { basename, dirname, extname, join } from "node:path"
+import { basename, dirname, extname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Catalog, TaskTypeBroken } from "../domain/catalog.ts"
 import { didYouMean } from "../domain/suggest.ts"
@@ -15,7 +15,7 @@ const extensions = [".yaml", ".yml", ".ts"]
 const unusable = (reason: string): SubPipeline => ({ _tag: "Unusable", reason, diagnostics: [] })
 
 /**
- * The pipelines beside a file (its path, links followed), each compiled once. `open` are the ids of those that are being
+ * The pipelines beside a file (links followed), each compiled once. `open` are the ids of those that are being
  * compiled. Of two files with one id, the one in the language of the file that uses it.
  */
 const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines)["Service"] => {
@@ -71,7 +71,7 @@ const compileBeside = (file: string, open: ReadonlyArray<string>): Effect.Effect
     const { text, path } = yield* PipelineFile.read(file)
     const source = Source.make(file, text.replace(/^\uFEFF/, ""))
     const compiling = file.endsWith(".ts") ? compileTypeScript(source, path) : compileYaml(source)
-    return yield* Effect.provideService(compiling, SubPipelines, beside(path, open))
+    return yield* Effect.provideService(compiling, SubPipelines, beside(resolve(file) === path ? file : path, open))
   })
 
 /**
