@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as LiveFrame from "../../../src/cli/render/live-frame.ts"
 import * as RunFacts from "../../../src/cli/render/run-facts.ts"
 import * as RunJson from "../../../src/cli/render/run-json.ts"
 import { resultsOf } from "../../../src/cli/render/run-results.ts"
@@ -87,6 +88,12 @@ describe("the instances of a matrix", () => {
       ],
     )
     assert.deepInclude(instances[1].error, { tag: "Broken", message: "no room" })
+  })
+
+  it("are counted while they run, and that some failed is said at once", () => {
+    const half = factsOf(created, expanded(["p", "q"]), started(0), failed(0), started(1))
+    const frame = LiveFrame.frame(half, 5_000, { columns: 80, rows: 24, colours: false })
+    assert.include(frame, "1 of 2 instances have ended, some failed")
   })
 
   it("are counted beside their task, and one that failed says what it was made of", () => {
