@@ -39,7 +39,9 @@ export const read = (
     const message =
       problem.code === "MULTIPLE_DOCS"
         ? "A second document starts here. A file holds one pipeline: move the second to a file of its own."
-        : `This is not valid YAML: ${problem.message}`
+        : problem.message.startsWith("Maximum call stack")
+          ? `This is nested deeper than ${maxDepth} levels.`
+          : `This is not valid YAML: ${problem.message}`
     report({ start: problem.pos[0], end: problem.pos[1] }, "", message)
   }
   if (first !== undefined) return { document: undefined, diagnostics }

@@ -76,6 +76,20 @@ describe("a pipeline file", () => {
     }),
   )
 
+  it.effect("that is nested without end is told so, and an expression without end too", () =>
+    Effect.gen(function* () {
+      const [deep] = yield* told("[".repeat(200_000))
+      assert.match(deep, /^1:\d+ This is nested deeper than 100 levels\.$/)
+      const sum = (terms: number) =>
+        pipeline("tasks:", `  a: { uses: notify, with: { channel: x, text: '\${{ ${"1+".repeat(terms)}1 }}' } }`)
+      assert.deepStrictEqual(yield* told(sum(30_000)), [
+        "4:53 An expression has at most 10000 characters. Let a task work it out.",
+      ])
+      const [long] = yield* told(sum(4_900))
+      assert.match(long, /expected string, got integer/)
+    }),
+  )
+
   it.effect("whose sub-pipelines double again and again is refused before it fills the memory", () =>
     Effect.gen(function* () {
       const level = (n: number) =>

@@ -85,6 +85,9 @@ export const mayBeAbsent = (scope: Scope, path: ReadonlyArray<string>): Readonly
   return undefined
 }
 
+/** Longest expression, in characters: its parser goes as deep as it is long. */
+const longest = 10_000
+
 /** Roots that no author writes: the status of each task, which is no part of its output, and which tasks have outputs. */
 export const statusRoot = "_status"
 export const outputRoot = "_out"
@@ -198,6 +201,9 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, real) }
   }
   if (source === "") return { message: "The expression is empty.", start: 0, end: 1 }
+  if (source.length > longest) {
+    return { message: `An expression has at most ${longest} characters. Let a task work it out.`, start: 0, end: 1 }
+  }
   let ast: ASTNode
   try {
     ast = new Environment().parse(source).ast
