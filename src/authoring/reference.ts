@@ -76,6 +76,9 @@ export const expression = <A = never>(cel: string): Expression<A> => ref<A>(cel)
 export const toDocument = (candidate: unknown, path: string, above: ReadonlyArray<unknown> = []): unknown => {
   const text = sourceOf(candidate)
   if (text !== undefined) return written(text)
+  if (typeof candidate === "string" && !candidate.isWellFormed()) {
+    throw new TypeError(`${path} holds half a character (a lone surrogate), which no record can hold`)
+  }
   if (candidate === null || typeof candidate === "string" || typeof candidate === "boolean") return candidate
   if (typeof candidate === "number" && Number.isFinite(candidate)) return candidate
   if (above.includes(candidate)) throw new TypeError(`${path} holds itself`)

@@ -60,6 +60,10 @@ export const read = (
       if (!Number.isFinite(value)) report(at, path, "Infinity and NaN are no values of a pipeline.")
       return { kind: "scalar", value: Number.isFinite(value) ? value : 0, at }
     }
+    if (typeof value === "string" && !value.isWellFormed()) {
+      report(at, path, "This text holds half a character (a lone surrogate), which no record can hold.")
+      return { kind: "scalar", value: value.toWellFormed(), at }
+    }
     if (typeof value === "string" || typeof value === "boolean" || value === null) return { kind: "scalar", value, at }
     report(at, path, "This value has no JSON form.")
     return { kind: "scalar", value: null, at }

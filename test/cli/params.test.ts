@@ -21,6 +21,16 @@ describe("--param", () => {
     }),
   )
 
+  it.effect("that no JSON holds exactly is refused, not rounded", () =>
+    Effect.gen(function* () {
+      const open = { ...plan, params: { ...plan.params, list: { type: "array", default: [] } } } as Plan
+      const told = (text: string) => Effect.map(Effect.flip(Params.resolve(open, [text])), ({ message }) => message)
+      assert.match(yield* told("list=[1e400]"), /list: \[0\]: Infinity and NaN are no values of JSON/)
+      assert.match(yield* told("count=9007199254740993"), /count: .* is beyond 2\^53/)
+      assert.match(yield* told('list=["\\ud800"]'), /half a character/)
+    }),
+  )
+
   it.effect("of a name that only JavaScript knows is refused like any other that is not there", () =>
     Effect.gen(function* () {
       for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "nmae"]) {

@@ -138,6 +138,13 @@ describe("a value of the language", () => {
     }),
   )
 
+  it.effect("that holds half a character is refused, as no record could hold it", () =>
+    Effect.gen(function* () {
+      const [half] = yield* told(pipeline("tasks:", '  a: { uses: command, with: { argv: ["\\ud800"] } }'))
+      assert.match(half, /^4:38 This text holds half a character/)
+    }),
+  )
+
   it.effect("that is empty is called empty", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* told(pipeline("schedule: { cron: '', timezone: UTC }", "tasks:", command("a"))), [
