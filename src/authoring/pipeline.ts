@@ -79,7 +79,7 @@ export interface AddTask {
     type: TaskType<I, O, E, R>,
     input: NoInfer<Accepts<I>>,
     options: Omit<TaskOptions, "approval"> & { readonly matrix: Matrix },
-  ): Ref<ReadonlyArray<O>>
+  ): TaskRef<ReadonlyArray<O>>
 }
 
 type Defaulted<P> = { [K in keyof P]: P[K] extends { readonly default: unknown } ? K : never }[keyof P]
@@ -144,6 +144,8 @@ export interface Pipeline<out P = unknown, out O = unknown> {
   readonly types?: { readonly params: P; readonly outputs: O }
   readonly document: Readonly<Record<string, unknown>>
   readonly sites: ReadonlyArray<Site>
+  /** The pipelines that it uses, each with the stack of the call. */
+  readonly used: ReadonlyArray<{ readonly pipeline: Pipeline; readonly stack: string }>
 }
 
 /** True for what `pipeline()` gives. */
@@ -156,6 +158,8 @@ const taskId = (task: Expression<unknown>, path: string): string => {
     throw new TypeError(`${path} must be what task() returned`)
   return id
 }
+
+const tooLate = "It adds its tasks at once: await what it needs before pipeline(…) is called."
 
 const conditionOf = (condition: Expression<boolean> | string): string => {
   const source = sourceOf(condition)
@@ -177,12 +181,14 @@ export const pipeline = <
   build: (context: Build<P, V>) => X,
 ): Pipeline<P, Given<X>> => {
   const sites: Array<Site> = [{ path: "", stack: CallSite.capture() }]
+  const used: Array<Pipeline["used"][number]> = []
   const blocks: Record<Block, Map<string, unknown>> = {
     tasks: new Map(),
     onFailure: new Map(),
     onCancel: new Map(),
     finally: new Map(),
   }
+  let built = false
   const adder = (block: Block): AddTask => {
     const add = (
       name: string,
@@ -190,9 +196,12 @@ export const pipeline = <
       input: unknown,
       taskOptions: TaskOptions & { readonly matrix?: Matrix } = {},
     ): unknown => {
+      if (built) throw new TypeError(`Task "${name}" comes after its pipeline was built. ${tooLate}`)
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
-      sites.push({ path, stack: CallSite.capture() })
+      const stack = CallSite.capture()
+      sites.push({ path, stack })
+      if (isPipeline(type)) used.push({ pipeline: type, stack })
       const { needs, if: condition, matrix, ...rest } = taskOptions
       blocks[block].set(name, {
         uses: isPipeline(type) ? `pipeline/${String(type.document.id)}` : type.type,
@@ -217,10 +226,13 @@ export const pipeline = <
     onCancel: adder("onCancel"),
     finally: adder("finally"),
   })
+  built = true
+  if (outputs instanceof Promise) throw new TypeError(`The function of pipeline("${id}") is async. ${tooLate}`)
   const written = Object.entries(blocks).filter(([, tasks]) => tasks.size > 0)
   return {
     _tag: "dandori/Pipeline",
     sites,
+    used,
     document: {
       version: 1,
       id,

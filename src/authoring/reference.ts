@@ -73,18 +73,23 @@ export const expression = <A = never>(cel: string): Expression<A> => ref<A>(cel)
  * A value as a pipeline document holds it: references become `${{ … }}`, keys without a value are left out. Throws a
  * `TypeError` that names the place for what JSON cannot hold.
  */
-export const toDocument = (candidate: unknown, path: string): unknown => {
+export const toDocument = (candidate: unknown, path: string, above: ReadonlyArray<unknown> = []): unknown => {
   const text = sourceOf(candidate)
   if (text !== undefined) return written(text)
+  if (typeof candidate === "string" && !candidate.isWellFormed()) {
+    throw new TypeError(`${path} holds half a character (a lone surrogate), which no record can hold`)
+  }
   if (candidate === null || typeof candidate === "string" || typeof candidate === "boolean") return candidate
   if (typeof candidate === "number" && Number.isFinite(candidate)) return candidate
-  if (Array.isArray(candidate)) return candidate.map((item, i) => toDocument(item, `${path}[${i}]`))
+  if (above.includes(candidate)) throw new TypeError(`${path} holds itself`)
+  const around = [...above, candidate]
+  if (Array.isArray(candidate)) return candidate.map((item, i) => toDocument(item, `${path}[${i}]`, around))
   if (typeof candidate === "object") {
     const prototype: unknown = Object.getPrototypeOf(candidate)
     if (prototype === Object.prototype || prototype === null) {
       return Object.fromEntries(
         Object.entries(candidate).flatMap(([key, item]) =>
-          item === undefined ? [] : [[key, toDocument(item, `${path}.${key}`)]],
+          item === undefined ? [] : [[key, toDocument(item, `${path}.${key}`, around)]],
         ),
       )
     }

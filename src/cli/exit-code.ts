@@ -31,6 +31,8 @@ const byTag: Readonly<Record<string, number>> = {
   ParamsTooLarge: exitCodes.usage,
   EnvironmentMissing: exitCodes.config,
   PipelineMissing: exitCodes.noInput,
+  PipelineNotUtf8: exitCodes.badData,
+  CompileChildFailed: exitCodes.badData,
   ProjectNotFound: exitCodes.noInput,
   StreamMissing: exitCodes.noInput,
   StreamBusy: exitCodes.busy,

@@ -1,4 +1,4 @@
-#!/usr/bin/env bun
+#!/usr/bin/env -S bun --no-install
 import { version } from "../../package.json"
 
 const [first, second] = process.argv.slice(2)

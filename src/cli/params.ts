@@ -36,7 +36,7 @@ export const resolve = (
   for (const [name, schema] of Object.entries(schemas)) if (schema.default !== undefined) values[name] = schema.default
   for (const text of given) {
     const [name, ...rest] = text.split("=")
-    const schema = schemas[name]
+    const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
     if (rest.length === 0) problems.push(`${text}: write it as NAME=VALUE`)
     else if (schema === undefined) {
       const known = Object.keys(schemas)

@@ -36,7 +36,7 @@ const named = Effect.fnUntraced(function* (name: string) {
 
 const refused = Effect.fnUntraced(function* (
   file: string,
-  error: Diagnostic.PipelineInvalid | PipelineFile.PipelineMissing,
+  error: Diagnostic.PipelineInvalid | PipelineFile.PipelineMissing | PipelineFile.PipelineNotUtf8,
 ) {
   const { json } = yield* root
   const invalid = error._tag === "PipelineInvalid"
@@ -61,15 +61,18 @@ const said = Effect.fnUntraced(function* (file: string, changed: boolean, check:
 
 const fromStandardInput = Effect.fnUntraced(function* (check: boolean) {
   const { json } = yield* root
-  const text = yield* Effect.promise(() => Bun.stdin.text())
-  const result = format(standardInput, text)
+  const read = PipelineFile.textOf(standardInput, yield* Effect.promise(() => Bun.stdin.bytes()))
+  const result = Result.flatMap(read, (before) =>
+    Result.map(format(standardInput, before), (text) => ({ before, text })),
+  )
   if (Result.isFailure(result)) {
     yield* refused(standardInput, result.failure)
     return ExitCode.exitCodes.badData
   }
-  const changed = result.success !== text
+  const { before, text } = result.success
+  const changed = text !== before
   if (check || json) yield* said(standardInput, changed, check)
-  else yield* Output.data(result.success)
+  else yield* Output.data(text)
   return check && changed ? ExitCode.exitCodes.failed : ExitCode.exitCodes.ok
 })
 

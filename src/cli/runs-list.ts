@@ -13,7 +13,31 @@ const colourOf = (status: string): typeof Output.green => {
   return status === "warned" || status === "waiting" || status === "interrupted" ? Output.yellow : Output.red
 }
 
-const toJson = (run: RecordedRun.RecordedRun) => {
+/** The labels of a run's tasks: which workers may take them. None where its plan cannot be read. */
+const labelsOf = (home: string, run: RecordedRun.RecordedRun) =>
+  RecordedRun.planOf(home, run).pipe(
+    Effect.map(({ tasks }) => [...new Set(tasks.flatMap(({ labels = [] }) => labels))].toSorted()),
+    Effect.orElseSucceed((): ReadonlyArray<string> => []),
+  )
+
+/** The newest runs, at most `limit`, of those that have a task with each of the labels. */
+const newest = Effect.fnUntraced(function* (
+  home: string,
+  ids: ReadonlyArray<string>,
+  limit: number,
+  wanted: ReadonlyArray<string>,
+) {
+  const found: Array<RecordedRun.RecordedRun> = []
+  for (const id of ids.toReversed()) {
+    if (found.length === limit) break
+    const run = yield* RecordedRun.read(id)
+    const labels = wanted.length === 0 ? [] : yield* labelsOf(home, run)
+    if (wanted.every((label) => labels.includes(label))) found.push(run)
+  }
+  return found
+})
+
+const toJson = (run: RecordedRun.RecordedRun, labels: ReadonlyArray<string>) => {
   const resume = RecordedRun.resumeCommand(run)
   return {
     v: 1,
@@ -25,19 +49,29 @@ const toJson = (run: RecordedRun.RecordedRun) => {
     created: new Date(run.created).toISOString(),
     durationMillis: run.durationMillis,
     who: run.who,
+    labels,
     ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
     ...(resume === undefined ? {} : { resume }),
   }
 }
 
-/** Lists the newest runs of the ledger, newest first. */
-export const listRuns = Effect.fnUntraced(function* (limit: number) {
+/** Lists the newest runs of the ledger, newest first; with labels only those that have a task with each of them. */
+export const listRuns = Effect.fnUntraced(function* (limit: number, labels: ReadonlyArray<string>) {
   const { env, flags, home } = yield* ProjectReaders.find
   const now = yield* Clock.currentTimeMillis
   yield* Effect.gen(function* () {
     const all = yield* (yield* Ledger).runs
-    const runs = yield* Effect.forEach(all.toReversed().slice(0, limit), (id) => RecordedRun.read(id))
-    if (flags.json) return yield* Effect.forEach(runs, (run) => Output.json(toJson(run)), { discard: true })
+    const runs = yield* newest(home, all, limit, labels)
+    if (flags.json) {
+      const line = (run: RecordedRun.RecordedRun) =>
+        Effect.flatMap(labelsOf(home, run), (own) => Output.json(toJson(run, own)))
+      return yield* Effect.forEach(runs, line, { discard: true })
+    }
+    if (runs.length === 0 && labels.length > 0) {
+      return yield* Output.message(
+        `No run has a task with ${labels.map((label) => `the label ${label}`).join(" and ")}.`,
+      )
+    }
     if (all.length === 0) return yield* Output.message("The ledger has no runs yet. Start one: dandori run PIPELINE")
     const on = Output.colours(process.stdout)
     const rows = runs.map((run) => [
@@ -56,7 +90,8 @@ export const listRuns = Effect.fnUntraced(function* (limit: number) {
     const head = ["run", "pipeline", "status", "started", "took", "env", ""].map((word) => Output.dim(word, on))
     yield* Output.data(table([head, ...rows]).join("\n"))
     if (flags.quiet) return
-    if (all.length > runs.length) yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
+    if (all.length > runs.length && labels.length === 0)
+      yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
     for (const run of runs) {
       const resume = RecordedRun.resumeCommand(run)
       if (resume !== undefined) yield* Output.message(`interrupted; to go on with it: ${resume}`)

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import { didYouMean } from "../domain/suggest.ts"
+import * as Takeover from "../engine/takeover.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { Missing } from "./missing.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -29,7 +30,8 @@ const attemptsOf = ({ entries }: RecordedRun.RecordedRun): ReadonlyMap<string, R
 
 const choose = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun, { attempt, task }: LogsRequest) {
   const all = attemptsOf(run)
-  if (task !== undefined && !all.has(task)) {
+  const chosen = [...all].filter(([id]) => task === undefined || Takeover.within(task, id))
+  if (task !== undefined && chosen.length === 0) {
     const known = [...all.keys()]
     const started = known.length === 0 ? "none has" : `these have: ${known.slice(0, 20).join(", ")}`
     return yield* new Missing({
@@ -37,10 +39,9 @@ const choose = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun, { atte
       next: `${didYouMean(task, known)} See all: dandori runs show ${run.id}`.trim(),
     })
   }
-  const chosen = [...all].filter(([id]) => task === undefined || id === task)
   return yield* Effect.forEach(chosen, ([id, tries]) => {
     const wanted = attempt ?? tries.at(-1) ?? 1
-    if (tries.includes(wanted) || task === undefined) return Effect.succeed({ task: id, attempt: wanted })
+    if (tries.includes(wanted) || id !== task) return Effect.succeed({ task: id, attempt: wanted })
     const had = tries.length === 1 ? "attempt 1 only" : `attempts ${tries.join(", ")}`
     return Effect.fail(
       new Missing({ what: `Task ${id} of run ${run.id} had ${had}`, next: `Name one: --attempt ${tries.at(-1)}` }),
@@ -54,7 +55,7 @@ const forTerminal = (text: string): string =>
     .map((line) => clean(line.trimEnd()))
     .join("\n")
 
-/** Prints the logs of a run's attempts: the newest attempt of each task unless one is named. */
+/** Prints the logs of a run's attempts: the newest of each task unless one is named; of a matrix or a sub-pipeline, all of it. */
 export const showLogs = Effect.fnUntraced(function* (request: LogsRequest) {
   const { env, flags, home } = yield* ProjectReaders.find
   const run = yield* RunChoice.choose(request.run).pipe(
@@ -78,7 +79,7 @@ export const showLogs = Effect.fnUntraced(function* (request: LogsRequest) {
       )
       continue
     }
-    if (request.task === undefined) yield* Output.message(`── ${task}, attempt ${attempt}`)
+    if (task !== request.task) yield* Output.message(`── ${task}, attempt ${attempt}`)
     yield* Output.data(process.stdout.isTTY ? forTerminal(text) : text)
   }
   if (silent === chosen.length && !flags.quiet) yield* Output.message("Nothing was logged.")

@@ -7,6 +7,7 @@ import * as RecordedRun from "./recorded-run.ts"
 import * as RunChoice from "./run-choice.ts"
 import { dateTime, duration, timeOfDay } from "./render/duration.ts"
 import { loadLarge } from "./render/large-outputs.ts"
+import * as Instances from "./render/instances.ts"
 import { clean, table } from "./render/line.ts"
 import { type RunFacts, taskFacts } from "./render/run-facts.ts"
 import { tasksJson, version } from "./render/run-json.ts"
@@ -32,10 +33,14 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
   ])
 }
 
+/** Each task, and after a matrix its instances. */
+const shownIds = (facts: RunFacts): ReadonlyArray<string> =>
+  facts.plan.tasks.flatMap(({ id }) => [id, ...Instances.idsOf(facts, id)])
+
 /** Every try of the tasks that needed more than one. */
 const attempts = (facts: RunFacts): ReadonlyArray<string> =>
   table(
-    facts.plan.tasks.flatMap(({ id }) => {
+    shownIds(facts).flatMap((id) => {
       const tries = taskFacts(facts, id).attempts
       return tries.length < 2
         ? []
@@ -52,7 +57,7 @@ const attempts = (facts: RunFacts): ReadonlyArray<string> =>
 
 const receipts = (facts: RunFacts): ReadonlyArray<string> =>
   table(
-    facts.plan.tasks.flatMap(({ id }) =>
+    shownIds(facts).flatMap((id) =>
       (taskOf(facts.state, id).receipts ?? []).map(({ sha256 }) => [id, `sha256:${sha256}`]),
     ),
   )

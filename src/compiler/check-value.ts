@@ -14,14 +14,14 @@ const quantities: Record<string, { parse: (text: string) => string | undefined; 
   Duration: {
     parse: (text) => {
       const millis = parseDuration(text)
-      return millis === undefined ? undefined : formatDuration(millis)
+      return Number.isSafeInteger(millis) ? formatDuration(millis ?? 0) : undefined
     },
     wanted: "a duration with a unit, like 90s, 5m or 2d",
   },
   Size: {
     parse: (text) => {
       const bytes = parseSize(text)
-      return bytes === undefined ? undefined : `${bytes}B`
+      return Number.isSafeInteger(bytes) ? `${bytes}B` : undefined
     },
     wanted: "a size with a unit, like 500MB or 2GiB",
   },
@@ -33,6 +33,8 @@ const inner = (reader: FieldReader, at: Span, text: string, start: number, lengt
   const found = written.indexOf(text.slice(start, start + length))
   return found === -1 ? at : { start: at.start + found, end: at.start + found + length }
 }
+
+const hasText = ({ type }: JsonSchema): boolean => type === "integer" || type === "number" || type === "boolean"
 
 const checkText = (
   reader: FieldReader,
@@ -56,7 +58,9 @@ const checkText = (
     const reason = whole
       ? assignable(type, schema)
       : assignable(type, { anyOf: [{ type: "string" }, { type: "number" }, { type: "boolean" }] })
-    if (reason !== undefined) reader.report(place, path, `${part.source}: ${reason}.`)
+    if (reason === undefined) continue
+    const hint = whole && schema.type === "string" && hasText(type) ? ` Write string(${part.source}).` : ""
+    reader.report(place, path, `${part.source}: ${reason}.${hint}`)
   }
   if (!whole) {
     const { enum: _, const: __, ...kind } = schema

@@ -1,4 +1,4 @@
-import { basename, dirname, extname, join } from "node:path"
+import { basename, dirname, extname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Catalog, TaskTypeBroken } from "../domain/catalog.ts"
 import { didYouMean } from "../domain/suggest.ts"
@@ -14,15 +14,20 @@ const extensions = [".yaml", ".yml", ".ts"]
 
 const unusable = (reason: string): SubPipeline => ({ _tag: "Unusable", reason, diagnostics: [] })
 
-/** The pipelines in a folder, each compiled once. `open` are the ids of those that are being compiled. */
-const beside = (folder: string, open: ReadonlyArray<string>): (typeof SubPipelines)["Service"] => {
+/**
+ * The pipelines beside a file (links followed), each compiled once. `open` are the ids of those that are being
+ * compiled. Of two files with one id, the one in the language of the file that uses it.
+ */
+const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines)["Service"] => {
+  const folder = dirname(path)
+  const preferred = path.endsWith(".ts") ? extensions.toReversed() : extensions
   const known = new Map<string, SubPipeline>()
   const compile = Effect.fnUntraced(function* (id: string) {
     if (open.includes(id)) {
       const circle = [...open.slice(open.indexOf(id)), id].join(" → ")
       return unusable(`These pipelines use each other: ${circle}. Break the circle.`)
     }
-    for (const extension of extensions) {
+    for (const extension of preferred) {
       const file = join(folder, `${id}${extension}`)
       if (!(yield* PipelineFile.exists(file))) continue
       return yield* compileBeside(file, [...open, id]).pipe(
@@ -35,6 +40,7 @@ const beside = (folder: string, open: ReadonlyArray<string>): (typeof SubPipelin
               diagnostics,
             }),
           PipelineMissing: ({ message }) => Effect.succeed(unusable(message)),
+          PipelineNotUtf8: ({ message }) => Effect.succeed(unusable(message)),
           PipelineTooSlow: ({ message }) => Effect.succeed(unusable(message)),
           CompileChildFailed: ({ message }) => Effect.succeed(unusable(message)),
         }),
@@ -54,6 +60,7 @@ const beside = (folder: string, open: ReadonlyArray<string>): (typeof SubPipelin
 
 type CompileError =
   | PipelineFile.PipelineMissing
+  | PipelineFile.PipelineNotUtf8
   | PipelineInvalid
   | TaskTypeBroken
   | CompileChild.CompileChildFailed
@@ -64,7 +71,7 @@ const compileBeside = (file: string, open: ReadonlyArray<string>): Effect.Effect
     const { text, path } = yield* PipelineFile.read(file)
     const source = Source.make(file, text.replace(/^\uFEFF/, ""))
     const compiling = file.endsWith(".ts") ? compileTypeScript(source, path) : compileYaml(source)
-    return yield* Effect.provideService(compiling, SubPipelines, beside(dirname(path), open))
+    return yield* Effect.provideService(compiling, SubPipelines, beside(resolve(file) === path ? file : path, open))
   })
 
 /**

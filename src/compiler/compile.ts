@@ -80,7 +80,9 @@ const sortingNeeds = (tasks: ReadonlyMap<string, PlanTask>): ReadonlyMap<string,
   for (const id of tasks.keys()) {
     for (let at = id.lastIndexOf("/"); at !== -1; at = id.lastIndexOf("/", at - 1)) {
       const parent = id.slice(0, at)
-      own.set(parent, [...(own.get(parent) ?? []), id])
+      const known = own.get(parent)
+      if (known === undefined) own.set(parent, [id])
+      else known.push(id)
     }
   }
   if (own.size === 0) return new Map([...tasks].map(([id, task]) => [id, task.needs]))
@@ -137,6 +139,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
     const byId = new Map(definition.tasks.map((task) => [task.id, task]))
     const tasks = new Map<string, PlanTask>()
+    let used = 0
     for (const task of definition.tasks) {
       const type = types.get(task.uses.text)
       const child = children.get(task.uses.text)?.plan
@@ -154,6 +157,12 @@ export const compileDocument = Effect.fnUntraced(function* (
       if (child === undefined) {
         tasks.set(task.id, checked)
         continue
+      }
+      used += child.tasks.length
+      if (used > Definition.maxTasks) {
+        const reason = `The pipelines that this one uses have more than ${Definition.maxTasks} tasks together. Use fewer, or a matrix.`
+        reader.report(task.uses.at, `${task.path}.uses`, reason)
+        break
       }
       const { outputs: given = {}, params: taken } = child
       tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given } })

@@ -5,7 +5,7 @@ import { FieldReader } from "./field-reader.ts"
 import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
 import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
 import { type Located, type LocatedEntry, entryOf, get, kindOf, toJson } from "./located.ts"
-import { type Defaults, readDefaults, readHeartbeat, readResources, readRetry } from "./task-settings.ts"
+import { type Defaults, readDefaults, readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
 
 /** A text that stands somewhere in the file. */
@@ -86,11 +86,13 @@ const taskKeys = [
   "priority",
   "description",
 ]
-const idPattern = /^[a-z][a-z0-9_]*$/
-/** Of a YAML file: what a TypeScript pipeline generates is bounded by its time. */
-const maxTasks = 20_000
+/** Every JavaScript object answers to `constructor`, so nothing of a pipeline is called that. */
+const idPattern = /^(?!constructor$)[a-z][a-z0-9_]*$/
+/** Of a YAML file, and of all that a pipeline uses: what a TypeScript file generates is bounded by its time. */
+export const maxTasks = 20_000
 
 const idHint = (id: string): string => {
+  if (id === "constructor") return " This one is taken."
   const better = id.replace(/[^A-Za-z0-9_]/g, "_").toLowerCase()
   return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
 }
@@ -141,8 +143,8 @@ const readTask = (
     needs: needed,
     if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
     retry: readRetry(reader, node, path) ?? defaults?.retry,
-    timeout: reader.duration(node, "timeout", path),
-    heartbeat: readHeartbeat(reader, node, path) ?? defaults?.heartbeat,
+    timeout: reader.limit(node, "timeout", path),
+    heartbeat: reader.limit(node, "heartbeat", path) ?? defaults?.heartbeat,
     cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
     continueOnError: reader.flag(node, "continueOnError", path),
     resources: readResources(reader, node, path),
@@ -165,7 +167,10 @@ const readOutputs = (reader: FieldReader, document: Located): Definition["output
   }
   for (const { key, keyAt, value } of node.entries) {
     const path = `outputs.${key}`
-    if (!idPattern.test(key)) reader.report(keyAt, path, `"${key}" is no output name: small letters, digits and _.`)
+    if (!idPattern.test(key))
+      reader.report(keyAt, path, `"${key}" is no output name: small letters, digits and _.${idHint(key)}`)
+    if (key === "status")
+      reader.report(keyAt, path, "Every task has a status of its own. Call this output something else.")
     if (value.kind === "scalar" && typeof value.value === "string" && wholeSource(value.value) !== undefined) {
       outputs.set(key, { text: value.value, at: value.at })
     } else reader.report(value.at, path, "An output is one expression: '${{ tasks.<id>.<field> }}'.")
@@ -246,7 +251,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     description: reader.text(node, "description", ""),
     params: readParams(reader, node),
     env: reader.texts(node, "env", ""),
-    timeout: reader.duration(node, "timeout", ""),
+    timeout: reader.limit(node, "timeout", ""),
     concurrency: readConcurrency(reader, node),
     outputs: readOutputs(reader, node),
     schedule: entryOf(node, "schedule"),

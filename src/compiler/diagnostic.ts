@@ -21,10 +21,17 @@ export const at = (source: Source.Source, span: Source.Span, path: string, messa
   return { file: source.file, line, column, length, path, message, excerpt }
 }
 
-const caret = (diagnostic: Diagnostic, excerpt: string): string => {
-  const gutter = String(diagnostic.line)
-  const lead = excerpt.slice(0, diagnostic.column - 1).replace(/[^\t]/g, " ")
-  return `  ${gutter} | ${excerpt}\n  ${" ".repeat(gutter.length)} | ${lead}${"^".repeat(diagnostic.length)}`
+/** Most of a line that is shown, in characters: what lies around the place. */
+const widest = 160
+
+const caret = ({ column, length, line }: Diagnostic, excerpt: string): string => {
+  const gutter = String(line)
+  const from = excerpt.length <= widest ? 0 : Math.max(0, Math.min(column - 1 - widest / 4, excerpt.length - widest))
+  const cut = excerpt.slice(from, from + widest)
+  const [before, after] = [from > 0 ? "…" : "", from + cut.length < excerpt.length ? "…" : ""]
+  const lead = `${before}${cut}`.slice(0, column - 1 - from + before.length).replace(/[^\t]/g, " ")
+  const carets = "^".repeat(Math.min(length, Math.max(1, cut.length - (column - 1 - from))))
+  return `  ${gutter} | ${before}${cut}${after}\n  ${" ".repeat(gutter.length)} | ${lead}${carets}`
 }
 
 /** `file:line:column: message`, then the line with carets under the place. */

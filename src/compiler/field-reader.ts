@@ -4,6 +4,10 @@ import * as Diagnostic from "./diagnostic.ts"
 import { type Located, get, kindOf } from "./located.ts"
 import type { Source, Span } from "./source.ts"
 
+/** What a plan holds as an exact number, and people as a figure. */
+const longest = { value: 36_500 * 86_400_000, text: "36500d" }
+const largest = { value: 4_096 * 2 ** 40, text: "4096TiB" }
+
 /** Reads typed fields of located maps and collects every mistake instead of stopping at the first. */
 export class FieldReader {
   readonly source: Source
@@ -32,7 +36,8 @@ export class FieldReader {
   text(parent: Located, key: string, path: string): string | undefined {
     const node = get(parent, key)
     if (node === undefined) return undefined
-    if (node.kind === "scalar" && typeof node.value === "string" && node.value !== "") return node.value
+    if (node.kind === "scalar" && node.value === "") return this.report(node.at, `${path}.${key}`, `${key} is empty.`)
+    if (node.kind === "scalar" && typeof node.value === "string") return node.value
     return this.report(node.at, `${path}.${key}`, `${key} must be text, not ${kindOf(node)}.`)
   }
 
@@ -73,12 +78,19 @@ export class FieldReader {
 
   /** Milliseconds of a duration with its unit. */
   duration(parent: Located, key: string, path: string): number | undefined {
-    return this.quantity(parent, key, path, parseDuration, "a duration with a unit, like 90s, 5m or 2d")
+    return this.quantity(parent, key, path, parseDuration, "a duration with a unit, like 90s, 5m or 2d", longest)
+  }
+
+  /** Milliseconds after which something is stopped: a duration that is longer than nothing. */
+  limit(parent: Located, key: string, path: string): number | undefined {
+    const millis = this.duration(parent, key, path)
+    if (millis !== 0) return millis
+    return this.report(get(parent, key)?.at ?? parent.at, `${path}.${key}`, `${key} must be longer than 0.`)
   }
 
   /** Bytes of a size with its unit. */
   size(parent: Located, key: string, path: string): number | undefined {
-    return this.quantity(parent, key, path, parseSize, "a size with a unit, like 500MB or 2GiB")
+    return this.quantity(parent, key, path, parseSize, "a size with a unit, like 500MB or 2GiB", largest)
   }
 
   private quantity(
@@ -87,6 +99,7 @@ export class FieldReader {
     path: string,
     parse: (text: string) => number | undefined,
     wanted: string,
+    most: { readonly value: number; readonly text: string },
   ): number | undefined {
     const node = get(parent, key)
     if (node === undefined) return undefined
@@ -95,6 +108,9 @@ export class FieldReader {
       return this.report(node.at, inner, `${key}: ${node.value} has no unit. It must be ${wanted}.`)
     }
     const value = node.kind === "scalar" && typeof node.value === "string" ? parse(node.value) : undefined
+    if (value !== undefined && value > most.value) {
+      return this.report(node.at, inner, `${key} must be at most ${most.text}.`)
+    }
     return value ?? this.report(node.at, inner, `${key} must be ${wanted}.`)
   }
 

@@ -15,7 +15,7 @@ export interface MatrixDefinition {
 }
 
 const keys = ["values", "include", "exclude", "fail-fast", "max-parallel"]
-const axisPattern = /^[a-z][a-z0-9_]*$/
+const axisPattern = /^(?!constructor$)[a-z][a-z0-9_]*$/
 
 const hasExpression = (node: Located): boolean => Template.hasExpression(JSON.stringify(toJson(node)))
 

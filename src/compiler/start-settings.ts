@@ -1,3 +1,4 @@
+import * as Moment from "../domain/moment.ts"
 import type { Approval, Concurrency, PauseUntil } from "../domain/plan.ts"
 import * as Template from "../domain/expression/template.ts"
 import type { FieldReader } from "./field-reader.ts"
@@ -10,7 +11,7 @@ export const readApproval = (reader: FieldReader, parent: Located, parentPath: s
   const path = `${parentPath}.approval`
   if (reader.map(node, path, "approval", ["approvers", "timeout", "onTimeout"]) === undefined) return undefined
   const approvers = reader.number(node, "approvers", path, { min: 1, max: 20, whole: true })
-  const timeout = reader.duration(node, "timeout", path)
+  const timeout = reader.limit(node, "timeout", path)
   const onTimeout = reader.choice(node, "onTimeout", path, ["fail", "skip"])
   if (onTimeout !== undefined && get(node, "timeout") === undefined) {
     reader.report(
@@ -26,8 +27,6 @@ export const readApproval = (reader: FieldReader, parent: Located, parentPath: s
   }
 }
 
-const momentPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
-
 /** The `pauseUntil` of a task: a moment with its offset, or one expression that gives it. */
 export const readPauseUntil = (reader: FieldReader, parent: Located, parentPath: string): PauseUntil | undefined => {
   const node = get(parent, "pauseUntil")
@@ -40,12 +39,13 @@ export const readPauseUntil = (reader: FieldReader, parent: Located, parentPath:
     return reader.report(node.at, path, "pauseUntil wants a reason and until, a moment like 2026-01-05T22:00:00Z.")
   }
   if (until === undefined || reason === undefined) return undefined
-  const literal = !Template.hasExpression(until)
-  if (literal && (!momentPattern.test(until) || Number.isNaN(Date.parse(until)))) {
+  if (Template.hasExpression(until)) return { reason, until }
+  const moment = Moment.parse(until)
+  if (moment === undefined) {
     const at = get(node, "until")?.at ?? node.at
     return reader.report(at, `${path}.until`, "until must be a moment with its offset, like 2026-01-05T22:00:00Z.")
   }
-  return { reason, until: literal ? new Date(until).toISOString() : until }
+  return { reason, until: new Date(moment).toISOString() }
 }
 
 const labelPattern = /^[a-z0-9][a-z0-9_.-]{0,62}$/

@@ -1,4 +1,5 @@
-import { isPipeline } from "../authoring/pipeline.ts"
+import { dirname, join } from "node:path"
+import { type Pipeline, isPipeline } from "../authoring/pipeline.ts"
 import * as CallSite from "../authoring/call-site.ts"
 import { answer } from "../services/compile-child.ts"
 
@@ -41,16 +42,37 @@ const mistake = (file: string, cause: unknown): Answer => {
   return { _tag: "Mistake", message, file, line: site.line, column: site.column }
 }
 
-const noPipeline = (file: string): Answer => ({
-  _tag: "Mistake",
-  message: "The file has no pipeline: it must have a default export, like: export default pipeline(…).",
-  file,
-  line: 1,
-  column: 1,
-})
+const wanted = "it must have a default export, like: export default pipeline(…)."
 
-const described = (file: string, candidate: unknown): Answer => {
-  if (!isPipeline(candidate)) return noPipeline(file)
+const noPipeline = (file: string, module: Readonly<Record<string, unknown>>): Answer => {
+  const named = Object.keys(module).filter((name) => isPipeline(module[name]))
+  const message =
+    named.length === 0
+      ? `The file has no pipeline: ${wanted}`
+      : `The file has no pipeline of its own, only ${named.join(", ")}: ${wanted} A file holds one.`
+  return { _tag: "Mistake", message, file, line: 1, column: 1 }
+}
+
+/** A pipeline that is used, but is not the one that lies beside this file under its id: that one would be compiled in. */
+const elsewhere = async (file: string, { used }: Pipeline): Promise<Answer | undefined> => {
+  for (const { pipeline, stack } of used) {
+    const name = `${String(pipeline.document.id)}.ts`
+    const beside = await import(join(dirname(file), name)).then(
+      (module: { readonly default?: unknown }) => module.default,
+      () => undefined,
+    )
+    if (beside === pipeline) continue
+    const message = `The pipeline "${String(pipeline.document.id)}" is not the one of ${name} in this folder. A pipeline that another one uses lies beside it, as the default export of a file with its id.`
+    return { _tag: "Mistake", message, file, ...(CallSite.within(stack, file) ?? { line: 1, column: 1 }) }
+  }
+  return undefined
+}
+
+const described = async (file: string, module: Readonly<Record<string, unknown>>): Promise<Answer> => {
+  const candidate = module.default
+  if (!isPipeline(candidate)) return noPipeline(file, module)
+  const wrong = await elsewhere(file, candidate)
+  if (wrong !== undefined) return wrong
   // A loop calls from one place again and again: its stack is read once.
   const byStack = Map.groupBy(candidate.sites, ({ stack }) => stack)
   const sites = [...byStack].flatMap(([stack, written]): ReadonlyArray<PlacedSite> => {
@@ -67,7 +89,7 @@ export const main = async (file: string): Promise<never> => {
   const { register } = await import("../program-modules.ts")
   register()
   const evaluated = await import(file).then(
-    (module: { readonly default?: unknown }) => described(file, module.default),
+    (module: Readonly<Record<string, unknown>>) => described(file, module),
     (cause: unknown) => mistake(file, cause),
   )
   return answer(evaluated)

@@ -18,6 +18,14 @@ const spanAt = (source: Source.Source, line: number, column: number): Source.Spa
   return { start, end: start + Math.max(1, word?.[0].length ?? 1) }
 }
 
+/** Where the module stands that an import did not find, or in which it did not find a name. */
+const importSpan = (source: Source.Source, message: string): Source.Span | undefined => {
+  const name = /(?:Cannot find (?:module|package)|not found in module) '([^']+)'/.exec(message)?.[1]
+  const found = name === undefined ? [] : [`"${name}"`, `'${name}'`].map((text) => source.text.indexOf(text))
+  const start = found.find((at) => at !== -1)
+  return start === undefined ? undefined : { start, end: start + (name?.length ?? 0) + 2 }
+}
+
 const wordOf = (step: string): RegExp =>
   new RegExp(`(?<![\\w$.])["']?${step.replace(/[^\w$-]/g, "")}["']?(?=\\s*[:,}(])`)
 
@@ -78,10 +86,11 @@ export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
 ) {
   const answer = (yield* CompileChild.evaluate(path, limitMillis)) as Answer
   if (answer._tag === "Document") return Located.fromJson(answer.document, places(source, answer.sites))
-  const { message, line, column, file } = answer
+  const { line, column, file } = answer
+  const message = answer.message.replace(` imported from ${path}`, "")
   const diagnostic =
     file === path
-      ? Diagnostic.at(source, spanAt(source, line, column), "", message)
+      ? Diagnostic.at(source, importSpan(source, message) ?? spanAt(source, line, column), "", message)
       : { file, line, column, length: 1, path: "", message }
   return yield* new Diagnostic.PipelineInvalid({ file: source.file, diagnostics: [diagnostic] })
 })

@@ -33,10 +33,18 @@ export const read = (
     logLevel: "error",
   })
   const told = parsed.warnings.filter(({ code }) => code !== "TAG_RESOLVE_FAILED")
-  for (const problem of [...parsed.errors, ...told]) {
-    report({ start: problem.pos[0], end: problem.pos[1] }, "", `This is not valid YAML: ${problem.message}`)
+  // What follows the first error is mostly its consequence.
+  const [first] = parsed.errors
+  for (const problem of first === undefined ? told : [first]) {
+    const message =
+      problem.code === "MULTIPLE_DOCS"
+        ? "A second document starts here. A file holds one pipeline: move the second to a file of its own."
+        : problem.message.startsWith("Maximum call stack")
+          ? `This is nested deeper than ${maxDepth} levels.`
+          : `This is not valid YAML: ${problem.message}`
+    report({ start: problem.pos[0], end: problem.pos[1] }, "", message)
   }
-  if (parsed.errors.length > 0) return { document: undefined, diagnostics }
+  if (first !== undefined) return { document: undefined, diagnostics }
   const spanOf = (node: Node): Span => ({ start: node.range?.[0] ?? 0, end: node.range?.[1] ?? 0 })
   let aliasNodes = 0
   let bomb = false
@@ -51,6 +59,10 @@ export const read = (
     if (typeof value === "number") {
       if (!Number.isFinite(value)) report(at, path, "Infinity and NaN are no values of a pipeline.")
       return { kind: "scalar", value: Number.isFinite(value) ? value : 0, at }
+    }
+    if (typeof value === "string" && !value.isWellFormed()) {
+      report(at, path, "This text holds half a character (a lone surrogate), which no record can hold.")
+      return { kind: "scalar", value: value.toWellFormed(), at }
     }
     if (typeof value === "string" || typeof value === "boolean" || value === null) return { kind: "scalar", value, at }
     report(at, path, "This value has no JSON form.")
@@ -69,6 +81,10 @@ export const read = (
       const keyAt = inAlias ?? spanOf(keyNode)
       const inner = path === "" ? key : `${path}.${key}`
       const before = seen.get(key)
+      if (key === "<<" && isAlias(pair.value)) {
+        report(keyAt, inner, "There are no merge keys: YAML 1.2 took them out. Write the keys here.")
+        continue
+      }
       if (before !== undefined) {
         report(keyAt, inner, `The key "${key}" stands here twice. Keep one of them.`)
         continue

@@ -52,6 +52,10 @@ export const data = {
     code: Sha256,
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),
+    /** How many entries after this one say what is taken over from it. */
+    taken: Schema.optionalKey(Schema.Int),
+    /** The one task, or the one instance, that is run; the others are skipped. */
+    only: Schema.optionalKey(Schema.String),
   }),
   "dev.dandori.run.resumed.v1": Schema.Struct({ code: Sha256, capacity: Capacity, stopped: Schema.Array(Schema.Int) }),
   "dev.dandori.run.finished.v1": Schema.Struct({ status: FinalRunStatus, durationMillis: Schema.Int }),

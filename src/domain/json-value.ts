@@ -3,6 +3,10 @@ import { type JsonSchema, describe, field } from "./json-schema.ts"
 const typeOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value)
 
 const numberFaults = (value: number, schema: JsonSchema): ReadonlyArray<string> => {
+  if (!Number.isFinite(value)) return ["Infinity and NaN are no values of JSON"]
+  if (schema.type === "integer" && !Number.isSafeInteger(value)) {
+    return [`${value} is beyond 2^53, where whole numbers lose digits`]
+  }
   const faults: Array<string> = []
   const bound = (key: string, ok: (limit: number) => boolean, words: string) => {
     const limit = schema[key]
@@ -17,6 +21,7 @@ const numberFaults = (value: number, schema: JsonSchema): ReadonlyArray<string> 
 }
 
 const textFaults = (value: string, schema: JsonSchema): ReadonlyArray<string> => {
+  if (!value.isWellFormed()) return ["it holds half a character (a lone surrogate)"]
   const faults: Array<string> = []
   const length = [...value].length
   if (typeof schema.minLength === "number" && length < schema.minLength)

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { ErrorData } from "../domain/event.ts"
 import { validate } from "../domain/json-value.ts"
+import * as Moment from "../domain/moment.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import * as Matrices from "../domain/matrix.ts"
 import { maxInstances } from "../domain/plan.ts"
@@ -78,7 +79,7 @@ export const make = (options: {
     const schemas = (pipeline?.params ?? {}) as Readonly<Record<string, JsonSchema>>
     const params: Record<string, unknown> = {}
     for (const [name, schema] of Object.entries(schemas)) {
-      const value = given.value[name] ?? schema.default
+      const value = Object.hasOwn(given.value, name) ? given.value[name] : schema.default
       const [fault] = value === undefined ? ["it has no value"] : validate(value, schema)
       if (fault !== undefined) return yield* fail(id, invalid(`The param ${name} of ${id}: ${fault}`))
       params[name] = value
@@ -90,9 +91,10 @@ export const make = (options: {
     const { id, pauseUntil } = plan.tasks[index]
     const value = inputs.until(recorder.state(), index)
     if ("tag" in value) return yield* fail(id, value)
-    const until = Date.parse(String(value.value))
-    if (Number.isNaN(until)) {
-      return yield* fail(id, invalid(`pauseUntil of ${id} is no moment: ${JSON.stringify(value.value)}`))
+    const until = Moment.parse(String(value.value))
+    if (until === undefined) {
+      const wanted = "it must be one with its offset, like 2026-01-05T22:00:00Z"
+      return yield* fail(id, invalid(`pauseUntil of ${id} is no moment: ${JSON.stringify(value.value)}; ${wanted}`))
     }
     const data = { task: id, until, reason: pauseUntil?.reason ?? "" }
     recorder.record({ type: "dev.dandori.task.paused.v1", data }, id)

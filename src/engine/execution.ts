@@ -20,6 +20,7 @@ import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
+import * as Takeover from "./takeover.ts"
 import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
@@ -37,6 +38,8 @@ export interface RunContext {
   readonly requester: string
   /** Milliseconds since the epoch. */
   readonly created: number
+  /** With `--only`: the task that is run; the others are skipped. */
+  readonly only?: string
   readonly params: Readonly<Record<string, unknown>>
   readonly environment: Readonly<Record<string, string>>
   /** Succeeds once the root stream knows the run; no effect starts before. */
@@ -62,8 +65,6 @@ export interface Options {
   readonly wait?: boolean
   /** Whether it has its place in its concurrency group already. */
   readonly hasTurn?: boolean
-  /** Whether a task belongs to what is run; the others are skipped. */
-  readonly includes?: (task: string) => boolean
   /** Attempts that a dead process left open. */
   readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
 }
@@ -189,11 +190,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     const { status } = taskAt(recorder.state(), index)
     return status === "ready" || status === "retrying" || status === "waiting"
   }
+  const isLeftOut = (id: string) => context.only !== undefined && !Takeover.within(context.only, id)
   const idAt = (index: number) => CompiledPlan.taskOfNode(prepared.plan, index).id
 
   const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
     if ("task" in command && command._tag !== "Interrupt" && !holds(command.task)) return Effect.void
-    if ((command._tag === "Start" || Asking.isQuestion(command)) && options.includes?.(idAt(command.task)) === false) {
+    if ((command._tag === "Start" || Asking.isQuestion(command)) && isLeftOut(idAt(command.task))) {
       const id = idAt(command.task)
       const reason = "it is not what was asked for by --only"
       recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason } }, id)

@@ -6,7 +6,15 @@ import * as Matrices from "../domain/matrix.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import type { Prepared } from "./prepared.ts"
-import { type RunState, type TaskState, finalStatusOf, groupAt, isTerminal, taskAt } from "./run-state.ts"
+import {
+  type GroupState,
+  type RunState,
+  type TaskState,
+  finalStatusOf,
+  groupAt,
+  isTerminal,
+  taskAt,
+} from "./run-state.ts"
 
 /** The run's own facts, as expressions see them. */
 export interface RunFacts {
@@ -29,6 +37,9 @@ export interface Inputs {
   /** The value of `pauseUntil.until`. */
   readonly until: (state: RunState, index: number) => { readonly value: unknown } | ErrorData
 }
+
+/** Whether all of a sub-pipeline went well: with `continueOnError` it is `warned` without that, and has no outputs. */
+const isWhole = ({ ended }: GroupState): boolean => !(ended.failed || ended.timed_out || ended.lost || ended.cancelled)
 
 class ExpressionFailed extends Error {}
 
@@ -76,7 +87,7 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
     if (group === undefined) return undefined
     const value =
       matrix === undefined
-        ? status !== "succeeded" && status !== "warned"
+        ? (status !== "succeeded" && status !== "warned") || !isWhole(group)
           ? undefined
           : Object.fromEntries(
               Object.entries(pipeline?.outputs ?? {}).map(([name, text]) => [
@@ -92,6 +103,8 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
     return value
   }
 
+  const isList = (index: number): boolean => index >= 0 && scopes.outputOf(plan.tasks[index]).type === "array"
+
   const paramsOf = (state: RunState, prefix: string): Readonly<Record<string, unknown>> =>
     prefix === "" ? run.params : (groupAt(state, CompiledPlan.indexOfId(plan, prefix.slice(0, -1)))?.params ?? {})
 
@@ -105,13 +118,17 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
   ): unknown => {
     const expression = expressionOf(source, key, scope)
     const tasks: Record<string, unknown> = {}
-    for (const [root, id] of [...expression.references, ...expression.guarded]) {
-      if (root !== "tasks" || id === undefined || id in tasks) continue
+    const statuses: Record<string, unknown> = {}
+    const outputs: Record<string, unknown> = {}
+    for (const [root, id, ...fields] of [...expression.references, ...expression.guarded]) {
+      if (root !== "tasks" || id === undefined) continue
       const index = CompiledPlan.indexOfId(plan, `${prefix}${id}`)
+      statuses[id] = taskAt(state, index).status
+      if (fields.join(".") === "status" || Object.hasOwn(tasks, id)) continue
       const output = outputOf(state, index)
-      tasks[id] = Array.isArray(output)
-        ? output
-        : { ...(typeof output === "object" ? output : {}), status: taskAt(state, index).status }
+      if (output !== undefined) outputs[id] = true
+      // A record without its fields: `has(tasks.x.field)` asks it.
+      if (output !== undefined || !isList(index)) tasks[id] = output ?? {}
     }
     const { id, pipeline, env, created } = run
     try {
@@ -120,6 +137,8 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
         env: run.environment,
         run: { id, pipeline, env, created, status: finalStatusOf(state) },
         tasks,
+        [Cel.statusRoot]: statuses,
+        [Cel.outputRoot]: outputs,
         ...(matrix === undefined ? {} : { matrix }),
       })
     } catch (cause) {

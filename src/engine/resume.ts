@@ -21,6 +21,7 @@ import * as Execution from "./execution.ts"
 import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import * as Run from "./run.ts"
+import * as Takeover from "./takeover.ts"
 import { type RunState, initial, taskAt } from "./run-state.ts"
 
 /** The run has ended; there is nothing to go on with. */
@@ -143,6 +144,13 @@ export const resume = Effect.fn("Resume.resume")(function* (
       const appended = writer.append(resumed)
       state = evolve(state, { ...resumed, time: appended.time })
       observer.onEvent({ ...resumed, time: appended.time, run })
+      const reason = Takeover.cutOff(chain.entries)
+      if (reason !== undefined && state.cancelling === undefined) {
+        const cancel: Event = { type: "dev.dandori.cancel.requested.v1", data: { reason } }
+        const { time } = writer.append(cancel)
+        state = evolve(state, { ...cancel, time })
+        observer.onEvent({ ...cancel, time, run })
+      }
       const started = intents(chain.entries)
       const lost = [...HashMap.keys(state.running)]
         .toSorted((a, b) => a - b)

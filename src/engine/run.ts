@@ -106,6 +106,7 @@ export const contextOf = (
   created: createdAt(run),
   params: created.params,
   environment: created.environment,
+  ...(created.only === undefined ? {} : { only: created.only }),
 })
 
 /** Closes a run's books: root entry, read-only file, scratch folders gone. */
@@ -154,7 +155,8 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     capacity: request.capacity,
     durability: request.durability,
     code,
-    ...(request.takeover === undefined ? {} : { from: request.takeover.from }),
+    ...(request.takeover === undefined ? {} : { from: request.takeover.from, taken: request.takeover.events.length }),
+    ...(request.takeover?.only === undefined ? {} : { only: request.takeover.only }),
   }
   return yield* Effect.scoped(
     Effect.gen(function* () {
@@ -190,7 +192,6 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         state,
         largeOutputs: yield* Outputs.loadLarge(state),
         hasTurn,
-        ...(request.takeover?.includes === undefined ? {} : { includes: request.takeover.includes }),
         ...(request.control === undefined ? {} : { control: request.control }),
         ...(request.wait === undefined ? {} : { wait: request.wait }),
       }

@@ -21,11 +21,11 @@ export class TakeoverRefused extends Schema.TaggedError<TakeoverRefused>()("Take
 export interface Takeover {
   readonly from: string
   readonly events: ReadonlyArray<Event>
-  /** With `--only`: whether a task belongs to what is run. */
-  readonly includes?: (task: string) => boolean
+  /** With `--only`: the task, or the instance, that is run. */
+  readonly only?: string
 }
 
-/** What a person asks to be run again: from a task on, or one task alone; else all that did not succeed. */
+/** What a person asks to be run again: from a task or an instance on, or one alone; else all that did not succeed. */
 export interface Again {
   readonly from?: string | undefined
   readonly only?: string | undefined
@@ -40,7 +40,9 @@ const isEntered = Schema.is(eventData["dev.dandori.pipeline.entered.v1"])
 /** The task of the plan that an id belongs to: `train` of `train[3]`. */
 const templateId = (id: string): string => id.replace(/\[\d+\]$/, "")
 
-const within = (id: string, task: string): boolean => templateId(id) === task || id.startsWith(`${task}/`)
+/** Whether a task belongs to the one that is run alone: it is the same, an instance or a part of it. */
+export const within = (only: string, id: string): boolean =>
+  id === only || templateId(id) === only || id.startsWith(`${only}/`)
 
 const parentsOf = (id: string): ReadonlyArray<string> => {
   const parts = id.split("/")
@@ -108,6 +110,9 @@ const taskOf = (event: Event): string => ("task" in event.data ? event.data.task
 
 const named = (plan: Plan, id: string | undefined) => {
   if (id === undefined || plan.tasks.some((task) => task.id === id)) return Effect.void
+  if (plan.tasks.some((task) => task.matrix !== undefined && id !== task.id && templateId(id) === task.id)) {
+    return Effect.void
+  }
   const ids = plan.tasks.map((task) => task.id)
   const reason = `The plan has no task "${id}".${didYouMean(id, ids)} It has ${ids.slice(0, 12).join(", ")}`
   return Effect.fail(new TakeoverRefused({ reason }))
@@ -115,6 +120,15 @@ const named = (plan: Plan, id: string | undefined) => {
 
 const same = (a: PlanTask | undefined, b: PlanTask): boolean =>
   a !== undefined && CanonicalJson.digest(a) === CanonicalJson.digest(b)
+
+/** Why a run must not go on: its process died before the run had taken over what it names. Undefined where it may. */
+export const cutOff = (entries: ReadonlyArray<Entry>): string | undefined => {
+  const [first, ...rest] = entries
+  const { from = "", taken = 0 } = (first?.data ?? {}) as { readonly from?: string; readonly taken?: number }
+  const wanted = rest.slice(0, taken)
+  if (wanted.length === taken && wanted.every((entry) => adopted("", entry) !== undefined)) return undefined
+  return `its process died before it had taken over what run ${from} has; do it again: dandori runs retry ${from}`
+}
 
 const finished = "dev.dandori.run.finished.v1"
 
@@ -143,7 +157,19 @@ export const plan = Effect.fn("Takeover.plan")(function* (run: string, old: Reca
       type === "dev.dandori.matrix.expanded.v1" ? [[data.task, data.count] as const] : [],
     ),
   )
-  const { again, incomplete } = split(next, new Set([asked.from, asked.only].flatMap((id) => id ?? [])), (task) => ({
+  const wanted = [asked.from, asked.only].flatMap((id) => id ?? [])
+  const instances = wanted.filter((id) => !next.tasks.some((task) => task.id === id))
+  for (const id of instances) {
+    const count = counts.get(templateId(id)) ?? 0
+    if (count > 0 && Number(id.slice(templateId(id).length + 1, -1)) < count) {
+      ended.delete(id)
+      continue
+    }
+    const had = count === 0 ? "no instances" : `${count} instances, the last is ${templateId(id)}[${count - 1}]`
+    const reason = `There is no ${id} in run ${run}: its ${templateId(id)} had ${had}`
+    return yield* new TakeoverRefused({ reason })
+  }
+  const { again, incomplete } = split(next, new Set(wanted), (task) => ({
     same: same(before.get(task.id), task),
     ended: ended.has(task.id),
     left: Array.from({ length: counts.get(task.id) ?? 0 }).filter((_, n) => !ended.has(`${task.id}[${n}]`)).length,
@@ -151,15 +177,16 @@ export const plan = Effect.fn("Takeover.plan")(function* (run: string, old: Reca
   const handlers = new Set(next.tasks.filter(({ block }) => block !== undefined).map(({ id }) => id))
   const events = taken.filter((event) => {
     const task = templateId(taskOf(event))
-    return !again.has(task) && !handlers.has(task)
+    return !again.has(task) && !handlers.has(task) && !instances.includes(taskOf(event))
   })
   const { only } = asked
   if (only === undefined) return { from: run, events } satisfies Takeover
-  const { needs = [] } = next.tasks.find(({ id }) => id === only) ?? {}
-  const lacking = needs.find((need) => incomplete.has(need)) ?? parentsOf(only).find((parent) => again.has(parent))
+  const { id, needs = [] } = next.tasks.find((task) => task.id === only || task.id === templateId(only)) ?? { id: only }
+  const parents = id === only ? parentsOf(only) : [...parentsOf(only), id]
+  const lacking = needs.find((need) => incomplete.has(need)) ?? parents.find((parent) => again.has(parent))
   if (lacking !== undefined) {
     const reason = `${only} needs ${lacking}, of which run ${run} has no result to take over. Run it too: --from ${lacking}`
     return yield* new TakeoverRefused({ reason })
   }
-  return { from: run, events, includes: (task) => within(task, only) } satisfies Takeover
+  return { from: run, events, only } satisfies Takeover
 })

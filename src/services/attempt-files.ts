@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type LimitsSection, bytesOf, usual } from "../domain/config/limits.ts"
 import { formatSize } from "../domain/quantity.ts"
+import * as Sha256 from "../domain/sha256.ts"
 import { FileFailed } from "./durable-files.ts"
 import * as LogTail from "./log-tail.ts"
 
@@ -47,7 +48,13 @@ export class AttemptFiles extends Context.Service<
     })
 }
 
-const fileName = (task: string): string => task.replaceAll("/", ".")
+const longestName = 200
+
+/** The name of a task's files: no folder of its own, and no longer than file systems take. */
+export const fileName = (task: string): string => {
+  const name = task.replaceAll("/", ".")
+  return name.length <= longestName ? name : `${name.slice(0, longestName - 17)}~${Sha256.of(task).slice(0, 16)}`
+}
 
 /**
  * A log file that is made with its first line. At the limit it says so and goes on in memory, which keeps the last lines

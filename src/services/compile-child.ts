@@ -34,6 +34,9 @@ export const CompileProgram = Context.Reference<ReadonlyArray<string>>("dandori/
   defaultValue: () => [...thisProgram(), "__compile"],
 })
 
+/** Bun would fetch a package that an import names and nobody installed, and run it. */
+const noInstall = { BUN_OPTIONS: "--no-install" }
+
 const channel = 3
 const longest = 64 * 1024 * 1024
 
@@ -47,7 +50,7 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: stri
     const fail = (reason: string) => resume(Effect.fail(new CompileChildFailed({ file, reason })))
     const child = spawn(program, [...argv, file], {
       detached: true,
-      env: childEnvironment(process.env, {}),
+      env: childEnvironment(process.env, noInstall),
       stdio: ["ignore", 2, 2, "pipe"],
     })
     const kill = () => {

@@ -1,5 +1,7 @@
+import { isUtf8 } from "node:buffer"
 import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { attempt, writeFileDurably } from "./durable-files.ts"
 
@@ -13,6 +15,17 @@ export class PipelineMissing extends Schema.TaggedError<PipelineMissing>()("Pipe
   }
 }
 
+/** A pipeline file that is not text in UTF-8. */
+export class PipelineNotUtf8 extends Schema.TaggedError<PipelineNotUtf8>()("PipelineNotUtf8", {
+  file: Schema.String,
+  line: Schema.Int,
+  column: Schema.Int,
+}) {
+  override get message() {
+    return `${this.file}:${this.line}:${this.column}: This is not UTF-8. Save the file in UTF-8; as it is, letters of it would be lost.`
+  }
+}
+
 const words: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   ENOTDIR: "there is no such file",
@@ -20,13 +33,22 @@ const words: Readonly<Record<string, string>> = {
   EACCES: "you may not read it",
 }
 
+/** The text of a file's bytes, a byte order mark included; else where they stop being UTF-8. */
+export const textOf = (file: string, bytes: Uint8Array): Result.Result<string, PipelineNotUtf8> => {
+  const text = Buffer.from(bytes).toString("utf8")
+  if (isUtf8(bytes)) return Result.succeed(text)
+  const before = text.slice(0, text.indexOf("\uFFFD")).split("\n")
+  return Result.fail(new PipelineNotUtf8({ file, line: before.length, column: (before.at(-1) ?? "").length + 1 }))
+}
+
 /** The text of a pipeline file, and its absolute path with links followed. */
 export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
   const refuse = (code: string, reason: string) => new PipelineMissing({ file, reason: words[code] ?? reason })
-  return yield* attempt("read", file, async () => ({
-    text: await Fs.readFile(file, "utf8"),
+  const { bytes, path } = yield* attempt("read", file, async () => ({
+    bytes: await Fs.readFile(file),
     path: await Fs.realpath(file),
   })).pipe(Effect.mapError(({ code, reason }) => refuse(code, reason)))
+  return { text: yield* Effect.fromResult(textOf(file, bytes)), path }
 })
 
 /** Writes the text of a pipeline file that is there (links followed), whole or not at all; its mode stays. */
@@ -47,5 +69,7 @@ export const exists = (file: string): Effect.Effect<boolean> =>
 /** The ids of the pipelines in a folder: their names without their endings. */
 export const idsIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(() => Fs.readdir(folder).catch((): Array<string> => [])).pipe(
-    Effect.map((names) => [...new Set(names.flatMap((name) => /^(.*)\.(?:yaml|yml|ts)$/.exec(name)?.[1] ?? []))]),
+    Effect.map((names) =>
+      [...new Set(names.flatMap((name) => /^(.*)\.(?:yaml|yml|ts)$/.exec(name)?.[1] ?? []))].toSorted(),
+    ),
   )

@@ -75,7 +75,7 @@ describe("a mistake in a pipeline", () => {
   it.effect("in an expression's type is told with both types", () =>
     one(
       pipeline("tasks:", command("a"), "  b: { uses: command, with: { argv: [b], stdin: '${{ tasks.a.exitCode }}' } }"),
-      "5:54 tasks.a.exitCode: expected string, got integer.",
+      "5:54 tasks.a.exitCode: expected string, got integer. Write string(tasks.a.exitCode).",
     ),
   )
 
@@ -155,9 +155,9 @@ describe("a mistake in a pipeline", () => {
       assert.deepStrictEqual(
         all.map((line) => line.replace(/^\d+:\d+ | Known: .*/g, "")),
         [
-          "heartbeat must be longer than 0. Leave it out to wait for ever.",
+          "heartbeat must be longer than 0.",
           "heartbeat: 5 has no unit. It must be a duration with a unit, like 90s, 5m or 2d.",
-          "heartbeat must be longer than 0. Leave it out to wait for ever.",
+          "heartbeat must be longer than 0.",
           'Task c has no key "heartbeet". Did you mean "heartbeat"?',
         ],
       )
@@ -347,7 +347,7 @@ describe("params", () => {
           "  a: { uses: command, with: { argv: [a], stdin: '${{ params.n }}' } }",
         ),
       )
-      assert.deepStrictEqual(all, ["5:54 params.n: expected string, got integer."])
+      assert.deepStrictEqual(all, ["5:54 params.n: expected string, got integer. Write string(params.n)."])
     }),
   )
 })

@@ -15,6 +15,29 @@ describe("a matrix", () => {
     }),
   )
 
+  it.effect("has a status of its own, beside the list of its outputs", () =>
+    Effect.gen(function* () {
+      const ask = (condition: string) => [
+        "tasks:",
+        many("{ values: { n: [1, 2] } }"),
+        `  next: { uses: command, if: '${condition}', with: { argv: [echo, '${"$"}{{ tasks.many.status }}'] } }`,
+      ]
+      const { tasks } = yield* plan(pipeline(...ask('tasks.many.status == "failed"')))
+      assert.strictEqual(tasks[1].if, 'tasks.many.status == "failed"')
+      assert.deepStrictEqual(tasks[1].needs, ["many"])
+      assert.deepStrictEqual(yield* told(pipeline(...ask('has(tasks.many) && tasks.many.status != "ok"'))), [
+        '5:50 tasks.many.status is never "ok"; it is one of succeeded, warned, failed, skipped, cancelled, timed_out, lost.',
+      ])
+      const [wrong] = yield* told(pipeline(...ask("tasks.many.staus == 1")))
+      assert.match(wrong, /^5:31 tasks\.many has no field "staus"/)
+      assert.match((yield* told(pipeline(...ask('_status.many == "failed"'))))[0], /There is no "_status" here\./)
+      assert.match(
+        (yield* told(pipeline(...ask("tasks.many.status == 1"))))[0],
+        /^5:31 string == int is not possible\. Make both one type, by string\(…\), int\(…\) or double\(…\)\.$/,
+      )
+    }),
+  )
+
   it.effect("whose values come from a task needs that task, and its outputs are a list for others", () =>
     Effect.gen(function* () {
       const { tasks } = yield* plan(

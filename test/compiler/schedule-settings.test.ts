@@ -214,7 +214,7 @@ describe("a param of a scheduled pipeline", () => {
       ])
       yield* refused(value("run.id"), [/run has no field "id"; it has tick\.$/])
       yield* refused(value("params.n"), [/There is no "params" here\..*may name run\.tick only\.$/])
-      yield* refused(value("1 + 2"), [/1 \+ 2: expected string, got integer\.$/])
+      yield* refused(value("1 + 2"), [/1 \+ 2: expected string, got integer\. Write string\(1 \+ 2\)\.$/])
     }),
   )
 

@@ -1,6 +1,6 @@
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { compileFile } from "../../src/compiler/compile-file.ts"
@@ -183,5 +183,20 @@ outputs: { text: '\${{ tasks.deep.text }}' }
         ["outer.yaml:5:18", "inner.yaml:9:59"],
       )
     }),
+  )
+
+  it.effect("is named as its user is: from the same folder on", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.promise(async () => Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori sub")))),
+        (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true })),
+      )
+      const place = relative(process.cwd(), folder)
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "outer.yaml"), outer(used)))
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "inner.yaml"), inner.replace("tasks.hello", "tasks.helo")))
+      const error = yield* compileFile(join(place, "outer.yaml")).pipe(Effect.provide(shipped), Effect.flip)
+      const files = error._tag === "PipelineInvalid" ? error.diagnostics.map(({ file }) => file) : []
+      assert.deepStrictEqual(files, [join(place, "outer.yaml"), join(place, "inner.yaml")])
+    }).pipe(Effect.scoped),
   )
 })

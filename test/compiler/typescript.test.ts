@@ -226,12 +226,72 @@ export default pipeline("p", {
     }),
   )
 
-  it.effect("that imports what is not there says so", () =>
+  it.effect("that imports what is not there is told at the import, and nothing is fetched for it", () =>
     Effect.gen(function* () {
-      const [module] = yield* told('import { x } from "nowhere"\nexport default x\n')
-      assert.match(module, /nowhere/)
+      const [module] = yield* told('// first\nimport { x } from "nowhere"\nexport default x\n')
+      assert.strictEqual(module, "2:19 Cannot find package 'nowhere'")
+      const [file] = yield* told("import { x } from './gone.ts'\nexport default x\n")
+      assert.strictEqual(file, "1:19 Cannot find module './gone.ts'")
       const [name] = yield* told('import { nothing } from "dandori"\nexport default nothing\n')
-      assert.match(name, /nothing/)
+      assert.match(name, /^1:25 Export named 'nothing' not found in module 'dandori'/)
+    }),
+  )
+
+  it.effect("with pipelines under names only is told to have one by default", () =>
+    Effect.gen(function* () {
+      const one = (name: string) =>
+        `export const ${name} = pipeline("${name}", {}, ({ task }) => { task("a", command, { argv: ["a"] }) })\n`
+      assert.deepStrictEqual(yield* told(`${head}${one("day")}${one("night")}`), [
+        "1:1 The file has no pipeline of its own, only day, night: it must have a default export, like: export default pipeline(…). A file holds one.",
+      ])
+    }),
+  )
+
+  it.effect("uses the pipelines that it imports, never another of the same id", () =>
+    Effect.gen(function* () {
+      const inner = (id: string) =>
+        `${head}export default pipeline("inner", {}, ({ task }) => { task("${id}", command, { argv: ["a"] }) })\n`
+      const outer = (from: string) =>
+        `${head}import inner from "${from}"\nexport default pipeline("p", {}, ({ task }) => { task("a", inner, {}) })\n`
+      const yaml = "version: 1\nid: inner\ntasks:\n  yaml: { uses: command, with: { argv: [a] } }\n"
+      const { plan } = yield* compiled({
+        "pipelines/p.ts": outer("./inner.ts"),
+        "pipelines/inner.ts": inner("beside"),
+        "pipelines/inner.yaml": yaml,
+      })
+      assert.deepStrictEqual(
+        plan.tasks.map(({ id }) => String(id)),
+        ["a", "a/beside"],
+      )
+      const error = yield* compiled({
+        "pipelines/p.ts": outer("./shared/inner.ts"),
+        "pipelines/shared/inner.ts": inner("shared"),
+        "pipelines/inner.yaml": yaml,
+      }).pipe(Effect.flip)
+      assert.match(error.message, /p\.ts:4:50: The pipeline "inner" is not the one of inner\.ts in this folder\./)
+    }),
+  )
+
+  it.effect("whose tasks come late would lose them, and is told so", () =>
+    Effect.gen(function* () {
+      const add = 'task("a", command, { argv: ["a"] })'
+      const [waits] = yield* told(`${head}export default pipeline("p", {}, async ({ task }) => { await 1; ${add} })\n`)
+      assert.match(waits, /^3:16 The function of pipeline\("p"\) is async\. .*await what it needs before/)
+      const [late] = yield* told(`${head}let task: any
+export default pipeline("p", {}, (to) => { task = to.task; ${add} })
+task("b", command, { argv: ["b"] })
+`)
+      assert.match(late, /^5:1 Task "b" comes after its pipeline was built\./)
+    }),
+  )
+
+  it.effect("with a value that holds itself is told at the call", () =>
+    Effect.gen(function* () {
+      const [round] = yield* told(`${head}const list: any = []
+list.push(list)
+export default pipeline("p", {}, ({ task }) => { task("a", notify, { channel: "c", text: list }) })
+`)
+      assert.strictEqual(round, "5:50 tasks.a.with.text[0] holds itself")
     }),
   )
 

@@ -46,8 +46,9 @@ describe("a YAML document", () => {
   })
 
   it("has no merge keys", () => {
-    const { json } = read("a: &x { k: 1 }\nb:\n  <<: *x\n")
-    assert.deepStrictEqual(json, { a: { k: 1 }, b: { "<<": { k: 1 } } })
+    const { json, told } = read("a: &x { k: 1 }\nb:\n  <<: *x\n")
+    assert.deepStrictEqual(json, { a: { k: 1 }, b: {} })
+    assert.deepStrictEqual(told, ["3:3 There are no merge keys: YAML 1.2 took them out. Write the keys here."])
   })
 
   it("with a key twice is told at the second, by its text", () => {

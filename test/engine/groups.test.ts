@@ -104,6 +104,48 @@ describe("a matrix", () => {
     }),
   )
 
+  it.live("and any other task has outputs to ask for by has() only when it succeeded", () =>
+    Effect.gen(function* () {
+      const matrix = { values: { n: [0, 1] } } as const
+      const say = (id: string, needs: string, source: string) =>
+        task(id, echo, { needs: [needs], if: "true", with: { value: `\${{ ${source} }}` } })
+      const { state } = yield* run(
+        plan([
+          task("no", echo, { if: "false", with: { value: "no" } }),
+          task("nones", echo, { if: "false", matrix, with: { value: "no" } }),
+          task("yes", echo, { with: { value: "yes" } }),
+          say("a", "no", 'has(tasks.no) ? tasks.no.value : "none"'),
+          say("b", "nones", 'has(tasks.nones) ? tasks.nones[0].value : "none"'),
+          say("c", "yes", 'has(tasks.yes) ? tasks.yes.value : "none"'),
+          say("d", "no", "tasks.no.status"),
+        ]),
+      )
+      const said = ["a", "b", "c", "d"].map((id) => taskOf(state, id).output)
+      assert.deepStrictEqual(said, [{ value: "none" }, { value: "none" }, { value: "yes" }, { value: "skipped" }])
+    }),
+  )
+
+  it.live("is asked for its status: the worst of its instances, and skipped when it did not open", () =>
+    Effect.gen(function* () {
+      const matrix = { values: { n: [0, 1] } } as const
+      const { state } = yield* run(
+        plan([
+          task("each", fails, { matrix, with: { value: "${{ matrix.n }}" } }),
+          task("never", echo, { needs: ["each"], matrix }),
+          task("empty", echo, { matrix: { values: { n: [] } } }),
+          task("sorry", echo, {
+            needs: ["each", "empty", "never"],
+            if: 'tasks.each.status == "failed" && size(tasks.empty) == 0',
+            with: {
+              value: ["${{ tasks.each.status }}", "${{ tasks.never.status }}", "${{ tasks.empty.status + '!' }}"],
+            },
+          }),
+        ]),
+      )
+      assert.deepStrictEqual(taskOf(state, "sorry").output, { value: ["failed", "skipped", "succeeded!"] })
+    }),
+  )
+
   it.live("with more values than there may be instances fails with a reason, and nothing of it starts", () =>
     Effect.gen(function* () {
       const { entries, state } = yield* run(
@@ -203,6 +245,32 @@ describe("a sub-pipeline", () => {
       const rest = ["sub/one", "sub/two", "after", "sub/end"].map((id) => taskOf(state, id).status)
       assert.deepStrictEqual(rest, ["skipped", "skipped", "skipped", "skipped"])
       assert.notInclude(Project.story(entries).join(), "attempt.started")
+    }),
+  )
+
+  it.live("that may fail and does has a status and no outputs", () =>
+    Effect.gen(function* () {
+      const outputs = { size: "${{ size(tasks.two) }}" }
+      const { state } = yield* run(
+        plan([
+          task(
+            "sub",
+            { type: "pipeline/inner", version: 1, effects: "pure" },
+            { pipeline: { params: {}, outputs }, continueOnError: true },
+          ),
+          task("sub/one", fails, { with: { value: 1 } }),
+          task("sub/two", echo, { needs: ["sub/one"], matrix: { values: { n: [1, 2] } } }),
+          task("ask", echo, {
+            needs: ["sub"],
+            if: 'tasks.sub.status == "warned"',
+            with: { value: ["${{ tasks.sub.status }}", "${{ has(tasks.sub.size) ? tasks.sub.size : 0 }}"] },
+          }),
+          task("end", echo, { block: "finally", if: 'tasks.sub.status != "skipped"' }),
+        ]),
+      )
+      assert.strictEqual(runStatus(state), "warned")
+      assert.deepStrictEqual(taskOf(state, "ask").output, { value: ["warned", 0] })
+      assert.strictEqual(taskOf(state, "end").status, "succeeded")
     }),
   )
 

@@ -1,5 +1,9 @@
+import * as Fs from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { Plan } from "../../src/domain/plan.ts"
 import * as DryRun from "../../src/engine/dry-run.ts"
 import * as Resume from "../../src/engine/resume.ts"
@@ -9,12 +13,18 @@ import * as Takeover from "../../src/engine/takeover.ts"
 import { taskType } from "../../src/authoring/task-type.ts"
 import { created } from "../support/engine-interpreter.ts"
 import { AnyValue, Broken, echo, plan, task, typeOf } from "../support/engine-plan.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
 import * as Project from "../support/engine-project.ts"
 
 /** Fails while the world is broken. */
-const world = { broken: true }
+const world: { broken: boolean; hang: Effect.Effect<void> } = { broken: true, hang: Effect.void }
 const fragile = typeOf("fragile", "pure", ({ value }) =>
-  world.broken && value === 1 ? Effect.fail(new Broken({ text: "broken" })) : Effect.succeed({ value }),
+  world.broken && value === 1
+    ? Effect.fail(new Broken({ text: "broken" }))
+    : Effect.as(
+        Effect.suspend(() => world.hang),
+        { value },
+      ),
 )
 const types = [echo, fragile]
 
@@ -95,6 +105,91 @@ describe("a new run that takes over from an old one", () => {
         assert.strictEqual(taskOf(only.state, "end").status, "skipped")
       }),
     ),
+  )
+
+  it.live("may be one instance of a matrix: it alone is run, or it and what stands behind its matrix", () =>
+    inPlace(
+      Effect.gen(function* () {
+        const failed = yield* Run.start(Project.request(made))
+        world.broken = false
+        const only = yield* again(failed.run, made, { only: "many[1]" })
+        assert.deepStrictEqual(only.started, ["many[1]"])
+        assert.strictEqual(taskOf(only.state, "many").status, "succeeded")
+        const done = yield* again(failed.run, made, {})
+        const from = yield* again(done.run, made, { from: "many[2]" })
+        assert.sameMembers(from.started, ["many[2]", "last", "end"])
+        assert.include(from.adopted, "many[1]")
+        const one = yield* again(done.run, made, { only: "many[0]" })
+        assert.deepStrictEqual(one.started, ["many[0]"])
+        assert.strictEqual(taskOf(one.state, "last").status, "skipped")
+      }),
+    ),
+  )
+
+  it.live("refuses an instance that was not there, and one of a task that has none", () =>
+    inPlace(
+      Effect.gen(function* () {
+        const { run } = yield* Run.start(Project.request(made))
+        const beyond = yield* Effect.flip(again(run, made, { only: "many[3]" }))
+        assert.match(beyond.message, /There is no many\[3\] in run .*: its many had 3 instances, the last is many\[2\]/)
+        const none = yield* Effect.flip(again(run, made, { from: "first[0]" }))
+        assert.match(none.message, /no task "first\[0\]"/)
+        const other = plan(made.tasks.map((one) => (one.id === "many" ? { ...one, with: { value: 7 } } : one)))
+        const changed = yield* Effect.flip(again(run, other, { only: "many[0]" }))
+        assert.match(changed.message, /many\[0\] needs many, of which run .* has no result/)
+      }),
+    ),
+  )
+
+  it.live("with --only stays with that task when its process dies and another goes on with the run", () =>
+    inPlace(
+      Effect.gen(function* () {
+        world.broken = false
+        const { run } = yield* Run.start(Project.request(made))
+        const begun = yield* Deferred.make<void>()
+        world.hang = Deferred.succeed(begun, undefined).pipe(Effect.andThen(Effect.never))
+        const fiber = yield* Effect.forkChild(again(run, made, { only: "sub/two" }))
+        yield* Deferred.await(begun)
+        yield* Fiber.interrupt(fiber)
+        world.hang = Effect.void
+        const id = (yield* (yield* Ledger).runs).at(-1) ?? ""
+        assert.notStrictEqual(id, run)
+        const { state } = yield* Project.resume(id)
+        const entries = yield* Project.entriesOf(id)
+        const started = Project.dataOf(entries, "attempt.started").map((data) => data.task)
+        assert.deepStrictEqual([...new Set(started)], ["sub/two"])
+        assert.strictEqual(taskOf(state, "last").status, "skipped")
+        assert.strictEqual(taskOf(state, "end").status, "skipped")
+      }),
+    ),
+  )
+
+  it.live("that died before it had taken everything over is cancelled: nothing that was done is done twice", () =>
+    Effect.gen(function* () {
+      const place = yield* Project.temporary
+      world.broken = false
+      yield* Effect.gen(function* () {
+        const { run } = yield* Run.start(Project.request(made))
+        const begun = yield* Deferred.make<void>()
+        world.hang = Deferred.succeed(begun, undefined).pipe(Effect.andThen(Effect.never))
+        const fiber = yield* Effect.forkChild(again(run, made, { from: "sub/two" }))
+        yield* Deferred.await(begun)
+        yield* Fiber.interrupt(fiber)
+        world.hang = Effect.void
+        const id = (yield* (yield* Ledger).runs).at(-1) ?? ""
+        const ledger = join(place.home, "ledger")
+        const file = Fs.readdirSync(ledger, { recursive: true }).find((name) => String(name).endsWith(`${id}.ndjson`))
+        const path = join(ledger, String(file))
+        const lines = Fs.readFileSync(path, "utf8").split("\n")
+        Fs.writeFileSync(path, `${lines.slice(0, 3).join("\n")}\n`)
+        const { state } = yield* Project.resume(id)
+        assert.strictEqual(runStatus(state), "cancelled")
+        const entries = yield* Project.entriesOf(id)
+        const started = Project.dataOf(entries, "attempt.started").map(({ task }) => task)
+        assert.deepStrictEqual(started, ["end"], "what stands in finally runs")
+        assert.match(String(Project.dataOf(entries, "cancel.requested")[0].reason), new RegExp(`runs retry ${run}$`))
+      }).pipe(Effect.provide(Project.services(place, { types })))
+    }),
   )
 
   it.live("runs again what the plan changed, and nothing from a run that goes on or a task that is not there", () =>

@@ -14,11 +14,11 @@ export const waitFlag = Flag.Boolean("wait").pipe(
 /** `--from` and `--only`: what of a run is done again. */
 export const againFlags = {
   from: Flag.String("from").pipe(
-    Flag.withDescription("Run again from this task on; what stands before it is taken over"),
+    Flag.withDescription("Run again from this task or instance on; what stands before it is taken over"),
     Flag.optional,
   ),
   only: Flag.String("only").pipe(
-    Flag.withDescription("Run this task alone; what it needs is taken over"),
+    Flag.withDescription("Run this task or instance alone; what it needs is taken over"),
     Flag.optional,
   ),
 }
@@ -38,10 +38,14 @@ const list = Command.make(
       Flag.withSchema(Positive),
       Flag.withDefault(20),
     ),
+    label: Flag.String("label").pipe(
+      Flag.withDescription("Only runs that have a task with this label; may be given several times"),
+      Flag.between(0, Number.MAX_SAFE_INTEGER),
+    ),
   },
-  Effect.fn(function* ({ limit }) {
+  Effect.fn(function* ({ label, limit }) {
     const { listRuns } = yield* Effect.promise(() => import("../runs-list.ts"))
-    yield* listRuns(limit)
+    yield* listRuns(limit, label)
   }),
 ).pipe(Command.withDescription("List the newest runs, newest first"))
 
@@ -59,7 +63,7 @@ const logs = Command.make(
   {
     run: runArgument,
     task: Argument.String("task").pipe(
-      Argument.withDescription("A task (default: all that started)"),
+      Argument.withDescription("A task, an instance ('many[1]'), or a group of them (default: all that started)"),
       Argument.optional,
     ),
     attempt: Flag.Int("attempt").pipe(

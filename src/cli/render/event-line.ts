@@ -1,4 +1,5 @@
 import * as Output from "../output.ts"
+import { count } from "../plain-text.ts"
 import { clean, fit, pad } from "./line.ts"
 import { duration, timeOfDay } from "./duration.ts"
 import { type Waiting, waitingText } from "../../services/leases.ts"
@@ -57,7 +58,7 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
     case "dev.dandori.task.adopted.v1":
       return { text: `taken over from run ${event.data.run}`, weight: "good" }
     case "dev.dandori.matrix.expanded.v1":
-      return news(`${event.data.count} instances`)
+      return news(count(event.data.count, "instance", "instances"))
     case "dev.dandori.run.queued.v1": {
       const { behind, group } = event.data
       return news(`queued in the group ${group} behind ${behind.slice(0, 3).join(", ")}`)

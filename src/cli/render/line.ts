@@ -13,6 +13,9 @@ export const cleanLines = (text: string): string =>
     .join("\n")
     .trim()
 
+/** A word of a command as a shell takes it: `many[1]` would be a pattern of files. */
+export const argument = (text: string): string => (/^[\w./:-]+$/.test(text) ? text : `'${text}'`)
+
 /** Cuts a line (colours allowed) to a display width in columns; wide characters count two. */
 export const fit = (text: string, columns: number): string => {
   if (Bun.stringWidth(text) <= columns) return text

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, symlinkSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
+import { fileName } from "../../services/attempt-files.ts"
 import type { TaskResult } from "./run-results.ts"
 
 /** Where an artifact's bytes lie. */
@@ -7,7 +8,7 @@ export const artifactPath = (home: string, sha256: string): string =>
   join(home, "artifacts", "sha256", sha256.slice(0, 2), sha256.slice(2))
 
 const linkPath = (home: string, run: string, task: string, name: string): string =>
-  join(home, "reports", run, task.replaceAll("/", "."), name.replaceAll("/", "_"))
+  join(home, "reports", run, fileName(task), name.replaceAll("/", "_"))
 
 /** Gives the reports of a run names that people and browsers know: links in `<home>/reports/<run>/<task>/`. */
 export const make = (home: string, run: string, results: ReadonlyArray<TaskResult>): void => {

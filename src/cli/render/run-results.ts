@@ -2,7 +2,9 @@ import * as Schema from "effect/Schema"
 import { Artifact } from "../../domain/artifact.ts"
 import { GateResult } from "../../domain/gate.ts"
 import { GatedModel, Model, slotText } from "../../domain/model.ts"
-import { statusAt, taskFacts, type RunFacts } from "./run-facts.ts"
+import { taskOf } from "../../engine/run-state.ts"
+import * as Instances from "./instances.ts"
+import { taskFacts, type RunFacts } from "./run-facts.ts"
 
 /** A number beside the one that it has to be seen against: the share of positives, or what chance would give. */
 export interface Metric {
@@ -135,11 +137,13 @@ export const ofOutput = (task: string, output: unknown, gateEvent: GateResult | 
 
 /** The results of a run's tasks in the order of its plan; `large` are outputs that are kept as artifacts. */
 export const resultsOf = (facts: RunFacts, large: ReadonlyMap<string, unknown>): ReadonlyArray<TaskResult> =>
-  facts.plan.tasks.flatMap(({ id }, index) => {
-    const status = statusAt(facts, index)
-    const { gate, output, outputArtifact } = taskFacts(facts, id)
-    const value = outputArtifact === undefined ? output : large.get(outputArtifact.sha256)
-    if (value === undefined || status === "skipped") return []
-    const result = ofOutput(id, value, gate)
-    return result === undefined ? [] : [result]
-  })
+  facts.plan.tasks
+    .flatMap(({ id: task }) => [task, ...Instances.idsOf(facts, task)])
+    .flatMap((id) => {
+      const { status } = taskOf(facts.state, id)
+      const { gate, output, outputArtifact } = taskFacts(facts, id)
+      const value = outputArtifact === undefined ? output : large.get(outputArtifact.sha256)
+      if (value === undefined || status === "skipped") return []
+      const result = ofOutput(id, value, gate)
+      return result === undefined ? [] : [result]
+    })

@@ -1,8 +1,10 @@
 import * as HashMap from "effect/HashMap"
-import { type TaskStatus, groupAt, runStatus, taskOf } from "../../engine/run-state.ts"
+import * as CompiledPlan from "../../engine/compiled-plan.ts"
+import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
-import { clean, cleanLines, table } from "./line.ts"
+import * as Instances from "./instances.ts"
+import { argument, clean, cleanLines, table } from "./line.ts"
 import { counts } from "./live-frame.ts"
 import { type RunFacts, statusAt, taskFacts, taskMillis } from "./run-facts.ts"
 import * as ReportLinks from "./report-links.ts"
@@ -24,6 +26,7 @@ export interface SummaryOptions {
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
 const attention = ["warned", "waiting", "running", "interrupted", "cancelling"]
 const mostLines = 12
+const mostResults = 40
 
 /** First line of a summary: what became of the run, and how long it took. */
 export const headline = (
@@ -57,7 +60,8 @@ export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): Re
     const time = tried === 0 ? "" : seen.cached === undefined ? duration(taskMillis(seen, now)) : "cached"
     const from = seen.cached === undefined ? "" : `from run ${seen.cached.run}`
     const gate = seen.gate === undefined ? "" : `gate ${seen.gate.verdict}`
-    const why = status === "skipped" ? clean(seen.reason ?? "") : from || gate || (seen.resolved ?? "")
+    const rest = from || gate || (seen.resolved ?? Instances.told(facts, task.id))
+    const why = status === "skipped" ? clean(seen.reason ?? "") : rest
     const word = paint(status, status.replace("_", " "), colours)
     return [[icon(status, 0, colours), task.id, word, tried > 1 ? `${tried} attempts` : "", time, why]]
   })
@@ -109,26 +113,38 @@ const resultLines = (result: TaskResult, { colours, home, run }: SummaryOptions)
 /** What came of the run, task by task; first of all whether it came of data that were generated. */
 export const results = (found: ReadonlyArray<TaskResult>, options: SummaryOptions): ReadonlyArray<string> => {
   const made = found.some(({ synthetic }) => synthetic)
+  const more = found.length - mostResults
   const label = "SYNTHETIC DATA: these numbers say nothing about real markets"
   return [
     ...(made ? [Output.yellow(label, options.colours)] : []),
-    ...found.flatMap((result) => {
+    ...found.slice(0, mostResults).flatMap((result) => {
       const lines = resultLines(result, options).map((line) => `  ${line}`)
       return lines.length === 0 ? [] : [Output.bold(result.task, options.colours), ...lines]
     }),
+    ...(more > 0 ? [`… and ${more.toLocaleString("en-US")} more: dandori runs show ${options.run} --json`] : []),
   ]
 }
 
-/** A task, or the instances that its matrix has. */
-const instancesOf = ({ state }: RunFacts, id: string): ReadonlyArray<string> => {
-  const count = groupAt(state, state.plan.indexOf.get(id) ?? -1)?.count ?? 0
-  return count === 0 ? [id] : Array.from({ length: count }, (_, n) => `${id}[${n}]`)
+/** A task; of a matrix its instances; of a group that failed by its own none, since those are told. */
+const causesOf = (facts: RunFacts, id: string): ReadonlyArray<string> => {
+  const { plan } = facts.state
+  if (!CompiledPlan.isGroup(plan, plan.indexOf.get(id) ?? -1)) return [id]
+  return taskOf(facts.state, id).error === undefined ? Instances.idsOf(facts, id) : [id]
+}
+
+/** What an instance is made of, on one line. */
+const madeOf = (facts: RunFacts, id: string): ReadonlyArray<string> => {
+  const [, matrix, n] = /^(.*)\[(\d+)\]$/.exec(id) ?? []
+  const combination = matrix === undefined ? undefined : Instances.combinationsOf(facts, matrix)[Number(n)]
+  if (combination === undefined) return []
+  const values = Object.entries(combination).map(([name, value]) => `${name}: ${clean(JSON.stringify(value))}`)
+  return [`  ${values.join(", ").slice(0, 200)}`]
 }
 
 /** What went wrong, where, and what can be done next. */
 export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): ReadonlyArray<string> => {
   const found = facts.plan.tasks
-    .flatMap(({ id }) => instancesOf(facts, id))
+    .flatMap(({ id }) => causesOf(facts, id))
     .filter((id) => bad.includes(taskOf(facts.state, id).status))
   const lines = found.slice(0, mostLines).flatMap((id) => {
     const { attempt, error, status } = taskOf(facts.state, id)
@@ -139,14 +155,17 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
     const more = message.length > mostLines ? [`… ${message.length - mostLines} more lines`] : []
     return [
       `${icon(status, 0, colours)} ${Output.bold(id, colours)} ${paint(status, status.replace("_", " "), colours)}${tries}${tag}`,
+      ...madeOf(facts, id),
       ...[...message.slice(0, mostLines), ...more].filter((line) => line !== "").map((line) => `  ${line}`),
       ...(status === "unknown"
         ? [
             "  Nobody but you can tell whether it happened. Look, say so, go on:",
-            `  dandori runs resolve ${run} ${id} --as failed --reason "…"   or --as succeeded --output FILE`,
+            `  dandori runs resolve ${run} ${argument(id)} --as failed --reason "…"   or --as succeeded --output FILE`,
             `  dandori run --resume ${run}`,
           ]
-        : [`  dandori runs logs ${run} ${id}`]),
+        : seen.attempts.length === 0
+          ? []
+          : [`  dandori runs logs ${run} ${argument(id)}`]),
     ]
   })
   const left = found.length - mostLines
@@ -177,13 +196,14 @@ export const further = (
   found: ReadonlyArray<TaskResult>,
   { run }: SummaryOptions,
 ): ReadonlyArray<string> => {
-  const started = facts.plan.tasks.filter(({ id }) => taskFacts(facts, id).attempts.length > 0)
-  const logged = started.find(({ id }) => taskOf(facts.state, id).status === "failed") ?? started[0]
+  const all = facts.plan.tasks.flatMap(({ id }) => [id, ...Instances.idsOf(facts, id)])
+  const started = all.filter((id) => taskFacts(facts, id).attempts.length > 0)
+  const logged = started.find((id) => taskOf(facts.state, id).status === "failed") ?? started[0]
   const version = found.findLast(({ facts }) => facts.some(({ name }) => name === "version"))
   const published = version?.facts.find(({ name }) => name === "version")?.value
   return [
     `dandori runs show ${run}`,
-    ...(logged === undefined ? [] : [`dandori runs logs ${run} ${logged.id}`]),
+    ...(logged === undefined ? [] : [`dandori runs logs ${run} ${argument(logged)}`]),
     ...(published === undefined ? [] : [`dandori model show ${published}`]),
     "dandori ledger verify",
   ]

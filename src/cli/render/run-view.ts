@@ -15,6 +15,7 @@ import { eventJson, resultJson, waitingJson } from "./run-json.ts"
 import { resultsOf } from "./run-results.ts"
 import * as ReportLinks from "./report-links.ts"
 import * as RunSummary from "./run-summary.ts"
+import { count } from "../plain-text.ts"
 import * as Standard from "../standard-streams.ts"
 
 /** How a person or a program watches a run. */
@@ -63,7 +64,7 @@ const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number
     plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length),
   )
   const colours = Output.colours(process.stderr)
-  if (!quiet) toStderr(`${timeOfDay(began)} ${plan.id.padEnd(width)}  ${plan.tasks.length} tasks`)
+  if (!quiet) toStderr(`${timeOfDay(began)} ${plan.id.padEnd(width)}  ${count(plan.tasks.length, "task", "tasks")}`)
   return {
     observer: {
       onEvent: (event) => {

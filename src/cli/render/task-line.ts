@@ -71,7 +71,8 @@ export const waitsFor = (facts: RunFacts, task: PlanTask): string => {
 const groupOf = ({ state }: RunFacts, id: string): string | undefined => {
   const open = groupAt(state, state.plan.indexOf.get(id) ?? -1)
   if (open === undefined || open.params !== undefined) return undefined
-  return `${open.count - open.open} of ${open.count} instances have ended`
+  const bad = open.ended.failed || open.ended.timed_out || open.ended.lost
+  return `${open.count - open.open} of ${open.count} instances have ended${bad ? ", some failed" : ""}`
 }
 
 /** What is said of a task beside its name, now. */

@@ -49,16 +49,18 @@ const walk = (node: unknown, guarded: boolean, visit: (node: ASTNode, guarded: b
 }
 
 const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | ExpressionFault => {
-  let node: JsonSchema | undefined = Object.hasOwn(scope, path[0]) ? scope[path[0]] : undefined
+  const real = realPath(scope, path, false)
+  let node: JsonSchema | undefined = Object.hasOwn(scope, path[0]) ? scope[real[0]] : undefined
   let at = path[0].length
-  if (node === undefined) {
-    const message = `There is no "${path[0]}" here.${didYouMean(path[0], Object.keys(scope))}`
-    return { message, start: 0, end: at }
+  if (node === undefined || path[0].startsWith("_")) {
+    const known = Object.keys(scope).filter((root) => !root.startsWith("_"))
+    return { message: `There is no "${path[0]}" here.${didYouMean(path[0], known)}`, start: 0, end: at }
   }
+  if (real !== path) return JsonSchemas.field(node, real[1]) ?? {}
   for (let i = 1; i < path.length; i++) {
     const found = JsonSchemas.property(node, path[i])
     if (found === undefined) {
-      const known = JsonSchemas.keys(node)
+      const known = [...JsonSchemas.keys(node), ...(path[0] === "tasks" && i === 2 ? ["status"] : [])]
       const owner = path.slice(0, i).join(".")
       const has = known.length === 0 ? "it has no fields" : `it has ${known.slice(0, 12).join(", ")}`
       const message = `${owner} has no field "${path[i]}"; ${has}.${didYouMean(path[i], known)}`
@@ -81,6 +83,22 @@ export const mayBeAbsent = (scope: Scope, path: ReadonlyArray<string>): Readonly
     node = found.schema
   }
   return undefined
+}
+
+/** Longest expression, in characters: its parser goes as deep as it is long. */
+const longest = 10_000
+
+/** Roots that no author writes: the status of each task, which is no part of its output, and which tasks have outputs. */
+export const statusRoot = "_status"
+export const outputRoot = "_out"
+
+/** Where a path leads that an author wrote: `tasks.<id>.status`, and `has(tasks.<id>)`, stand beside the outputs. */
+const realPath = (scope: Scope, path: ReadonlyArray<string>, inHas: boolean): ReadonlyArray<string> => {
+  const [root, id, field] = path
+  const beside = (name: string) => (JsonSchemas.field(scope[name] ?? {}, id) === undefined ? path : [name, id])
+  if (root !== "tasks" || id === undefined) return path
+  if (path.length === 3 && field === "status") return beside(statusRoot)
+  return inHas && path.length === 2 ? beside(outputRoot) : path
 }
 
 const lookup = (values: unknown, path: ReadonlyArray<string>): unknown => {
@@ -149,6 +167,10 @@ const friendly = (message: string): string => {
   return line
     .replace(/^No such key: (.*)$/, 'There is no field "$1".')
     .replace(/^Unknown variable: (.*)$/, 'There is no "$1" here.')
+    .replace(
+      /^no such overload: (\S+ \S+ \S+)$/,
+      "$1 is not possible. Make both one type, by string(…), int(…) or double(…).",
+    )
 }
 
 /** Literal-checks `x == "…"` where x has an enum: a value that x never has is a mistake. */
@@ -175,9 +197,13 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   if (plain !== undefined && !["true", "false", "null"].includes(source)) {
     const type = follow(scope, plain)
     if (isFault(type)) return type
-    return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, plain) }
+    const real = realPath(scope, plain, false)
+    return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, real) }
   }
   if (source === "") return { message: "The expression is empty.", start: 0, end: 1 }
+  if (source.length > longest) {
+    return { message: `An expression has at most ${longest} characters. Let a task work it out.`, start: 0, end: 1 }
+  }
   let ast: ASTNode
   try {
     ast = new Environment().parse(source).ast
@@ -188,6 +214,9 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   const references: Array<ReadonlyArray<string>> = []
   const guarded: Array<ReadonlyArray<string>> = []
   let fault: ExpressionFault | undefined
+  /** The source as CEL reads it: of the same length, so that places stay. */
+  let read = source
+  const reals: Array<ReadonlyArray<string>> = []
   const bound = new Set<string>()
   walk(ast, false, (node, inside) => {
     if (node.op === "rcall" && typeof node.args[0] === "string" && Array.isArray(node.args[2])) {
@@ -205,28 +234,31 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     if (path === undefined || bound.has(path[0])) return true
     ;(inside ? guarded : references).push(path)
     const type = follow(scope, path)
-    if (isFault(type)) fault ??= { message: type.message, start: node.range.start, end: node.range.end }
+    const { end, start } = node.range
+    if (isFault(type)) fault ??= { message: type.message, start, end }
+    const real = realPath(scope, path, inside)
+    reals.push(real)
+    if (real !== path) read = `${read.slice(0, start)}${real.join(".").padEnd(end - start)}${read.slice(end)}`
     return false
   })
   if (fault !== undefined) return fault
-  const all = [...references, ...guarded]
-  const roots = new Set(all.map((path) => path[0]))
+  const roots = new Set(reals.map((path) => path[0]))
   const narrowed = Object.fromEntries(
     [...roots].map((root) => [
       root,
       narrow(
         scope[root],
-        all.filter((path) => path[0] === root).map((path) => path.slice(1)),
+        reals.filter((path) => path[0] === root).map((path) => path.slice(1)),
       ),
     ]),
   )
   const { environment, registry, converters } = environmentFor(narrowed, roots)
-  const checked = environment.check(source)
+  const checked = environment.check(read)
   if (!checked.valid) {
     const range = checked.error?.range ?? { start: 0, end: source.length }
     return { message: friendly(checked.error?.message ?? "does not type-check"), start: range.start, end: range.end }
   }
-  const parsed = environment.parse(source)
+  const parsed = environment.parse(read)
   return {
     source,
     type: schemaOf(String(checked.type), registry.named),

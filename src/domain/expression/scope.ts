@@ -1,6 +1,6 @@
 import type { JsonSchema } from "../json-schema.ts"
 import type { Block } from "../plan.ts"
-import type { Scope } from "./cel.ts"
+import { type Scope, outputRoot, statusRoot } from "./cel.ts"
 
 /** What a pipeline's expressions can name: the schemas of its params and of its tasks' outputs, and declared variables. */
 export interface Names {
@@ -41,23 +41,26 @@ export const listOf = (output: JsonSchema, mayFail: boolean): JsonSchema => ({
   items: mayFail ? { anyOf: [output, { type: "null" }] } : output,
 })
 
-/** The type of `tasks.<id>`: the output's fields and `status`; for a matrix the list alone. */
+/** The type of `tasks.<id>`: its output. */
 const taskType = (output: JsonSchema): JsonSchema =>
-  output.type === "array"
-    ? output
-    : {
-        ...output,
-        "x-name": output["x-name"] ?? "output",
-        properties: { ...output.properties, status: taskStatus },
-        required: [...(output.required ?? []), "status"],
-      }
+  output.type === "array" ? output : { ...output, "x-name": output["x-name"] ?? "output" }
 
 /** What expressions of each block may name, with types. */
 export const build = (names: Names): Readonly<Record<Block, Scope>> => {
   const params = record(names.params)
   const tasks = record(Object.fromEntries([...names.outputs].map(([id, output]) => [id, taskType(output)])))
+  const statuses = record(Object.fromEntries([...names.outputs.keys()].map((id) => [id, taskStatus])))
+  const have = Object.fromEntries([...names.outputs.keys()].map((id) => [id, { type: "boolean" }]))
+  const outputs: JsonSchema = { type: "object", properties: have }
   const env = record(Object.fromEntries(names.env.map((name) => [name, { type: "string" }])))
-  const scope = (block: Block): Scope => ({ params, run: runType(block), tasks, env })
+  const scope = (block: Block): Scope => ({
+    params,
+    run: runType(block),
+    tasks,
+    env,
+    [statusRoot]: statuses,
+    [outputRoot]: outputs,
+  })
   return {
     tasks: scope("tasks"),
     onFailure: scope("onFailure"),
