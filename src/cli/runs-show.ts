@@ -26,6 +26,8 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     ["code", data.code],
     ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
+    ...(data.from === undefined ? [] : [["from", `run ${data.from}`]]),
+    ...(data.only === undefined ? [] : [["only", data.only]]),
     [
       "ledger",
       `${run.entries.length} events, ${run.fault === undefined ? "chain intact" : `DAMAGED: ${run.fault.reason}`}`,

@@ -48,6 +48,9 @@ describe("an instance of a matrix on the command line", () => {
       const again = yield* dandori(folder, "runs", "retry", String(run), "--only", "many[1]")
       assert.strictEqual(again.code, 0, again.err)
       assert.include(again.err, "many[0]  taken over")
+      const [{ run: second }] = yield* newest(folder)
+      const told = yield* dandori(folder, "runs", "show", String(second))
+      assert.match(told.out, new RegExp(`from +run ${run}\\n +only +many\\[1\\]`))
       const shown = ndjson((yield* dandori(folder, "runs", "show", String(run), "--json")).out)[0]
       const tasks = shown.tasks as ReadonlyArray<{ readonly instances: ReadonlyArray<Record<string, unknown>> }>
       assert.deepStrictEqual(
