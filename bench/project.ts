@@ -13,13 +13,14 @@ import * as SettingsFiles from "../src/services/settings-files.ts"
 import { repository, withFolder } from "./place.ts"
 
 const Nothing = Schema.Struct({})
+const Number = Schema.Struct({ n: Schema.optionalKey(Schema.Int) })
 
 const noop = (type: string, effects: EffectClass) =>
   taskType({
     type,
     version: 1,
     description: type,
-    input: Nothing,
+    input: Number,
     output: Nothing,
     effects,
     run: () => Effect.succeed({}),
@@ -36,8 +37,23 @@ const catalogOf = (known: ReadonlyArray<AnyTaskType>) =>
     load: (name) => Effect.succeed(known.find(({ type }) => type === name)),
   })
 
-/** A plan of tasks that do nothing: each after the one before (`chain`), or all at once (`wide`). */
-export const plan = (count: number, shape: "chain" | "wide", effects: NoopClass): Plan => ({
+/**
+ * How the tasks of a plan hang together: each after the one before, all at once, or in layers of 1,000 of which each
+ * task needs two of the layer before.
+ */
+export type Shape = "chain" | "wide" | "mixed"
+
+const layer = 1_000
+
+const needsOf = (shape: Shape, i: number): ReadonlyArray<string> => {
+  if (shape === "chain") return i === 0 ? [] : [`t${i - 1}`]
+  if (shape === "wide" || i < layer) return []
+  const before = Math.floor(i / layer - 1) * layer
+  return [...new Set([i % layer, (i + 1) % layer])].map((place) => `t${before + place}`).toSorted()
+}
+
+/** A plan of tasks that do nothing. */
+export const plan = (count: number, shape: Shape, effects: NoopClass): Plan => ({
   format: 1,
   id: `bench-${shape}`,
   params: {},
@@ -48,7 +64,7 @@ export const plan = (count: number, shape: "chain" | "wide", effects: NoopClass)
     type: types[effects].type,
     version: 1,
     effects,
-    needs: shape === "chain" && i > 0 ? [`t${i - 1}`] : [],
+    needs: needsOf(shape, i),
     with: {},
   })),
 })
