@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, string>> = {
   compile: "compiling",
   data: "market data",
   ledger: "the ledger",
+  "lock-hand-over": "locks between processes",
   recovery: "kill -9 to the first resumed attempt",
 }
 

@@ -21,6 +21,7 @@ const endings = async (project: Project.BenchProject, where: Where, effects: Pro
     },
     onProgress: () => {},
     onLog: () => {},
+    onWaiting: () => {},
   }
   const plan = Project.plan(tasks, "chain", effects)
   const request = project.request(plan, where === "fsync" ? "fsync" : "batched")

@@ -1,6 +1,6 @@
 /** What authors of pipelines and task types import from `dandori`. */
 export { type Pipeline, type PipelineOptions, type TaskOptions, type TaskRef, pipeline } from "./authoring/pipeline.ts"
-export type { Accepts, Expression, Ref } from "./authoring/reference.ts"
+export { type Accepts, type Expression, type Ref, expression } from "./authoring/reference.ts"
 export { type Axis, type Matrix, each, matrix } from "./authoring/matrix.ts"
 export { type Schedule, cron, tick } from "./authoring/schedule.ts"
 export { has, when } from "./authoring/when.ts"

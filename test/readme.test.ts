@@ -62,6 +62,7 @@ describe("README", () => {
 
   it("names commands that work in a project that ran the first pipeline", () => {
     const lines = blocks("sh")
+      .filter((block) => !block.includes("runs approve"))
       .flatMap((block) => block.split("\n"))
       .filter((line) => line.startsWith("npm run dandori -- "))
       .map((line) => words(line.slice("npm run dandori -- ".length)))
@@ -71,6 +72,37 @@ describe("README", () => {
       const { status, stderr } = dandori(...args)
       assert.strictEqual(status, 0, `dandori ${args.join(" ")}\n${stderr}`)
     }
+  })
+
+  it("shows a larger pipeline that runs, and how people steer it", () => {
+    writeFileSync(join(folder, "pipelines", "sweep.yaml"), blocks("yaml")[1])
+    const [block] = blocks("sh").filter((one) => one.includes("runs approve"))
+    const lines = block.split("\n").filter((line) => line !== "")
+    const runs = (...args: ReadonlyArray<string>) => {
+      const { status, stdout, stderr } = dandori(...args, "--json")
+      const run = /"run":"([^"]*)"/.exec(stdout)?.[1] ?? ""
+      return { status, run, said: stdout + stderr }
+    }
+    /** Runs the next line of the block, with the run's id in it. */
+    const next = (run: string, ...more: ReadonlyArray<string>) => {
+      const line = lines.shift()?.replace("RUN", run) ?? ""
+      return runs(...words(line.slice("npm run dandori -- ".length)), ...more)
+    }
+    const expectEnd = (said: ReturnType<typeof runs>, status: number) =>
+      assert.strictEqual(said.status, status, said.said)
+    const first = runs("run", "sweep")
+    expectEnd(first, 16)
+    expectEnd(next(first.run, "--yes"), 0)
+    expectEnd(next(first.run), 0)
+    const second = runs("run", "sweep")
+    expectEnd(next(second.run), 0)
+    expectEnd(runs("runs", "resume", second.run), 130)
+    expectEnd(next(second.run), 16)
+    expectEnd(next(""), 16)
+    expectEnd(next(""), 0)
+    expectEnd(next(""), 0)
+    assert.deepStrictEqual(lines, [])
+    expectEnd(runs("cordon", "check"), 75)
   })
 
   it("shows a mistake as validate prints it", () => {

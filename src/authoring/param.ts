@@ -21,7 +21,9 @@ export type ParamValue<P> =
       ? A
       : P extends { readonly type: infer T extends keyof Scalars }
         ? Scalars[T]
-        : unknown
+        : P extends { readonly type: "array"; readonly items: infer Item }
+          ? ReadonlyArray<ParamValue<Item>>
+          : unknown
 
 interface Check {
   readonly annotations?: {

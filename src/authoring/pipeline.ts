@@ -30,7 +30,7 @@ export interface ResourceOptions {
 
 /** What a task says beside its input. `if` is a condition (`when(…)`) or one expression as text. */
 export interface TaskOptions {
-  readonly needs?: ReadonlyArray<TaskRef<unknown>>
+  readonly needs?: ReadonlyArray<TaskRef<unknown> | Ref<ReadonlyArray<unknown>>>
   readonly if?: Expression<boolean> | string
   readonly retry?: RetryOptions
   readonly timeout?: string
@@ -148,7 +148,7 @@ export interface Pipeline<out P = unknown, out O = unknown> {
 export const isPipeline = (candidate: unknown): candidate is Pipeline =>
   typeof candidate === "object" && candidate !== null && "_tag" in candidate && candidate._tag === "dandori/Pipeline"
 
-const taskId = (task: TaskRef<unknown>, path: string): string => {
+const taskId = (task: Expression<unknown>, path: string): string => {
   const [root, id, rest] = (sourceOf(task) ?? "").split(".")
   if (root !== "tasks" || id === undefined || rest !== undefined)
     throw new TypeError(`${path} must be what task() returned`)

@@ -63,6 +63,13 @@ export const ref = <A>(path: string): Ref<A> => {
 }
 
 /**
+ * An expression as CEL source, for what references, `when` and `has` cannot say:
+ * ``task("pick", command, { argv: ["echo", expression("params.list[0]")] })``, also in template strings. It fits any
+ * input here; that it has the input's type is checked when the pipeline is compiled.
+ */
+export const expression = <A = never>(cel: string): Expression<A> => ref<A>(cel)
+
+/**
  * A value as a pipeline document holds it: references become `${{ … }}`, keys without a value are left out. Throws a
  * `TypeError` that names the place for what JSON cannot hold.
  */

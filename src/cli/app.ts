@@ -6,7 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
+import { cordon } from "./commands/cordon.ts"
 import { config } from "./commands/config.ts"
+import { convert } from "./commands/convert.ts"
 import { deploy } from "./commands/deploy.ts"
 import { doctor } from "./commands/doctor.ts"
 import { ledger } from "./commands/ledger.ts"
@@ -15,11 +17,13 @@ import { snapshot } from "./commands/snapshot.ts"
 import { worm } from "./commands/worm.ts"
 import { compile } from "./commands/compile.ts"
 import { completion } from "./commands/completion.ts"
+import { fmt } from "./commands/fmt.ts"
 import { init } from "./commands/init.ts"
 import { graph } from "./commands/graph.ts"
 import { schedule } from "./commands/schedule.ts"
 import { plan } from "./commands/plan.ts"
 import { schema } from "./commands/schema.ts"
+import { simulate } from "./commands/simulate.ts"
 import { validate } from "./commands/validate.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
@@ -30,12 +34,16 @@ const commands = [
   run,
   runs,
   validate,
+  fmt,
+  convert,
   compile,
   plan,
   deploy,
   graph,
   schema,
   schedule,
+  cordon,
+  simulate,
   config,
   doctor,
   ledger,

@@ -3,10 +3,11 @@ import { plain } from "./plain-text.ts"
 
 const text = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
-/** What is worth a line of an event's data: first the keys that tell most, then the other plain ones. */
+/** The keys of an event's data that tell most. */
 const telling = ["pipeline", "task", "attempt", "status", "stream", "entries", "as", "reason", "tick", "keyid"]
 
-const detail = (data: unknown): string => {
+/** What is worth a line of an event's data. */
+export const detail = (data: unknown): string => {
   if (typeof data !== "object" || data === null) return ""
   const record = data as Readonly<Record<string, unknown>>
   const parts = telling.flatMap((key) => (record[key] === undefined ? [] : [`${key}=${text(record[key])}`]))

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Dot from "../compiler/graph-dot.ts"
+import { drawn } from "../compiler/graph-groups.ts"
 import * as Mermaid from "../compiler/graph-mermaid.ts"
 import * as Svg from "../compiler/graph-svg.ts"
 import * as Terminal from "../compiler/graph-terminal.ts"
@@ -17,5 +18,5 @@ export const drawGraph = Effect.fnUntraced(function* (name: string, format: keyo
     const reason = `${plan.tasks.length} tasks are too many for a picture (at most ${mostInPicture}). Take --format dot, or terminal for a list.`
     return yield* new Output.UsageError({ reason })
   }
-  yield* Output.data(formats[format](plan))
+  yield* Output.data(formats[format](drawn(plan)))
 })

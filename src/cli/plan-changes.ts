@@ -72,9 +72,6 @@ const oldOf = Effect.fnUntraced(function* (
 })
 
 /** A pipeline's scheduled dates are read from its plan's `schedule`. */
-const scheduleOf = (side: PlanSide | undefined): unknown =>
-  side !== undefined && "schedule" in side.plan ? side.plan.schedule : undefined
-
 const exitOf = (diff: PlanDiff.PlanDiff): number => {
   if (diff.weaker.length > 0) return ExitCode.exitCodes.weaker
   return PlanDiff.isChange(diff) ? ExitCode.exitCodes.changes : ExitCode.exitCodes.ok
@@ -87,7 +84,7 @@ const tell = Effect.fnUntraced(function* (
   open: ReadonlyArray<RecordedRun>,
 ) {
   const { env, flags } = yield* ProjectReaders.find
-  const dates = yield* movedDates(scheduleOf(old.side), scheduleOf(side), yield* Clock.currentTimeMillis)
+  const dates = movedDates(old.side?.plan.schedule, side.plan.schedule, yield* Clock.currentTimeMillis)
   const runs = open
     .filter(({ data }) => data?.pipeline === diff.pipeline && data.env === env && data.plan !== diff.to)
     .map(({ id, status, data }) => ({ run: id, status, plan: data?.plan }))

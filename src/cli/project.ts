@@ -15,7 +15,9 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
+import * as Cordons from "../services/cordons.ts"
 import * as Inbox from "../services/inbox.ts"
+import * as Leases from "../services/leases-sqlite.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sqlite.ts"
 import * as Notifier from "../services/notifier-embedded.ts"
@@ -78,6 +80,8 @@ export const services = (options: {
     AttemptFiles.layer(home),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
+    Cordons.layer(`${home}/cordons`),
+    Leases.layer(home),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),
     ObjectStore.layer,

@@ -46,7 +46,11 @@ const waitsForPeople = (entries: ReadonlyArray<Entry>): boolean => {
 }
 
 const ownedStatus = (entries: ReadonlyArray<Entry>): string =>
-  ofType(entries, "cancel.requested").length > 0 ? "cancelling" : "running"
+  ofType(entries, "cancel.requested").length > 0
+    ? "cancelling"
+    : ofType(entries, "run.queued").length > ofType(entries, "run.admitted").length
+      ? "queued"
+      : "running"
 
 /** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
 const unownedStatus = Effect.fnUntraced(function* (run: RecordedRun) {
@@ -105,7 +109,7 @@ export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { d
 })
 
 /** An entry as the event that it holds; reading the stream has checked its data. */
-const toEvent = (entry: Entry, run: string): RunFacts.TimedEvent =>
+export const toEvent = (entry: Entry, run: string): RunFacts.TimedEvent =>
   ({ type: entry.type, data: entry.data, time: Date.parse(entry.time), run }) as RunFacts.TimedEvent
 
 /** The facts of a run that its entries tell. */

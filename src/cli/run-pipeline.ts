@@ -12,6 +12,9 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import type { Plan } from "../domain/plan.ts"
+import type * as Takeover from "../engine/takeover.ts"
+import * as EarlierRun from "./earlier-run.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Interrupts from "./interrupts.ts"
 import * as Output from "./output.ts"
@@ -51,16 +54,25 @@ const inProject =
       Effect.ensuring(view.stop),
     )
 
-/** Compiles, then runs a pipeline once, showing it live; ends with the run's exit code. */
-export const runPipeline = Effect.fnUntraced(function* (
-  name: string | undefined,
-  given: ReadonlyArray<string>,
-  wait: boolean,
-) {
+/** What a new run is asked to do beside running its plan. */
+export interface RunOptions {
+  readonly wait: boolean
+  readonly from: string | undefined
+  readonly only: string | undefined
+  /** The run to take over from; the newest of the pipeline that has ended where none is named. */
+  readonly of: string | undefined
+}
+
+/** A pipeline's plan with the params that it is to run with. */
+interface Asked {
+  readonly plan: Plan
+  readonly params: Readonly<Record<string, unknown>>
+  readonly takeover?: Takeover.Takeover
+}
+
+/** Starts a new run and shows it live; ends with the run's exit code. */
+const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked, wait: boolean) {
   const { project, home, env, flags } = yield* Project.find
-  const file = yield* locate(project, name)
-  const { plan } = yield* compileFile(file).pipe(Effect.provide(Catalog.layer(project)))
-  const params = yield* Params.resolve(plan, given)
   const environment = yield* Params.environment(plan, process.env)
   const configuration = yield* SettingsFiles.load(project, env)
   const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
@@ -76,8 +88,39 @@ export const runPipeline = Effect.fnUntraced(function* (
     who: who(),
     control: Interrupts.control(view.say),
     wait,
+    ...(takeover === undefined ? {} : { takeover }),
   }).pipe(inProject({ project, home, configuration }, view))
   yield* finish(view, result, { project, home, configuration })
+})
+
+/** Compiles, then runs a pipeline once; with `from` or `only` it takes over what an earlier run of it has. */
+export const runPipeline = Effect.fnUntraced(function* (
+  name: string | undefined,
+  given: ReadonlyArray<string>,
+  options: RunOptions,
+) {
+  const { project } = yield* Project.find
+  const file = yield* locate(project, name)
+  const { plan } = yield* compileFile(file).pipe(Effect.provide(Catalog.layer(project)))
+  const { from, of, only, wait } = options
+  if (from === undefined && only === undefined) {
+    return yield* startRun({ plan, params: yield* Params.resolve(plan, given) }, wait)
+  }
+  const earlier = yield* EarlierRun.find(plan.id, of)
+  const params = yield* EarlierRun.params(plan, earlier, given)
+  const takeover = yield* EarlierRun.takeover(plan, earlier, { from, only })
+  yield* startRun({ plan, params, takeover }, wait)
+}, Effect.scoped)
+
+/** Runs the plan of a run that has ended again, but for what succeeded there. */
+export const retryRun = Effect.fnUntraced(function* (
+  name: string,
+  { from, only, wait }: Pick<RunOptions, "from" | "only" | "wait">,
+) {
+  const earlier = yield* EarlierRun.find(undefined, name)
+  const { created, plan } = earlier.recalled
+  const takeover = yield* EarlierRun.takeover(plan, earlier, { from, only })
+  yield* startRun({ plan, params: created.params, takeover }, wait)
 }, Effect.scoped)
 
 /** Goes on with an interrupted run, with the plan and the configuration that it started with. */

@@ -1,6 +1,3 @@
-import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import type { EffectClass } from "../domain/effect-class.ts"
 import * as Cel from "../domain/expression/cel.ts"
 import * as Template from "../domain/expression/template.ts"
@@ -14,7 +11,8 @@ import { didYouMean } from "../domain/suggest.ts"
 import { checkValue } from "./check-value.ts"
 import type { TaskDefinition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
-import { type Located, get } from "./located.ts"
+import type { Located } from "./located.ts"
+import * as InputCheck from "./input-check.ts"
 import * as ScriptArguments from "./script-arguments.ts"
 import type { Span } from "./source.ts"
 
@@ -148,66 +146,6 @@ const placeOf = (reader: FieldReader, at: Span, source: string): Span => {
   return found === -1 ? at : { start: at.start + found, end: at.start + found + source.length }
 }
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()
-
-type Decoder = Schema.Codec<unknown, unknown>
-
-const isLiteral = (value: unknown): boolean => !Template.hasExpression(JSON.stringify(value))
-
-const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, Schema.SchemaError>>()
-
-/** The decoder of a schema, made once. */
-const decoderOf = (schema: Decoder) => {
-  const known = decoders.get(schema) ?? Schema.decodeUnknownExit(schema, { errors: "all", onExcessProperty: "error" })
-  decoders.set(schema, known)
-  return known
-}
-
-const faults = (schema: Decoder, value: unknown) => {
-  const exit = decoderOf(schema)(value)
-  if (Exit.isSuccess(exit)) return []
-  return exit.cause.reasons.flatMap((reason) => {
-    const error = reason._tag === "Fail" ? reason.error : undefined
-    return error !== undefined && "issue" in error ? format(error.issue).issues : []
-  })
-}
-
-/** What the Schema itself says of literal inputs (patterns, filters): the JSON Schema cannot tell all of it. */
-const decodeLiterals = (
-  reader: FieldReader,
-  context: Context,
-  given: Record<string, unknown>,
-  before: number,
-): void => {
-  const { task, type } = context
-  if (type === undefined || !("fields" in type.input)) return
-  const report = (schema: Decoder, value: unknown, prefix: ReadonlyArray<string>) => {
-    for (const issue of faults(schema, value)) {
-      const steps = [...prefix, ...(issue.path ?? []).map(String)]
-      const place = task.with === undefined ? undefined : locate(task.with, steps)
-      const path = [`${task.path}.with`, ...steps].join(".")
-      reader.report(place?.at ?? task.at, path, `${[...steps.slice(0, 1), issue.message].join(": ")}.`)
-    }
-  }
-  const told = reader.diagnostics.slice(before).map(({ path }) => path)
-  if (told.length === 0 && isLiteral(given)) return report(type.input as Decoder, given, [])
-  const fields = type.input.fields as Record<string, Decoder>
-  for (const [key, value] of Object.entries(given)) {
-    if (fields[key] === undefined || !isLiteral(value)) continue
-    if (!told.some((path) => path.startsWith(`${task.path}.with.${key}`))) report(fields[key], value, [key])
-  }
-}
-
-const locate = (node: Located | undefined, path: ReadonlyArray<unknown>): Located | undefined => {
-  let at = node
-  for (const step of path) {
-    const next = at?.kind === "list" ? at.items[Number(step)] : at === undefined ? undefined : get(at, String(step))
-    if (next === undefined) return at
-    at = next
-  }
-  return at
-}
-
 const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectClass => {
   const stated = type.type === "command" || type.type === "http" ? given.effects : undefined
   return stated === "pure" || stated === "idempotent" || stated === "once" ? stated : type.effects
@@ -257,8 +195,8 @@ const refuseKeys = (reader: FieldReader, { child, task }: Context): void => {
 const checkParams = (reader: FieldReader, { child, task }: Context, given: Record<string, unknown>): void => {
   for (const [name, value] of Object.entries(given)) {
     const schema = child?.params[name]
-    if (schema === undefined || !isLiteral(value)) continue
-    const at = locate(task.with, [name])?.at ?? task.at
+    if (schema === undefined || !InputCheck.isLiteral(value)) continue
+    const at = InputCheck.locate(task.with, [name])?.at ?? task.at
     for (const fault of validate(value, schema as JsonSchema)) {
       reader.report(at, `${task.path}.with.${name}`, `${name}: ${fault}.`)
     }
@@ -307,7 +245,10 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
     return { id: task.id, type: task.uses.text, version: 1, effects: "pure", ...settings }
   }
   if (type === undefined) return undefined
-  decodeLiterals(reader, context, given, before)
+  InputCheck.checkLiterals(reader, context, given, before)
+  if (many !== undefined && reader.diagnostics.length === before) {
+    InputCheck.checkCombinations(reader, context, given, many.matrix)
+  }
   ScriptArguments.check(reader, node, task)
   const effects = effectsOf(type, given)
   if (task.cache?.value === true && effects !== "pure") {

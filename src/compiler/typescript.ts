@@ -68,22 +68,29 @@ const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
 }
 
 /**
- * Compiles a TypeScript pipeline: a child process evaluates the file (`path`: absolute, links followed), and its
- * document gets the same checks as YAML. Mistakes stand at the `task()` call that made them.
+ * The document that a TypeScript pipeline makes: a child process evaluates the file (`path`: absolute, links followed).
+ * A mistake stands at the call that made it.
  */
-export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(function* (
+export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
   source: Source.Source,
   path: string,
   limitMillis = defaultLimitMillis,
 ) {
   const answer = (yield* CompileChild.evaluate(path, limitMillis)) as Answer
-  if (answer._tag === "Document") {
-    return yield* compileDocument(source, Located.fromJson(answer.document, places(source, answer.sites)))
-  }
+  if (answer._tag === "Document") return Located.fromJson(answer.document, places(source, answer.sites))
   const { message, line, column, file } = answer
   const diagnostic =
     file === path
       ? Diagnostic.at(source, spanAt(source, line, column), "", message)
       : { file, line, column, length: 1, path: "", message }
   return yield* new Diagnostic.PipelineInvalid({ file: source.file, diagnostics: [diagnostic] })
+})
+
+/** Compiles a TypeScript pipeline: its document gets the same checks as YAML. */
+export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(function* (
+  source: Source.Source,
+  path: string,
+  limitMillis = defaultLimitMillis,
+) {
+  return yield* compileDocument(source, yield* readTypeScript(source, path, limitMillis))
 })

@@ -90,6 +90,20 @@ export const data = {
     task: Schema.String,
     params: Schema.Record(Schema.String, Schema.Unknown),
   }),
+  /** Other runs of its concurrency group go on: it waits for them; and its turn has come. */
+  "dev.dandori.run.queued.v1": Schema.Struct({ group: Schema.String, behind: Schema.Array(Schema.String) }),
+  "dev.dandori.run.admitted.v1": Schema.Struct({ group: Schema.String }),
+  /** A cordon keeps the run from starting more; and it is gone. */
+  "dev.dandori.run.held.v1": Schema.Struct({ cordon: Schema.String, reason: Schema.String }),
+  "dev.dandori.run.released.v1": Schema.Struct({ cordon: Schema.String }),
+  "dev.dandori.cordon.raised.v1": Schema.Struct({
+    cordon: Schema.String,
+    epoch: Schema.Int,
+    reason: Schema.String,
+    scope: Schema.optionalKey(Schema.Array(Schema.String)),
+    expires: Schema.optionalKey(Schema.Int),
+  }),
+  "dev.dandori.cordon.lifted.v1": Schema.Struct({ cordon: Schema.String, epoch: Schema.Int, reason: Schema.String }),
   "dev.dandori.task.paused.v1": Schema.Struct({ task: Schema.String, until: Schema.Int, reason: Schema.String }),
   "dev.dandori.approval.requested.v1": Schema.Struct({
     task: Schema.String,
@@ -120,6 +134,14 @@ export const data = {
     as: Schema.Literals(["succeeded", "failed"]),
     reason: Schema.String,
     ...output,
+  }),
+  /** A result that stands in an earlier run: this one takes it over and does not run the task. */
+  "dev.dandori.task.adopted.v1": Schema.Struct({
+    task: Schema.String,
+    run: Schema.String,
+    entry: Sha256,
+    ...output,
+    receipts: Schema.optionalKey(Schema.Array(Artifact)),
   }),
   "dev.dandori.retry.scheduled.v1": Schema.Struct({ ...attempt, due: Schema.Int, delayMillis: Schema.Int }),
   "dev.dandori.gate.passed.v1": Schema.Struct({ ...attempt, type: Schema.String, gate: GateResult }),

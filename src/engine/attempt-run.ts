@@ -55,7 +55,10 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
   let log: AttemptLog | undefined
   const line = (text: string) => {
     const safe = secrets.redact(text)
-    log ??= files.openLog(run.id, task.id, attempt)
+    log ??= files.openLog(run.id, task.id, attempt, ({ message }) => {
+      facts.logLost = message
+      observer.onLog(task.id, `What follows is not kept. ${message}`)
+    })
     log.write(safe)
     observer.onLog(task.id, safe)
   }

@@ -3,11 +3,14 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ErrorData } from "../domain/event.ts"
+import { FileFailed } from "../services/durable-files.ts"
 
 /** The ledger can no longer be written: nothing more is started, and what ran is lost. */
 export class LedgerLost extends Schema.TaggedError<LedgerLost>()("LedgerLost", {
   run: Schema.String,
   reason: Schema.String,
+  /** Set where it was lost before the attempt that waited for it began. */
+  unbegun: Schema.optionalKey(Schema.Literal(true)),
 }) {
   override get message() {
     return `The ledger of run ${this.run} cannot be written: ${this.reason}. The run was stopped; when that is mended: dandori runs resume ${this.run}`
@@ -33,11 +36,19 @@ export const ofError = (error: unknown): ErrorData => {
   }
 }
 
+/** An error of the operating system, as a call of `node:fs` throws it. */
+const isOfSystem = (error: Error): error is Error & { code: string; syscall: string; path?: string } =>
+  "code" in error && typeof error.code === "string" && "syscall" in error && typeof error.syscall === "string"
+
 /** A cause as an event holds it: the typed error, or the defect as `Defect`. */
 export const ofCause = (cause: Cause.Cause<unknown>): ErrorData => {
   const error = Cause.findErrorOption(cause)
   if (Option.isSome(error)) return ofError(error.value)
   const defect = Cause.squash(cause)
+  if (defect instanceof Error && isOfSystem(defect)) {
+    const { code, message, path = "", syscall } = defect
+    return ofError(new FileFailed({ path, operation: syscall, code, reason: message }))
+  }
   const text = defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)
   return { tag: "Defect", message: `A defect in the task type: ${textOf(text, 4_096)}` }
 }

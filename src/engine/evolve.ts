@@ -95,6 +95,10 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       )
     case "dev.dandori.run.resumed.v1":
       return { ...state, capacity: withPools(state, event.data.capacity) }
+    case "dev.dandori.run.queued.v1":
+      return state.status === "created" ? state : { ...state, queued: true }
+    case "dev.dandori.run.admitted.v1":
+      return { ...state, queued: false }
     case "dev.dandori.run.finished.v1":
       return { ...state, phase: "ended", status: event.data.status }
     case "dev.dandori.cancel.requested.v1":
@@ -154,6 +158,12 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     case "dev.dandori.task.skipped.v1":
       return onTask(state, event.data.task, startable, (index, task) =>
         end(state, index, { ...task, status: "skipped" }),
+      )
+    case "dev.dandori.task.adopted.v1":
+      return onTask(state, event.data.task, isOf("ready"), (index, task) =>
+        CompiledPlan.isGroup(state.plan, index)
+          ? state
+          : end(state, index, { ...task, ...withOutput(event.data), status: "succeeded" }),
       )
     case "dev.dandori.task.resolved.v1":
       return onTask(state, event.data.task, isOf("unknown"), (index, task) =>

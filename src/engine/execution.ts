@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -10,15 +11,20 @@ import { Observer } from "../services/observer.ts"
 import { Secrets } from "../services/secrets.ts"
 import * as Asking from "./asking.ts"
 import * as AttemptRun from "./attempt-run.ts"
+import * as Claims from "./claims.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
+import * as Held from "./held.ts"
+import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
+import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
 import { type RunState, runStatus, taskAt } from "./run-state.ts"
+import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
 export interface RunContext {
@@ -54,6 +60,10 @@ export interface Options {
   readonly control?: Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
+  /** Whether it has its place in its concurrency group already. */
+  readonly hasTurn?: boolean
+  /** Whether a task belongs to what is run; the others are skipped. */
+  readonly includes?: (task: string) => boolean
   /** Attempts that a dead process left open. */
   readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
 }
@@ -64,6 +74,9 @@ const steadyClock = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
   const start = clock.monotonicTimeNanosUnsafe()
   return () => wall + Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
 })
+
+/** What a cordon keeps from happening. */
+const startsWork = (command: Command): boolean => command._tag === "Start" || command._tag === "Open"
 
 /**
  * Drives a run until it has ended, or until only people are awaited: asks the core what to do, does it, and appends
@@ -85,11 +98,21 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   )
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const secrets = yield* Secrets
+  const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
+  const claims = yield* Claims.make(context.id, scope)
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Errors.LedgerLost | undefined
   let wake = Infinity
 
-  const start = (index: number, attempt: number) => {
+  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+    Effect.sync(() => {
+      broken ??= error
+      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      latch.openUnsafe()
+    })
+
+  const start = (index: number, attempt: number): Effect.Effect<void, never, Outcome.Requirements> => {
+    if (claims.isWaiting(index)) return Effect.void
     const state = recorder.state()
     const task = CompiledPlan.taskOfNode(prepared.plan, index)
     const type = prepared.types.get(task.type)
@@ -118,37 +141,47 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
     const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
-    const intent = recorder.record(
-      { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
-      task.id,
-    )
-    const started: AttemptRun.Started = {
-      index,
-      task,
-      prepared: type,
-      attempt,
-      decoded: decoded.value,
-      input: input.value,
-      intent: intent.hash,
-    }
+    let begun: AttemptRun.Started | undefined
     const attempted = Effect.withFiber((fiber) => {
+      claims.settle(index)
+      if (!holds(index) || !admits(index)) return Effect.void
+      const intent = recorder.record(
+        { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
+        task.id,
+      )
+      const started: AttemptRun.Started = {
+        index,
+        task,
+        prepared: type,
+        attempt,
+        decoded: decoded.value,
+        input: input.value,
+        intent: intent.hash,
+      }
+      begun = started
       fibers.set(index, { attempt, fiber })
       return Outcome.carryOut(context, recorder, started, options.largeOutputs)
-    })
-    return attempted.pipe(
-      Effect.catchTag("LedgerLost", (error) => {
-        broken = error
-        latch.openUnsafe()
-        return Effect.fail(error)
-      }),
+    }).pipe(
+      Effect.tapErrorTag("LedgerLost", (error) => stop(error, error.unbegun === true ? begun : undefined)),
       Effect.ensuring(
         Effect.sync(() => {
           if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
         }),
       ),
-      Effect.forkIn(scope, { startImmediately: true }),
-      Effect.asVoid,
     )
+    const claim = { index, task, attempt, capacity: state.capacity }
+    const refused = (error: Parameters<typeof Errors.ofError>[0]) =>
+      Effect.suspend(() => {
+        claims.settle(index)
+        return holds(index) ? fail(Errors.ofError(error)) : Effect.void
+      })
+    return claims.start(claim, attempted, refused, isHeld())
+  }
+
+  /** Whether the run itself still has room for the task: others may have started while it waited for its lease. */
+  const admits = (index: number) => {
+    const state = recorder.state()
+    return Holding.lacking(state.held, state.capacity, Transitions.resourcesOf(state, index)) === undefined
   }
 
   /** Whether the task still stands where the command found it: a cancel may have come since. */
@@ -160,6 +193,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
 
   const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
     if ("task" in command && command._tag !== "Interrupt" && !holds(command.task)) return Effect.void
+    if ((command._tag === "Start" || Asking.isQuestion(command)) && options.includes?.(idAt(command.task)) === false) {
+      const id = idAt(command.task)
+      const reason = "it is not what was asked for by --only"
+      recorder.record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason } }, id)
+      return Effect.void
+    }
     if (Asking.isQuestion(command)) return ask(command)
     switch (command._tag) {
       case "Start":
@@ -238,7 +277,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   }
   const { timeout } = prepared.plan.plan
   if (timeout !== undefined) {
-    yield* Effect.sleep(Math.max(0, context.created + timeout - now())).pipe(
+    yield* Effect.sleep(Math.min(timeout, Math.max(0, context.created + timeout - now()))).pipe(
       Effect.map(() => {
         if (recorder.state().phase !== "tasks") return
         const reason = `the pipeline's timeout of ${timeout} ms is over`
@@ -248,6 +287,12 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
+  const ledgerLost = ({ message }: { readonly message: string }) =>
+    new Errors.LedgerLost({ run: context.id, reason: message })
+  yield* writer.broken.pipe(
+    Effect.flatMap((error) => stop(ledgerLost(error))),
+    Effect.forkIn(scope),
+  )
   yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
 
   const drive = Effect.gen(function* () {
@@ -256,17 +301,39 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       if (broken !== undefined) return yield* broken
       const state = recorder.state()
       const commands = decide(state, now())
-      for (const command of commands) yield* carryOut(command)
+      const held = commands.some(startsWork) && (yield* isHeld())
+      for (const command of commands) if (!held || !startsWork(command)) yield* carryOut(command)
+      yield* claims.dropUnless(holds)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
       if (status === "waiting" && options.wait !== true) return
       yield* latch.await
     }
   })
+  const { concurrency } = prepared.plan.plan
+  /** Waits for the run's turn in its concurrency group; a cancel ends the waiting. */
+  const turn = Effect.gen(function* () {
+    if (concurrency === undefined || options.hasTurn === true) return
+    const { group } = concurrency
+    const queue = (behind: ReadonlyArray<string>) =>
+      void recorder.record({ type: "dev.dandori.run.queued.v1", data: { group, behind } })
+    const cancelled = Effect.gen(function* () {
+      while (recorder.state().cancelling === undefined) {
+        latch.closeUnsafe()
+        yield* latch.await
+      }
+    })
+    const taken = Turn.take(context.id, concurrency, recorder.state().capacity, queue).pipe(
+      Effect.provideService(Scope.Scope, scope),
+    )
+    yield* Effect.raceFirst(taken, cancelled)
+    if (recorder.state().queued) recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
+  })
+
   // All attempts that still run are stopped together: the scope would stop one after the other.
-  yield* Effect.onExit(drive, () => Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)))
-  yield* writer.durable.pipe(
-    Effect.mapError((error) => new Errors.LedgerLost({ run: context.id, reason: error.message })),
+  yield* Effect.onExit(Effect.andThen(turn, drive), () =>
+    Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)),
   )
+  yield* Effect.mapError(writer.durable, ledgerLost)
   return recorder.state()
 }, Effect.scoped)

@@ -15,6 +15,7 @@ import type { LedgerKey } from "../ledger/keys.ts"
 import { type ArtifactError, Artifacts } from "../services/artifacts.ts"
 import type { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
+import type { Cordons } from "../services/cordons.ts"
 import type { Inbox } from "../services/inbox.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Workspace } from "../services/workspace.ts"
@@ -28,7 +29,13 @@ import { isStopping, taskAt } from "./run-state.ts"
 import type { TaskServices } from "./task-services.ts"
 
 /** Services that carrying out an attempt needs, besides those of the task types. */
-export type Requirements = TaskServices | AttemptFiles | CacheIndex | Inbox | Ledger | LedgerKey
+export type Requirements = TaskServices | AttemptFiles | CacheIndex | Cordons | Inbox | Ledger | LedgerKey
+
+/** Milliseconds since it was started, whatever happens to the clock meanwhile. */
+const stopwatch = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
+  const start = clock.monotonicTimeNanosUnsafe()
+  return () => Math.round(Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)
+})
 
 /** A value of more characters than this is an artifact reference in the ledger. */
 export const largestValue = 256 * 1024
@@ -192,6 +199,14 @@ const unknown = Effect.fnUntraced(function* (recorder: Recorder, { task, attempt
   recorder.record({ type: "dev.dandori.attempt.unknown.v1", data: { task: task.id, attempt, reason } }, task.id)
 })
 
+/** An attempt that ended without a result. */
+export const lose = (
+  recorder: Recorder,
+  { task, attempt }: Pick<AttemptRun.Started, "task" | "attempt">,
+  reason: string,
+): void =>
+  void recorder.record({ type: "dev.dandori.attempt.lost.v1", data: { task: task.id, attempt, reason } }, task.id)
+
 /** True when the task's own block is cancelled, or its matrix stopped; an interruption without that is a shutdown. */
 const isCancelled = (recorder: Recorder, { index }: AttemptRun.Started): boolean => isStopping(recorder.state(), index)
 
@@ -245,10 +260,13 @@ const settle = Effect.fnUntraced(function* (
  * Nothing that goes wrong around an attempt escapes it, but the loss of the ledger. What goes wrong after a `once` task
  * has begun says nothing of its effect.
  */
-const guard = (run: RunContext, recorder: Recorder, started: AttemptRun.Started, begun: () => boolean) =>
+const guard = (recorder: Recorder, started: AttemptRun.Started, begun: () => boolean) =>
   Effect.catchCause((cause: Cause.Cause<unknown>) => {
+    const failure = Option.getOrUndefined(Cause.findErrorOption(cause))
+    if (failure instanceof Errors.LedgerLost) {
+      return Effect.fail(begun() ? failure : new Errors.LedgerLost({ ...failure, unbegun: true }))
+    }
     const error = Errors.ofCause(cause)
-    if (error.tag === "LedgerLost") return Effect.fail(new Errors.LedgerLost({ run: run.id, reason: error.message }))
     if (taskAt(recorder.state(), started.index).status !== "running") return Effect.void
     if (Cause.hasInterruptsOnly(cause)) return Effect.sync(() => stopped(recorder, started))
     return begun() && !repeatable(started)
@@ -269,7 +287,7 @@ export const carryOut = Effect.fnUntraced(function* (
   large: Map<string, unknown>,
 ): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
   const { task } = started
-  const begin = yield* Clock.currentTimeMillis
+  const took = yield* stopwatch
   let begun = false
   const recalled = Effect.gen(function* () {
     const key = yield* Cache.keyOf(task, started.prepared, started.input)
@@ -286,9 +304,9 @@ export const carryOut = Effect.fnUntraced(function* (
       }
       begun = true
       const ended = yield* AttemptRun.run(run, started, () => isCancelled(recorder, started))
-      const millis = (yield* Clock.currentTimeMillis) - begin
+      const millis = took()
       yield* settle(run, recorder, started, large, ended, millis, cache?.key)
-    }).pipe(guard(run, recorder, started, () => begun)),
+    }).pipe(guard(recorder, started, () => begun)),
   )
 })
 
@@ -302,16 +320,15 @@ export const recover = Effect.fnUntraced(function* (
   started: AttemptRun.Started,
   large: Map<string, unknown>,
 ): Effect.fn.Return<void, Errors.LedgerLost, Requirements> {
-  const { task, attempt } = started
-  const lose = (reason: string) =>
-    void recorder.record({ type: "dev.dandori.attempt.lost.v1", data: { task: task.id, attempt, reason } }, task.id)
-  if (repeatable(started)) return lose("its process ended before its result")
-  const begin = yield* Clock.currentTimeMillis
+  if (repeatable(started)) return lose(recorder, started, "its process ended before its result")
+  const took = yield* stopwatch
   const work = Effect.gen(function* () {
     const result = yield* AttemptRun.afterCrash(run, started)
-    if (result._tag === "Interrupted") return lose("its process ended; the probe says that nothing had happened")
-    const millis = (yield* Clock.currentTimeMillis) - begin
+    if (result._tag === "Interrupted") {
+      return lose(recorder, started, "its process ended; the probe says that nothing had happened")
+    }
+    const millis = took()
     yield* settle(run, recorder, started, large, { result, facts: {} }, millis)
   })
-  yield* Effect.uninterruptible(work.pipe(guard(run, recorder, started, () => true)))
+  yield* Effect.uninterruptible(work.pipe(guard(recorder, started, () => true)))
 })

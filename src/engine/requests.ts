@@ -64,5 +64,5 @@ export const serve = Effect.fnUntraced(function* (run: string, requester: string
   const look = Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(inbox.arrivals(run)), (letters) => Effect.forEach(letters, answer)),
   )
-  yield* Effect.forever(look.pipe(Effect.catch(() => Effect.sleep(1_000))))
+  return yield* Effect.forever(look.pipe(Effect.catch(() => Effect.sleep(1_000))))
 })

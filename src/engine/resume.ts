@@ -18,6 +18,7 @@ import { Workspace } from "../services/workspace.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
+import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import * as Run from "./run.ts"
 import { type RunState, initial, taskAt } from "./run-state.ts"
@@ -65,16 +66,25 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
   return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
 })
 
-/** An entry as the event that the core folds. A retry's wait is never longer than it was planned, whatever the clock says. */
-const toEvent = (entry: Entry, now: number): Event & { time: number } => {
-  const event = { type: entry.type, data: entry.data, time: Date.parse(entry.time) } as Event & { time: number }
-  if (event.type !== "dev.dandori.retry.scheduled.v1") return event
-  return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
+const eventOf = (entry: Entry) =>
+  ({ type: entry.type, data: entry.data, time: Date.parse(entry.time) }) as Event & { time: number }
+
+/** An event as another process folds it: no wait is longer than it was planned, whatever the clock says. */
+export const asFoundAt = (plan: Plan, event: Event & { time: number }, now: number): Event & { time: number } => {
+  if (event.type === "dev.dandori.retry.scheduled.v1") {
+    return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + event.data.delayMillis) } }
+  }
+  if (event.type !== "dev.dandori.approval.requested.v1" || event.data.due === undefined) return event
+  const timeout = plan.tasks.find(({ id }) => id === event.data.task)?.approval?.timeout ?? Infinity
+  return { ...event, data: { ...event.data, due: Math.min(event.data.due, now + timeout) } }
 }
+
+/** An entry as the event that the core folds. */
+const toEvent = (plan: Plan, entry: Entry, now: number) => asFoundAt(plan, eventOf(entry), now)
 
 /** The state of a run as its entries tell it. */
 export const fold = (prepared: Pick<Prepared.Prepared, "plan">, entries: ReadonlyArray<Entry>, now: number): RunState =>
-  entries.reduce((state, entry) => evolve(state, toEvent(entry, now)), initial(prepared.plan))
+  entries.reduce((state, entry) => evolve(state, toEvent(prepared.plan.plan, entry, now)), initial(prepared.plan))
 
 const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
   new Map(
@@ -82,22 +92,6 @@ const intents = (entries: ReadonlyArray<Entry>): ReadonlyMap<string, Sha256> =>
       .filter((entry) => entry.type === "dev.dandori.attempt.started.v1")
       .map((entry) => [(entry.data as { readonly task: string }).task, entry.entryhash]),
   )
-
-/** Loads the outputs that were too large for their events. */
-const loadLarge = Effect.fnUntraced(function* (state: RunState) {
-  const artifacts = yield* Artifacts
-  const large = new Map<string, unknown>()
-  const kept = [
-    ...[...HashMap.values(state.tasks)].map(({ outputArtifact }) => outputArtifact),
-    ...[...HashMap.values(state.groups)].map(({ valuesArtifact }) => valuesArtifact),
-  ]
-  for (const artifact of kept) {
-    if (artifact === undefined) continue
-    const bytes = yield* artifacts.get(artifact.sha256)
-    large.set(artifact.sha256, JSON.parse(new TextDecoder().decode(bytes)))
-  }
-  return large
-})
 
 /**
  * Goes on with a run whose process died or was stopped: child processes that it left are stopped, open attempts are
@@ -145,7 +139,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
           stopped: left.flatMap(({ stopped }) => [...stopped]),
         },
       }
-      for (const entry of chain.entries) observer.onEvent({ ...toEvent(entry, options.now), run })
+      for (const entry of chain.entries) observer.onEvent({ ...eventOf(entry), run, replayed: true })
       const appended = writer.append(resumed)
       state = evolve(state, { ...resumed, time: appended.time })
       observer.onEvent({ ...resumed, time: appended.time, run })
@@ -162,7 +156,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
         context: Run.contextOf(run, recalled.created, { who: options.who, requester: recalled.requester }, Effect.void),
         writer,
         state,
-        largeOutputs: yield* loadLarge(state),
+        largeOutputs: yield* Outputs.loadLarge(state),
         lost,
         ...(options.control === undefined ? {} : { control: options.control }),
         ...(options.wait === undefined ? {} : { wait: options.wait }),

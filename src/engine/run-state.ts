@@ -125,6 +125,8 @@ export interface RunState {
   /** The phase whose attempts the newest cancel stops. */
   readonly cancelling?: Phase
   readonly createdAt: number
+  /** It waits for other runs of its concurrency group. */
+  readonly queued: boolean
 }
 
 const nobody: Capacity = { cpu: 0, memory: 0, gpu: 0, pools: {}, attempts: 0 }
@@ -158,6 +160,7 @@ export const initial = (plan: CompiledPlan): RunState => ({
   handlerFailed: false,
   cancelled: false,
   createdAt: 0,
+  queued: false,
 })
 
 const untouched: TaskState = { status: "pending", attempt: 0 }
@@ -212,13 +215,17 @@ export const isWaiter = (state: RunState, entry: { readonly task: number; readon
 }
 
 /** The status of a run as people see it: `waiting` when only people are awaited. */
-export const runStatus = (state: RunState): "created" | "running" | "waiting" | "cancelling" | FinalRunStatus =>
-  state.phase !== "ended" &&
-  HashMap.size(state.unknown) + HashMap.size(state.approvals) > 0 &&
-  HashMap.size(state.running) === 0 &&
-  isIdle(state)
-    ? "waiting"
-    : state.status
+export const runStatus = (
+  state: RunState,
+): "created" | "queued" | "running" | "waiting" | "cancelling" | FinalRunStatus =>
+  state.queued && state.status === "running"
+    ? "queued"
+    : state.phase !== "ended" &&
+        HashMap.size(state.unknown) + HashMap.size(state.approvals) > 0 &&
+        HashMap.size(state.running) === 0 &&
+        isIdle(state)
+      ? "waiting"
+      : state.status
 
 const isIdle = (state: RunState): boolean => {
   for (const [, queue] of state.ready) if (!Fifo.isEmpty(queue)) return false

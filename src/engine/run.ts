@@ -22,8 +22,11 @@ import * as Errors from "./errors.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
 import * as Holding from "./holding.ts"
+import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import { type RunState, initial } from "./run-state.ts"
+import * as Turn from "./turn.ts"
+import type * as Takeover from "./takeover.ts"
 
 /** What a run needs that its plan does not say. */
 export interface RunRequest {
@@ -39,6 +42,8 @@ export interface RunRequest {
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
+  /** What is taken over from an earlier run. */
+  readonly takeover?: Takeover.Takeover
 }
 
 /** A task asks for more than this machine offers, so the run could never end. */
@@ -139,17 +144,31 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     capacity: request.capacity,
     durability: request.durability,
     code,
+    ...(request.takeover === undefined ? {} : { from: request.takeover.from }),
   }
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const stream = StreamName.ofRun(run)
+      const hasTurn = request.plan.concurrency?.onConflict === "fail"
+      if (request.plan.concurrency !== undefined && hasTurn) {
+        yield* Turn.takeNow(run, request.plan.concurrency, request.capacity)
+      }
       const writer = yield* ledger.create(stream)
       const created: Event = { type: "dev.dandori.run.created.v1", data }
       const first = writer.append(created)
       yield* writer.durable.pipe(Effect.mapError(failWith(stream)))
       const opened = yield* Effect.forkScoped(Root.opened(stream, first.hash))
-      const state = evolve(initial(prepared.plan), { ...created, time: first.time })
-      ;(yield* Observer).onEvent({ ...created, time: first.time, run })
+      const observer = yield* Observer
+      let state = initial(prepared.plan)
+      const fold = (event: Event, time: number) => {
+        state = evolve(state, { ...event, time })
+        observer.onEvent({ ...event, time, run })
+      }
+      fold(created, first.time)
+      for (const event of request.takeover?.events ?? []) {
+        const subject = "task" in event.data ? `${run}/${event.data.task}` : run
+        fold(event, writer.append(event, subject).time)
+      }
       const known = Fiber.join(opened).pipe(
         Effect.mapError((error) => new Errors.LedgerLost({ run, reason: error.message })),
       )
@@ -159,7 +178,9 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         context,
         writer,
         state,
-        largeOutputs: new Map(),
+        largeOutputs: yield* Outputs.loadLarge(state),
+        hasTurn,
+        ...(request.takeover?.includes === undefined ? {} : { includes: request.takeover.includes }),
         ...(request.control === undefined ? {} : { control: request.control }),
         ...(request.wait === undefined ? {} : { wait: request.wait }),
       }

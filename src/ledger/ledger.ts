@@ -263,7 +263,10 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     seal: (stream) =>
       fs
         .chmod(pathOf(stream), 0o444)
-        .pipe(Effect.andThen(fs.remove(`${pathOf(stream)}.lock`, { force: true })), Effect.mapError(failedBy(stream))),
+        .pipe(
+          Effect.mapError(failedBy(stream)),
+          Effect.andThen(Effect.ignore(fs.remove(`${pathOf(stream)}.lock`, { force: true }))),
+        ),
     discard: (stream) =>
       Effect.gen(function* () {
         yield* lock(stream, 0)

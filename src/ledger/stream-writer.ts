@@ -17,6 +17,8 @@ export interface StreamWriter {
   readonly head: () => Head
   /** Waits for the flush of everything appended before the call. */
   readonly durable: Effect.Effect<void, FileFailed>
+  /** Waits until the stream can take no more. */
+  readonly broken: Effect.Effect<FileFailed>
   readonly flushes: () => number
 }
 
@@ -48,6 +50,7 @@ export const make = (
     },
     head: () => current,
     durable: Effect.suspend(() => file.flushed(file.end())),
+    broken: file.broken,
     flushes: file.flushes,
   }
 }
@@ -60,5 +63,6 @@ export const nowhere = (): AppendFile => {
     flushed: () => Effect.void,
     end: () => end,
     flushes: () => 0,
+    broken: Effect.never,
   }
 }

@@ -19,6 +19,8 @@ export interface AppendFile {
   readonly end: () => number
   /** Flushes done so far. */
   readonly flushes: () => number
+  /** Waits until the file can take no more, for ever where that never comes. */
+  readonly broken: Effect.Effect<FileFailed>
 }
 
 interface Waiter {
@@ -48,6 +50,7 @@ const make = (
   let queued = false
   let broken: FileFailed | undefined
   let waiters: Array<Waiter> = []
+  const watchers = new Set<(error: FileFailed) => void>()
 
   const settle = () => {
     const ready = waiters.filter((waiter) => broken !== undefined || waiter.end <= synced)
@@ -59,6 +62,8 @@ const make = (
     broken = error
     busy = false
     settle()
+    for (const watcher of watchers) watcher(error)
+    watchers.clear()
   }
   const sync = () => {
     const covered = written
@@ -132,6 +137,12 @@ const make = (
     flushed,
     end: () => end,
     flushes: () => flushes,
+    broken: Effect.callback((resume) => {
+      const watcher = (error: FileFailed) => resume(Effect.succeed(error))
+      if (broken !== undefined) return watcher(broken)
+      watchers.add(watcher)
+      return Effect.sync(() => void watchers.delete(watcher))
+    }),
     close: () =>
       flushed(end).pipe(
         Effect.ensuring(

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Sha256 } from "../domain/sha256.ts"
 
-const advice: Record<string, string> = {
+/** What to do about an error of the operating system, by its code. */
+export const advice: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full; free some space or choose another root in the storage section",
   EDQUOT: "the disk quota is used up; free some space or choose another root in the storage section",
   EACCES: "permission denied; give this user the right to it, or choose another root in the storage section",

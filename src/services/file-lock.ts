@@ -1,9 +1,20 @@
-import { constants, closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from "node:fs"
+import {
+  constants,
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs"
 import { dlopen, FFIType, read } from "bun:ffi"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { advice } from "./durable-files.ts"
 
 /** Another process (or another part of this one) holds the lock. `pid` is the owner's, as far as it is known. */
 export class LockBusy extends Schema.TaggedError<LockBusy>()("LockBusy", {
@@ -26,7 +37,9 @@ export class LockFailed extends Schema.TaggedError<LockFailed>()("LockFailed", {
 }) {
   readonly notApplied = true
   override get message() {
-    return `The lock ${this.path} cannot be taken: ${this.reason} (${this.code}); check that its folder exists, is writable and lies on a local disk`
+    const known = this.code === "ENOENT" ? undefined : advice[this.code]
+    const what = known ?? `${this.reason}; check that its folder exists, is writable and lies on a local disk`
+    return `The lock ${this.path} cannot be taken: ${what} (${this.code})`
   }
 }
 
@@ -72,6 +85,24 @@ const alive = (pid: number) => {
   }
 }
 
+/** The pid that stands in a lock file, where that process lives. */
+export const ownerOf = (path: string): number | undefined => {
+  try {
+    const pid = Number(readFileSync(path, "utf8").trim())
+    return Number.isInteger(pid) && pid > 0 && alive(pid) ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes the owner's pid into its lock, for those who find it held. The lock is as good without: a disk may be full. */
+const writeOwner = (fd: number): void => {
+  try {
+    ftruncateSync(fd, 0)
+    writeSync(fd, `${process.pid}\n`, 0)
+  } catch {}
+}
+
 /** One try, synchronous, so that no interruption can come between the lock and its record. */
 const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | closeOnExec, 0o644)
@@ -80,18 +111,50 @@ const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
     const answer = flock(fd)
     if (answer === "EINTR") return "replaced"
     if (answer === "busy") {
-      const pid = Number(readFileSync(path, "utf8").trim())
-      return new LockBusy({ path, ...(Number.isInteger(pid) && pid > 0 && alive(pid) ? { pid } : {}) })
+      const pid = ownerOf(path)
+      return new LockBusy({ path, ...(pid === undefined ? {} : { pid }) })
     }
     if (answer !== 0) return new LockFailed({ path, code: answer, reason: "the file system refuses flock" })
     const there = statSync(path, { throwIfNoEntry: false })
     if (there?.ino !== fstatSync(fd).ino) return "replaced"
-    ftruncateSync(fd, 0)
-    writeSync(fd, `${process.pid}\n`, 0)
+    writeOwner(fd)
     kept = true
     return fd
   } finally {
     if (!kept) closeSync(fd)
+  }
+}
+
+/**
+ * Whether a lock file is held now, without keeping it. What cannot be looked at counts as held. A look holds a free
+ * lock for a moment, so another look at the same time may find it held.
+ */
+export const look = (path: string): "held" | "free" | "missing" => {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | closeOnExec)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT" ? "missing" : "held"
+  }
+  try {
+    return flock(fd) === 0 ? "free" : "held"
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Removes a lock file that nobody holds; one that is taken meanwhile stays. */
+export const removeFree = (path: string): void => {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | closeOnExec)
+  } catch {
+    return
+  }
+  try {
+    if (flock(fd) === 0) rmSync(path, { force: true })
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -1,7 +1,7 @@
 import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { attempt } from "./durable-files.ts"
+import { attempt, writeFileDurably } from "./durable-files.ts"
 
 /** There is no file to compile at this path, or it cannot be read. */
 export class PipelineMissing extends Schema.TaggedError<PipelineMissing>()("PipelineMissing", {
@@ -27,6 +27,12 @@ export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
     text: await Fs.readFile(file, "utf8"),
     path: await Fs.realpath(file),
   })).pipe(Effect.mapError(({ code, reason }) => refuse(code, reason)))
+})
+
+/** Writes the text of a pipeline file that is there (links followed), whole or not at all; its mode stays. */
+export const replace = Effect.fn("PipelineFile.replace")(function* (path: string, text: string) {
+  const { mode } = yield* attempt("look at", path, () => Fs.stat(path))
+  yield* writeFileDurably(path, text, { mode: mode & 0o7777 })
 })
 
 /** Whether a file lies at the path. */

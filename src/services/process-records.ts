@@ -72,12 +72,19 @@ export interface Leftover extends Stopped {
   readonly record: ProcessRecord
 }
 
+const isOrphaned = ({ owner }: ProcessRecord): boolean => !isAlive(owner.pid, owner.started)
+
 /**
  * Stops the groups that dead owners left in `folder`, confirms them gone and removes their records. Groups whose
  * owner lives are not touched, and no process that only got the same pid later. A record whose processes could not be
  * ended stays, and is named with `remaining`. SIGINT, the grace that the child was started with, SIGTERM, SIGKILL.
+ * `isLeft` says which records are meant, for a caller that knows by other means that their owner is dead: a process
+ * that is being killed is still in the process table when its locks are already free.
  */
-export const stopLeftovers = Effect.fn("Processes.stopLeftovers")(function* (folder: string) {
+export const stopLeftovers = Effect.fn("Processes.stopLeftovers")(function* (
+  folder: string,
+  isLeft: (record: ProcessRecord) => boolean = isOrphaned,
+) {
   const boot = bootId()
   const stopOne = Effect.fnUntraced(function* (name: string) {
     const record = Option.getOrUndefined(read(path.join(folder, name)))
@@ -85,7 +92,7 @@ export const stopLeftovers = Effect.fn("Processes.stopLeftovers")(function* (fol
       rmSync(path.join(folder, name), { force: true })
       return []
     }
-    if (isAlive(record.owner.pid, record.owner.started)) return []
+    if (!isLeft(record)) return []
     const { graceMillis } = record
     const outcome = yield* stop(record, { signals: ["SIGINT", "SIGTERM"], graceMillis })
     if (outcome.remaining.length === 0) remove(folder, record.pid)

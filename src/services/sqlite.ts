@@ -19,7 +19,7 @@ import { Workspace } from "./workspace.ts"
 export interface SqliteOptions {
   /** Absolute path; the folder is made when it is missing. */
   readonly path: string
-  /** How long a statement waits for another process's lock, milliseconds. Default 30 s. */
+  /** How long a statement waits for another process's lock, milliseconds; Infinity: for ever. Default 30 s. */
   readonly patienceMillis?: number
 }
 
@@ -42,10 +42,10 @@ const isBusy = ({ reason }: SqlError): boolean => {
 const patiently = <A>(statement: Effect.Effect<A, SqlError>, patience: number): Effect.Effect<A, SqlError> =>
   Effect.catchIf(statement, isBusy, () =>
     Effect.gen(function* () {
-      const until = (yield* Clock.currentTimeMillis) + patience
+      const since = yield* Clock.monotonicTimeNanos
       for (let longest = 2; ; longest = Math.min(longest * 2, 50)) {
         yield* Effect.interruptible(Effect.sleep((yield* Random.next) * longest))
-        const late = (yield* Clock.currentTimeMillis) >= until
+        const late = Number((yield* Clock.monotonicTimeNanos) - since) >= patience * 1e6
         const result = yield* Effect.result(statement)
         if (result._tag === "Success") return result.success
         if (late || !isBusy(result.failure)) return yield* result.failure

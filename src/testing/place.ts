@@ -17,11 +17,13 @@ import * as LedgerKey from "../ledger/keys.ts"
 import { Ledger, layerSegments } from "../ledger/ledger.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
+import * as Cordons from "../services/cordons.ts"
 import * as Inbox from "../services/inbox.ts"
 import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
 import { Ids } from "../services/ids.ts"
+import { Leases } from "../services/leases.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sqlite.ts"
 import { type Message, Notifier } from "../services/notifier.ts"
@@ -163,6 +165,8 @@ export const services = <A = never, E = never>(
     AttemptFiles.layer(home),
     cacheIndex,
     Inbox.layerNobody,
+    Cordons.layerNone,
+    Leases.layerAlone,
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     ObjectStore.layer,

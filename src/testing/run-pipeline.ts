@@ -141,7 +141,12 @@ export const resultOf = Effect.fnUntraced(function* (plan: Plan, { run, state }:
 export const inPlace =
   ({ clock, turns }: Place.Place) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const observer = { onEvent: Casting.onEvent(clock, turns), onProgress: () => {}, onLog: () => {} }
+    const observer = {
+      onEvent: Casting.onEvent(clock, turns),
+      onProgress: () => {},
+      onLog: () => {},
+      onWaiting: () => {},
+    }
     return effect.pipe(Effect.provideService(Observer, observer), VirtualClock.provide(clock))
   }
 

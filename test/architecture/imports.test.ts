@@ -21,6 +21,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/scheduler": ["src/domain", "src/ledger", "src/engine", "src/services"],
   "src/services": ["src/domain"],
   "src/exporters": ["src/domain", "src/ledger", "src/services"],
+  "src/simulation": ["src/domain", "src/ledger", "src/engine", "src/scheduler"],
   "src/cli": [
     "src/domain",
     "src/authoring",
@@ -30,6 +31,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/engine",
     "src/scheduler",
     "src/exporters",
+    "src/simulation",
     "src/services",
     "tasks",
     "package.json",

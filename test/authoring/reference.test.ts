@@ -3,7 +3,15 @@ import type { Dataset } from "../../src/domain/dataset.ts"
 import type { CheckedDataset } from "../../src/domain/dataset.ts"
 import type { GatedModel, Model } from "../../src/domain/model.ts"
 import type { Sha256 } from "../../src/domain/sha256.ts"
-import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "../../src/authoring/reference.ts"
+import {
+  type Accepts,
+  type Expression,
+  type Ref,
+  expression,
+  ref,
+  sourceOf,
+  toDocument,
+} from "../../src/authoring/reference.ts"
 
 describe("a reference", () => {
   it("has references as its fields, whatever they are called", () => {
@@ -86,5 +94,24 @@ describe("types of references", () => {
     expectTypeOf<{ symbols: Array<string>; timeframe: "2h" }>().not.toExtend<Accepts<Input>>()
     expectTypeOf<{ symbols: Array<string>; timeframe: Ref<string> }>().not.toExtend<Accepts<Input>>()
     expectTypeOf<{ timeframe: "1h" }>().not.toExtend<Accepts<Input>>()
+  })
+})
+
+describe("an expression as CEL source", () => {
+  it("stands in documents and template strings as YAML writes it", () => {
+    assert.deepStrictEqual(toDocument({ a: [expression("size(params.list)")] }, "p"), {
+      a: ["${{ size(params.list) }}"],
+    })
+    assert.strictEqual(`${expression("1 + 1")} items`, "${{ 1 + 1 }} items")
+  })
+
+  it("fits any input, takes a type where one is given, and has no fields", () => {
+    const written = <A>(given: Accepts<A>): unknown => toDocument(given, "p")
+    assert.strictEqual(written<ReadonlyArray<string>>(expression("params.list")), "${{ params.list }}")
+    assert.deepStrictEqual(written<{ readonly n: number }>({ n: expression("params.n + 1") }), {
+      n: "${{ params.n + 1 }}",
+    })
+    expectTypeOf(expression<string>("params.name")).not.toExtend<Accepts<number>>()
+    expectTypeOf(expression<{ a: string }>("params.name")).not.toHaveProperty("a")
   })
 })

@@ -64,6 +64,7 @@ const program = Effect.gen(function* () {
     },
     onProgress: () => {},
     onLog: () => {},
+    onWaiting: () => {},
   }),
   Effect.provide(Project.services(Project.at(project), { types: Object.values(types) })),
 )

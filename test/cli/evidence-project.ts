@@ -31,9 +31,10 @@ export interface Said {
 }
 
 /** Starts the real command line as a process of its own in `cwd`. */
-export const start = (cwd: string, args: ReadonlyArray<string>) => {
+export const start = (cwd: string, args: ReadonlyArray<string>, stdin?: Blob) => {
   const { SERVICE_ENV: _env, DANDORI_HOME: _home, ...env } = process.env
-  return Bun.spawn([bun, join(repository, "src/cli/main.ts"), ...args], { cwd, env, stdout: "pipe", stderr: "pipe" })
+  const argv = [bun, join(repository, "src/cli/main.ts"), ...args]
+  return Bun.spawn(argv, { cwd, env, stdin: stdin ?? null, stdout: "pipe", stderr: "pipe" })
 }
 
 /** Runs the real command line to its end. */

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "fast-check"
 import * as GraphDot from "../../src/compiler/graph-dot.ts"
+import { drawn } from "../../src/compiler/graph-groups.ts"
 import * as GraphMermaid from "../../src/compiler/graph-mermaid.ts"
 import * as GraphTerminal from "../../src/compiler/graph-terminal.ts"
 import type { Plan, PlanTask } from "../../src/domain/plan.ts"
@@ -176,5 +177,36 @@ describe("a DOT graph", () => {
   it("keeps ids of sub-pipelines and of instances whole", () => {
     const text = GraphDot.draw(plan(task("a/b"), task("m[0]", ["a/b"])))
     assert.include(text, '"a/b" -> "m[0]";')
+  })
+})
+
+describe("a graph of groups", () => {
+  it("leads through a sub-pipeline, whatever it holds, and marks a matrix", () => {
+    const group = { pipeline: { params: {}, outputs: {} } }
+    const { tasks } = drawn(
+      plan(
+        task("many", [], { matrix: { values: { n: [1] } } }),
+        task("sub", ["many"], group),
+        task("sub/a"),
+        task("sub/in", ["sub/a"], group),
+        task("sub/in/x"),
+        task("sub/b", ["sub/a"]),
+        task("after", ["sub"]),
+        task("sub/end", [], { block: "finally" }),
+      ),
+    )
+    assert.deepStrictEqual(
+      tasks.map(({ id, needs }) => [id, needs]),
+      [
+        ["many ×", []],
+        ["sub", ["many ×"]],
+        ["sub/a", ["sub"]],
+        ["sub/in", ["sub/a"]],
+        ["sub/in/x", ["sub/in"]],
+        ["sub/b", ["sub/a"]],
+        ["after", ["sub/in/x", "sub/b"]],
+        ["sub/end", []],
+      ],
+    )
   })
 })

@@ -82,6 +82,13 @@ describe("a matrix", () => {
       /"2h" is none of/,
     ],
     [
+      "a value that the schema of its input refuses",
+      [
+        "  many: { uses: seed, matrix: { values: { s: [EURUSD, eur] } }, with: { symbols: ['${{ matrix.s }}'], timeframe: 1h, month: 2025-01 } }",
+      ],
+      /symbols: must be a symbol like EURUSD .*; an instance of the matrix has \["eur"\]/,
+    ],
+    [
       "a key that may be absent",
       [many("{ values: { n: [1, 2] }, include: [{ n: 1, extra: x }] }", "'${{ matrix.extra }}'")],
       /matrix\.extra may be absent/,

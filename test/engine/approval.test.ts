@@ -154,6 +154,7 @@ describe("a run that a process owns", () => {
         },
         onProgress: () => {},
         onLog: () => {},
+        onWaiting: () => {},
       }
       const fiber = yield* Effect.forkChild(
         Run.start(Project.request(made, { wait: true })).pipe(Effect.provideService(Observer, observer)),

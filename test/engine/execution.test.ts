@@ -27,6 +27,7 @@ const canceller = (isMoment: (event: Event) => boolean) => {
       },
       onProgress: () => {},
       onLog: () => {},
+      onWaiting: () => {},
     },
   }
 }

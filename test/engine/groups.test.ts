@@ -142,6 +142,7 @@ describe("a matrix", () => {
           },
           onProgress: () => {},
           onLog: () => {},
+          onWaiting: () => {},
         }
         const fiber = yield* Effect.forkChild(
           Run.start(Project.request(made)).pipe(Effect.provideService(Observer, observer)),

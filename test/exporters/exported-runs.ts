@@ -126,6 +126,7 @@ const cancelling = () => {
       },
       onProgress: () => {},
       onLog: () => {},
+      onWaiting: () => {},
     },
   }
 }

@@ -57,25 +57,30 @@ describe("Sqlite.open", () => {
     ),
   )
 
-  it.live("waits for another connection's lock while the event loop goes on, then succeeds", () =>
-    scoped(
-      Effect.gen(function* () {
-        const file = path()
-        const sql = yield* Sqlite.open({ path: file })
-        yield* sql`CREATE TABLE t (a INTEGER) STRICT`
-        const other = yield* Effect.acquireRelease(
-          Effect.sync(() => new Database(file)),
-          (database) => Effect.sync(() => database.close()),
-        )
-        other.run("BEGIN IMMEDIATE")
-        const waiting = yield* Effect.forkChild(sql.withTransaction(sql`INSERT INTO t VALUES (1)`))
-        for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
-        assert.isUndefined(waiting.pollUnsafe())
-        other.run("COMMIT")
-        yield* Fiber.join(waiting)
-        assert.deepStrictEqual(yield* sql`SELECT a FROM t`, [{ a: 1 }])
-      }),
-    ),
+  it.live.each([
+    ["as long as it is told to", undefined],
+    ["for ever", Number.POSITIVE_INFINITY],
+  ] as const)(
+    "waits %s for another connection's lock while the event loop goes on, then succeeds",
+    ([, patienceMillis]) =>
+      scoped(
+        Effect.gen(function* () {
+          const file = path()
+          const sql = yield* Sqlite.open({ path: file, ...(patienceMillis === undefined ? {} : { patienceMillis }) })
+          yield* sql`CREATE TABLE t (a INTEGER) STRICT`
+          const other = yield* Effect.acquireRelease(
+            Effect.sync(() => new Database(file)),
+            (database) => Effect.sync(() => database.close()),
+          )
+          other.run("BEGIN IMMEDIATE")
+          const waiting = yield* Effect.forkChild(sql.withTransaction(sql`INSERT INTO t VALUES (1)`))
+          for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+          assert.isUndefined(waiting.pollUnsafe())
+          other.run("COMMIT")
+          yield* Fiber.join(waiting)
+          assert.deepStrictEqual(yield* sql`SELECT a FROM t`, [{ a: 1 }])
+        }),
+      ),
   )
 
   it.live("gives up after its patience with an error that may be retried", () =>

@@ -20,7 +20,9 @@ import { CacheIndex } from "../../src/services/cache-index.ts"
 import { Catalog } from "../../src/domain/catalog.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { CodeDigest } from "../../src/services/code-digest.ts"
+import * as Leases from "../../src/services/leases-sqlite.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
+import * as Cordons from "../../src/services/cordons.ts"
 import * as Inbox from "../../src/services/inbox.ts"
 import { ModelFiles } from "../../src/services/model-files.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
@@ -94,6 +96,8 @@ export const services = ({ project, home }: Project, options: Options) => {
     AttemptFiles.layer(home),
     CacheIndex.layer(home),
     Inbox.layer(join(home, "inbox")),
+    Cordons.layer(join(home, "cordons")),
+    Leases.layer(home),
     Processes.layer({ folder: join(home, "processes") }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     Layer.succeed(Catalog, {

@@ -81,12 +81,13 @@ const draft: FastCheck.Arbitrary<Draft> = FastCheck.record({
     rarely("approval", approval),
     rarely("pauseUntil", FastCheck.constant({ reason: "", until: "" })),
     rarely("priority", FastCheck.integer({ min: -1, max: 1 })),
+    rarely("timeout", FastCheck.constantFrom(20, 2_000, 60_000)),
   ).map((parts) => Object.assign({}, ...parts) as Partial<PlanTask>),
 })
 
-/** Plans of up to `size` tasks; each may need up to three of the five tasks of its block before it. */
-export const randomPlan = (size: number): FastCheck.Arbitrary<Plan> =>
-  FastCheck.array(draft, { maxLength: size }).map((drafts) => {
+/** Plans of `least` to `size` tasks; each may need up to three of the five tasks of its block before it. */
+export const randomPlan = (size: number, least = 0): FastCheck.Arbitrary<Plan> =>
+  FastCheck.array(draft, { minLength: least, maxLength: size }).map((drafts) => {
     const before: Record<string, Array<string>> = {}
     const open: Record<string, ReadonlyArray<string>> = {}
     const tasks = drafts.map(({ block, depth, isPipeline, needs, settings }, index): PlanTask => {

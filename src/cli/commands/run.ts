@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { waitFlag } from "./runs.ts"
+import { againFlags, waitFlag } from "./runs.ts"
 
 /** `dandori run FILE|ID`: runs a pipeline once, in this process. */
 export const run = Command.make(
@@ -20,17 +20,37 @@ export const run = Command.make(
     ),
     resume: Flag.String("resume").pipe(Flag.withDescription("Go on with a run that was interrupted"), Flag.optional),
     wait: waitFlag,
+    ...againFlags,
+    of: Flag.String("of").pipe(
+      Flag.withDescription("With --from or --only: the run to take over from (default: the newest that has ended)"),
+      Flag.optional,
+    ),
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Say what each task would do, and change nothing"),
+      Flag.withDefault(false),
+    ),
   },
   Effect.fn(function* (input) {
+    const pipeline = Option.getOrUndefined(input.pipeline)
+    if (input.dryRun) {
+      const { dryRunPipeline } = yield* Effect.promise(() => import("../run-dry.ts"))
+      return yield* dryRunPipeline(pipeline, input.param)
+    }
     const { runPipeline, resumeRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
     if (Option.isSome(input.resume)) return yield* resumeRun(input.resume.value, input.wait)
-    return yield* runPipeline(Option.getOrUndefined(input.pipeline), input.param, input.wait)
+    return yield* runPipeline(pipeline, input.param, {
+      wait: input.wait,
+      from: Option.getOrUndefined(input.from),
+      only: Option.getOrUndefined(input.only),
+      of: Option.getOrUndefined(input.of),
+    })
   }),
 ).pipe(
   Command.withDescription("Run a pipeline once, in this process"),
   Command.withExamples([
     { command: "dandori run pipelines/sample-e2e.yaml", description: "The sample, end to end" },
     { command: "dandori run sample-e2e --param to=2025-11", description: "By id, with a param" },
+    { command: "dandori run sample-e2e --from backtest", description: "Again from a task on" },
     { command: "dandori run --resume 01990000-0000-7000-8000-000000000000", description: "After a crash" },
   ]),
 )

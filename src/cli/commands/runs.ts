@@ -11,6 +11,18 @@ export const waitFlag = Flag.Boolean("wait").pipe(
   Flag.withDefault(false),
 )
 
+/** `--from` and `--only`: what of a run is done again. */
+export const againFlags = {
+  from: Flag.String("from").pipe(
+    Flag.withDescription("Run again from this task on; what stands before it is taken over"),
+    Flag.optional,
+  ),
+  only: Flag.String("only").pipe(
+    Flag.withDescription("Run this task alone; what it needs is taken over"),
+    Flag.optional,
+  ),
+}
+
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 
 const runArgument = Argument.String("run").pipe(
@@ -111,6 +123,15 @@ const approve = Command.make(
   }),
 ).pipe(Command.withDescription("Agree to a task that waits for approval, or refuse it"))
 
+const watch = Command.make(
+  "watch",
+  { run: runArgument },
+  Effect.fn(function* ({ run }) {
+    const { watchRun } = yield* Effect.promise(() => import("../runs-watch.ts"))
+    yield* watchRun(run)
+  }),
+).pipe(Command.withDescription("Watch a run that another process drives, until it ends"))
+
 const resume = Command.make(
   "resume",
   { run: runArgument, wait: waitFlag },
@@ -131,6 +152,15 @@ const diff = Command.make(
   }),
 ).pipe(Command.withDescription("Show what differs between two runs: plan, params, configuration, outputs, durations"))
 
+const retry = Command.make(
+  "retry",
+  { run: runArgument, wait: waitFlag, ...againFlags },
+  Effect.fn(function* ({ from, only, run, wait }) {
+    const { retryRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
+    yield* retryRun(run, { wait, from: Option.getOrUndefined(from), only: Option.getOrUndefined(only) })
+  }),
+).pipe(Command.withDescription("Run a run's plan again, taking over what succeeded in it"))
+
 /** `dandori runs`: what the ledger tells of runs. */
 export const runs = Command.make("runs").pipe(
   Command.withDescription("Runs, from the ledger"),
@@ -139,5 +169,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs, diff, approve, resolve, cancel, resume]),
+  Command.withSubcommands([list, show, logs, watch, diff, approve, resolve, cancel, retry, resume]),
 )

@@ -1,6 +1,7 @@
 import * as Output from "../output.ts"
 import { clean, fit, pad } from "./line.ts"
 import { duration, timeOfDay } from "./duration.ts"
+import { type Waiting, waitingText } from "../../services/leases.ts"
 import { type RunFacts, type TimedEvent, taskFacts } from "./run-facts.ts"
 
 /** What an event says, and how grave it is. */
@@ -53,6 +54,30 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       return bad(`unknown whether it happened: ${short(event.data.reason)}`)
     case "dev.dandori.task.skipped.v1":
       return news(`skipped: ${clean(event.data.reason)}`)
+    case "dev.dandori.task.adopted.v1":
+      return { text: `taken over from run ${event.data.run}`, weight: "good" }
+    case "dev.dandori.matrix.expanded.v1":
+      return news(`${event.data.count} instances`)
+    case "dev.dandori.run.queued.v1": {
+      const { behind, group } = event.data
+      return news(`queued in the group ${group} behind ${behind.slice(0, 3).join(", ")}`)
+    }
+    case "dev.dandori.run.admitted.v1":
+      return news("its turn has come")
+    case "dev.dandori.run.held.v1":
+      return warning(`held by cordon ${clean(event.data.cordon)}: ${clean(event.data.reason)}`)
+    case "dev.dandori.run.released.v1":
+      return news(`cordon ${clean(event.data.cordon)} is gone`)
+    case "dev.dandori.task.paused.v1":
+      return news(`paused until ${new Date(event.data.until).toISOString()}: ${clean(event.data.reason)}`)
+    case "dev.dandori.approval.requested.v1":
+      return warning(`waits for approval by ${event.data.approvers}`)
+    case "dev.dandori.approval.granted.v1":
+      return { text: `approved by ${clean(event.data.by)}`, weight: "good" }
+    case "dev.dandori.approval.refused.v1":
+      return bad(`refused by ${clean(event.data.by)}: ${clean(event.data.reason)}`)
+    case "dev.dandori.approval.expired.v1":
+      return bad("nobody agreed in time")
     case "dev.dandori.task.resolved.v1":
       return news(`resolved as ${event.data.as}: ${clean(event.data.reason)}`)
     case "dev.dandori.retry.scheduled.v1":
@@ -84,3 +109,7 @@ export const eventLine = (
   const who = "task" in event.data ? event.data.task : facts.plan.id
   return `${timeOfDay(event.time)} ${pad(who, options.width)}  ${paints[said.weight](said.text, options.colours)}`
 }
+
+/** A line for a task that waits for what others hold, `12:00:01 train  waits for lock a, held by run …, pid …`. */
+export const waitingLine = (task: string, waiting: Waiting, time: number, width: number): string =>
+  `${timeOfDay(time)} ${pad(task, width)}  waits for ${clean(waitingText(waiting))}`

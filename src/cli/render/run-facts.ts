@@ -5,6 +5,7 @@ import type { Plan } from "../../domain/plan.ts"
 import { compilePlan } from "../../engine/compiled-plan.ts"
 import { evolve } from "../../engine/evolve.ts"
 import { type RunState, type TaskStatus, initial, taskAt } from "../../engine/run-state.ts"
+import type { Waiting } from "../../services/leases.ts"
 import type { ProgressReport } from "../../services/progress.ts"
 
 /** An event with its time, milliseconds since the epoch, and the run that it belongs to, where that is known. */
@@ -25,12 +26,16 @@ export interface TaskFacts {
   readonly attempts: Array<AttemptFacts>
   ended?: number
   progress?: ProgressReport
+  /** What it waits for before it may start, as far as others hold it. */
+  waiting?: Waiting
   log?: string
   /** Why it was skipped or cannot be told. */
   reason?: string
   cached?: { readonly run: string; readonly task: string }
   probed?: boolean
   resolved?: string
+  /** The run that its result was taken over from. */
+  adopted?: string
   gate?: GateResult
   output?: unknown
   outputArtifact?: Artifact
@@ -80,13 +85,19 @@ export const taskMillis = (task: TaskFacts, now: number): number =>
 
 const endAttempt = (
   task: TaskFacts,
-  event: { readonly time: number; readonly data: { readonly attempt: number } },
+  event: { readonly time: number; readonly data: { readonly attempt: number; readonly millis?: number } },
   result: NonNullable<AttemptFacts["result"]>,
   more: Pick<AttemptFacts, "error" | "reason"> = {},
 ): void => {
   const attempt = task.attempts.findLast(({ attempt }) => attempt === event.data.attempt)
-  if (attempt !== undefined) Object.assign(attempt, { ended: event.time, result, ...more })
-  task.ended = event.time
+  const { millis } = event.data
+  // The clock may have been stepped: what the attempt took is measured.
+  const ended =
+    attempt === undefined || millis === undefined
+      ? Math.max(event.time, attempt?.started ?? 0)
+      : attempt.started + millis
+  if (attempt !== undefined) Object.assign(attempt, { ended, result, ...more })
+  task.ended = ended
   delete task.progress
 }
 
@@ -95,6 +106,7 @@ const onTask = (task: TaskFacts, event: TimedEvent): void => {
     case "dev.dandori.attempt.started.v1":
       delete task.log
       delete task.gate
+      delete task.waiting
       return void task.attempts.push({ attempt: event.data.attempt, started: event.time })
     case "dev.dandori.attempt.succeeded.v1": {
       const { cached, probed, output, outputArtifact } = event.data
@@ -123,6 +135,13 @@ const onTask = (task: TaskFacts, event: TimedEvent): void => {
       task.reason = event.data.reason
       task.ended = event.time
       return
+    case "dev.dandori.task.adopted.v1": {
+      const { output, outputArtifact, run } = event.data
+      task.adopted = run
+      if (output !== undefined) task.output = output
+      if (outputArtifact !== undefined) task.outputArtifact = outputArtifact
+      return
+    }
     case "dev.dandori.task.resolved.v1":
       task.resolved = `resolved as ${event.data.as}: ${event.data.reason}`
       if (event.data.output !== undefined) task.output = event.data.output

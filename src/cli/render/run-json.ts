@@ -1,5 +1,6 @@
 import { runStatus, taskOf } from "../../engine/run-state.ts"
 import { type RunFacts, type TimedEvent, taskFacts, taskMillis } from "./run-facts.ts"
+import type { Waiting } from "../../services/leases.ts"
 import type { TaskResult } from "./run-results.ts"
 
 /** Version of the lines that programs read. */
@@ -13,6 +14,18 @@ export const eventJson = (event: TimedEvent) => ({
   time: new Date(event.time).toISOString(),
   type: event.type,
   data: event.data,
+})
+
+/** What a task waits for before it may start, as a line for programs. */
+export const waitingJson = (facts: RunFacts, task: string, { earlier, holders, name }: Waiting, now: number) => ({
+  v: version,
+  kind: "waiting",
+  ...(facts.run === undefined ? {} : { run: facts.run }),
+  time: new Date(now).toISOString(),
+  task,
+  for: name,
+  holders,
+  earlier,
 })
 
 /** The tasks of a run as programs read them. */

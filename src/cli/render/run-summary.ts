@@ -1,5 +1,5 @@
 import * as HashMap from "effect/HashMap"
-import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
+import { type TaskStatus, groupAt, runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean, cleanLines, table } from "./line.ts"
@@ -119,10 +119,18 @@ export const results = (found: ReadonlyArray<TaskResult>, options: SummaryOption
   ]
 }
 
+/** A task, or the instances that its matrix has. */
+const instancesOf = ({ state }: RunFacts, id: string): ReadonlyArray<string> => {
+  const count = groupAt(state, state.plan.indexOf.get(id) ?? -1)?.count ?? 0
+  return count === 0 ? [id] : Array.from({ length: count }, (_, n) => `${id}[${n}]`)
+}
+
 /** What went wrong, where, and what can be done next. */
 export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): ReadonlyArray<string> => {
-  const found = facts.plan.tasks.filter(({ id }) => bad.includes(taskOf(facts.state, id).status))
-  const lines = found.slice(0, mostLines).flatMap(({ id }) => {
+  const found = facts.plan.tasks
+    .flatMap(({ id }) => instancesOf(facts, id))
+    .filter((id) => bad.includes(taskOf(facts.state, id).status))
+  const lines = found.slice(0, mostLines).flatMap((id) => {
     const { attempt, error, status } = taskOf(facts.state, id)
     const seen = taskFacts(facts, id)
     const message = cleanLines(error?.message ?? seen.attempts.at(-1)?.reason ?? seen.reason ?? "").split("\n")

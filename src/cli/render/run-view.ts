@@ -7,11 +7,11 @@ import type { RunObserver } from "../../services/observer.ts"
 import * as WorkspaceFiles from "../../services/workspace-files.ts"
 import * as Output from "../output.ts"
 import { timeOfDay } from "./duration.ts"
-import { eventLine } from "./event-line.ts"
+import { eventLine, waitingLine } from "./event-line.ts"
 import { loadLarge } from "./large-outputs.ts"
 import * as LiveView from "./live-view.ts"
 import * as RunFacts from "./run-facts.ts"
-import { eventJson, resultJson } from "./run-json.ts"
+import { eventJson, resultJson, waitingJson } from "./run-json.ts"
 import { resultsOf } from "./run-results.ts"
 import * as ReportLinks from "./report-links.ts"
 import * as RunSummary from "./run-summary.ts"
@@ -42,21 +42,22 @@ type Watching = Pick<RunView, "observer" | "say"> & { readonly stop: () => void 
 const toStderr = (text: string): void => Standard.write(2, `${text}\n`)
 
 /** One JSON value a line for each event, on standard output. */
-const json = (facts: RunFacts.RunFacts, began: number): Watching => ({
+const json = (facts: RunFacts.RunFacts, now: () => number): Watching => ({
   observer: {
     onEvent: (event) => {
       RunFacts.add(facts, event)
-      if (event.time >= began) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
+      if (event.replayed !== true) Standard.write(1, `${JSON.stringify(eventJson(event))}\n`)
     },
     onProgress: () => {},
     onLog: () => {},
+    onWaiting: (task, waiting) => Standard.write(1, `${JSON.stringify(waitingJson(facts, task, waiting, now()))}\n`),
   },
   say: toStderr,
   stop: () => {},
 })
 
-/** A line for each event worth reading. Events that a resumed run replays are older than the view. */
-const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number): Watching => {
+/** A line for each event worth reading that a resumed run does not replay. */
+const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number, now: () => number): Watching => {
   const width = Math.min(
     32,
     plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length),
@@ -67,11 +68,17 @@ const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number
     observer: {
       onEvent: (event) => {
         RunFacts.add(facts, event)
-        const line = event.time < began ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
+        const line = event.replayed === true ? undefined : eventLine(facts, event, { width, colours, gravely: quiet })
         if (line !== undefined) toStderr(line)
       },
       onProgress: () => {},
       onLog: () => {},
+      onWaiting: (task, waiting) => {
+        const seen = RunFacts.touch(facts, task)
+        // Said once for each thing: the holders ahead of it may change many times.
+        if (seen.waiting?.name !== waiting.name && !quiet) toStderr(waitingLine(task, waiting, now(), width))
+        seen.waiting = waiting
+      },
     },
     say: toStderr,
     stop: () => {},
@@ -79,10 +86,9 @@ const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number
 }
 
 /** A picture that is drawn again and again. */
-const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts) {
-  const clock = yield* Clock.Clock
+const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts, now: () => number) {
   const { logUpdateStderr } = yield* Effect.promise(() => import("log-update"))
-  const view = LiveView.start(facts, logUpdateStderr, () => clock.currentTimeMillisUnsafe())
+  const view = LiveView.start(facts, logUpdateStderr, now)
   const watching: Watching = {
     observer: {
       onEvent: (event) => RunFacts.add(facts, event),
@@ -90,6 +96,7 @@ const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts) {
       onLog: (task, line) => {
         if (line.trim() !== "") RunFacts.touch(facts, task).log = line
       },
+      onWaiting: (task, waiting) => void (RunFacts.touch(facts, task).waiting = waiting),
     },
     say: view.say,
     stop: view.stop,
@@ -103,11 +110,17 @@ const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts) {
  */
 export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const began = yield* Clock.currentTimeMillis
+    const clock = yield* Clock.Clock
+    const now = () => clock.currentTimeMillisUnsafe()
+    const began = now()
     const facts = RunFacts.make(options.plan)
     const isTerminal = process.stderr.isTTY && process.env.TERM !== "dumb"
     const isLive = isTerminal && !options.json && !options.quiet
-    const watching = options.json ? json(facts, began) : isLive ? yield* live(facts) : lines(options, facts, began)
+    const watching = options.json
+      ? json(facts, now)
+      : isLive
+        ? yield* live(facts, now)
+        : lines(options, facts, began, now)
     yield* Effect.addFinalizer(() => Effect.sync(watching.stop))
 
     const finish = Effect.fnUntraced(function* (result: RunResult) {
@@ -118,12 +131,12 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
       )
       const results = resultsOf(facts, yield* loadLarge(home, facts))
       ReportLinks.make(home, result.run, results)
-      const now = yield* Clock.currentTimeMillis
-      if (options.json) return Standard.write(1, `${JSON.stringify(resultJson(facts, result.run, results, now))}\n`)
+      const end = now()
+      if (options.json) return Standard.write(1, `${JSON.stringify(resultJson(facts, result.run, results, end))}\n`)
       const colours = Output.colours(process.stdout)
       const { quiet } = options
       const table = !isLive || !process.stdout.isTTY
-      const summary = RunSummary.summary(facts, results, { run: result.run, home, colours, now, table, quiet })
+      const summary = RunSummary.summary(facts, results, { run: result.run, home, colours, now: end, table, quiet })
       Standard.write(1, table ? `${summary}\n` : `\n${summary}\n`)
     })
     return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), finish }

@@ -1,6 +1,7 @@
 import type { PlanTask } from "../../domain/plan.ts"
 import { lacking } from "../../engine/holding.ts"
-import { type TaskStatus, isTerminal, taskAt, taskOf } from "../../engine/run-state.ts"
+import { type TaskStatus, groupAt, isTerminal, taskAt, taskOf } from "../../engine/run-state.ts"
+import { waitingText } from "../../services/leases.ts"
 import type { ProgressReport } from "../../services/progress.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
@@ -55,6 +56,8 @@ export const waitsFor = (facts: RunFacts, task: PlanTask): string => {
   const { capacity, held } = facts.state
   const index = facts.state.plan.indexOf.get(task.id) ?? -1
   if (taskAt(facts.state, index).status === "ready") {
+    const { waiting } = taskFacts(facts, task.id)
+    if (waiting !== undefined) return `waits for ${waitingText(waiting)}`
     const short = lacking(held, capacity, task.resources ?? {})
     return short === undefined ? "" : `waits for ${short}`
   }
@@ -64,12 +67,21 @@ export const waitsFor = (facts: RunFacts, task: PlanTask): string => {
   return `waits for ${open.slice(0, 3).join(", ")}${more}`
 }
 
+/** How far a matrix is. */
+const groupOf = ({ state }: RunFacts, id: string): string | undefined => {
+  const open = groupAt(state, state.plan.indexOf.get(id) ?? -1)
+  if (open === undefined || open.params !== undefined) return undefined
+  return `${open.count - open.open} of ${open.count} instances have ended`
+}
+
 /** What is said of a task beside its name, now. */
 export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean): string => {
   const state = taskOf(facts.state, task.id)
   const seen = taskFacts(facts, task.id)
   const took = duration(taskMillis(seen, now))
   const again = state.attempt > 1 ? [`attempt ${state.attempt}`] : []
+  const group = groupOf(facts, task.id)
+  if (group !== undefined && state.status !== "waiting") return Output.dim(group, on)
   const join = (...parts: ReadonlyArray<string>) => parts.filter((part) => part !== "").join("  ")
   switch (state.status) {
     case "pending":
@@ -94,6 +106,7 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
       return Output.yellow(`waits for approval: ${people}`, on)
     }
     case "succeeded": {
+      if (seen.adopted !== undefined) return Output.dim(`taken over from run ${seen.adopted}`, on)
       if (seen.cached !== undefined) return Output.dim(`cached: from run ${seen.cached.run}`, on)
       const verdict = seen.gate === undefined ? "" : `gate ${seen.gate.verdict}`
       return join(took, ...again, verdict === "gate WARNED" ? Output.yellow(verdict, on) : verdict)

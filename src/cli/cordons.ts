@@ -1,0 +1,109 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Cordon } from "../domain/cordon.ts"
+import { holds } from "../domain/cordon.ts"
+import type { Event } from "../domain/event.ts"
+import { parseDuration } from "../domain/quantity.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as Cordons from "../services/cordons.ts"
+import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as ExitCode from "./exit-code.ts"
+import * as Output from "./output.ts"
+import * as Project from "./project.ts"
+import { dateTime } from "./render/duration.ts"
+import { clean } from "./render/line.ts"
+import { who } from "./who.ts"
+
+const describe = ({ expires, id, owner, raised, reason, scope }: Cordon): string =>
+  [
+    `${clean(id)}  raised ${dateTime(raised)} by ${clean(owner)}: ${clean(reason)}`,
+    ...(scope === undefined ? [] : [`  only ${scope.join(", ")}`]),
+    ...(expires === undefined ? [] : [`  until ${dateTime(expires)}`]),
+  ].join("\n")
+
+/** Puts what happened into the `system` stream. The cordon stands already: a ledger that fails takes nothing back. */
+const testify = (event: Event) =>
+  Effect.gen(function* () {
+    const { env, home } = yield* Project.find
+    yield* Effect.flatMap(Ledger, (ledger) => ledger.record("system", [event])).pipe(
+      Effect.provide(Project.ledgerLayer(home, env)),
+      Effect.catch((error) => Output.message(`It could not be recorded in the ledger: ${error.message}`)),
+    )
+  })
+
+/** What a person says of a cordon that is raised. */
+export interface RaiseRequest {
+  readonly id: string | undefined
+  readonly reason: string
+  readonly scope: ReadonlyArray<string>
+  readonly expires: string | undefined
+}
+
+/** Raises a cordon: nothing new starts in the project, or in the named pipelines, until it is lifted or expires. */
+export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
+  const { flags, home } = yield* Project.find
+  const now = yield* Clock.currentTimeMillis
+  const lasts = request.expires === undefined ? undefined : parseDuration(request.expires)
+  if (request.expires !== undefined && lasts === undefined) {
+    return yield* new Output.UsageError({ reason: `--expires ${request.expires}: a duration with a unit, like 4h` })
+  }
+  const id = request.id ?? `cordon-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, "")}`
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(id)) {
+    return yield* new Output.UsageError({ reason: `"${id}" is no plain name: letters, digits, '.', '-', '_'` })
+  }
+  yield* WorkspaceFiles.makeHome(home)
+  const cordon = yield* Effect.flatMap(Cordons.Cordons, (cordons) =>
+    cordons.raise({
+      id,
+      owner: who(),
+      reason: request.reason,
+      ...(request.scope.length === 0 ? {} : { scope: request.scope }),
+      ...(lasts === undefined ? {} : { expires: now + lasts }),
+    }),
+  ).pipe(Effect.provide(Cordons.layer(`${home}/cordons`)))
+  const { epoch, expires, reason, scope } = cordon
+  yield* testify({
+    type: "dev.dandori.cordon.raised.v1",
+    data: {
+      cordon: id,
+      epoch,
+      reason,
+      ...(scope === undefined ? {} : { scope }),
+      ...(expires === undefined ? {} : { expires }),
+    },
+  })
+  if (flags.json) return yield* Output.json({ v: 1, kind: "cordon", ...cordon })
+  yield* Output.data(`${describe(cordon)}\nNothing new starts. To let it: dandori cordon lift ${id}`)
+})
+
+/** Lifts a cordon. */
+export const lift = Effect.fnUntraced(function* (id: string, reason: string) {
+  const { flags, home } = yield* Project.find
+  const cordon = yield* Effect.flatMap(Cordons.Cordons, (cordons) => cordons.lift(id)).pipe(
+    Effect.provide(Cordons.layer(`${home}/cordons`)),
+  )
+  yield* testify({ type: "dev.dandori.cordon.lifted.v1", data: { cordon: id, epoch: cordon.epoch, reason } })
+  if (flags.json) return yield* Output.json({ v: 1, kind: "lifted", cordon: id })
+  yield* Output.data(`${id} is lifted.`)
+})
+
+/** Says whether work may start: exit 0, or 75 while a cordon is raised. With `wait` it stays until there is none. */
+export const check = Effect.fnUntraced(function* (pipeline: string | undefined, wait: boolean) {
+  const { flags, home } = yield* Project.find
+  const look = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const all = yield* (yield* Cordons.Cordons).list
+    return Option.fromNullishOr(all.find((cordon) => holds(cordon, now, pipeline)))
+  }).pipe(Effect.provide(Cordons.layer(`${home}/cordons`)))
+  let found = yield* look
+  if (wait && Option.isSome(found)) yield* Output.message(`Waiting: ${describe(found.value)}`)
+  while (wait && Option.isSome(found)) {
+    yield* Effect.sleep(500)
+    found = yield* look
+  }
+  if (flags.json)
+    yield* Output.json({ v: 1, kind: "check", raised: Option.isSome(found), cordon: Option.getOrNull(found) })
+  else yield* Output.data(Option.isSome(found) ? describe(found.value) : "No cordon is raised.")
+  yield* Output.exitWith(Option.isSome(found) ? ExitCode.exitCodes.temporary : ExitCode.exitCodes.ok)
+})

@@ -1,0 +1,42 @@
+import * as Effect from "effect/Effect"
+import { runStatus } from "../engine/run-state.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import * as ExitCode from "./exit-code.ts"
+import * as Output from "./output.ts"
+import * as ProjectReaders from "./project-readers.ts"
+import * as RecordedRun from "./recorded-run.ts"
+import * as RunView from "./render/run-view.ts"
+import * as RunChoice from "./run-choice.ts"
+
+/** Milliseconds between two looks at the run's stream. */
+const interval = 300
+
+const finished = "dev.dandori.run.finished.v1"
+
+/** Shows a run that another process drives as `run` would, until it ends or nobody drives it; ends with its exit code. */
+export const watchRun = Effect.fnUntraced(function* (name: string) {
+  const { env, flags, home, project } = yield* ProjectReaders.find
+  yield* Effect.gen(function* () {
+    const id = yield* RunChoice.choose(name)
+    const plan = yield* RecordedRun.planOf(home, yield* RecordedRun.read(id))
+    const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
+    const ledger = yield* Ledger
+    for (let shown = 0; ;) {
+      const run = yield* RecordedRun.read(id)
+      for (const entry of run.entries.slice(shown))
+        view.observer.onEvent({ ...RecordedRun.toEvent(entry, id), run: id })
+      shown = run.entries.length
+      const over = run.entries.at(-1)?.type === finished
+      if (over || !(yield* ledger.owned(StreamName.ofRun(id)))) {
+        const { state } = RecordedRun.factsOf(plan, yield* RecordedRun.read(id))
+        yield* view.finish({ run: id, state })
+        if (!over && runStatus(state) !== "waiting") {
+          yield* Output.message(`Nobody drives this run. Go on with it: dandori runs resume ${id}`)
+        }
+        return yield* Output.exitWith(ExitCode.ofRun(runStatus(state)))
+      }
+      yield* Effect.sleep(interval)
+    }
+  }).pipe(Effect.scoped, Effect.provide(ProjectReaders.ledger(home, env)))
+})

@@ -1,0 +1,41 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Cordons } from "../services/cordons.ts"
+import type { Recorder } from "./recorder.ts"
+
+/** How often a run that a cordon holds looks whether it is gone. */
+const lookMillis = 500
+
+/**
+ * Whether a cordon keeps the run from starting more; the run says so once, and again when it is gone. `wake` is called
+ * when it is worth asking again.
+ */
+export const make = Effect.fnUntraced(function* (pipeline: string, recorder: Recorder, wake: () => void) {
+  const cordons = yield* Cordons
+  const scope = yield* Effect.scope
+  let holder: string | undefined
+  let watching = false
+  const look = Effect.sync(() => {
+    watching = false
+    wake()
+  })
+  const watch = Effect.suspend(() => {
+    if (watching) return Effect.void
+    watching = true
+    return Effect.asVoid(Effect.forkIn(Effect.delay(look, lookMillis), scope))
+  })
+  return Effect.fnUntraced(function* () {
+    const found = yield* cordons.against(pipeline)
+    const id = Option.match(found, { onNone: () => undefined, onSome: (cordon) => cordon.id })
+    if (id !== holder) {
+      if (holder !== undefined) recorder.record({ type: "dev.dandori.run.released.v1", data: { cordon: holder } })
+      if (Option.isSome(found)) {
+        const { id: cordon, reason } = found.value
+        recorder.record({ type: "dev.dandori.run.held.v1", data: { cordon, reason } })
+      }
+      holder = id
+    }
+    if (id !== undefined) yield* watch
+    return id !== undefined
+  })
+})

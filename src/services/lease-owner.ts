@@ -1,0 +1,62 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as FileLock from "./file-lock.ts"
+import { bootId } from "./process-records.ts"
+import { isAlive, lookUp } from "./process-table.ts"
+
+/** A process that takes leases: it holds the lock of `owners/<id>.lock` as long as they count. */
+export interface Owner {
+  readonly id: string
+  readonly pid: number
+  /** When the process started, as the process table says, and the boot that this belongs to. */
+  readonly started: string
+  readonly boot: string
+}
+
+const suffix = ".lock"
+const fileOf = (folder: string, id: string): string => join(folder, `${id}${suffix}`)
+
+/** Takes the lock of a new owner: this process. The file goes with the scope, unless the process is killed. */
+export const take = (
+  folder: string,
+  id: string,
+): Effect.Effect<Owner, FileLock.LockBusy | FileLock.LockFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    const path = fileOf(folder, id)
+    yield* Effect.try({
+      try: () => mkdirSync(folder, { recursive: true }),
+      catch: (cause) => new FileLock.LockFailed({ path, code: "MKDIR", reason: String(cause) }),
+    })
+    // Somebody who tidies up may hold a lock that he finds free for a moment.
+    yield* FileLock.acquireWithin(path, 5_000)
+    return { id, pid: process.pid, started: lookUp(process.pid)?.started ?? "", boot: bootId() }
+  })
+
+/**
+ * Whether an owner is dead: its lock is free. The kernel frees it when the last thread of the process has ended, and
+ * keeps it while the process is stopped. Where somebody has removed the file, the process table decides.
+ */
+export const isDead = (folder: string, { boot, id, pid, started }: Owner): boolean => {
+  const seen = FileLock.look(fileOf(folder, id))
+  if (seen !== "missing") return seen === "free"
+  return boot !== bootId() || !isAlive(pid, started)
+}
+
+/** Removes an owner's file. */
+export const forget = (folder: string, id: string): void => rmSync(fileOf(folder, id), { force: true })
+
+/**
+ * Processes that hold an owner's lock and of whom the store knows nothing: their leases are in a store that was
+ * removed. Files that nobody holds are removed.
+ */
+export const strangers = (folder: string, known: ReadonlySet<string>): ReadonlyArray<{ readonly pid: number }> =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(suffix) && !known.has(name.slice(0, -suffix.length)))
+    .flatMap((name) => {
+      const path = join(folder, name)
+      if (FileLock.look(path) === "held") return [{ pid: FileLock.ownerOf(path) ?? 0 }]
+      FileLock.removeFree(path)
+      return []
+    })

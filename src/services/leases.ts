@@ -1,0 +1,104 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { Capacity } from "../domain/event.ts"
+import type { Resources } from "../domain/plan.ts"
+
+/** Who holds a lease, or asked for it earlier. Without a task it is the run itself. */
+export const Holder = Schema.Struct({
+  run: Schema.String,
+  task: Schema.optionalKey(Schema.String),
+  attempt: Schema.optionalKey(Schema.Int),
+  /** The process that holds it. */
+  pid: Schema.Int,
+})
+export type Holder = typeof Holder.Type
+
+/** What a request waits for: the first thing that it lacks, who holds it, and who asked for it before. */
+export interface Waiting {
+  /** `lock models/EURUSD-GBPUSD`, `pool trainers`, `cpu`, `memory`, `gpu`. */
+  readonly name: string
+  readonly holders: ReadonlyArray<Holder>
+  readonly earlier: ReadonlyArray<Holder>
+}
+
+const listed = (holders: ReadonlyArray<Holder>): string => {
+  const shown = holders.slice(0, 3).map(({ run, pid }) => `run ${run}, pid ${pid}`)
+  return `${shown.join("; ")}${holders.length > 3 ? `; and ${holders.length - 3} more` : ""}`
+}
+
+/** What is waited for, and because of whom, in one line. */
+export const waitingText = ({ earlier, holders, name }: Waiting): string =>
+  holders.length > 0
+    ? `${name}, held by ${listed(holders)}`
+    : earlier.length > 0
+      ? `${name}, asked for earlier by ${listed(earlier)}`
+      : name
+
+/** Others hold what was asked for, and the request did not want to wait. */
+export class LeaseHeld extends Schema.TaggedError<LeaseHeld>()("LeaseHeld", {
+  name: Schema.String,
+  holders: Schema.Array(Holder),
+  earlier: Schema.Array(Holder),
+}) {
+  readonly transient = true
+  readonly notApplied = true
+  override get message() {
+    return `It would have to wait for ${waitingText(this)}; wait for that run to end, or cancel it`
+  }
+}
+
+/** Leases can neither be given nor looked at. */
+export class LeasesUnavailable extends Schema.TaggedError<LeasesUnavailable>()("LeasesUnavailable", {
+  path: Schema.String,
+  reason: Schema.String,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `Pools and locks cannot be taken in ${this.path}: ${this.reason}`
+  }
+}
+
+/** What is asked for, all of it or nothing. */
+export interface LeaseRequest {
+  readonly run: string
+  /** The attempt that it is for; none for a lease of the run itself. */
+  readonly attempt?: { readonly task: string; readonly attempt: number }
+  readonly resources: Resources
+  /** How much there is of each thing, as this process's configuration says; a lock is there once. */
+  readonly capacity: Pick<Capacity, "cpu" | "memory" | "gpu" | "pools">
+  /** Higher ones are served first; equal ones in the order in which they asked. */
+  readonly priority: number
+}
+
+/**
+ * Pools, locks and machine capacity, shared by all processes of one machine that work in the same project. A lease
+ * holds until its scope closes or its process ends, however it ends; while the process is only stopped it stays. Before
+ * the leases of a dead process go to another, the child processes of its attempts are stopped and confirmed gone.
+ *
+ * Requests are served by priority, then in the order in which they asked: a later one gets ahead only with what takes
+ * nothing from those before it.
+ */
+export class Leases extends Context.Service<
+  Leases,
+  {
+    /** Waits until all can be had; `onWaiting` is told what for, at first and when that changes. */
+    readonly acquire: (
+      request: LeaseRequest,
+      onWaiting: (waiting: Waiting) => void,
+    ) => Effect.Effect<void, LeasesUnavailable, Scope.Scope>
+    /** As `acquire`, but fails at once where it would have to wait for a living process. */
+    readonly acquireNow: (request: LeaseRequest) => Effect.Effect<void, LeaseHeld | LeasesUnavailable, Scope.Scope>
+    /** Who holds something of this name (`pool concurrency/retrain`, `lock a`); only living processes. */
+    readonly holders: (name: string) => Effect.Effect<ReadonlyArray<Holder>, LeasesUnavailable>
+  }
+>()("dandori/services/Leases") {
+  /** Where no other process can be: a run lets its own attempts hold nothing together that they must not. */
+  static readonly layerAlone: Layer.Layer<Leases> = Layer.succeed(Leases, {
+    acquire: () => Effect.void,
+    acquireNow: () => Effect.void,
+    holders: () => Effect.succeed([]),
+  })
+}
