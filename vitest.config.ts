@@ -11,6 +11,8 @@ export default defineConfig({
   },
   test: {
     pool: "threads",
+    // One worker for each core: most of the time of a test is that of the processes that it waits for.
+    maxWorkers: "100%",
     globalSetup: "test/support/temporary-folder.ts",
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,

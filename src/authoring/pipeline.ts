@@ -34,6 +34,8 @@ export interface TaskOptions {
   readonly if?: Expression<boolean> | string
   readonly retry?: RetryOptions
   readonly timeout?: string
+  /** An attempt that gives no sign of life (log, progress, output of a child process) for so long is stopped and lost. */
+  readonly heartbeat?: string
   readonly cache?: boolean
   readonly continueOnError?: boolean
   readonly resources?: ResourceOptions
@@ -115,7 +117,7 @@ export interface PipelineOptions<P, V extends string> {
   readonly audit?: "required"
   readonly timeout?: string
   readonly schedule?: Schedule<ScheduledParams<{ readonly [K in keyof NoInfer<P>]: ParamValue<NoInfer<P>[K]> }>>
-  readonly defaults?: { readonly retry?: RetryOptions }
+  readonly defaults?: { readonly retry?: RetryOptions; readonly heartbeat?: string }
   /** How many runs of a group go on at once, and what becomes of the next one. */
   readonly concurrency?: {
     readonly group: string

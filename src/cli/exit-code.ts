@@ -28,6 +28,7 @@ const byTag: Readonly<Record<string, number>> = {
   PipelineInvalid: exitCodes.badData,
   PipelineTooSlow: exitCodes.badData,
   ParamsInvalid: exitCodes.usage,
+  ParamsTooLarge: exitCodes.usage,
   EnvironmentMissing: exitCodes.config,
   PipelineMissing: exitCodes.noInput,
   ProjectNotFound: exitCodes.noInput,

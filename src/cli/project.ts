@@ -77,7 +77,7 @@ export const services = (options: {
     WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: true }),
     ArtifactsDirectory.layer(`${home}/artifacts`),
     ledgerLayer(home, configuration.env),
-    AttemptFiles.layer(home),
+    AttemptFiles.layer(home, configuration.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
     Cordons.layer(`${home}/cordons`),

@@ -5,7 +5,7 @@ import { FieldReader } from "./field-reader.ts"
 import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
 import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
 import { type Located, type LocatedEntry, entryOf, get, kindOf, toJson } from "./located.ts"
-import { readResources, readRetry } from "./task-settings.ts"
+import { type Defaults, readDefaults, readHeartbeat, readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
 
 /** A text that stands somewhere in the file. */
@@ -26,6 +26,7 @@ export interface TaskDefinition {
   readonly if: PlacedText | undefined
   readonly retry: Retry | undefined
   readonly timeout: number | undefined
+  readonly heartbeat: number | undefined
   readonly cache: { readonly value: boolean; readonly at: Span } | undefined
   readonly continueOnError: boolean | undefined
   readonly resources: Resources | undefined
@@ -74,6 +75,7 @@ const taskKeys = [
   "if",
   "retry",
   "timeout",
+  "heartbeat",
   "cache",
   "continueOnError",
   "resources",
@@ -97,7 +99,7 @@ const readTask = (
   reader: FieldReader,
   entry: { key: string; keyAt: Span; value: Located },
   block: Block,
-  defaults: Retry | undefined,
+  defaults: Defaults | undefined,
 ): TaskDefinition | undefined => {
   const path = `${block}.${entry.key}`
   if (!idPattern.test(entry.key)) {
@@ -138,8 +140,9 @@ const readTask = (
     with: get(node, "with"),
     needs: needed,
     if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
-    retry: readRetry(reader, node, path) ?? defaults,
+    retry: readRetry(reader, node, path) ?? defaults?.retry,
     timeout: reader.duration(node, "timeout", path),
+    heartbeat: readHeartbeat(reader, node, path) ?? defaults?.heartbeat,
     cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
     continueOnError: reader.flag(node, "continueOnError", path),
     resources: readResources(reader, node, path),
@@ -206,10 +209,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
   }
   reader.choice(node, "audit", "", ["required"])
   const defaultsNode = get(node, "defaults")
-  const defaults =
-    defaultsNode === undefined || reader.map(defaultsNode, "defaults", "defaults", ["retry"]) === undefined
-      ? undefined
-      : readRetry(reader, defaultsNode, "defaults")
+  const defaults = defaultsNode === undefined ? undefined : readDefaults(reader, defaultsNode)
   const tasks: Array<TaskDefinition> = []
   const seen = new Map<string, Block>()
   for (const block of blocks) {

@@ -126,6 +126,7 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
     },
     retry: definition("retry"),
     timeout: definition("duration"),
+    heartbeat: definition("heartbeat"),
     cache: { type: "boolean", description: "take the output of an equal earlier task; pure task types only" },
     continueOnError: { type: "boolean" },
     resources: definition("resources"),
@@ -185,7 +186,11 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       timeout: { ...definition("duration"), description: "of the whole run" },
       ...StartSchema.pipelineProperties,
       schedule: scheduleSchema(definition("duration")),
-      defaults: { type: "object", properties: { retry: definition("retry") }, additionalProperties: false },
+      defaults: {
+        type: "object",
+        properties: { retry: definition("retry"), heartbeat: definition("heartbeat") },
+        additionalProperties: false,
+      },
       tasks: { ...block("tasks by id"), minProperties: 1 },
       onFailure: block("tasks that run when the run has failed"),
       onCancel: block("tasks that run when the run was cancelled"),
@@ -205,6 +210,11 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
         type: "string",
         pattern: "^\\d+(?:\\.\\d+)?\\s*(?:[kKMGT]i?B|B)$",
         description: "with a unit: 500MB, 2GiB",
+      },
+      heartbeat: {
+        ...definition("duration"),
+        description:
+          "an attempt that gives no sign of life (log line, progress, output of a child process) for so long is stopped and counts as lost",
       },
       param,
       retry,

@@ -167,7 +167,17 @@ const pauseOf = (reader: FieldReader, context: Context, needs: Set<string>): Pla
 }
 
 /** What a task that uses a pipeline cannot say: the pipeline's own tasks do. */
-const notOfPipelines = ["matrix", "retry", "timeout", "cache", "resources", "labels", "priority", "approval"]
+const notOfPipelines = [
+  "matrix",
+  "retry",
+  "timeout",
+  "heartbeat",
+  "cache",
+  "resources",
+  "labels",
+  "priority",
+  "approval",
+]
 
 const refuseKeys = (reader: FieldReader, { child, task }: Context): void => {
   if (child !== undefined) {
@@ -266,6 +276,7 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
     ...settings,
     ...(task.retry === undefined ? {} : { retry: task.retry }),
     ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
+    ...(task.heartbeat === undefined ? {} : { heartbeat: task.heartbeat }),
     ...(task.cache?.value === true ? { cache: true } : {}),
     ...(task.resources === undefined ? {} : { resources: task.resources }),
     ...(many === undefined ? {} : { matrix: many.matrix }),

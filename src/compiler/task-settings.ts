@@ -30,6 +30,26 @@ export const readRetry = (reader: FieldReader, parent: Located, parentPath: stri
   }
 }
 
+/** The `heartbeat` of a task or of `defaults`, milliseconds. */
+export const readHeartbeat = (reader: FieldReader, parent: Located, path: string): number | undefined => {
+  const heartbeat = reader.duration(parent, "heartbeat", path)
+  if (heartbeat !== 0) return heartbeat
+  const at = get(parent, "heartbeat")?.at ?? parent.at
+  return reader.report(at, `${path}.heartbeat`, "heartbeat must be longer than 0. Leave it out to wait for ever.")
+}
+
+/** What the tasks of a pipeline have that do not say it themselves. */
+export interface Defaults {
+  readonly retry: Retry | undefined
+  readonly heartbeat: number | undefined
+}
+
+/** The `defaults` of a pipeline. */
+export const readDefaults = (reader: FieldReader, node: Located): Defaults | undefined =>
+  reader.map(node, "defaults", "defaults", ["retry", "heartbeat"]) === undefined
+    ? undefined
+    : { retry: readRetry(reader, node, "defaults"), heartbeat: readHeartbeat(reader, node, "defaults") }
+
 /** The `resources` of a task: sizes in bytes, locks sorted. */
 export const readResources = (reader: FieldReader, parent: Located, parentPath: string): Resources | undefined => {
   const node = get(parent, "resources")

@@ -94,6 +94,8 @@ export const PlanTask = Schema.Struct({
   if: Schema.optionalKey(Schema.String),
   retry: Schema.optionalKey(Retry),
   timeout: Schema.optionalKey(Schema.Int),
+  /** An attempt that gives no sign of life for so many milliseconds is stopped and lost. */
+  heartbeat: Schema.optionalKey(Schema.Int),
   cache: Schema.optionalKey(Schema.Boolean),
   continueOnError: Schema.optionalKey(Schema.Boolean),
   resources: Schema.optionalKey(Resources),

@@ -5,15 +5,18 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type { PlanTask } from "../domain/plan.ts"
+import { formatDuration } from "../domain/quantity.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Attempt } from "../services/attempt.ts"
 import { AttemptFiles, type AttemptLog } from "../services/attempt-files.ts"
+import { LifeSign } from "../services/life-sign.ts"
 import { Observer } from "../services/observer.ts"
 import { ProcessMark } from "../services/process-launch.ts"
 import { Progress } from "../services/progress.ts"
 import { Secrets } from "../services/secrets.ts"
 import * as Errors from "./errors.ts"
 import type { RunContext } from "./execution.ts"
+import * as Heartbeat from "./heartbeat.ts"
 import type { PreparedType } from "./prepared.ts"
 import type { TaskServices } from "./task-services.ts"
 
@@ -34,6 +37,7 @@ export type Result =
   | { readonly _tag: "Output"; readonly output: unknown; readonly probed: boolean }
   | { readonly _tag: "Error"; readonly error: ReturnType<typeof Errors.ofError> }
   | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "Silent"; readonly reason: string }
   | { readonly _tag: "Interrupted" }
   | { readonly _tag: "Unknown"; readonly reason: string }
 
@@ -47,13 +51,19 @@ export interface Ended {
  * Gives an effect the services of one attempt: `Attempt`, `Progress`, the log, the mark of its child processes; the log
  * is closed with it. The same for the attempt's run and its probe.
  */
-const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Started, facts: Record<string, unknown>) {
+const servicesOf = Effect.fnUntraced(function* (
+  run: RunContext,
+  started: Started,
+  facts: Record<string, unknown>,
+  beat?: Heartbeat.Heartbeat["beat"],
+) {
   const { task, attempt } = started
   const files = yield* AttemptFiles
   const observer = yield* Observer
   const secrets = yield* Secrets
   let log: AttemptLog | undefined
   const line = (text: string) => {
+    beat?.()
     const safe = secrets.redact(text)
     log ??= files.openLog(run.id, task.id, attempt, ({ message }) => {
       facts.logLost = message
@@ -83,19 +93,21 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
   }
   const progress = Progress.of({
     report: (report) =>
-      Effect.sync(() =>
+      Effect.sync(() => {
+        beat?.()
         observer.onProgress(
           task.id,
           report.note === undefined ? report : { ...report, note: secrets.redact(report.note) },
-        ),
-      ),
+        )
+      }),
   })
   const mark = { run: run.id, task: task.id, attempt, ...memory }
   return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.updateContext(
       effect,
       (context: Context.Context<Exclude<R, Attempt | Progress>>) =>
-        Context.add(context, Attempt, own).pipe(
+        (beat === undefined ? context : Context.add(context, LifeSign, beat)).pipe(
+          Context.add(Attempt, own),
           Context.add(Progress, progress),
           Context.add(ProcessMark, mark),
           Context.add(Logger.CurrentLoggers, new Set([logger])),
@@ -107,16 +119,12 @@ const servicesOf = Effect.fnUntraced(function* (run: RunContext, started: Starte
 const leavesOpen = (task: PlanTask, result: Result): boolean => {
   if (task.effects === "pure" || task.effects === "idempotent") return false
   if (result._tag === "Error") return result.error.notApplied !== true && result.error.settled !== true
-  return result._tag === "TimedOut" || result._tag === "Interrupted"
+  return result._tag === "TimedOut" || result._tag === "Silent" || result._tag === "Interrupted"
 }
 
 /** `stopped`: whether this fiber was interrupted; a task that interrupted itself has failed. */
-const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>, stopped: boolean): Result => {
-  if (Exit.isSuccess(exit)) {
-    return Option.isSome(exit.value)
-      ? { _tag: "Output", output: exit.value.value, probed: false }
-      : { _tag: "TimedOut" }
-  }
+const fromExit = (exit: Exit.Exit<Result, unknown>, stopped: boolean): Result => {
+  if (Exit.isSuccess(exit)) return exit.value
   if (stopped && Cause.hasInterrupts(exit.cause)) return { _tag: "Interrupted" }
   if (!Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Error", error: Errors.ofCause(exit.cause) }
   return {
@@ -127,6 +135,12 @@ const fromExit = (exit: Exit.Exit<Option.Option<unknown>, unknown>, stopped: boo
 
 /** Whether somebody interrupted this fiber. */
 const wasStopped = Effect.map(Effect.exit(Effect.interruptible(Effect.void)), Exit.isFailure)
+
+const whyOpen = (result: Result): string => {
+  if (result._tag === "Error") return result.error.message
+  if (result._tag === "Silent") return result.reason
+  return result._tag === "TimedOut" ? "it timed out" : "it was stopped"
+}
 
 /** How long a probe may think before its task is `unknown`. */
 const probeLimitMillis = 30_000
@@ -140,8 +154,7 @@ const consult = Effect.fnUntraced(function* (
   result: Result,
 ): Effect.fn.Return<Result, never, TaskServices | Attempt | Progress> {
   const { probe } = started.prepared.type
-  const why =
-    result._tag === "Error" ? result.error.message : result._tag === "TimedOut" ? "it timed out" : "it was stopped"
+  const why = whyOpen(result)
   if (probe === undefined) {
     return { _tag: "Unknown", reason: `${why}; ${started.task.type} has no probe that could say what happened` }
   }
@@ -158,18 +171,39 @@ const consult = Effect.fnUntraced(function* (
   return result._tag === "Error" ? { _tag: "Error", error: { ...result.error, notApplied: true } } : result
 })
 
+/** Stops work whose time is over, or that gives no sign of life any more. */
+const bounded = <E, R>(
+  work: Effect.Effect<Result, E, R>,
+  { timeout }: PlanTask,
+  silent: Effect.Effect<Result> | undefined,
+): Effect.Effect<Result, E, R> => {
+  const over: Result = { _tag: "TimedOut" }
+  const timed = timeout === undefined ? work : Effect.raceFirst(work, Effect.as(Effect.sleep(timeout), over))
+  return silent === undefined ? timed : Effect.raceFirst(timed, silent)
+}
+
+/** The heartbeat of a task that has one, and what its silence amounts to. */
+const heartbeatOf = ({ heartbeat }: PlanTask) => {
+  if (heartbeat === undefined) return undefined
+  const { beat, silence } = Heartbeat.make(heartbeat)
+  const reason = `it gave no sign of life for ${formatDuration(heartbeat)} (heartbeat)`
+  return { beat, silent: Effect.as(silence, { _tag: "Silent", reason } satisfies Result) }
+}
+
 /**
- * Runs the task's Effect with its timeout; interruption and its finalizers are part of it. Never fails, and answers
+ * Runs the task's Effect with its timeout and heartbeat; interruption and its finalizers are part of it. Never fails, and answers
  * after an interruption too: the caller must be uninterruptible.
  */
 export const run = Effect.fnUntraced(function* (context: RunContext, started: Started, cancelled: () => boolean) {
   const facts: Record<string, unknown> = {}
   const { task, prepared } = started
-  const withServices = yield* servicesOf(context, started, facts)
+  const heart = heartbeatOf(task)
+  const withServices = yield* servicesOf(context, started, facts, heart?.beat)
   const work = Effect.scoped(prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
-  const timed = task.timeout === undefined ? Effect.asSome(work) : Effect.timeoutOption(work, task.timeout)
+  const output = (value: unknown): Result => ({ _tag: "Output", output: value, probed: false })
+  const limited = bounded(Effect.map(work, output), task, heart?.silent)
   const result = yield* Effect.gen(function* () {
-    const exit = yield* Effect.exit(Effect.interruptible(timed))
+    const exit = yield* Effect.exit(Effect.interruptible(limited))
     const first = fromExit(exit, Exit.isFailure(exit) && (yield* wasStopped))
     // A shutdown asks nothing: the resume will.
     if (first._tag === "Interrupted" && !cancelled()) return first

@@ -23,6 +23,7 @@ import * as AttemptRun from "./attempt-run.ts"
 import * as Cache from "./cache.ts"
 import * as Errors from "./errors.ts"
 import type { RunContext } from "./execution.ts"
+import * as OutputLimit from "./output-limit.ts"
 import type { Recorder } from "./recorder.ts"
 import { gateFailed } from "./retrying.ts"
 import { isStopping, taskAt } from "./run-state.ts"
@@ -60,7 +61,7 @@ const storeLarge = Effect.fnUntraced(function* (value: unknown, text: string, la
 })
 
 /** A value and its text, secrets taken out of both: in the event, or as an artifact where it is large. */
-const storeOutput = (
+export const storeOutput = (
   { value, text }: { readonly value: unknown; readonly text: string },
   large: Map<string, unknown>,
 ): Effect.Effect<{ readonly output: unknown } | { readonly outputArtifact: Artifact }, ArtifactError, Artifacts> =>
@@ -123,7 +124,11 @@ const succeed = Effect.fnUntraced(function* (
   if (Exit.isFailure(encoded)) {
     return yield* fail(Errors.decodeFailure("OutputInvalid", `The output of ${task.id}`, encoded))
   }
+  const tooLarge = yield* OutputLimit.refuse(task.id, encoded.value)
+  if (tooLarge !== undefined) return yield* fail(tooLarge)
   const said: unknown = prepared.type.gate === undefined ? undefined : prepared.type.gate(ended.output)
+  const tooLong = OutputLimit.refuseVerdict(task.id, said)
+  if (tooLong !== undefined) return yield* fail(tooLong)
   const gate = said === undefined ? undefined : (yield* redacted(said)).value
   if (gate !== undefined && !isGateResult(gate)) {
     return yield* fail({ tag: "OutputInvalid", message: `${task.type} gave no well-formed verdict`, settled: true })
@@ -228,7 +233,8 @@ const settle = Effect.fnUntraced(function* (
   cacheKey?: Sha256,
 ) {
   const { task, attempt } = started
-  const { result, facts } = ended
+  const { result } = ended
+  const facts = OutputLimit.factsWithin(ended.facts)
   switch (result._tag) {
     case "Output":
       return yield* succeed(run, recorder, started, large, {
@@ -249,6 +255,8 @@ const settle = Effect.fnUntraced(function* (
         task.id,
       )
     }
+    case "Silent":
+      return lose(recorder, started, result.reason)
     case "Interrupted":
       return stopped(recorder, started)
     case "Unknown":

@@ -6,6 +6,8 @@ import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import * as Errors from "./errors.ts"
+import * as Outcome from "./outcome.ts"
+import * as OutputLimit from "./output-limit.ts"
 import * as Prepared from "./prepared.ts"
 import { type Recalled, fold } from "./resume.ts"
 import { taskOf } from "./run-state.ts"
@@ -68,7 +70,10 @@ export const resolve = Effect.fn("Resolve.resolve")(function* (
           const fault = Errors.decodeFailure("OutputInvalid", `The output of ${task}`, decoded)
           return yield* new OutputRefused({ reason: fault.message })
         }
-        stored = { output: encoded.value }
+        const tooLarge = yield* OutputLimit.refuse(task, encoded.value)
+        if (tooLarge !== undefined) return yield* new OutputRefused({ reason: tooLarge.message })
+        const text = JSON.stringify(encoded.value)
+        stored = yield* Outcome.storeOutput({ value: encoded.value, text }, new Map())
       }
       writer.append(
         {

@@ -23,6 +23,7 @@ import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
 import * as Holding from "./holding.ts"
 import * as Outputs from "./large-outputs.ts"
+import * as OutputLimit from "./output-limit.ts"
 import * as Prepared from "./prepared.ts"
 import { type RunState, initial } from "./run-state.ts"
 import * as Turn from "./turn.ts"
@@ -53,6 +54,13 @@ export class ResourcesMissing extends Schema.TaggedError<ResourcesMissing>()("Re
 }) {
   override get message() {
     return `Task ${this.task} can never start: ${this.reason}. Change the task's resources, or the resources section of the configuration`
+  }
+}
+
+/** The params are too large for the run's first event. */
+export class ParamsTooLarge extends Schema.TaggedError<ParamsTooLarge>()("ParamsTooLarge", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
   }
 }
 
@@ -121,6 +129,8 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
   const artifacts = yield* Artifacts
   const ids = yield* Ids
   const code = (yield* CodeDigest)()
+  const tooLarge = OutputLimit.refuseParams(request.params)
+  if (tooLarge !== undefined) return yield* new ParamsTooLarge({ reason: tooLarge })
   const prepared = yield* Prepared.prepare(request.plan)
   yield* primeSecrets(request.plan)
   yield* checkCapacity(request.plan, request.capacity)

@@ -46,6 +46,18 @@ export class RootMissing extends Schema.TaggedError<RootMissing>()("RootMissing"
   }
 }
 
+/** An event is larger than any reader of the ledger has to take; it was not written. */
+export class EventTooLarge extends Schema.TaggedError<EventTooLarge>()("EventTooLarge", {
+  stream: Schema.String,
+  type: Schema.String,
+  characters: Schema.Int,
+  limit: Schema.Int,
+}) {
+  override get message() {
+    return `An event ${this.type} of ${this.stream} would be ${this.characters} characters long, at most ${this.limit} are allowed. It was not written; large data belongs into an artifact`
+  }
+}
+
 /** The ledger could not be read or written. */
 export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFailed", {
   stream: Schema.String,

@@ -2,7 +2,11 @@ import * as Effect from "effect/Effect"
 import type { Event } from "../domain/event.ts"
 import type { AppendFile } from "../services/append-file.ts"
 import type { FileFailed } from "../services/durable-files.ts"
+import { EventTooLarge } from "./errors.ts"
 import { type Author, type Head, seal } from "./sealing.ts"
+
+/** Longest line of a stream, in characters. What may be large in an event is limited or an artifact long before that. */
+export const largestEvent = 16 * 2 ** 20
 
 /** The head after an event, and the event's time in milliseconds since the epoch. */
 export interface Appended extends Head {
@@ -12,7 +16,10 @@ export interface Appended extends Head {
 /** The one writer of a stream. Appending never waits; `durable` waits until all that was appended so far is flushed. */
 export interface StreamWriter {
   readonly stream: string
-  /** Seals and appends; returns the head after the event. `subject` defaults to the stream's own. */
+  /**
+   * Seals and appends; returns the head after the event. `subject` defaults to the stream's own. Throws `EventTooLarge`,
+   * and then nothing has changed.
+   */
   readonly append: (event: Event, subject?: string) => Appended
   readonly head: () => Head
   /** Waits for the flush of everything appended before the call. */
@@ -44,6 +51,9 @@ export const make = (
       const time = context.now()
       const meta = { id: context.uuid(), subject: eventSubject ?? subject, time }
       const sealed = seal(current, context.author, event, meta)
+      if (sealed.line.length > largestEvent) {
+        throw new EventTooLarge({ stream, type: event.type, characters: sealed.line.length, limit: largestEvent })
+      }
       current = sealed.head
       file.append(sealed.line)
       return { ...current, time }

@@ -3,10 +3,13 @@ import { dirname, join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { type LimitsSection, bytesOf, usual } from "../domain/config/limits.ts"
+import { formatSize } from "../domain/quantity.ts"
 import { FileFailed } from "./durable-files.ts"
+import * as LogTail from "./log-tail.ts"
 
-/** Most that is kept of an attempt's log, in characters: the first half and the last half. */
-export const logLimit = 64 * 1024 * 1024
+/** Most that is kept of the end of a log that is over its limit, bytes. */
+const largestTail = 4 * 1024 * 1024
 
 /** The log of one attempt. */
 export interface AttemptLog {
@@ -29,12 +32,12 @@ export class AttemptFiles extends Context.Service<
     readonly clean: (run: string) => Effect.Effect<void>
   }
 >()("dandori/services/AttemptFiles") {
-  /** Files below `<home>/logs` and `<home>/scratch`. */
-  static readonly layer = (home: string) =>
+  /** Files below `<home>/logs` and `<home>/scratch`; `limits.log` is what is kept of one log. */
+  static readonly layer = (home: string, limits: Pick<LimitsSection, "log"> = usual) =>
     Layer.succeed(AttemptFiles, {
       logPath: (run, task, attempt) => join(home, "logs", run, `${fileName(task)}.${attempt}.log`),
       openLog: (run, task, attempt, onFault) =>
-        openLog(join(home, "logs", run, `${fileName(task)}.${attempt}.log`), logLimit, onFault),
+        openLog(join(home, "logs", run, `${fileName(task)}.${attempt}.log`), bytesOf(limits.log), onFault),
       scratch: (run, task, attempt) => {
         const folder = join(home, "scratch", run, `${fileName(task)}.${attempt}`)
         Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -47,25 +50,24 @@ export class AttemptFiles extends Context.Service<
 const fileName = (task: string): string => task.replaceAll("/", ".")
 
 /**
- * A log file that is made with its first line; past the limit the middle is left out, and the file says so. What cannot
- * be written is lost from there on: `onFault` is told.
+ * A log file that is made with its first line. At the limit it says so and goes on in memory, which keeps the last lines
+ * until the log is closed. What cannot be written is lost from there on: `onFault` is told.
  */
 export const openLog = (path: string, limit: number, onFault: (error: FileFailed) => void): AttemptLog => {
-  const half = Math.floor(limit / 2)
+  const tailBytes = Math.min(Math.floor(limit / 2), largestTail)
   let fd: number | undefined
   let head = 0
-  let tail: Array<string> = []
-  let tailLength = 0
-  let dropped = 0
+  let tail: LogTail.LogTail | undefined
   let broken = false
-  const append = (text: string) => {
+  const append = (text: string | Uint8Array) => {
     if (broken) return
     try {
       if (fd === undefined) {
         Fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
         fd = Fs.openSync(path, "a", 0o600)
       }
-      Fs.writeSync(fd, text)
+      if (typeof text === "string") Fs.writeSync(fd, text)
+      else Fs.writeSync(fd, text)
     } catch (error) {
       broken = true
       const { code = "UNKNOWN", message } = error as NodeJS.ErrnoException
@@ -75,23 +77,26 @@ export const openLog = (path: string, limit: number, onFault: (error: FileFailed
   return {
     write: (line) => {
       const text = `${line}\n`
-      if (head + text.length <= half) {
-        head += text.length
+      const bytes = Buffer.byteLength(text)
+      if (tail === undefined && head + bytes <= limit - tailBytes) {
+        head += bytes
         return append(text)
       }
-      head = half
-      tail.push(text)
-      tailLength += text.length
-      while (tailLength > half && tail.length > 1) {
-        const first = tail.shift() ?? ""
-        tailLength -= first.length
-        dropped += first.length
+      if (tail === undefined) {
+        head = limit
+        const kept = `of what follows the end is kept, up to ${formatSize(tailBytes)}`
+        append(`… the log has reached its limit of ${formatSize(limit)}; ${kept}, and comes when the attempt ends …\n`)
+        tail = LogTail.make(tailBytes)
       }
+      tail.write(text, bytes)
     },
     close: () => {
-      if (dropped > 0) append(`… ${dropped} characters left out …\n`)
-      if (tail.length > 0) append(tail.join(""))
-      tail = []
+      if (tail !== undefined) {
+        const { dropped, kept } = tail.end()
+        if (dropped > 0) append(`… ${dropped} bytes left out …\n`)
+        append(kept)
+      }
+      tail = undefined
       if (fd !== undefined) Fs.closeSync(fd)
       fd = undefined
     },

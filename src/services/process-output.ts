@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { LifeSign } from "./life-sign.ts"
 import { Secrets } from "./secrets.ts"
 
 /** Longest line that is handed on in one piece, in characters; longer ones come in pieces. */
@@ -68,7 +69,7 @@ export interface Output {
 
 /**
  * Reads a child's output stream: UTF-8 (invalid bytes become U+FFFD), in lines, keeping the last `keep` characters. Where
- * the fiber that reads has `Secrets`, neither a line nor the tail is cut within a secret.
+ * the fiber that reads has `Secrets`, neither a line nor the tail is cut within a secret. What comes is a `LifeSign`.
  */
 export const makeOutput = (
   stream: ReadableStream<Uint8Array>,
@@ -81,6 +82,7 @@ export const makeOutput = (
   let ended = false
   const pump = Effect.gen(function* () {
     cuts = Option.getOrElse(yield* Effect.serviceOption(Secrets), () => anywhere)
+    const alive = yield* LifeSign
     const reader = stream.getReader()
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
     const next = Effect.callback<Uint8Array | undefined>((resume) => {
@@ -95,6 +97,7 @@ export const makeOutput = (
       for (;;) {
         const bytes = yield* next
         waitingSince = undefined
+        if (bytes !== undefined) alive()
         const text = bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })
         kept = tailOf(kept + text, keep + cuts.longest())
         if (onLine !== undefined) {

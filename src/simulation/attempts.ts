@@ -31,12 +31,12 @@ interface Attempt {
 type Result =
   | { readonly _tag: "Output"; readonly probed: boolean }
   | { readonly _tag: "Error"; readonly error: ErrorData }
-  | { readonly _tag: "TimedOut" | "Interrupted" | "Unknown" }
+  | { readonly _tag: "TimedOut" | "Silent" | "Interrupted" | "Unknown" }
 
 const leavesOpen = (task: PlanTask, result: Result): boolean => {
   if (isRepeatable(task)) return false
   if (result._tag === "Error") return result.error.notApplied !== true && result.error.settled !== true
-  return result._tag === "TimedOut" || result._tag === "Interrupted"
+  return result._tag === "TimedOut" || result._tag === "Silent" || result._tag === "Interrupted"
 }
 
 const policy = { name: "simulation", sha256: Sha256.of("simulation") }
@@ -115,6 +115,11 @@ export const make = (hands: Hands) => {
           task.id,
         )
         return then()
+      case "Silent": {
+        const reason = "it gave no sign of life"
+        record({ type: "dev.dandori.attempt.lost.v1", data: { ...data, reason } }, task.id)
+        return then()
+      }
       case "Interrupted":
         if (isStopping(state(), index)) record({ type: "dev.dandori.attempt.cancelled.v1", data }, task.id)
         return then()
@@ -162,7 +167,10 @@ export const make = (hands: Hands) => {
     const { ending } = script
     if (ending === "hang") {
       fault("task-hangs", `${task.id} hangs`)
-      if (task.timeout === undefined) hands.hangs()
+      if (task.heartbeat !== undefined) {
+        const last = script.effectAt ?? 0
+        whileWorking(last + chance.millis(task.heartbeat, 2 * task.heartbeat), () => finish(one, { _tag: "Silent" }))
+      } else if (task.timeout === undefined) hands.hangs()
       return
     }
     if (ending !== "output") {

@@ -162,7 +162,7 @@ export const services = <A = never, E = never>(
     WorkspaceFiles.layer({ project, home, extraRoots: [], allowUserPaths: true }),
     ArtifactsDirectory.layer(`${home}/artifacts`),
     LedgerKey.layer(home).pipe(Layer.provideMerge(ledger(place))),
-    AttemptFiles.layer(home),
+    AttemptFiles.layer(home, place.configuration.sections.limits),
     cacheIndex,
     Inbox.layerNobody,
     Cordons.layerNone,

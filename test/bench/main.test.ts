@@ -30,6 +30,11 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   data: ["dq, 2,688 rows of parquet", "dq, 2,688 rows of csv", "seed", "features", "backtest, simulate and measure"],
   ledger: ["append 50 events, batched", "append and wait, one at a time", "verify", "sha256sum"],
   "lock-hand-over": ["released in A to held in B, held for 2 ms", "kill -9 of the holder", "taken and given back"],
+  "worker-start": [
+    "train: start of its child",
+    "command: start and end of `true`",
+    "a TypeScript pipeline of one task",
+  ],
   recovery: ["kill -9 to the first resumed attempt, source"],
 }
 

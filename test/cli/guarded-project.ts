@@ -21,7 +21,7 @@ export const guarded = `version: 1
 id: guarded
 tasks:
   check: { uses: dq-file, cache: true, with: { files: [bars.csv], expectations: bars.yaml } }
-  tell: { uses: command, needs: [check], timeout: 1m, with: { argv: [echo, told] } }
+  tell: { uses: command, needs: [check], timeout: 1m, heartbeat: 30s, with: { argv: [echo, told] } }
 `
 const expectations = `name: bars
 min_rows: 2

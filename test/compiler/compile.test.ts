@@ -141,6 +141,29 @@ describe("a mistake in a pipeline", () => {
     }),
   )
 
+  it.effect("of a heartbeat that no attempt could keep says so", () =>
+    Effect.gen(function* () {
+      const all = yield* told(
+        pipeline(
+          "defaults: { heartbeat: 0s }",
+          "tasks:",
+          command("a", "heartbeat: 5"),
+          command("b", "heartbeat: PT0S"),
+          command("c", "heartbeet: 5m"),
+        ),
+      )
+      assert.deepStrictEqual(
+        all.map((line) => line.replace(/^\d+:\d+ | Known: .*/g, "")),
+        [
+          "heartbeat must be longer than 0. Leave it out to wait for ever.",
+          "heartbeat: 5 has no unit. It must be a duration with a unit, like 90s, 5m or 2d.",
+          "heartbeat must be longer than 0. Leave it out to wait for ever.",
+          'Task c has no key "heartbeet". Did you mean "heartbeat"?',
+        ],
+      )
+    }),
+  )
+
   it.effect("of a circle names the circle", () =>
     Effect.gen(function* () {
       const all = yield* told(

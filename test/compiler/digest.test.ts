@@ -75,6 +75,8 @@ describe("a plan's digest", () => {
         ["default: '2025-01'", "default: '2025-02'"],
         ["timeframe: 1h", "timeframe: 4h"],
         ["timeout: 30m", "timeout: 31m"],
+        ["heartbeat: 5m", "heartbeat: 6m"],
+        ["heartbeat: 1h", "heartbeat: 2h"],
         ["timeout: 2h", "timeout: 3h"],
         ["attempts: 2", "attempts: 3"],
         ["on: [TrainerUnavailable]", "on: [Other]"],
@@ -90,6 +92,15 @@ describe("a plan's digest", () => {
         return digest(sample.replace(from, to))
       })
       assert.strictEqual(new Set([...digests, yield* digest(sample)]).size, changes.length + 1)
+    }),
+  )
+
+  it.effect("is the same where a heartbeat is said once for all tasks", () =>
+    Effect.gen(function* () {
+      const each = pipeline("tasks:", command("a", "heartbeat: 90s"), command("b", "heartbeat: 5m"))
+      const once = pipeline("defaults: { heartbeat: PT90S }", "tasks:", command("a"), command("b", "heartbeat: 5m"))
+      assert.strictEqual(yield* digest(once), yield* digest(each))
+      assert.notStrictEqual(yield* digest(once.replace("PT90S", "PT91S")), yield* digest(each))
     }),
   )
 

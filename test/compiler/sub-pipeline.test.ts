@@ -132,6 +132,11 @@ outputs: { text: '\${{ tasks.deep.text }}' }
       /A task that uses a pipeline has no "timeout": say it on a task of inner/,
     ],
     [
+      "with a heartbeat",
+      { "outer.yaml": outer("{ uses: pipeline/inner, with: { who: ada }, heartbeat: 3m }"), "inner.yaml": inner },
+      /A task that uses a pipeline has no "heartbeat": say it on a task of inner/,
+    ],
+    [
       "of which an output is read that it does not have",
       { "outer.yaml": outer(used).replace("greet.text", "greet.txt"), "inner.yaml": inner },
       /tasks\.greet has no field "txt"; it has text, status/,

@@ -166,6 +166,21 @@ describe("a run", () => {
     }),
   )
 
+  it.live("does not begin with params that are too large for its first event", () =>
+    Effect.gen(function* () {
+      const place = yield* Project.temporary
+      yield* Effect.gen(function* () {
+        const params = { text: "x".repeat(2 ** 20) }
+        const refused = yield* Effect.flip(Run.start(Project.request(plan([task("one", echo)]), { params })))
+        assert.strictEqual(
+          refused.message,
+          "The params are 1048587 bytes of JSON, at most 1 MiB are allowed. Put large data into a file, and give its path",
+        )
+        assert.deepStrictEqual(yield* (yield* Ledger).runs, [])
+      }).pipe(Effect.provide(Project.services(place, { types: [echo] })))
+    }),
+  )
+
   it.live("does not begin when a task asks for more than the machine offers, or its type is another version", () =>
     Effect.gen(function* () {
       const place = yield* Project.temporary

@@ -37,6 +37,28 @@ describe("a ledger of segment files", () => {
     }),
   )
 
+  it.live("takes no event that is too large, and goes on after it as if there had been none", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      yield* onLedger(home, (ledger) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { writer } = yield* ledger.reopen(stream)
+            const skip = (reason: string) =>
+              writer.append({ type: "dev.dandori.task.skipped.v1", data: { task: "a", reason } })
+            assert.throws(() => skip("x".repeat(20_000_000)), /would be 20000\d{3} characters long, at most 16777216/)
+            skip("small")
+            yield* writer.durable
+          }),
+        ),
+      )
+      const chain = yield* onLedger(home, (ledger) => ledger.read(stream))
+      assert.isUndefined(chain.fault)
+      assert.deepInclude(chain.entries.at(-1)?.data, { reason: "small" })
+    }),
+  )
+
   it.live("lets one owner write a stream", () =>
     Effect.gen(function* () {
       const home = yield* Project.folder

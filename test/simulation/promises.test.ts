@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Faults from "../../src/simulation/faults.ts"
 import * as Promises from "../../src/simulation/promises.ts"
 import { type Rules, real } from "../../src/simulation/rules.ts"
+import * as Simulation from "../../src/simulation/simulation.ts"
+import { plan } from "../support/engine-plan.ts"
+import { capacity } from "../support/engine-random-plan.ts"
 import * as Trial from "../support/simulation-trial.ts"
 
 /** Seeds whose simulation once broke a promise, or came upon a mistake of the simulation itself. */
@@ -35,6 +39,42 @@ describe("random pipelines with random faults, in simulation", () => {
     assert.hasAllKeys(tally.outcomes, ["ran", "skipped", "coalesced", "missed"])
     const faults = ["task-fails", "task-hangs", "process-dies", "disk-full", "slow-disk", "clock-steps", "cancel"]
     assert.containsAllKeys(tally.faults, faults)
+  })
+})
+
+describe("tasks that hang, in simulation", () => {
+  /** How the attempts of a task that always hangs end, and its run. */
+  const endings = (seed: number, heartbeat?: number) => {
+    const one = { id: "one", type: "any", version: 1, effects: "pure", needs: [], with: {} } as const
+    const whole = plan([heartbeat === undefined ? one : { ...one, heartbeat }])
+    const faults = { ...Faults.none, "task-hangs": 1 }
+    const trace = Simulation.simulate({ plan: whole, seed, faults, capacity, from: 0 })
+    assert.deepStrictEqual(Promises.check(trace), [])
+    return trace.runs.flatMap(({ kept }) =>
+      kept.flatMap(({ event }) => (event.type.includes(".attempt.") || event.type.includes(".run.f") ? [event] : [])),
+    )
+  }
+
+  it("are lost by their heartbeat, and tried again as often as others", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const events = endings(seed, 2_000)
+      const tried = ["attempt.started", "attempt.lost"]
+      const types = events.map(({ type }) => type.slice("dev.dandori.".length, -3))
+      assert.deepStrictEqual(types, [...tried, ...tried, ...tried, "run.finished"], `seed ${seed}`)
+      assert.deepInclude(events.at(-1)?.data, { status: "lost" })
+      events.forEach(({ time, type }, at) => {
+        if (type === "dev.dandori.attempt.lost.v1") assert.isAtLeast(time - events[at - 1].time, 2_000)
+      })
+    }
+  })
+
+  it("hang until somebody cancels them without one", () => {
+    const events = endings(1)
+    assert.deepStrictEqual(
+      events.slice(-2).map(({ type }) => type),
+      ["dev.dandori.attempt.cancelled.v1", "dev.dandori.run.finished.v1"],
+    )
+    assert.notInclude(JSON.stringify(events), "no sign of life")
   })
 })
 

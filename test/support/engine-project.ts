@@ -93,7 +93,7 @@ export const services = ({ project, home }: Project, options: Options) => {
         }),
       ),
     ),
-    AttemptFiles.layer(home),
+    AttemptFiles.layer(home, options.settings?.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(join(home, "inbox")),
     Cordons.layer(join(home, "cordons")),

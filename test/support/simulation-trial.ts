@@ -1,4 +1,5 @@
 import * as FastCheck from "fast-check"
+import type { Plan } from "../../src/domain/plan.ts"
 import type { Schedule } from "../../src/domain/schedule.ts"
 import * as Chance from "../../src/simulation/chance.ts"
 import * as Faults from "../../src/simulation/faults.ts"
@@ -32,10 +33,22 @@ const scheduleOf = (chance: Chance.Chance): Schedule => ({
   dst: { gap: chance.among(["skip", "shift"] as const), overlap: "both" },
 })
 
+/** The plan, under every other seed with heartbeats for some tasks, by a chance of their own. */
+const withHeartbeats = (seed: number, drawn: Plan): Plan => {
+  if (seed % 2 === 1) return drawn
+  const chance = Chance.make(seed ^ 0x5f3759df)
+  const tasks = drawn.tasks.map((task) =>
+    task.pipeline === undefined && chance.hits(0.3) ? { ...task, heartbeat: chance.among([20, 2_000, 60_000]) } : task,
+  )
+  return { ...drawn, tasks }
+}
+
 /** What a seed stands for: a random plan, now and then with a timeout or a schedule, and random faults. */
 export const optionsOf = (seed: number): Simulation.Options => {
   const chance = Chance.make(seed)
-  const [drawn] = FastCheck.sample(randomPlan(40, chance.among([0, 5, 10, 30])), { numRuns: 1, seed, unbiased: true })
+  const plans = randomPlan(40, chance.among([0, 5, 10, 30]))
+  const [without] = FastCheck.sample(plans, { numRuns: 1, seed, unbiased: true })
+  const drawn = withHeartbeats(seed, without)
   const timeout = chance.hits(0.2) ? { timeout: chance.millis(100, 3_600_000) } : {}
   const faults = faultsOf(chance)
   const from = Date.parse("2025-03-08T12:00:00Z")

@@ -116,7 +116,7 @@ timeout: 5s`,
     timeout: 1s
     retry: { attempts: 1 }
     continueOnError: true
-    with: { effects: idempotent, argv: [sleep, "600"] }`,
+    with: { effects: idempotent, grace: 500ms, argv: [sleep, "600"] }`,
   once: `
   once: { uses: command, with: { argv: [sh, -c, 'echo once >> effects'] } }`,
   kept: `

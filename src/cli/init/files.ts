@@ -6,6 +6,7 @@ import baseDatabase from "../../../configs/base/database.yaml" with { type: "tex
 import baseDq from "../../../configs/base/dq.yaml" with { type: "text" }
 import baseExporters from "../../../configs/base/exporters.yaml" with { type: "text" }
 import baseMessaging from "../../../configs/base/messaging.yaml" with { type: "text" }
+import baseLimits from "../../../configs/base/limits.yaml" with { type: "text" }
 import baseNotifications from "../../../configs/base/notifications.yaml" with { type: "text" }
 import baseResources from "../../../configs/base/resources.yaml" with { type: "text" }
 import baseRetention from "../../../configs/base/retention.yaml" with { type: "text" }
@@ -52,6 +53,7 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/base/dq.yaml", baseDq],
   ["configs/base/exporters.yaml", baseExporters],
   ["configs/base/messaging.yaml", baseMessaging],
+  ["configs/base/limits.yaml", baseLimits],
   ["configs/base/notifications.yaml", baseNotifications],
   ["configs/base/resources.yaml", baseResources],
   ["configs/base/retention.yaml", baseRetention],

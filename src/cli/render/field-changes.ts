@@ -4,7 +4,7 @@ import * as Output from "../output.ts"
 import { clean, fit } from "./line.ts"
 
 const longest = 160
-const durations = /(^|\.)(timeout|initial|jitter|window|backoff\.max)$/
+const durations = /(^|\.)(timeout|heartbeat|initial|jitter|window|backoff\.max)$/
 const sizes = /(^|\.)memory$/
 
 /** A value on one line as JSON; a digest by its beginning. */

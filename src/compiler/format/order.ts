@@ -31,6 +31,7 @@ const taskKeys = [
   "pauseUntil",
   "retry",
   "timeout",
+  "heartbeat",
   "cache",
   "continueOnError",
 ]

@@ -7,6 +7,7 @@ import { CostTableSection } from "./cost-table.ts"
 import { DatabaseSection } from "./database.ts"
 import { DqSection } from "./dq.ts"
 import * as Exporters from "./exporters.ts"
+import * as Limits from "./limits.ts"
 import { MessagingSection } from "./messaging.ts"
 import { NotificationsSection } from "./notifications.ts"
 import { ResourcesSection } from "./resources.ts"
@@ -32,11 +33,12 @@ export const sections = {
   resources: ResourcesSection,
   dq: DqSection,
   approvals: ApprovalsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ selfApproval: false }))),
+  limits: Limits.LimitsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Limits.usual))),
   exporters: Exporters.ExportersSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Exporters.none))),
 }
 
-/** Sections that a project may leave out: it has none of what they configure. */
-export const optionalSections: ReadonlySet<string> = new Set(["approvals", "exporters"])
+/** Sections that a project may leave out: it has none of what they configure, or what is usual. */
+export const optionalSections: ReadonlySet<string> = new Set(["approvals", "exporters", "limits"])
 
 /** The values of all sections. Secrets are references. */
 export interface Sections {
@@ -54,5 +56,6 @@ export interface Sections {
   readonly resources: ResourcesSection
   readonly dq: DqSection
   readonly approvals: ApprovalsSection
+  readonly limits: Limits.LimitsSection
   readonly exporters: Exporters.ExportersSection
 }
