@@ -1,61 +1,56 @@
-/** 100,000 tasks that do nothing, in memory and durable batched: time, and memory of the process. */
-import { heapStats } from "bun:jsc"
-import * as Effect from "effect/Effect"
-import * as Run from "../src/engine/run.ts"
-import { runStatus } from "../src/engine/run-state.ts"
+/** A graph of 100,000 tasks: its file compiled, planned and compared, then run in memory and durable. */
+import { symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import type { Bench, Figure } from "./figure.ts"
 import * as Figures from "./figure.ts"
-import * as MemoryRun from "./memory-run.ts"
-import * as Project from "./project.ts"
+import * as Place from "./place.ts"
+import * as Script from "./script.ts"
+import type { Shape } from "./shape.ts"
 
-/** Highest resident memory of this process so far, MiB. */
-const peak = (): number => process.resourceUsage().maxRSS / (process.platform === "darwin" ? 2 ** 20 : 1024)
+const cli = [process.execPath, join(Place.repository, "src/cli/main.ts")]
+const child = [process.execPath, join(import.meta.dir, "large-run-child.ts")]
+const none = {}
 
-/** Live heap after a collection, MiB. */
-const heap = (): number => {
-  Bun.gc(true)
-  return heapStats().heapSize / 2 ** 20
+const both = (name: string, { peaks, ...taken }: Figures.Spawns, limits: { millis?: number; peak?: number }) => {
+  const target = (atMost: number | undefined) => (atMost === undefined ? none : { target: { atMost } })
+  return [
+    Figures.fromTimes(name, taken, target(limits.millis)),
+    Figures.fromValues(`${name}: peak memory`, "MiB", peaks, target(limits.peak)),
+  ]
 }
 
-/** Both runs of a shape, after a small one to warm up. */
+/** Everything that a shape of graph goes through. */
 export const benchOf =
-  (shape: Project.Shape): Bench =>
+  (shape: Shape): Bench =>
   (scale) =>
-    Project.withProject(async (project) => {
-      const tasks = scale === "full" ? 100_000 : 50
-      const rounds = scale === "full" ? 3 : 1
-      let live = 0
-      const run = async (where: "memory" | "batched", count: number) => {
-        const before = heap()
-        const plan = Project.plan(count, shape, "pure")
-        const request = project.request(plan, "batched")
-        const work =
-          where === "memory" ? MemoryRun.execute(plan, request) : Effect.map(Run.start(request), ({ state }) => state)
-        const start = performance.now()
-        const state = await project.run(work)
-        const taken = performance.now() - start
-        if (runStatus(state) !== "succeeded") throw new Error(`The run is ${runStatus(state)}`)
-        live = heap() - before
-        return taken
-      }
-      await run("memory", Math.ceil(tasks / 50))
-      await run("batched", Math.ceil(tasks / 50))
-      const figures: Array<Figure> = []
-      for (const [where, limit] of [
+    Place.withFolder(async (folder) => {
+      const full = scale === "full"
+      const tasks = full ? 100_000 : 200
+      const rounds = full ? 3 : 1
+      symlinkSync(join(Place.repository, "configs"), join(folder, "configs"))
+      writeFileSync(join(folder, "bench.ts"), Script.text(tasks, shape))
+      writeFileSync(join(folder, "odd.ts"), Script.text(tasks, shape, tasks / 2))
+      const command = (code: number, ...words: ReadonlyArray<string>) =>
+        Figures.spawns(rounds, [...cli, ...words], folder, code)
+      const compiling = { millis: 2_000, peak: 1_024 }
+      const figures: Array<Figure> = [
+        ...both("compile", command(0, "compile", "bench.ts"), compiling),
+        ...both("plan", command(2, "plan", "bench.ts"), compiling),
+        ...both("plan, one task changed", command(2, "plan", "odd.ts", "--against", "bench.ts"), {}),
+      ]
+      for (const [where, millis] of [
         ["memory", 5_000],
         ["batched", 10_000],
       ] as const) {
-        const millis: Array<number> = []
-        const taken = await Figures.times(rounds, async () => millis.push(await run(where, tasks)))
-        const name = `${tasks.toLocaleString("en-US")} tasks, ${where}`
-        figures.push(
-          Figures.fromTimes(name, { millis, cpu: taken.cpu }, { target: { atMost: limit } }),
-          Figures.fromValues(`${name}: plan and state, live`, "MiB", [live]),
-          Figures.fromValues(`${name}: peak memory so far`, "MiB", [peak()]),
-        )
+        const ran = Figures.spawns(1, [...child, shape, where, String(tasks), String(rounds)], folder)
+        const times: Figures.Times = JSON.parse(ran.output)
+        figures.push(...both(`run, ${where}`, { ...ran, ...times }, { millis }))
       }
       return {
         figures,
-        notes: [`the durable run writes, and flushes every second; the plan as an artifact is part of its time`],
+        notes: [
+          `${tasks.toLocaleString("en-US")} tasks; compile and plan are whole commands that read a TypeScript file, from source`,
+          `runs follow a small one in the same process; peak memory is that of ${rounds} of them; the durable run writes, and flushes every second`,
+        ],
       }
     })

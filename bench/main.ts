@@ -10,7 +10,7 @@ const benches: Readonly<Record<string, string>> = {
   "task-overhead": "overhead per task",
   wide: "100,000 tasks at once",
   deep: "100,000 tasks, each after the one before",
-  mixed: "100,000 tasks in layers",
+  mixed: "100,000 tasks in blocks of fan-out, fan-in and chain",
   matrix: "matrices of 10,000",
   "cache-hit": "tasks found in the cache",
   "cli-start": "start of the command line",

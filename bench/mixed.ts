@@ -1,4 +1,4 @@
-/** A graph of layers: each task needs two of the layer before. */
+/** A mixed graph: blocks of a fan-out, a fan-in and a chain. */
 import * as LargeRun from "./large-run.ts"
 
 export const bench = LargeRun.benchOf("mixed")

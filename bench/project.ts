@@ -11,6 +11,7 @@ import type { AnyTaskType } from "../src/domain/task-type.ts"
 import type { RunRequest } from "../src/engine/run.ts"
 import * as SettingsFiles from "../src/services/settings-files.ts"
 import { repository, withFolder } from "./place.ts"
+import { type Shape, needs } from "./shape.ts"
 
 const Nothing = Schema.Struct({})
 const Number = Schema.Struct({ n: Schema.optionalKey(Schema.Int) })
@@ -28,6 +29,16 @@ const noop = (type: string, effects: EffectClass) =>
 
 const types = { pure: noop("pure-noop", "pure"), idempotent: noop("idempotent-noop", "idempotent") }
 
+const numbers = taskType({
+  type: "numbers",
+  version: 1,
+  description: "The numbers from 0 on",
+  input: Schema.Struct({ count: Schema.Int }),
+  output: Schema.Struct({ numbers: Schema.Array(Schema.Int) }),
+  effects: "pure",
+  run: ({ count }) => Effect.succeed({ numbers: Array.from({ length: count }, (_, n) => n) }),
+})
+
 /** The class of the tasks that do nothing. */
 export type NoopClass = keyof typeof types
 
@@ -36,21 +47,6 @@ const catalogOf = (known: ReadonlyArray<AnyTaskType>) =>
     names: known.map(({ type }) => type),
     load: (name) => Effect.succeed(known.find(({ type }) => type === name)),
   })
-
-/**
- * How the tasks of a plan hang together: each after the one before, all at once, or in layers of 1,000 of which each
- * task needs two of the layer before.
- */
-export type Shape = "chain" | "wide" | "mixed"
-
-const layer = 1_000
-
-const needsOf = (shape: Shape, i: number): ReadonlyArray<string> => {
-  if (shape === "chain") return i === 0 ? [] : [`t${i - 1}`]
-  if (shape === "wide" || i < layer) return []
-  const before = Math.floor(i / layer - 1) * layer
-  return [...new Set([i % layer, (i + 1) % layer])].map((place) => `t${before + place}`).toSorted()
-}
 
 /** A plan of tasks that do nothing. */
 export const plan = (count: number, shape: Shape, effects: NoopClass): Plan => ({
@@ -64,7 +60,7 @@ export const plan = (count: number, shape: Shape, effects: NoopClass): Plan => (
     type: types[effects].type,
     version: 1,
     effects,
-    needs: needsOf(shape, i),
+    needs: needs(shape, i).map((n) => `t${n}`),
     with: {},
   })),
 })
@@ -85,11 +81,12 @@ const start = async (project: string) => {
   type Services = ManagedRuntime.ManagedRuntime.Services<typeof runtime>
   const runWith = <A, E>(known: ReadonlyArray<AnyTaskType>, effect: Effect.Effect<A, E, Services>): Promise<A> =>
     runtime.runPromise(Effect.provideService(effect, Catalog, catalogOf(known)))
-  const run = <A, E>(effect: Effect.Effect<A, E, Services>): Promise<A> => runWith(Object.values(types), effect)
+  const run = <A, E>(effect: Effect.Effect<A, E, Services>): Promise<A> =>
+    runWith([...Object.values(types), numbers], effect)
   return { project, request, run, runWith, dispose: () => runtime.dispose() }
 }
 
-/** A new project with all services of the embedded default, whose catalog has the tasks that do nothing. */
+/** A new project with all services of the embedded default, whose catalog has the tasks that do nothing, and one that counts. */
 export type BenchProject = Awaited<ReturnType<typeof start>>
 
 /** Gives a new project on the checkout's disk, and removes it afterwards. */
