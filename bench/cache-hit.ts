@@ -1,5 +1,4 @@
 /** What a cached task costs: a chain of pure tasks that ran before, each a hit the second time. */
-import * as Effect from "effect/Effect"
 import * as Run from "../src/engine/run.ts"
 import { runStatus } from "../src/engine/run-state.ts"
 import type { Bench } from "./figure.ts"

@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, string>> = {
   mixed: "100,000 tasks in blocks of fan-out, fan-in and chain",
   matrix: "matrices of 10,000",
   "cache-hit": "tasks found in the cache",
+  peers: "the same graphs on other engines",
   "cli-start": "start of the command line",
   compile: "compiling",
   data: "market data",

@@ -65,7 +65,8 @@ export const plan = (count: number, shape: Shape, effects: NoopClass): Plan => (
   })),
 })
 
-const start = async (project: string) => {
+/** Opens a project in a folder, with all services of the embedded default and a catalog of tasks that do nothing. */
+export const open = async (project: string) => {
   const configuration = await Effect.runPromise(SettingsFiles.load(repository, "dev"))
   const runtime = ManagedRuntime.make(Project.services({ project, home: join(project, ".dandori"), configuration }))
   const request = (of: Plan, durability: RunRequest["durability"]): RunRequest => ({
@@ -86,13 +87,13 @@ const start = async (project: string) => {
   return { project, request, run, runWith, dispose: () => runtime.dispose() }
 }
 
-/** A new project with all services of the embedded default, whose catalog has the tasks that do nothing, and one that counts. */
-export type BenchProject = Awaited<ReturnType<typeof start>>
+/** A project whose catalog has the tasks that do nothing, and one that counts. */
+export type BenchProject = Awaited<ReturnType<typeof open>>
 
 /** Gives a new project on the checkout's disk, and removes it afterwards. */
 export const withProject = <A>(use: (project: BenchProject) => Promise<A>): Promise<A> =>
   withFolder(async (folder) => {
-    const project = await start(folder)
+    const project = await open(folder)
     try {
       return await use(project)
     } finally {

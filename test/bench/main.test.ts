@@ -42,6 +42,10 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     ["compile", "plan", "run in memory"].map((what) => `${name}: ${what}`),
   ),
   "cache-hit": ["a task that fills the cache", "a task found in the cache", "a pure task without a cache"],
+  peers: ["three durable steps", "40 steps in a row", "fan-out of 400, 16 at a time"].flatMap((name) => [
+    `${name}: Dandori`,
+    `${name}: effect/workflow`,
+  ]),
   "cli-start": ["--version, source", "validate, source", "an empty Bun program"],
   compile: ["20 tasks of YAML", "50 tasks of TypeScript", "plan of 50: prepare a run"],
   data: ["dq, 2,688 rows of parquet", "dq, 2,688 rows of csv", "seed", "features", "backtest, simulate and measure"],
