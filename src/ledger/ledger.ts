@@ -199,7 +199,11 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   /** A stream's writer for one append: only what another process added since this one's last append is read. */
   const openForAppend = Effect.fnUntraced(function* (stream: string) {
     const before = left.get(stream)
-    if (before === undefined) return (yield* open(stream)).writer
+    if (before === undefined) {
+      const known = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+      if (known === undefined || known.fault !== undefined) return (yield* open(stream)).writer
+      return writer(stream, known.head, yield* appendTo(stream))
+    }
     const now = yield* shapeOf(stream)
     if (now.bytes < before.bytes) {
       const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
