@@ -14,9 +14,9 @@ const newest = (folder: string): number =>
 
 /** Builds the executable if it is older than the sources; why there is none, or undefined. */
 export const build = (scale: Figures.Scale): string | undefined => {
-  const sources = () => Math.max(...["src", "tasks", "samples"].map((name) => newest(join(Place.repository, name))))
-  if (existsSync(compiled) && (scale === "small" || statSync(compiled).mtimeMs > sources())) return undefined
-  if (scale === "small") return "dist/dandori is not there, and a small bench does not build it"
+  const sources = Math.max(...["src", "tasks", "samples"].map((name) => newest(join(Place.repository, name))))
+  if (existsSync(compiled) && statSync(compiled).mtimeMs > sources) return undefined
+  if (scale === "small") return "dist/dandori is not there or old, and a small bench does not build it"
   const { exitCode, stderr } = Bun.spawnSync([process.execPath, "deploy/build.ts"], {
     cwd: Place.repository,
     stdout: "ignore",

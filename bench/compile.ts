@@ -13,14 +13,7 @@ import type { Bench } from "./figure.ts"
 import * as Figures from "./figure.ts"
 import * as Place from "./place.ts"
 import * as Project from "./project.ts"
-
-const typeScript = (tasks: number): string => `import { pipeline } from "dandori"
-import { command } from "dandori/tasks"
-
-export default pipeline("bench", {}, ({ task }) => {
-  for (let i = 0; i < ${tasks}; i++) task(\`t\${i}\`, command, { argv: ["echo", String(i)] })
-})
-`
+import * as Script from "./script.ts"
 
 const cli = [process.execPath, join(Place.repository, "src/cli/main.ts")]
 
@@ -40,15 +33,13 @@ export const bench: Bench = (scale) =>
     const yaml = join(folder, "bench.yaml")
     const script = join(folder, "bench.ts")
     writeFileSync(yaml, pipelineText(literal))
-    writeFileSync(script, typeScript(generated))
+    writeFileSync(script, Script.text(generated, "wide"))
     const compile = compileIn(folder)
     const ofYaml = await Figures.times(rounds, () => compile(yaml))
     const ofScript = await Figures.times(Math.min(rounds, 3), async () => {
       const { plan } = await compile(script)
       if (plan.tasks.length !== generated) throw new Error(`The plan has ${plan.tasks.length} tasks`)
     })
-    const command = Bun.spawnSync([...cli, "compile", script], { cwd: folder, stdout: "ignore", stderr: "pipe" })
-    if (command.exitCode !== 0) throw new Error(`dandori compile failed: ${command.stderr.toString()}`)
     const plan = Project.plan(generated, "chain", "pure")
     const indexed = await Figures.times(rounds, () => compilePlan(plan))
     const digested = await Figures.times(rounds, () => Plan.digest(plan))
@@ -62,14 +53,6 @@ export const bench: Bench = (scale) =>
         Figures.fromTimes(`${many(generated)} tasks of TypeScript, file to plan`, ofScript, {
           target: { atMost: 2_000 },
         }),
-        Figures.fromValues(
-          "the same, once, by `dandori compile`: peak memory",
-          "MiB",
-          [Number(command.resourceUsage.maxRSS) / 2 ** 20],
-          {
-            target: { atMost: 1_024 },
-          },
-        ),
         Figures.fromTimes(`plan of ${many(generated)}: index it`, indexed),
         Figures.fromTimes(`plan of ${many(generated)}: digest it`, digested),
         Figures.fromTimes(`plan of ${many(generated)}: prepare a run`, prepared),

@@ -86,15 +86,24 @@ export const times = async (count: number, call: (round: number) => unknown): Pr
   return found
 }
 
-/** Times of whole processes, from spawn to exit. Throws when one does not end with 0. */
-export const spawns = (count: number, argv: ReadonlyArray<string>, cwd: string): Times => {
-  const found = { millis: new Array<number>(), cpu: new Array<number>() }
+/** What whole processes took. `peaks`: the most memory that a process, or one that it waited for, had at once; MiB. */
+export interface Spawns extends Times {
+  readonly peaks: ReadonlyArray<number>
+  /** What the last one wrote to its standard output. */
+  readonly output: string
+}
+
+/** Runs processes one after the other, from spawn to exit. Throws when one ends with another code than `code`. */
+export const spawns = (count: number, argv: ReadonlyArray<string>, cwd: string, code = 0): Spawns => {
+  const found = { millis: new Array<number>(), cpu: new Array<number>(), peaks: new Array<number>(), output: "" }
   for (let round = 0; round < count; round++) {
     const start = performance.now()
-    const ended = Bun.spawnSync([...argv], { cwd, stdout: "ignore", stderr: "pipe" })
+    const ended = Bun.spawnSync([...argv], { cwd, stdout: "pipe", stderr: "pipe" })
     found.millis.push(performance.now() - start)
     found.cpu.push(Number(ended.resourceUsage?.cpuTime.total ?? 0) / 1000)
-    if (ended.exitCode !== 0)
+    found.peaks.push(Number(ended.resourceUsage?.maxRSS ?? 0) / 2 ** 20)
+    found.output = ended.stdout.toString()
+    if (ended.exitCode !== code)
       throw new Error(`${argv.join(" ")} ended with ${ended.exitCode}: ${ended.stderr.toString()}`)
   }
   return found

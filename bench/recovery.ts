@@ -20,13 +20,14 @@ tasks:
 
 const marks = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".mark"))
 
-const until = async (what: string, holds: () => boolean) => {
+/** Waits until `holds`, while the run that is to bring it about is going on. */
+const until = async (what: string, run: Bun.Subprocess, holds: () => boolean) => {
   const start = performance.now()
   while (!holds()) {
+    if (run.exitCode !== null) throw new Error(`The run ended with ${run.exitCode} before ${what}`)
     if (performance.now() - start > 60_000) throw new Error(`Waited a minute for ${what}`)
     await Bun.sleep(1)
   }
-  return performance.now() - start
 }
 
 const once = async (argv: ReadonlyArray<string>, project: string): Promise<number> => {
@@ -34,7 +35,7 @@ const once = async (argv: ReadonlyArray<string>, project: string): Promise<numbe
   const spawn = (...words: ReadonlyArray<string>) =>
     Bun.spawn([...argv, ...words], { cwd: project, stdin: "ignore", stdout: "ignore", stderr: "ignore" })
   const first = spawn("run", "bench.yaml")
-  await until("the first attempt", () => marks(project).length === 1)
+  await until("the first attempt", first, () => marks(project).length === 1)
   const runs = join(project, ".dandori", "ledger", "runs")
   const [run] = readdirSync(runs, { recursive: true })
     .map(String)
@@ -44,7 +45,7 @@ const once = async (argv: ReadonlyArray<string>, project: string): Promise<numbe
   await first.exited
   const start = performance.now()
   const second = spawn("run", "--resume", run.slice(-43, -7))
-  await until("the resumed attempt", () => marks(project).length === 2)
+  await until("the resumed attempt", second, () => marks(project).length === 2)
   const taken = performance.now() - start
   second.kill("SIGINT")
   await second.exited

@@ -23,9 +23,17 @@ export interface Checkpoint {
 /** Name of a ledger in its checkpoints: it follows from the first entry of its root stream. */
 export const originOf = (first: Entry): string => `dandori/ledger/${first.entryhash.slice(0, 16)}`
 
-/** Leaf hashes of the root's entries: a leaf is an entry's line without its newline. */
+const leaves = new WeakMap<Entry, Merkle.Hash>()
+
+/** Leaf hashes of the root's entries: a leaf is an entry's line without its newline. Each entry is hashed once. */
 export const leavesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Merkle.Hash> =>
-  entries.map((entry) => Merkle.leaf(CanonicalJson.encode(entry)))
+  entries.map((entry) => {
+    const known = leaves.get(entry)
+    if (known !== undefined) return known
+    const made = Merkle.leaf(CanonicalJson.encode(entry))
+    leaves.set(entry, made)
+    return made
+  })
 
 /** Tree hash of the first `size` leaves, in base64. */
 export const treeOf = (leaves: ReadonlyArray<Merkle.Hash>, size: number): string =>

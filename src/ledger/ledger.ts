@@ -156,7 +156,17 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
 
   const verified = new Map<string, Verified>()
 
-  /** Reads `root` or `system`: of a file that has grown since this process verified it, only what was added. */
+  const keep = (stream: string, chain: Verified) => {
+    if (StreamName.runOf(stream) !== undefined) {
+      for (const kept of verified.keys()) if (StreamName.runOf(kept) !== undefined) verified.delete(kept)
+    }
+    verified.set(stream, chain)
+  }
+
+  /**
+   * Reads a stream: of a file that has grown since this process verified it, only what was added. Kept are `root`,
+   * `system` and the run that was read last: cache hits read one run again and again.
+   */
   const readGrowing = Effect.fnUntraced(function* (stream: string) {
     if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
       return yield* new StreamMissing({ stream })
@@ -172,7 +182,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const rest = Chain.read(stream, yield* bytesFrom(stream, start.bytes), start)
       chain = { ...rest, entries: [...before.chain.entries, ...rest.entries] }
     } else chain = Chain.read(stream, yield* bytesOf(stream))
-    if (chain.fault === undefined) verified.set(stream, { chain, time })
+    if (chain.fault === undefined) keep(stream, { chain, time })
     return chain
   })
 
@@ -189,7 +199,11 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   /** A stream's writer for one append: only what another process added since this one's last append is read. */
   const openForAppend = Effect.fnUntraced(function* (stream: string) {
     const before = left.get(stream)
-    if (before === undefined) return (yield* open(stream)).writer
+    if (before === undefined) {
+      const known = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+      if (known === undefined || known.fault !== undefined) return (yield* open(stream)).writer
+      return writer(stream, known.head, yield* appendTo(stream))
+    }
     const now = yield* shapeOf(stream)
     if (now.bytes < before.bytes) {
       const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
@@ -228,12 +242,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       yield* lock(stream, 0)
       return yield* open(stream, said)
     }),
-    read: Effect.fnUntraced(function* (stream) {
-      if (StreamName.runOf(stream) === undefined) return yield* readGrowing(stream)
-      const bytes = yield* bytesOf(stream)
-      if (bytes.length === 0) return yield* new StreamMissing({ stream })
-      return Chain.read(stream, bytes)
-    }),
+    read: readGrowing,
     owned: (stream) =>
       Effect.scoped(lock(stream, 0)).pipe(
         Effect.as(false),

@@ -1,18 +1,24 @@
 /** A node of the tree: 32 bytes. */
 export type Hash = Uint8Array
 
-const sha256 = (...parts: ReadonlyArray<Uint8Array | string>): Hash => {
-  const hasher = new Bun.CryptoHasher("sha256")
-  for (const part of parts) hasher.update(part)
-  return new Uint8Array(hasher.digest())
+const sha256 = (data: Uint8Array | string): Hash => {
+  const hash = new Uint8Array(32)
+  Bun.CryptoHasher.hash("sha256", data, hash)
+  return hash
 }
-const leafPrefix = Uint8Array.of(0)
-const nodePrefix = Uint8Array.of(1)
 
 /** Hash of a leaf: SHA-256(0x00 || data), RFC 6962 section 2.1. Text counts as UTF-8. */
-export const leaf = (data: Uint8Array | string): Hash => sha256(leafPrefix, data)
+export const leaf = (data: Uint8Array | string): Hash =>
+  sha256(typeof data === "string" ? `\0${data}` : Buffer.concat([Uint8Array.of(0), data]))
 
-const node = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)
+/** What a node's hash is of: 0x01 and its two children. */
+const pair = Uint8Array.of(1, ...Array.from({ length: 64 }, () => 0))
+
+const node = (left: Hash, right: Hash): Hash => {
+  pair.set(left, 1)
+  pair.set(right, 33)
+  return sha256(pair)
+}
 
 /** The next level up; a node without a sibling goes up as it is. This gives RFC 6962's split at powers of two. */
 const levelAbove = (level: ReadonlyArray<Hash>): ReadonlyArray<Hash> => {
@@ -26,7 +32,7 @@ const levelAbove = (level: ReadonlyArray<Hash>): ReadonlyArray<Hash> => {
 export const treeHash = (leaves: ReadonlyArray<Hash>): Hash => {
   let level = leaves
   while (level.length > 1) level = levelAbove(level)
-  return level[0] ?? sha256()
+  return level[0] ?? sha256("")
 }
 
 /** Audit path of the leaf at `index` (from 0), lowest sibling first (RFC 6962 section 2.1.1). */

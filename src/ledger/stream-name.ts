@@ -14,7 +14,7 @@ export const runOf = (stream: string): string | undefined =>
   stream.startsWith("runs/") ? stream.slice("runs/".length) : undefined
 
 /** When a run's id (UUIDv7) was made, milliseconds since the epoch (RFC 9562, section 5.7). */
-export const createdAt = (run: string): number => Number.parseInt(run.replaceAll("-", "").slice(0, 12), 16)
+export const createdAt = (run: string): number => Number.parseInt(run.slice(0, 8) + run.slice(9, 13), 16)
 
 /** Path of a stream's segment file below `ledger/`: runs lie by the month in their UUIDv7. */
 export const segmentPath = (stream: string): string => {

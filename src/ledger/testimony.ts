@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { type Entry, data as eventData } from "../domain/event.ts"
+import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type { Chain } from "./chain.ts"
 
@@ -12,26 +12,26 @@ export const isCheckpointed = Schema.is(eventData["dev.dandori.ledger.checkpoint
 
 /** What the root says of one stream. `line` is the root's line that says it. */
 export interface Testimony {
-  opened: { readonly first: Sha256; readonly line: number } | undefined
-  closed: ReadonlyArray<{ readonly entries: number; readonly head: Sha256; readonly line: number }>
+  readonly opened: { readonly first: Sha256; readonly line: number } | undefined
+  readonly closed: ReadonlyArray<{ readonly entries: number; readonly head: Sha256; readonly line: number }>
 }
 
 /** The stream that a root entry is about; empty where it is about none. */
 export const streamOf = ({ data }: Entry): string => (data as { readonly stream?: string } | null)?.stream ?? ""
 
-/** What the root's entries say, by stream. The same said twice counts once. */
+/** What the root's entries say, by stream; reading them has checked their data. The same said twice counts once. */
 export const testimonies = (root: ReadonlyArray<Entry>): ReadonlyMap<string, Testimony> => {
-  const streams = new Map<string, Testimony>()
+  const streams = new Map<string, { opened: Testimony["opened"]; closed: Array<Testimony["closed"][number]> }>()
   for (const entry of root) {
     const { type, data, sequence } = entry
     const stream = streamOf(entry)
     const known = streams.get(stream) ?? { opened: undefined, closed: [] }
-    if (type === "dev.dandori.stream.opened.v1" && isOpened(data)) {
-      known.opened ??= { first: data.first, line: Number(sequence) }
-    } else if (type === "dev.dandori.stream.closed.v1" && isClosed(data)) {
-      if (known.closed.at(-1)?.head !== data.head) {
-        known.closed = [...known.closed, { entries: data.entries, head: data.head, line: Number(sequence) }]
-      }
+    if (type === "dev.dandori.stream.opened.v1") {
+      const { first } = data as EventData<typeof type>
+      known.opened ??= { first, line: Number(sequence) }
+    } else if (type === "dev.dandori.stream.closed.v1") {
+      const { entries, head } = data as EventData<typeof type>
+      if (known.closed.at(-1)?.head !== head) known.closed.push({ entries, head, line: Number(sequence) })
     } else continue
     streams.set(stream, known)
   }

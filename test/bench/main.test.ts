@@ -15,6 +15,11 @@ const run = (...args: ReadonlyArray<string>) =>
     return { code: await child.exited, lines: out.trimEnd().split("\n"), error }
   })
 
+const graph = ["compile", "plan", "plan, one task changed", "run, memory", "run, batched"].flatMap((name) => [
+  name,
+  `${name}: peak memory`,
+])
+
 /** Figures that each bench must print, by the beginning of their lines. */
 const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "durable-run": [
@@ -23,8 +28,24 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     "3 pure tasks: beyond its flushes",
     "3 idempotent tasks: run",
   ],
-  "task-overhead": ["memory, pure: at task 1", "batched, pure: at task 1", "fsync, idempotent: at task 1", "SQLite"],
-  wide: ["50 tasks, memory", "50 tasks, batched"],
+  "task-overhead": [
+    "memory, pure: at task 1",
+    "memory, pure: at task 10 : at task 5",
+    "batched, pure: at task 10 : at task 5",
+    "fsync, idempotent: at task 1",
+    "SQLite",
+  ],
+  wide: graph,
+  deep: graph,
+  mixed: graph,
+  matrix: ["a matrix", "a matrix over an output", "ten matrices"].flatMap((name) =>
+    ["compile", "plan", "run in memory"].map((what) => `${name}: ${what}`),
+  ),
+  "cache-hit": ["a task that fills the cache", "a task found in the cache", "a pure task without a cache"],
+  peers: ["three durable steps", "40 steps in a row", "fan-out of 400, 16 at a time"].flatMap((name) => [
+    `${name}: Dandori`,
+    `${name}: effect/workflow`,
+  ]),
   "cli-start": ["--version, source", "validate, source", "an empty Bun program"],
   compile: ["20 tasks of YAML", "50 tasks of TypeScript", "plan of 50: prepare a run"],
   data: ["dq, 2,688 rows of parquet", "dq, 2,688 rows of csv", "seed", "features", "backtest, simulate and measure"],

@@ -21,6 +21,28 @@ const openRun = (home: string, count = 6) =>
 const key = (n: number) =>
   ({ type: "dev.dandori.key.created.v1", data: { keyid: `key ${n}`, publicKey: "x".repeat(40) } }) as const
 
+/** A ledger that notes in `reads` what it reads of its files. */
+const watched = (home: string, reads: Array<string>) => {
+  const counting = Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (fs) => ({
+      ...fs,
+      readFile: (path: string) => {
+        reads.push("whole")
+        return fs.readFile(path)
+      },
+      stream: (path: string, options?: { readonly offset?: unknown }) => {
+        reads.push(`from ${String(options?.offset)}`)
+        return fs.stream(path, options as never)
+      },
+    })),
+  )
+  return Layer.fresh(Project.segmentsAt(home)).pipe(
+    Layer.provide(counting.pipe(Layer.provideMerge(Project.platform))),
+    Layer.provide(Project.platform),
+  )
+}
+
 describe("a ledger of segment files", () => {
   it.live("gives back what was appended, also to another process, and does not create a stream twice", () =>
     Effect.gen(function* () {
@@ -206,24 +228,6 @@ describe("a ledger of segment files", () => {
     Effect.gen(function* () {
       const home = yield* Project.folder
       const reads: Array<string> = []
-      const counting = Layer.effect(
-        FileSystem.FileSystem,
-        Effect.map(FileSystem.FileSystem, (fs) => ({
-          ...fs,
-          readFile: (path: string) => {
-            reads.push("whole")
-            return fs.readFile(path)
-          },
-          stream: (path: string, options?: { readonly offset?: unknown }) => {
-            reads.push(`from ${String(options?.offset)}`)
-            return fs.stream(path, options as never)
-          },
-        })),
-      )
-      const watched = Layer.fresh(Project.segmentsAt(home)).pipe(
-        Layer.provide(counting.pipe(Layer.provideMerge(Project.platform))),
-        Layer.provide(Project.platform),
-      )
       yield* Effect.gen(function* () {
         const ledger = yield* Ledger
         yield* ledger.record("system", [key(1)])
@@ -237,7 +241,38 @@ describe("a ledger of segment files", () => {
         const chain = yield* ledger.read("system")
         assert.isUndefined(chain.fault)
         assert.strictEqual(chain.head.sequence, 7)
-      }).pipe(Effect.provide(watched))
+      }).pipe(Effect.provide(watched(home, reads)))
+    }),
+  )
+
+  it.live("reads a run again only where its file has grown, and finds what was changed in it", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      const path = fileOf(home)
+      const { size } = yield* Effect.promise(() => Fs.stat(path))
+      const reads: Array<string> = []
+      yield* Effect.gen(function* () {
+        const ledger = yield* Ledger
+        const first = yield* ledger.read(stream)
+        assert.strictEqual(yield* ledger.read(stream), first)
+        yield* onLedger(home, (other) =>
+          Effect.scoped(
+            Effect.andThen(other.reopen(stream), ({ writer }) => {
+              writer.append({ type: "dev.dandori.task.skipped.v1", data: { task: "a", reason: "late" } })
+              return writer.durable
+            }),
+          ),
+        )
+        const grown = yield* ledger.read(stream)
+        assert.deepStrictEqual(grown, yield* onLedger(home, (other) => other.read(stream)))
+        assert.deepStrictEqual(reads, ["whole", `from ${size}`])
+        const bytes = yield* read(path)
+        yield* write(path, bytes.toString().replace("late", "soon"))
+        yield* Effect.promise(() => Fs.utimes(path, 1, 1))
+        const changed = yield* ledger.read(stream)
+        assert.strictEqual(changed.fault?.line, grown.head.sequence)
+      }).pipe(Effect.provide(watched(home, reads)))
     }),
   )
 

@@ -1,0 +1,38 @@
+/** Times one engine, in a process of its own: `bun child.ts ENGINE full|small FOLDER`; prints JSON. */
+import * as Figures from "../figure.ts"
+import { type Engine, LeftOut, type Start } from "./engine.ts"
+
+/** Milliseconds of each graph, or why there are none. */
+export type Found =
+  | { readonly record: string; readonly graphs: Readonly<Record<Graph, ReadonlyArray<number>>> }
+  | { readonly leftOut: string }
+
+/** The graphs, by what they are. */
+export const graphs = {
+  "three durable steps": ({ inARow }: Engine) => inARow(3),
+  "40 steps in a row": ({ inARow }: Engine) => inARow(40),
+  "fan-out of 400, 16 at a time": ({ fanOut }: Engine) => fanOut(400, 16),
+}
+export type Graph = keyof typeof graphs
+
+const measure = async (start: Start, folder: string, rounds: number): Promise<Found> => {
+  const engine = await start(folder)
+  const found: Record<string, ReadonlyArray<number>> = {}
+  for (const [name, run] of Object.entries(graphs)) {
+    for (let round = 1; round <= rounds / 5; round++) await run(engine)
+    found[name] = (await Figures.times(rounds, () => run(engine))).millis
+  }
+  await engine.close()
+  return { record: engine.record, graphs: found as Record<Graph, ReadonlyArray<number>> }
+}
+
+if (import.meta.main) {
+  const [name, scale, folder] = process.argv.slice(2)
+  const { start }: { readonly start: Start } = await import(`./${name}.ts`)
+  const found = await measure(start, folder, scale === "full" ? 20 : 1).catch((error: unknown): Found => {
+    if (error instanceof LeftOut) return { leftOut: error.message }
+    throw error
+  })
+  process.stdout.write(`${JSON.stringify(found)}\n`)
+  process.exit(0)
+}
