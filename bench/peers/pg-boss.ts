@@ -42,7 +42,7 @@ export const start: Start = async (folder) => {
       if (sum !== steps) throw new Error(`${sum} of ${steps} jobs were done`)
     },
     close: async () => {
-      await boss.stop({ graceful: false })
+      await boss.stop({ graceful: true, close: true })
       await server.stop()
     },
   }
