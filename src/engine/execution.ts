@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as HashMap from "effect/HashMap"
 import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
 import type { EnvironmentName } from "../domain/names.ts"
@@ -74,6 +75,10 @@ const steadyClock = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
   const start = clock.monotonicTimeNanosUnsafe()
   return () => wall + Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
 })
+
+/** Whether a run was told to cancel and waits for nothing but word of what nobody knows: who said so need not wait. */
+const isLeftUnknown = ({ approvals, cancelling }: RunState): boolean =>
+  cancelling !== undefined && HashMap.isEmpty(approvals)
 
 /** What a cordon keeps from happening. */
 const startsWork = (command: Command): boolean => command._tag === "Start" || command._tag === "Open"
@@ -293,7 +298,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     Effect.flatMap((error) => stop(ledgerLost(error))),
     Effect.forkIn(scope),
   )
-  yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
+  yield* Effect.forkIn(Requests.serve(context, prepared, recorder, now), scope)
 
   const drive = Effect.gen(function* () {
     while (true) {
@@ -306,7 +311,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       yield* claims.dropUnless(holds)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
-      if (status === "waiting" && options.wait !== true) return
+      if (status === "waiting" && (options.wait !== true || isLeftUnknown(recorder.state()))) return
       yield* latch.await
     }
   })
