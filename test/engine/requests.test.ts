@@ -1,3 +1,5 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,9 +14,12 @@ import * as Resume from "../../src/engine/resume.ts"
 import * as Run from "../../src/engine/run.ts"
 import { runStatus, taskOf } from "../../src/engine/run-state.ts"
 import * as Submit from "../../src/engine/submit.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
+import * as StreamName from "../../src/ledger/stream-name.ts"
 import { Inbox } from "../../src/services/inbox.ts"
 import { Observer } from "../../src/services/observer.ts"
 import * as Users from "../../src/services/users.ts"
+import { Workspace } from "../../src/services/workspace.ts"
 import { Broken, echo, plan, task, typeOf } from "../support/engine-plan.ts"
 import * as Project from "../support/engine-project.ts"
 
@@ -59,7 +64,9 @@ const staying = (made: Plan, type: Event["type"], changed: Partial<Run.RunReques
     const fiber = yield* Effect.forkChild(
       Run.start(Project.request(made, { wait: true, ...changed })).pipe(Effect.provideService(Observer, observer)),
     )
-    return { run: yield* Deferred.await(reached), fiber }
+    const run = yield* Deferred.await(reached)
+    yield* Effect.repeat(Project.entriesOf(run), { until: (entries) => entries.some((entry) => entry.type === type) })
+    return { run, fiber }
   })
 
 describe("an approval", () => {
@@ -99,6 +106,51 @@ describe("an approval", () => {
         assert.notInclude(Project.story(yield* Project.entriesOf(run)), "approval.granted deploy")
         yield* agree(run, "ada", Date.now() + 59_000)
       }),
+    ),
+  )
+})
+
+describe("a run's inbox", () => {
+  it.live("carries out each request, though another cannot be answered or breaks what carries it out", () =>
+    inProject(
+      Effect.gen(function* () {
+        const { fiber, run } = yield* staying(asked(), "dev.dandori.approval.requested.v1")
+        const { home } = yield* Workspace
+        const lone = { kind: "refuse", task: "deploy", input: yield* inputOf(run), reason: "\ud800" } as const
+        yield* Effect.promise(async () => {
+          const folder = join(home, "inbox", run)
+          await Fs.mkdir(join(folder, "00-first.answer.json"), { recursive: true })
+          const first = JSON.stringify({ run, request: { ...lone, task: "nobody", reason: "no" } })
+          await Fs.writeFile(join(folder, "00-first.request.json"), first)
+        })
+        const broken = yield* Effect.flip(
+          Submit.submit(run, yield* Resume.recall(run), lone, { by: "ada", now: Date.now() }),
+        )
+        assert.match(broken.message, /could not be carried out/)
+        yield* Submit.submit(run, yield* Resume.recall(run), { kind: "cancel", reason: "no" }, { by: "ada", now: 0 })
+        assert.strictEqual(runStatus((yield* Fiber.join(fiber)).state), "cancelled")
+      }),
+    ),
+  )
+
+  it.live("gives a request back that its asker no longer waits for, and says before that it waits", () =>
+    inProject(
+      Effect.gen(function* () {
+        const { run } = yield* Run.start(Project.request(asked()))
+        const ledger = yield* Ledger
+        const { home } = yield* Workspace
+        yield* ledger.reopen(StreamName.ofRun(run))
+        const said = yield* Deferred.make<string>()
+        const say = (text: string) => Effect.asVoid(Deferred.succeed(said, text))
+        const cancel = { kind: "cancel", reason: "no" } as const
+        const asking = yield* Effect.forkChild(
+          Submit.submit(run, yield* Resume.recall(run), cancel, { by: "ada", now: 0, say }),
+        )
+        assert.match(yield* Deferred.await(said), /has not answered yet/)
+        yield* Fiber.interrupt(asking)
+        const folder = join(home, "inbox", run)
+        assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(folder)), [])
+      }).pipe(Effect.scoped),
     ),
   )
 })
