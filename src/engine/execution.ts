@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -104,16 +105,25 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const secrets = yield* Secrets
   const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
-  const claims = yield* Claims.make(context.id, scope)
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
-  let broken: Errors.LedgerLost | undefined
+  let broken: Cause.Cause<Errors.LedgerLost> | undefined
   let wake = Infinity
 
-  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+  /** Ends the run with what broke in a fiber of it: nobody else sees that, and others would wait for the fiber for ever. */
+  const collapse = (cause: Cause.Cause<Errors.LedgerLost>) =>
     Effect.sync(() => {
-      broken ??= error
-      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      if (Cause.hasInterruptsOnly(cause)) return
+      broken ??= cause
       latch.openUnsafe()
+    })
+  const inBackground = <R>(effect: Effect.Effect<void, never, R>) =>
+    Effect.asVoid(Effect.forkIn(Effect.onError(effect, collapse), scope))
+  const claims = yield* Claims.make(context.id, scope, collapse)
+
+  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+    Effect.suspend(() => {
+      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      return collapse(Cause.fail(error))
     })
 
   const start = (index: number, attempt: number): Effect.Effect<void, never, Outcome.Requirements> => {
@@ -239,8 +249,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
             wake = Infinity
             latch.openUnsafe()
           }),
-          Effect.forkIn(scope),
-          Effect.asVoid,
+          inBackground,
         )
       }
       case "Finish":
@@ -288,7 +297,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         const reason = `the pipeline's timeout of ${timeout} ms is over`
         recorder.record({ type: "dev.dandori.cancel.requested.v1", data: { reason, timeout: true } })
       }),
-      Effect.forkIn(scope),
+      inBackground,
     )
   }
 
@@ -296,14 +305,14 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     new Errors.LedgerLost({ run: context.id, reason: message })
   yield* writer.broken.pipe(
     Effect.flatMap((error) => stop(ledgerLost(error))),
-    Effect.forkIn(scope),
+    inBackground,
   )
-  yield* Effect.forkIn(Requests.serve(context, prepared, recorder, now), scope)
+  yield* inBackground(Requests.serve(context, prepared, recorder, now))
 
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()
-      if (broken !== undefined) return yield* broken
+      if (broken !== undefined) return yield* Effect.failCause(broken)
       const state = recorder.state()
       const commands = decide(state, now())
       const held = commands.some(startsWork) && (yield* isHeld())
@@ -316,14 +325,14 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     }
   })
   const { concurrency } = prepared.plan.plan
-  /** Waits for the run's turn in its concurrency group; a cancel ends the waiting. */
+  /** Waits for the run's turn in its concurrency group; a cancel ends the waiting, and so does what breaks the run. */
   const turn = Effect.gen(function* () {
     if (concurrency === undefined || options.hasTurn === true) return
     const { group } = concurrency
     const queue = (behind: ReadonlyArray<string>) =>
       void recorder.record({ type: "dev.dandori.run.queued.v1", data: { group, behind } })
     const cancelled = Effect.gen(function* () {
-      while (recorder.state().cancelling === undefined) {
+      while (recorder.state().cancelling === undefined && broken === undefined) {
         latch.closeUnsafe()
         yield* latch.await
       }
@@ -332,7 +341,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       Effect.provideService(Scope.Scope, scope),
     )
     yield* Effect.raceFirst(taken, cancelled)
-    if (recorder.state().queued) recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
+    if (recorder.state().queued && broken === undefined) recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
   })
 
   // All attempts that still run are stopped together: the scope would stop one after the other.

@@ -29,8 +29,8 @@ export const make = (
       const appended = writer.append(event, task === undefined ? run : `${run}/${task}`)
       const recorded = { ...event, time: appended.time, run }
       state = evolve(state, recorded)
-      observer.onEvent(recorded)
       changed()
+      observer.onEvent(recorded)
       return appended
     },
   }
