@@ -73,9 +73,9 @@ export const open = Effect.fnUntraced(function* (home: string) {
         const left = leases.length === 0 ? [] : yield* stopLeftovers(join(home, "processes"), belongsTo(dead, leases))
         if (left.some(({ remaining }) => remaining.length > 0)) return yield* pause(1_000)
         yield* rows.removeOwner(dead.id)
-        announce()
         // Its file alone holds nobody up.
         yield* Effect.ignore(Effect.try(() => LeaseOwner.forget(folder, dead.id)))
+        announce()
       }).pipe(Effect.ensuring(Effect.sync(() => reclaiming.delete(dead.id))))
       const running = reclaiming.get(dead.id) ?? (yield* Effect.forkIn(work, scope))
       reclaiming.set(dead.id, running)
