@@ -1,3 +1,5 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { dandori, ndjson, start } from "./evidence-project.ts"
@@ -17,9 +19,9 @@ const goingOn = (folder: string, pipeline: string) =>
     }
     const rest = async () => {
       for (let part = await reader.read(); !part.done; part = await reader.read()) text += decoder.decode(part.value)
-      return { code: await child.exited, lines: ndjson(text) }
+      return { code: await child.exited, lines: ndjson(text), err: await new Response(child.stderr).text() }
     }
-    return { run: String(ndjson(text.slice(0, text.lastIndexOf("\n")))[0].run), end: rest() }
+    return { run: String(ndjson(text.slice(0, text.lastIndexOf("\n")))[0].run), end: rest(), child }
   })
 
 describe("a run that another process drives", () => {
@@ -42,6 +44,31 @@ describe("a run that another process drives", () => {
       const again = yield* dandori(folder, "runs", "cancel", run)
       assert.strictEqual(again.code, 1)
       assert.match(again.err, /has ended|has been closed|is over/i)
+    }),
+  )
+})
+
+describe("a request to a run whose process is stopped", () => {
+  it.effect("says that it waits, and is taken back by Ctrl-C", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const { child, end, run } = yield* goingOn(folder, "hanging")
+      child.kill("SIGSTOP")
+      const asking = start(folder, ["runs", "cancel", run])
+      yield* Effect.promise(async () => {
+        const reader = asking.stderr.getReader()
+        let text = ""
+        while (!text.includes("has not answered yet")) text += new TextDecoder().decode((await reader.read()).value)
+        reader.releaseLock()
+        asking.kill("SIGINT")
+        assert.strictEqual(await asking.exited, 130)
+      })
+      assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(join(folder, ".dandori/inbox", run))), [])
+      child.kill("SIGCONT")
+      child.kill("SIGTERM")
+      const { code, err } = yield* Effect.promise(() => end)
+      assert.strictEqual(code, 143)
+      assert.include(err, `dandori runs resume ${run}`)
     }),
   )
 })
