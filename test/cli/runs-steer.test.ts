@@ -115,4 +115,25 @@ describe("a cordon on the command line", () => {
       assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
     }),
   )
+
+  it.effect("that cannot be is refused with a word about what would do", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const raise = (...more: ReadonlyArray<string>) =>
+        dandori(folder, "cordon", "raise", "ir-1", "--reason", "fire", ...more)
+      for (const [flags, word] of [
+        [["--pipeline", "No Pipeline"], /--pipeline "No Pipeline" is no id of a pipeline/],
+        [["--expires", "99999999999999h"], /--expires 99999999999999h: more than 0, and at most/],
+        [["--expires", "0s"], /--expires 0s: more than 0/],
+      ] as const) {
+        const refused = yield* raise(...flags)
+        assert.strictEqual(refused.code, 64)
+        assert.match(refused.err, word)
+      }
+      assert.strictEqual((yield* raise()).code, 0)
+      const again = yield* raise()
+      assert.strictEqual(again.code, 64)
+      assert.match(again.err, /A cordon ir-1 is raised already/)
+    }),
+  )
 })
