@@ -341,7 +341,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       Effect.provideService(Scope.Scope, scope),
     )
     yield* Effect.raceFirst(taken, cancelled)
-    if (recorder.state().queued && broken === undefined) recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
+    if (recorder.state().queued && broken === undefined)
+      recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
   })
 
   // All attempts that still run are stopped together: the scope would stop one after the other.

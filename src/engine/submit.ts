@@ -53,7 +53,9 @@ const throughInbox = Effect.fnUntraced(function* (
       }
       if (looks === looksInSilence && say !== undefined) {
         const owner = pid === undefined ? "The process" : `Process ${pid}`
-        yield* say(`${owner} that drives run ${run} has not answered yet; waiting for it. Ctrl-C takes the request back.`)
+        yield* say(
+          `${owner} that drives run ${run} has not answered yet; waiting for it. Ctrl-C takes the request back.`,
+        )
       }
       yield* Effect.sleep(lookMillis)
     }

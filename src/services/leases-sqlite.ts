@@ -143,7 +143,13 @@ const make = Effect.fnUntraced(function* (home: string) {
   const withWord = <A, E, R>(effect: Effect.Effect<A, E, R>, onWaiting: (waiting: Waiting) => void) =>
     Effect.raceFirst(
       effect,
-      Effect.andThen(pause(wordMillis), Effect.andThen(Effect.sync(() => onWaiting(lockedStore)), Effect.never)),
+      Effect.andThen(
+        pause(wordMillis),
+        Effect.andThen(
+          Effect.sync(() => onWaiting(lockedStore)),
+          Effect.never,
+        ),
+      ),
     )
   const withoutPatience = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.raceFirst(

@@ -48,6 +48,35 @@ describe("a run that another process drives", () => {
   )
 })
 
+describe("SIGTERM", () => {
+  it.effect("says that tasks get their grace, and a second one skips it", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const child = start(folder, ["run", "stubborn"])
+      const logs = join(folder, ".dandori/logs")
+      const isHolding = Effect.promise(async () => {
+        const files = await Fs.readdir(logs, { recursive: true }).catch(() => [])
+        const texts = await Promise.all(files.map((file) => Fs.readFile(join(logs, file), "utf8").catch(() => "")))
+        return texts.join("").includes("holding on")
+      })
+      yield* Effect.repeat(isHolding, { until: (holding) => holding })
+      yield* Effect.promise(async () => {
+        const reader = child.stderr.getReader()
+        let text = ""
+        const heard = async (word: string) => {
+          while (!text.includes(word)) text += new TextDecoder().decode((await reader.read()).value)
+        }
+        child.kill("SIGTERM")
+        await heard("Stopping: tasks get their grace")
+        child.kill("SIGTERM")
+        await heard("Skipping the grace")
+        await heard("dandori runs resume")
+        assert.strictEqual(await child.exited, 143)
+      })
+    }),
+  )
+})
+
 describe("a request to a run whose process is stopped", () => {
   it.effect("says that it waits, and is taken back by Ctrl-C", () =>
     Effect.gen(function* () {

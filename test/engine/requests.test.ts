@@ -87,10 +87,9 @@ describe("an approval", () => {
         const { fiber, run } = yield* staying(asked(), "dev.dandori.approval.requested.v1", { env: "prod", who })
         const inbox = yield* Inbox
         const id = yield* inbox.put(run, { kind: "approve", task: "deploy", input: yield* inputOf(run) })
-        const answer = yield* inbox.answerTo(run, id).pipe(
-          Effect.flatMap(Effect.fromOption),
-          Effect.retry({ schedule: Schedule.spaced(20) }),
-        )
+        const answer = yield* inbox
+          .answerTo(run, id)
+          .pipe(Effect.flatMap(Effect.fromOption), Effect.retry({ schedule: Schedule.spaced(20) }))
         assert.match("refused" in answer ? answer.refused : "", /asked for this run/)
         yield* Fiber.interrupt(fiber)
       }),
@@ -181,7 +180,12 @@ describe("a task whose outcome nobody knows", () => {
       Effect.gen(function* () {
         const unsureAndLong = plan([task("send", unsure), task("long", waits)])
         const { fiber, run } = yield* staying(unsureAndLong, "dev.dandori.attempt.unknown.v1")
-        yield* Submit.submit(run, yield* Resume.recall(run), { kind: "cancel", reason: "enough" }, { by: "ada", now: 0 })
+        yield* Submit.submit(
+          run,
+          yield* Resume.recall(run),
+          { kind: "cancel", reason: "enough" },
+          { by: "ada", now: 0 },
+        )
         const exit = yield* Fiber.await(fiber)
         assert.isTrue(Exit.isSuccess(exit))
         if (Exit.isSuccess(exit)) assert.strictEqual(runStatus(exit.value.state), "waiting")
