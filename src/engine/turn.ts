@@ -60,7 +60,7 @@ export const take = Effect.fnUntraced(function* (
         onQueued(runs)
         const asked = yield* Effect.forEach(onConflict === "cancel-running" ? runs : [], ask)
         // A run that gives up its place needs nobody to make way.
-        const takeBack = Effect.forEach(asked.flat(), Effect.ignore)
+        const takeBack = Effect.forEach(asked.flat(), (withdraw) => Effect.ignore(withdraw))
         yield* restore(leases.acquire(requestOf(run, concurrency, capacity), () => {})).pipe(
           Effect.onInterrupt(() => takeBack),
         )
