@@ -2,6 +2,9 @@ import * as Effect from "effect/Effect"
 import type { Control } from "../engine/execution.ts"
 import { skipGrace } from "../services/process-groups.ts"
 
+/** Who stops a process often says it to its group too (`timeout`): within this time it is one stop. */
+const oneStopMillis = 100
+
 /**
  * Ctrl-C: the first asks the run to be cancelled, the second skips the grace of its child processes, and both say so. What
  * SIGTERM and SIGHUP stop gets its grace too, once.
@@ -9,14 +12,15 @@ import { skipGrace } from "../services/process-groups.ts"
 export const control = (say: (text: string) => void): Control => ({
   onCancel: (cancel) => {
     let count = 0
-    let stops = 0
+    let stopped: number | undefined
     const skip = () => {
       say("Skipping the grace: child processes are killed.")
       Effect.runFork(skipGrace)
     }
     const onStop = () => {
-      stops++
-      if (stops > 1) return skip()
+      const now = performance.now()
+      if (stopped !== undefined) return now - stopped < oneStopMillis ? undefined : skip()
+      stopped = now
       say("Stopping: tasks get their grace to stop, and the run is left to be resumed. The same signal again skips it.")
     }
     const onSignal = () => {
