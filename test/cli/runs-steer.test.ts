@@ -48,6 +48,25 @@ describe("a run that another process drives", () => {
   )
 })
 
+describe("a reader that has stopped reading", () => {
+  it.effect("holds up no run", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const say = "x".repeat(30_000)
+      const tasks = [1, 2, 3, 4, 5, 6].map((n) => `  t${n}: { uses: actor, with: { say: ${say} } }\n`)
+      const loud = `version: 1\nid: loud\ntasks:\n${tasks.join("")}`
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "pipelines/loud.yaml"), loud))
+      const main = join(import.meta.dirname, "../../src/cli/main.ts")
+      const script = '"$0" "$1" run loud --json | exec sleep 600'
+      const shell = Bun.spawn(["sh", "-c", script, process.execPath, main], { cwd: folder })
+      const succeeded = ({ out }: { readonly out: string }) => out.includes('"succeeded"')
+      yield* Effect.repeat(dandori(folder, "runs", "list", "--json"), { until: succeeded })
+      yield* Effect.promise(() => Bun.$`pkill -P ${shell.pid}`.quiet())
+      yield* Effect.promise(() => shell.exited)
+    }),
+  )
+})
+
 describe("SIGTERM", () => {
   it.effect("says that tasks get their grace, and a second one skips it", () =>
     Effect.gen(function* () {
