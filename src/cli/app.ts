@@ -84,16 +84,26 @@ const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: 
   return { code, text: `${debug ? Cause.pretty(cause) : message}${hint}` }
 }
 
-/** Runs the command line and exits with its code. SIGTERM and SIGHUP stop the work and leave runs to be resumed. */
+/**
+ * Runs the command line and exits with its code. SIGTERM and SIGHUP stop the work and leave runs to be resumed; so does
+ * Ctrl-C where no run listens to it, and a second one does not wait for that.
+ */
 export const main = (argv: ReadonlyArray<string>, version: string): Promise<void> => {
   const program = Command.runWith(cli, { version })(argv).pipe(Effect.provide(NodeServices.layer))
   const fiber = Effect.runFork(program)
-  const stop = (signal: "SIGTERM" | "SIGHUP") => {
-    process.exitCode = signal === "SIGTERM" ? ExitCode.exitCodes.terminated : 129
+  const stop = (code: number) => {
+    process.exitCode = code
     fiber.interruptUnsafe()
   }
-  process.on("SIGTERM", () => stop("SIGTERM"))
-  process.on("SIGHUP", () => stop("SIGHUP"))
+  process.on("SIGTERM", () => stop(ExitCode.exitCodes.terminated))
+  process.on("SIGHUP", () => stop(129))
+  let interrupted = false
+  process.on("SIGINT", () => {
+    if (process.listenerCount("SIGINT") > 1) return
+    if (interrupted) process.exit(ExitCode.exitCodes.interrupted)
+    interrupted = true
+    stop(ExitCode.exitCodes.interrupted)
+  })
   // A reader that went away (`| head`) is no mistake of ours.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)

@@ -1,9 +1,11 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Cordon } from "../domain/cordon.ts"
 import { holds } from "../domain/cordon.ts"
 import type { Event } from "../domain/event.ts"
+import { PipelineId } from "../domain/names.ts"
 import { parseDuration } from "../domain/quantity.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as Cordons from "../services/cordons.ts"
@@ -32,6 +34,9 @@ const testify = (event: Event) =>
     )
   })
 
+const isPipelineId = Schema.is(PipelineId)
+const longestMillis = 3_650 * 86_400_000
+
 /** What a person says of a cordon that is raised. */
 export interface RaiseRequest {
   readonly id: string | undefined
@@ -52,6 +57,13 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(id)) {
     return yield* new Output.UsageError({ reason: `"${id}" is no plain name: letters, digits, '.', '-', '_'` })
   }
+  const odd = request.scope.find((pipeline) => !isPipelineId(pipeline))
+  if (odd !== undefined) {
+    return yield* new Output.UsageError({ reason: `--pipeline "${odd}" is no id of a pipeline, like nightly` })
+  }
+  if (lasts !== undefined && !(lasts > 0 && lasts <= longestMillis)) {
+    return yield* new Output.UsageError({ reason: `--expires ${request.expires}: more than 0, and at most 3650d` })
+  }
   yield* WorkspaceFiles.makeHome(home)
   const cordon = yield* Effect.flatMap(Cordons.Cordons, (cordons) =>
     cordons.raise({
@@ -61,7 +73,14 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
       ...(request.scope.length === 0 ? {} : { scope: request.scope }),
       ...(lasts === undefined ? {} : { expires: now + lasts }),
     }),
-  ).pipe(Effect.provide(Cordons.layer(`${home}/cordons`)))
+  ).pipe(
+    Effect.provide(Cordons.layer(`${home}/cordons`)),
+    Effect.mapError((error) =>
+      error.code === "EEXIST"
+        ? new Output.UsageError({ reason: `A cordon ${id} is raised already; lift it first, or take another name` })
+        : error,
+    ),
+  )
   const { epoch, expires, reason, scope } = cordon
   yield* testify({
     type: "dev.dandori.cordon.raised.v1",

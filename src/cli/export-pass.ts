@@ -27,7 +27,7 @@ const afterRunMillis = 5_000
 export const send = (
   { configuration, home, project }: Place,
   exporters: ReadonlyArray<Exporter>,
-  bound: { readonly boundMillis?: number } = {},
+  changed: { readonly boundMillis?: number; readonly skip?: string } = {},
 ) => {
   const { env, sections } = configuration
   const extraRoots = roots(sections.storage).map(([, path]) => path)
@@ -38,7 +38,7 @@ export const send = (
     Readers.ledger(home, env),
   ).pipe(Layer.provideMerge(WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: false })))
   const timeoutMillis = parseDuration(sections.exporters.timeout) ?? afterRunMillis
-  return Delivery.deliver({ env, exporters, timeoutMillis, ...bound }).pipe(Effect.provide(services))
+  return Delivery.deliver({ env, exporters, timeoutMillis, ...changed }).pipe(Effect.provide(services))
 }
 
 /** Says what an exporter left. */

@@ -6,9 +6,10 @@ import * as ExitCode from "./exit-code.ts"
 import * as ExportPass from "./export-pass.ts"
 import * as Output from "./output.ts"
 import * as Readers from "./project-readers.ts"
+import * as RunChoice from "./run-choice.ts"
 
-/** Sends what is new in the ledger to the exporters of this environment, or to one of them. */
-export const sendLedger = Effect.fnUntraced(function* (name: string | undefined) {
+/** Sends what is new in the ledger to the exporters of this environment, or to one of them, which may leave out a run. */
+export const sendLedger = Effect.fnUntraced(function* (name: string | undefined, skipped: string | undefined) {
   const { env, flags, home, project } = yield* Readers.find
   const configuration = yield* SettingsFiles.load(project, env)
   const all = configuration.sections.exporters.exporters
@@ -21,7 +22,11 @@ export const sendLedger = Effect.fnUntraced(function* (name: string | undefined)
   const chosen = all.filter((exporter) => name === undefined || exporter.name === name)
   if (chosen.length > 0) yield* WorkspaceFiles.makeHome(home)
   const place = { project, home, configuration }
-  const delivered = chosen.length === 0 ? [] : yield* ExportPass.send(place, chosen)
+  if (skipped !== undefined && name === undefined) {
+    return yield* new Output.UsageError({ reason: "--skip needs --exporter NAME: the one that leaves the run out" })
+  }
+  const skip = skipped && (yield* RunChoice.choose(skipped).pipe(Effect.provide(Readers.ledger(home, env))))
+  const delivered = chosen.length === 0 ? [] : yield* ExportPass.send(place, chosen, skip === undefined ? {} : { skip })
   if (flags.json) yield* Output.json({ v: 1, kind: "ledger-send", exporters: delivered })
   else if (chosen.length === 0) {
     yield* Output.data(`No exporter is configured for ${env}. They stand in configs/base/exporters.yaml.`)

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Standard from "./standard-streams.ts"
 
 /** Ends a command with an exit code after it has said all that there is to say. */
 export class Exit extends Schema.TaggedError<Exit>()("Exit", { exitCode: Schema.Int }) {}
@@ -13,8 +14,11 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
 
 /** Succeeds when the text has left this process: a pipe that is read slowly loses nothing. */
 const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
-  Effect.callback<void>(
-    (resume) => void stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resume(Effect.void)),
+  Effect.andThen(
+    Standard.flushed,
+    Effect.callback<void>(
+      (resume) => void stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resume(Effect.void)),
+    ),
   )
 
 /** Data, for people and programs: standard output. */
@@ -28,9 +32,12 @@ export const message = (text: string): Effect.Effect<void> => write(process.stde
 
 /** Succeeds when all that was written so far has left this process. */
 export const drained: Effect.Effect<void> = Effect.all(
-  [process.stdout, process.stderr].map((stream) =>
-    Effect.callback<void>((resume) => void stream.write("", () => resume(Effect.void))),
-  ),
+  [
+    Standard.flushed,
+    ...[process.stdout, process.stderr].map((stream) =>
+      Effect.callback<void>((resume) => void stream.write("", () => resume(Effect.void))),
+    ),
+  ],
   { concurrency: "unbounded", discard: true },
 )
 

@@ -51,6 +51,7 @@ const inProject =
       Effect.tap(() => Checkpoint.make()),
       Effect.provideService(Observer, view.observer),
       Effect.provide(Project.services(options)),
+      Effect.onInterrupt(() => view.left),
       Effect.ensuring(view.stop),
     )
 

@@ -79,7 +79,7 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
     const body = refuse
       ? ({ kind: "refuse", task, input, reason: reason ?? "" } as const)
       : ({ kind: "approve", task, input, ...(reason === undefined ? {} : { reason }) } as const)
-    yield* Submit.submit(run.id, recalled, body, { by: who(), now })
+    yield* Submit.submit(run.id, recalled, body, { by: who(), now, say: Output.message })
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   const said = refuse ? "refused" : "approved"
   if (flags.json) return yield* Output.json({ v: 1, kind: said, run: run.id, task, by: who(), input: asked.input })

@@ -21,7 +21,7 @@ export const cancelRun = Effect.fnUntraced(function* (name: string, reason: stri
   yield* Effect.gen(function* () {
     const recalled = yield* Resume.recall(run.id)
     const now = yield* Clock.currentTimeMillis
-    yield* Submit.submit(run.id, recalled, { kind: "cancel", reason }, { by: who(), now })
+    yield* Submit.submit(run.id, recalled, { kind: "cancel", reason }, { by: who(), now, say: Output.message })
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "cancelled", run: run.id, by: who() })
   const owned = run.status === "running" || run.status === "cancelling"

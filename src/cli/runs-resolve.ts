@@ -9,6 +9,7 @@ import * as Output from "./output.ts"
 import * as Project from "./project.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RunChoice from "./run-choice.ts"
+import { who } from "./who.ts"
 
 /** What was asked on the command line. */
 export interface ResolveRequest {
@@ -43,7 +44,8 @@ export const resolveTask = Effect.fnUntraced(function* (request: ResolveRequest)
   yield* Effect.gen(function* () {
     const recalled = yield* Resume.recall(run)
     const now = yield* Clock.currentTimeMillis
-    yield* Resolve.resolve(run, recalled, { task: request.task, as: request.as, reason: request.reason, output, now })
+    const { as, reason, task } = request
+    yield* Resolve.resolve(run, recalled, { task, as, reason, output, now, by: who(), say: Output.message })
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "resolved", run, task: request.task, as: request.as })
   yield* Output.data(`${request.task} is ${request.as} now. Go on: dandori run --resume ${run}`)

@@ -11,7 +11,7 @@ export const Cordon = Schema.Struct({
   owner: Schema.String,
   reason: Schema.String,
   raised: Schema.Int,
-  scope: Schema.optionalKey(Schema.Array(PipelineId)),
+  scope: Schema.optionalKey(Schema.Array(PipelineId).check(Schema.isMinLength(1))),
   expires: Schema.optionalKey(Schema.Int),
 })
 export type Cordon = typeof Cordon.Type

@@ -137,6 +137,8 @@ export const data = {
     task: Schema.String,
     as: Schema.Literals(["succeeded", "failed"]),
     reason: Schema.String,
+    /** Who said so, where another appended it. */
+    by: Schema.optionalKey(Schema.String),
     ...output,
   }),
   /** A result that stands in an earlier run: this one takes it over and does not run the task. */

@@ -8,6 +8,13 @@ export const Request = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("cancel"), reason: Schema.String }),
   Schema.Struct({ kind: Schema.Literal("approve"), ...answered, reason: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ kind: Schema.Literal("refuse"), ...answered, reason: Schema.String }),
+  Schema.Struct({
+    kind: Schema.Literal("resolve"),
+    task: Schema.String,
+    as: Schema.Literals(["succeeded", "failed"]),
+    reason: Schema.String,
+    output: Schema.optionalKey(Schema.Unknown),
+  }),
 ])
 export type Request = typeof Request.Type
 

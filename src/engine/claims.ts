@@ -1,3 +1,4 @@
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -18,9 +19,13 @@ export interface Claim {
 /**
  * The claims of a run's attempts to pools, locks and machine capacity, which they share with other processes. A claim
  * waits in a fiber of its own; its lease is held until the attempt has ended, its terminal event appended and its
- * child processes gone.
+ * child processes gone. `collapse` is told what breaks in a fiber, for which nobody waits.
  */
-export const make = Effect.fnUntraced(function* (run: string, scope: Scope.Scope) {
+export const make = Effect.fnUntraced(function* <E>(
+  run: string,
+  scope: Scope.Scope,
+  collapse: (cause: Cause.Cause<E>) => Effect.Effect<void>,
+) {
   const leases = yield* Leases
   const observer = yield* Observer
   const waiting = new Map<number, Fiber.Fiber<unknown, unknown>>()
@@ -28,7 +33,7 @@ export const make = Effect.fnUntraced(function* (run: string, scope: Scope.Scope
   const settled = (index: number) => Effect.sync(() => void waiting.delete(index))
 
   /** Starts an attempt: at once, where its task names nothing; else as soon as it holds all. The attempt settles the claim. */
-  const start = <E, R>(
+  const start = <R>(
     { attempt, capacity, index, task }: Claim,
     attempted: Effect.Effect<void, E, R>,
     refused: (error: LeasesUnavailable) => Effect.Effect<void, never, R>,
@@ -36,7 +41,7 @@ export const make = Effect.fnUntraced(function* (run: string, scope: Scope.Scope
   ): Effect.Effect<void, never, R> => {
     const { priority = 0, resources } = task
     if (resources === undefined || wantsOf({ capacity, resources }).length === 0) {
-      return Effect.asVoid(Effect.forkIn(attempted, scope, { startImmediately: true }))
+      return Effect.asVoid(Effect.forkIn(Effect.onError(attempted, collapse), scope, { startImmediately: true }))
     }
     const request = { run, attempt: { task: task.id, attempt }, resources, capacity, priority }
     const claimed = leases
@@ -48,6 +53,7 @@ export const make = Effect.fnUntraced(function* (run: string, scope: Scope.Scope
           onSuccess: () => Effect.flatMap(isHeld, (held) => (held ? settled(index) : attempted)),
         }),
         Effect.scoped,
+        Effect.onError(collapse),
       )
     return Effect.map(Effect.forkIn(claimed, scope), (fiber) => void waiting.set(index, fiber))
   }

@@ -1,7 +1,9 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as HashMap from "effect/HashMap"
 import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
 import type { EnvironmentName } from "../domain/names.ts"
@@ -76,6 +78,10 @@ const steadyClock = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
   return () => wall + Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
 })
 
+/** Whether a run was told to cancel and waits for nothing but word of what nobody knows: who said so need not wait. */
+const isLeftUnknown = ({ approvals, cancelling }: RunState): boolean =>
+  cancelling !== undefined && HashMap.isEmpty(approvals)
+
 /** What a cordon keeps from happening. */
 const startsWork = (command: Command): boolean => command._tag === "Start" || command._tag === "Open"
 
@@ -100,16 +106,25 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const secrets = yield* Secrets
   const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
-  const claims = yield* Claims.make(context.id, scope)
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
-  let broken: Errors.LedgerLost | undefined
+  let broken: Cause.Cause<Errors.LedgerLost> | undefined
   let wake = Infinity
 
-  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+  /** Ends the run with what broke in a fiber of it: nobody else sees that, and others would wait for the fiber for ever. */
+  const collapse = (cause: Cause.Cause<Errors.LedgerLost>) =>
     Effect.sync(() => {
-      broken ??= error
-      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      if (Cause.hasInterruptsOnly(cause)) return
+      broken ??= cause
       latch.openUnsafe()
+    })
+  const inBackground = <R>(effect: Effect.Effect<void, never, R>) =>
+    Effect.asVoid(Effect.forkIn(Effect.onError(effect, collapse), scope))
+  const claims = yield* Claims.make(context.id, scope, collapse)
+
+  const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
+    Effect.suspend(() => {
+      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      return collapse(Cause.fail(error))
     })
 
   const start = (index: number, attempt: number): Effect.Effect<void, never, Outcome.Requirements> => {
@@ -236,8 +251,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
             wake = Infinity
             latch.openUnsafe()
           }),
-          Effect.forkIn(scope),
-          Effect.asVoid,
+          inBackground,
         )
       }
       case "Finish":
@@ -285,7 +299,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         const reason = `the pipeline's timeout of ${timeout} ms is over`
         recorder.record({ type: "dev.dandori.cancel.requested.v1", data: { reason, timeout: true } })
       }),
-      Effect.forkIn(scope),
+      inBackground,
     )
   }
 
@@ -293,14 +307,14 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     new Errors.LedgerLost({ run: context.id, reason: message })
   yield* writer.broken.pipe(
     Effect.flatMap((error) => stop(ledgerLost(error))),
-    Effect.forkIn(scope),
+    inBackground,
   )
-  yield* Effect.forkIn(Requests.serve(context.id, context.requester, recorder), scope)
+  yield* inBackground(Requests.serve(context, prepared, recorder, options.largeOutputs, now))
 
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()
-      if (broken !== undefined) return yield* broken
+      if (broken !== undefined) return yield* Effect.failCause(broken)
       const state = recorder.state()
       const commands = decide(state, now())
       const held = commands.some(startsWork) && (yield* isHeld())
@@ -308,19 +322,19 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       yield* claims.dropUnless(holds)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
-      if (status === "waiting" && options.wait !== true) return
+      if (status === "waiting" && (options.wait !== true || isLeftUnknown(recorder.state()))) return
       yield* latch.await
     }
   })
   const { concurrency } = prepared.plan.plan
-  /** Waits for the run's turn in its concurrency group; a cancel ends the waiting. */
+  /** Waits for the run's turn in its concurrency group; a cancel ends the waiting, and so does what breaks the run. */
   const turn = Effect.gen(function* () {
     if (concurrency === undefined || options.hasTurn === true) return
     const { group } = concurrency
     const queue = (behind: ReadonlyArray<string>) =>
       void recorder.record({ type: "dev.dandori.run.queued.v1", data: { group, behind } })
     const cancelled = Effect.gen(function* () {
-      while (recorder.state().cancelling === undefined) {
+      while (recorder.state().cancelling === undefined && broken === undefined) {
         latch.closeUnsafe()
         yield* latch.await
       }
@@ -329,7 +343,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       Effect.provideService(Scope.Scope, scope),
     )
     yield* Effect.raceFirst(taken, cancelled)
-    if (recorder.state().queued) recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
+    if (recorder.state().queued && broken === undefined)
+      recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
   })
 
   // All attempts that still run are stopped together: the scope would stop one after the other.

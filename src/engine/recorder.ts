@@ -29,8 +29,12 @@ export const make = (
       const appended = writer.append(event, task === undefined ? run : `${run}/${task}`)
       const recorded = { ...event, time: appended.time, run }
       state = evolve(state, recorded)
-      observer.onEvent(recorded)
-      changed()
+      // Whatever a view makes of it: what was appended is acted upon.
+      try {
+        observer.onEvent(recorded)
+      } finally {
+        changed()
+      }
       return appended
     },
   }

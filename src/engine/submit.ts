@@ -9,6 +9,7 @@ import { Inbox } from "../services/inbox.ts"
 import { Settings } from "../services/settings.ts"
 import * as Prepared from "./prepared.ts"
 import * as Requests from "./requests.ts"
+import * as Resolution from "./resolution.ts"
 import { type Recalled, fold } from "./resume.ts"
 
 /** The run does not do what was asked. */
@@ -21,44 +22,75 @@ export class RequestRefused extends Schema.TaggedError<RequestRefused>()("Reques
   }
 }
 
-const throughInbox = Effect.fnUntraced(function* (run: string, request: Request) {
+/** Who asks at this command line, and when (milliseconds since the epoch). */
+export interface Asker {
+  readonly by: string
+  readonly now: number
+  /** Told why it takes long, where it does. */
+  readonly say?: (text: string) => Effect.Effect<void>
+}
+
+const lookMillis = 50
+/** After how long without an answer the person who asked is told. */
+const looksInSilence = 40
+
+const throughInbox = Effect.fnUntraced(function* (
+  run: string,
+  request: Request,
+  { say }: Asker,
+  pid: number | undefined,
+) {
   const inbox = yield* Inbox
   const ledger = yield* Ledger
   const id = yield* inbox.put(run, request)
-  while (true) {
-    const answer = yield* inbox.answerTo(run, id)
-    if (Option.isSome(answer)) return Option.some(answer.value)
-    const owned = yield* ledger.owned(StreamName.ofRun(run))
-    if (!owned) {
-      yield* inbox.withdraw(run, id)
-      return yield* inbox.answerTo(run, id)
+  return yield* Effect.gen(function* () {
+    for (let looks = 0; ; looks++) {
+      const answer = yield* inbox.answerTo(run, id)
+      if (Option.isSome(answer)) return answer
+      const owned = yield* ledger.owned(StreamName.ofRun(run))
+      if (!owned) {
+        yield* inbox.withdraw(run, id)
+        return yield* inbox.answerTo(run, id)
+      }
+      if (looks === looksInSilence && say !== undefined) {
+        const owner = pid === undefined ? "The process" : `Process ${pid}`
+        yield* say(
+          `${owner} that drives run ${run} has not answered yet; waiting for it. Ctrl-C takes the request back.`,
+        )
+      }
+      yield* Effect.sleep(lookMillis)
     }
-    yield* Effect.sleep(50)
-  }
+  }).pipe(Effect.onInterrupt(() => Effect.ignore(inbox.withdraw(run, id))))
 })
 
 /**
  * Brings a request before a run: its owner answers it, or, where no process owns the run, this one appends what it
- * amounts to. Succeeds when that is durable. `by` is who asks at this command line.
+ * amounts to. Succeeds when that is durable; what nobody has taken when this is interrupted is taken back.
  */
 export const submit = Effect.fn("Requests.submit")(function* (
   run: string,
   recalled: Recalled,
   request: Request,
-  asker: { readonly by: string; readonly now: number },
+  asker: Asker,
 ) {
   const ledger = yield* Ledger
-  const { env, sections } = yield* Settings
+  const settings = yield* Settings
   const prepared = yield* Prepared.prepare(recalled.plan)
   const stream = StreamName.ofRun(run)
-  const selfApproval = env === "dev" && sections.approvals.selfApproval
+  const parties = {
+    by: asker.by,
+    requester: recalled.requester,
+    selfApproval: Requests.selfApproval(settings, recalled.created.env),
+    now: asker.now,
+    writes: true,
+  }
   const append = Effect.scoped(
     Effect.gen(function* () {
       const { chain, writer } = yield* ledger.reopen(stream)
-      const state = fold(prepared, chain.entries, asker.now)
-      const verdict = Requests.judge(state, request, { by: asker.by, requester: recalled.requester, selfApproval })
+      const verdict = Requests.judge(run, prepared, fold(prepared, chain.entries, asker.now), request, parties)
       if (!("event" in verdict)) return verdict
-      writer.append(verdict.event, verdict.task === undefined ? run : `${run}/${verdict.task}`)
+      const event = yield* Resolution.recordable(verdict.event, new Map())
+      writer.append(event, verdict.task === undefined ? run : `${run}/${verdict.task}`)
       yield* writer.durable.pipe(Effect.mapError((error) => new LedgerFailed({ stream, reason: error.message })))
       return { done: true } as const
     }),
@@ -66,7 +98,7 @@ export const submit = Effect.fn("Requests.submit")(function* (
   while (true) {
     const answer = yield* append.pipe(
       Effect.asSome,
-      Effect.catchTag("StreamBusy", () => throughInbox(run, request)),
+      Effect.catchTag("StreamBusy", ({ pid }) => throughInbox(run, request, asker, pid)),
     )
     if (Option.isNone(answer)) continue
     if ("refused" in answer.value) return yield* new RequestRefused({ run, reason: answer.value.refused })

@@ -47,16 +47,24 @@ export const take = Effect.fnUntraced(function* (
 ) {
   const leases = yield* Leases
   const inbox = yield* Inbox
-  yield* takeNow(run, concurrency, capacity).pipe(
-    Effect.catchTag("GroupBusy", ({ runs }) =>
+  const { group, onConflict } = concurrency
+  const reason = `run ${run} of the group ${group} takes its place`
+  const ask = (other: string) =>
+    inbox.put(other, { kind: "cancel", reason }).pipe(
+      Effect.map((id) => [inbox.withdraw(other, id)]),
+      Effect.orElseSucceed(() => []),
+    )
+  const queue = (runs: ReadonlyArray<string>) =>
+    Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         onQueued(runs)
-        if (concurrency.onConflict === "cancel-running") {
-          const reason = `run ${run} of the group ${concurrency.group} takes its place`
-          yield* Effect.forEach(runs, (other) => Effect.ignore(inbox.put(other, { kind: "cancel", reason })))
-        }
-        yield* leases.acquire(requestOf(run, concurrency, capacity), () => {})
+        const asked = yield* Effect.forEach(onConflict === "cancel-running" ? runs : [], ask)
+        // A run that gives up its place needs nobody to make way.
+        const takeBack = Effect.forEach(asked.flat(), (withdraw) => Effect.ignore(withdraw))
+        yield* restore(leases.acquire(requestOf(run, concurrency, capacity), () => {})).pipe(
+          Effect.onInterrupt(() => takeBack),
+        )
       }),
-    ),
-  )
+    )
+  yield* takeNow(run, concurrency, capacity).pipe(Effect.catchTag("GroupBusy", ({ runs }) => queue(runs)))
 })

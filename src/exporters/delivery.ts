@@ -33,6 +33,8 @@ export interface Options {
   readonly exporters: ReadonlyArray<Exporter>
   /** For one request. */
   readonly timeoutMillis: number
+  /** A run of which nothing that stands in the ledger now is sent. */
+  readonly skip?: string
   /** For the whole pass; without it a pass goes on until all is sent. */
   readonly boundMillis?: number
 }
@@ -96,12 +98,24 @@ const hand = Effect.fnUntraced(function* (
   }
 })
 
+/** Statuses of refusals that say nothing of what was sent, but of us, of the address, or of now (RFC 9110, section 15.5). */
+const notOfTheBody = new Set([401, 402, 403, 404, 405, 407, 408, 421, 425, 426, 429])
+/** So many runs that are refused while none is accepted: then it is not the runs. */
+const mostRefused = 3
+
+const refusesBody = (error: unknown): error is HttpPost.PostFailed =>
+  error instanceof HttpPost.PostFailed &&
+  error.status !== undefined &&
+  error.status >= 400 &&
+  error.status <= 499 &&
+  !notOfTheBody.has(error.status)
+
 /** Sends what is new of one run. */
 const sendRun = Effect.fnUntraced(function* (
   exporter: Exporter,
   cursorName: string,
   run: string,
-  { env, timeoutMillis }: Options,
+  { env, skip, timeoutMillis }: Options,
   sent: Progress,
 ) {
   const cursors = yield* ExportCursors
@@ -113,6 +127,7 @@ const sendRun = Effect.fnUntraced(function* (
   if (last === undefined) return
   const created = entries[0].data as EventData<"dev.dandori.run.created.v1">
   if (created.env !== env) return yield* cursors.accepted(cursorName, run, entries.length, true)
+  if (run === skip) return yield* cursors.accepted(cursorName, run, entries.length, last.type === finished)
   const cursor = yield* cursors.of(cursorName, run)
   let { position } = cursor
   for (const batch of batches(exporter, run, entries, cursor)) {
@@ -140,7 +155,10 @@ const sendRun = Effect.fnUntraced(function* (
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** One pass of one exporter over all runs that it has not seen the end of, oldest first; it stops where something is refused. */
+/**
+ * One pass of one exporter over all runs that it has not seen the end of, oldest first. A run whose bytes are refused is
+ * left where it is and the others go on; anything else that goes wrong stops the pass.
+ */
 const pass = Effect.fn("Delivery.pass")(function* (exporter: Exporter, options: Options) {
   const cursorName = `${options.env}/${exporter.name}`
   const sent: Progress = { count: 0, note: undefined }
@@ -152,10 +170,22 @@ const pass = Effect.fn("Delivery.pass")(function* (exporter: Exporter, options: 
       options.boundMillis ?? patienceMillis,
     )
     const ended = yield* (yield* ExportCursors).ended(cursorName)
+    const refused: Array<string> = []
     for (const run of yield* (yield* Ledger).runs) {
-      if (!ended.has(run)) yield* sendRun(exporter, cursorName, run, options, sent)
+      if (ended.has(run)) continue
+      const refusal = yield* sendRun(exporter, cursorName, run, options, sent).pipe(
+        Effect.as(undefined),
+        Effect.catchIf(refusesBody, ({ message }) => Effect.succeed(message)),
+      )
+      if (refusal === undefined) continue
+      refused.push(
+        `run ${run}: ${refusal} (to leave it out: dandori ledger send --exporter ${exporter.name} --skip ${run})`,
+      )
+      if (refused.length === mostRefused && sent.count === 0) break
     }
-    return undefined
+    if (refused.length === 0) return undefined
+    const more = refused.length - mostRefused
+    return [...refused.slice(0, mostRefused), ...(more > 0 ? [`and ${more} more runs`] : [])].join("; ")
   })
   const { redact } = yield* Secrets
   const { boundMillis } = options

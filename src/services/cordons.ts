@@ -56,7 +56,10 @@ const make = (root: string) => {
   const readOne = (name: string) => {
     const id = name.slice(0, -".json".length)
     return Durable.attempt("read", join(root, name), () => Fs.readFile(join(root, name), "utf8")).pipe(
-      Effect.map((text) => [Option.getOrElse(decode(text), () => unreadable(id, "it is no cordon"))]),
+      Effect.map((text) => {
+        const cordon = Option.getOrElse(decode(text), () => unreadable(id, "it is no cordon"))
+        return [cordon.id === id ? cordon : unreadable(id, `it says that it is ${cordon.id}`)]
+      }),
       // One that was lifted between the look at the folder and the read is gone.
       Effect.catch((error) => Effect.succeed(error.code === "ENOENT" ? [] : [unreadable(id, error.message)])),
     )

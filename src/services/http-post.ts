@@ -9,6 +9,8 @@ import * as Schema from "effect/Schema"
 export class PostFailed extends Schema.TaggedError<PostFailed>()("PostFailed", {
   url: Schema.String,
   reason: Schema.String,
+  /** What the other side answered, if it did. */
+  status: Schema.optionalKey(Schema.Int),
 }) {
   override get message() {
     return `${this.url} did not take it: ${this.reason}`
@@ -49,7 +51,7 @@ export const post = Effect.fn("HttpPost.post")(function* ({ body, headers, timeo
     }),
   )
   if (status >= 200 && status <= 299) return text
-  return yield* failed(`HTTP ${status} ${brief(text)}`.trim())
+  return yield* new PostFailed({ url: shown(url), reason: `HTTP ${status} ${brief(text)}`.trim(), status })
 })
 
 /** HTTP by the runtime's own fetch. No header of ours goes along but those of the request. */

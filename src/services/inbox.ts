@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Answer, Request } from "../domain/request.ts"
+import { Answer, type Request } from "../domain/request.ts"
 import * as Durable from "./durable-files.ts"
 import { Ids } from "./ids.ts"
-import * as Users from "./users.ts"
+import * as LetterFile from "./letter-file.ts"
 
 /** A request that lies in a run's inbox; `by` is the owner of its file, as the operating system knows them. */
 export interface Letter {
@@ -30,7 +30,7 @@ export class Inbox extends Context.Service<
     readonly answerTo: (run: string, id: string) => Effect.Effect<Option.Option<Answer>, Durable.FileFailed>
     /** Takes a request back, where nobody has taken it. */
     readonly withdraw: (run: string, id: string) => Effect.Effect<void, Durable.FileFailed>
-    /** Waits until something lies there and takes it, oldest first. What is no request is removed. */
+    /** Waits until something lies there and takes it, oldest first. What is no request is refused. */
     readonly arrivals: (run: string) => Effect.Effect<ReadonlyArray<Letter>, Durable.FileFailed>
     readonly answer: (run: string, id: string, answer: Answer) => Effect.Effect<void, Durable.FileFailed>
     /** Removes the requests to a run that has ended; answers stay for those who asked. */
@@ -38,10 +38,10 @@ export class Inbox extends Context.Service<
   }
 >()("dandori/services/Inbox") {}
 
-const RequestText = Schema.fromJsonString(Request)
 const AnswerText = Schema.fromJsonString(Answer)
-const decodeRequest = Schema.decodeUnknownOption(RequestText)
 const decodeAnswer = Schema.decodeUnknownOption(AnswerText)
+
+const suffix = ".request.json"
 
 /** How often an owner looks into its inbox. */
 const lookMillis = 200
@@ -52,7 +52,7 @@ const make = (root: string) =>
   Effect.gen(function* () {
     const ids = yield* Ids
     const folderOf = (run: string) => join(root, run)
-    const requestOf = (run: string, id: string) => join(root, run, `${id}.request.json`)
+    const requestOf = (run: string, id: string) => join(root, run, `${id}${suffix}`)
     const answerFile = (run: string, id: string) => join(root, run, `${id}.answer.json`)
     const remove = (path: string) =>
       Durable.attempt("remove", path, () => Fs.unlink(path)).pipe(
@@ -69,23 +69,27 @@ const make = (root: string) =>
     const namesIn = (run: string) =>
       Durable.attempt("list", folderOf(run), () => Fs.readdir(folderOf(run))).pipe(
         Effect.catchIf(isMissing, () => Effect.succeed([])),
-        Effect.map((names) => names.filter((name) => name.endsWith(".request.json")).toSorted()),
+        Effect.map((names) => names.filter((name) => name.endsWith(suffix)).toSorted()),
       )
-    const takeOne = Effect.fnUntraced(function* (run: string, name: string) {
-      const path = join(folderOf(run), name)
-      const found = yield* Effect.option(Durable.attempt("look at", path, () => Fs.stat(path)))
-      const text = yield* readIfThere(path)
-      if (Option.isNone(found) || Option.isNone(text) || !(yield* remove(path))) return []
-      const request = decodeRequest(text.value)
-      if (Option.isNone(request)) return []
-      return [{ id: name.slice(0, -".request.json".length), request: request.value, by: Users.nameOf(found.value.uid) }]
-    })
+    const answer = (run: string, id: string, given: Answer) =>
+      Durable.writeFileDurably(answerFile(run, id), Schema.encodeSync(AnswerText)(given))
+    /** Takes one request. What is none is answered and removed; what cannot be taken stays and is in nobody's way. */
+    const takeOne = (run: string, name: string) =>
+      Effect.gen(function* () {
+        const path = join(folderOf(run), name)
+        const id = name.slice(0, -suffix.length)
+        const found = yield* LetterFile.read(path, run)
+        if (found === "nothing" || !(yield* remove(path))) return []
+        if ("request" in found) return [{ id, ...found }]
+        yield* answer(run, id, found)
+        return []
+      }).pipe(Effect.orElseSucceed((): ReadonlyArray<Letter> => []))
     return Inbox.of({
       put: (run, request) =>
         Effect.gen(function* () {
           const id = ids.uuid()
           yield* Durable.makeFolderDurably(folderOf(run))
-          yield* Durable.writeNewFileDurably(requestOf(run, id), Schema.encodeSync(RequestText)(request))
+          yield* Durable.writeNewFileDurably(requestOf(run, id), LetterFile.textOf(run, request))
           return id
         }),
       answerTo: (run, id) =>
@@ -106,10 +110,10 @@ const make = (root: string) =>
           if (letters.flat().length > 0) return letters.flat()
         }
       }),
-      answer: (run, id, answer) => Durable.writeFileDurably(answerFile(run, id), Schema.encodeSync(AnswerText)(answer)),
+      answer,
       clear: (run) =>
         namesIn(run).pipe(
-          Effect.flatMap((names) => Effect.forEach(names, (name) => remove(join(folderOf(run), name)))),
+          Effect.flatMap((names) => Effect.forEach(names, (name) => Effect.ignore(remove(join(folderOf(run), name))))),
           Effect.andThen(removeIfEmpty(run)),
         ),
     })

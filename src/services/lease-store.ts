@@ -2,7 +2,6 @@ import { statSync } from "node:fs"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type { SqlError } from "effect/sql/SqlError"
@@ -67,19 +66,20 @@ export const open = Effect.fnUntraced(function* (home: string) {
 
   const reclaiming = new Map<string, Fiber.Fiber<void, SqlError>>()
   /** Removes a dead owner and its leases, once the child processes of its attempts are gone. */
-  const reclaim = (dead: LeaseOwner.Owner): Effect.Effect<void> =>
+  const reclaim = (dead: LeaseOwner.Owner): Effect.Effect<void, SqlError> =>
     Effect.gen(function* () {
       const work = Effect.gen(function* () {
         const leases = yield* rows.heldBy(dead.id)
         const left = leases.length === 0 ? [] : yield* stopLeftovers(join(home, "processes"), belongsTo(dead, leases))
         if (left.some(({ remaining }) => remaining.length > 0)) return yield* pause(1_000)
         yield* rows.removeOwner(dead.id)
-        LeaseOwner.forget(folder, dead.id)
+        // Its file alone holds nobody up.
+        yield* Effect.ignore(Effect.try(() => LeaseOwner.forget(folder, dead.id)))
         announce()
       }).pipe(Effect.ensuring(Effect.sync(() => reclaiming.delete(dead.id))))
       const running = reclaiming.get(dead.id) ?? (yield* Effect.forkIn(work, scope))
       reclaiming.set(dead.id, running)
-      yield* Fiber.await(running)
+      yield* Fiber.join(running)
     })
 
   for (const each of yield* rows.owners) {
@@ -88,8 +88,14 @@ export const open = Effect.fnUntraced(function* (home: string) {
 
   const watched = new Map<number, ReadonlyArray<LeaseOwner.Owner>>()
   let polling = false
-  /** Why nobody looks at other processes any more, where that has failed; who waits must not wait for ever. */
-  let blindness: Cause.Cause<never> | undefined
+  /** Why other processes cannot be looked at, or the dead not removed; who waits must not wait for ever. */
+  let blindness: Cause.Cause<SqlError> | undefined
+  const goBlind = (cause: Cause.Cause<SqlError>) =>
+    Effect.sync(() => {
+      if (Cause.hasInterruptsOnly(cause)) return
+      blindness = cause
+      announce()
+    })
   let rest = shortestPause
   const poll = Effect.gen(function* () {
     let last: number | undefined
@@ -104,19 +110,13 @@ export const open = Effect.fnUntraced(function* (home: string) {
       }
       const owners = new Map([...watched.values()].flat().map((each) => [each.id, each]))
       for (const each of owners.values()) {
-        if (!reclaiming.has(each.id) && LeaseOwner.isDead(folder, each)) yield* Effect.forkIn(reclaim(each), scope)
+        if (reclaiming.has(each.id) || !LeaseOwner.isDead(folder, each)) continue
+        yield* Effect.forkIn(Effect.onError(reclaim(each), goBlind), scope)
       }
     }
-  }).pipe(
-    Effect.onExit((exit) =>
-      Effect.sync(() => {
-        polling = false
-        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
-        blindness = exit.cause
-        announce()
-      }),
-    ),
-  )
+    // All have been told.
+    blindness = undefined
+  }).pipe(Effect.ensuring(Effect.sync(() => void (polling = false))), Effect.onError(goBlind))
 
   /** A ticket waits for these owners: they are looked after until `unwatch`. */
   const watch = (ticket: number, owners: ReadonlyArray<LeaseOwner.Owner>): Effect.Effect<void> =>

@@ -83,6 +83,10 @@ const withoutTheDead = Effect.fnUntraced(function* (asked: Asked, first: Lacking
   }
 })
 
+/** How long a store that is locked is waited for without a word, and by those who do not want to wait, milliseconds. */
+const wordMillis = 2_000
+const patienceMillis = 10_000
+
 const unavailable = (path: string) => (error: SqlError | SchemaTooNew | LockBusy | LockFailed) =>
   new LeasesUnavailable({ path, reason: error.message })
 
@@ -134,6 +138,28 @@ const make = Effect.fnUntraced(function* (home: string) {
     }
   })
 
+  const lockedStore = { name: `${path}, which another program keeps locked`, holders: [], earlier: [] }
+  /** Says what is waited for where the store lets nobody in. */
+  const withWord = <A, E, R>(effect: Effect.Effect<A, E, R>, onWaiting: (waiting: Waiting) => void) =>
+    Effect.raceFirst(
+      effect,
+      Effect.andThen(
+        pause(wordMillis),
+        Effect.andThen(
+          Effect.sync(() => onWaiting(lockedStore)),
+          Effect.never,
+        ),
+      ),
+    )
+  const withoutPatience = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.raceFirst(
+      effect,
+      Effect.andThen(
+        pause(patienceMillis),
+        new LeasesUnavailable({ path, reason: "another program keeps it locked; find it (fuser) and end it" }),
+      ),
+    )
+
   const release = ({ store, ticket }: Pick<Asked, "store" | "ticket">) =>
     Effect.suspend(() => {
       store.unwatch(ticket)
@@ -169,18 +195,18 @@ const make = Effect.fnUntraced(function* (home: string) {
 
   return Leases.of({
     acquire: Effect.fn("Leases.acquire")(function* (request, onWaiting) {
-      const store = yield* opened
+      const store = yield* withWord(opened, onWaiting)
       yield* awaitStrangers(store, onWaiting)
-      const { asked, lacking } = yield* ask(store, request)
+      const { asked, lacking } = yield* withWord(ask(store, request), onWaiting)
       if (lacking.length === 0) return
       yield* wait(asked, lacking, onWaiting)
       store.unwatch(asked.ticket)
     }, sqlErrors),
     acquireNow: Effect.fn("Leases.acquireNow")(function* (request) {
-      const store = yield* opened
+      const store = yield* withoutPatience(opened)
       const unknown = yield* strangers(store)
       if (unknown !== undefined) return yield* new LeaseHeld(unknown)
-      const { asked, lacking } = yield* ask(store, request)
+      const { asked, lacking } = yield* withoutPatience(ask(store, request))
       const left = yield* withoutTheDead(asked, lacking)
       if (left.length === 0) return
       yield* release(asked)

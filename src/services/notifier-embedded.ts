@@ -83,6 +83,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     !entry.done.includes(index) && deliverers[route.to] !== undefined
   const isMine = (entry: Outbox.Entry) => entry.routes.some(isOpen(entry))
 
+  const problemOf = new Map<string, string>()
+
   const deliverOne = (entry: Outbox.Entry): Effect.Effect<boolean, Durable.FileFailed> =>
     Effect.gen(function* () {
       let current = entry
@@ -93,7 +95,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
         const problem = yield* deliver(entry, route).pipe(
           Effect.as(undefined),
           Effect.catchTag("DeliveryFailed", (error) => Effect.succeed(error.message)),
+          Effect.catchDefect((defect) => Effect.succeed(`Not delivered to ${routeText(route)} yet: ${String(defect)}`)),
         )
+        if (problem !== undefined) problemOf.set(entry.id, problem)
         if (problem === undefined) current = yield* Effect.uninterruptible(outbox.settle(current, index))
         else complete = false
         yield* options.onDelivery?.({ id: entry.id, route: routeText(route), problem }) ?? Effect.void
@@ -122,7 +126,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }
   })
 
-  yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeoutOption(drain, closingMillis)))
+  /** What is left at the end: nobody would hear of it otherwise. */
+  const sayWhatIsLeft = Effect.gen(function* () {
+    const left = (yield* outbox.pending).filter(isMine)
+    if (left.length === 0) return
+    const why = left.flatMap(({ id }) => problemOf.get(id) ?? [])[0] ?? "there was no time"
+    const what = left.length === 1 ? "notification is" : "notifications are"
+    const text = `${left.length} ${what} not delivered yet (${why}); kept in ${outbox.root} for the next process.\n`
+    yield* Effect.callback<void>((resume) => void process.stderr.write(text, () => resume(Effect.void)))
+  })
+
+  yield* Effect.addFinalizer(() =>
+    Effect.timeoutOption(drain, closingMillis).pipe(Effect.andThen(sayWhatIsLeft), Effect.ignore),
+  )
   yield* Effect.forkScoped(deliverForEver)
 
   const send: Notifier["Service"]["send"] = Effect.fn("Notifier.send")(function* (message) {

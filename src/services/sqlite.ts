@@ -23,10 +23,29 @@ export interface SqliteOptions {
   readonly patienceMillis?: number
 }
 
+const damaged =
+  "it is damaged; move it away, with its -wal and -shm, and put back the one of a snapshot: what it alone knows is the model registry"
+
+/** What to do about an error of SQLite, by its code (https://www.sqlite.org/rescode.html). */
+const advice: Readonly<Record<string, string>> = {
+  SQLITE_NOTADB: damaged,
+  SQLITE_CORRUPT: damaged,
+  SQLITE_CANTOPEN: "check that it is a file in a folder where this user may write",
+  SQLITE_READONLY: "it may not be written; give this user the right to it and its folder",
+  SQLITE_FULL: "the disk is full; free some space",
+  SQLITE_BUSY: "another program keeps it locked; find it (fuser) and end it",
+}
+
+const adviceFor = (cause: unknown): string => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const known = Object.entries(advice).find(([name]) => code.startsWith(name))
+  return known === undefined ? "" : `; ${known[1]}`
+}
+
 const failure = (operation: string, path: string) => (cause: unknown) =>
   new SqlError({
     reason: classifySqliteError(cause, {
-      message: `${operation} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      message: `${operation} ${path}: ${cause instanceof Error ? cause.message : String(cause)}${adviceFor(cause)}`,
       operation,
     }),
   })

@@ -126,7 +126,9 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
   }
 
   const judged = (state: RunState, request: Request, by: string): Event | undefined => {
-    const verdict = Requests.judge(state, request, { by, requester, selfApproval: false })
+    const prepared = { plan: state.plan, types: options.prepared?.types ?? new Map() }
+    const parties = { by, requester, selfApproval: false, now: timeline.wall(), writes: owner === undefined }
+    const verdict = Requests.judge(run, prepared, state, request, parties)
     return "event" in verdict ? verdict.event : undefined
   }
   const idOf = (state: RunState, index: number) => CompiledPlan.taskOfNode(state.plan, index).id

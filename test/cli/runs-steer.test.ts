@@ -1,3 +1,5 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { dandori, ndjson, start } from "./evidence-project.ts"
@@ -17,9 +19,9 @@ const goingOn = (folder: string, pipeline: string) =>
     }
     const rest = async () => {
       for (let part = await reader.read(); !part.done; part = await reader.read()) text += decoder.decode(part.value)
-      return { code: await child.exited, lines: ndjson(text) }
+      return { code: await child.exited, lines: ndjson(text), err: await new Response(child.stderr).text() }
     }
-    return { run: String(ndjson(text.slice(0, text.lastIndexOf("\n")))[0].run), end: rest() }
+    return { run: String(ndjson(text.slice(0, text.lastIndexOf("\n")))[0].run), end: rest(), child }
   })
 
 describe("a run that another process drives", () => {
@@ -42,6 +44,82 @@ describe("a run that another process drives", () => {
       const again = yield* dandori(folder, "runs", "cancel", run)
       assert.strictEqual(again.code, 1)
       assert.match(again.err, /has ended|has been closed|is over/i)
+    }),
+  )
+})
+
+describe("a reader that has stopped reading", () => {
+  it.effect("holds up no run", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const say = "x".repeat(30_000)
+      const tasks = [1, 2, 3, 4, 5, 6].map((n) => `  t${n}: { uses: actor, with: { say: ${say} } }\n`)
+      const loud = `version: 1\nid: loud\ntasks:\n${tasks.join("")}`
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "pipelines/loud.yaml"), loud))
+      const main = join(import.meta.dirname, "../../src/cli/main.ts")
+      const script = '"$0" "$1" run loud --json | exec sleep 600'
+      const shell = Bun.spawn(["sh", "-c", script, process.execPath, main], { cwd: folder })
+      const succeeded = ({ out }: { readonly out: string }) => out.includes('"succeeded"')
+      yield* Effect.repeat(dandori(folder, "runs", "list", "--json"), { until: succeeded })
+      yield* Effect.promise(() => Bun.$`pkill -P ${shell.pid}`.quiet())
+      yield* Effect.promise(() => shell.exited)
+    }),
+  )
+})
+
+describe("SIGTERM", () => {
+  it.effect("says that tasks get their grace, and a second one skips it", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const child = start(folder, ["run", "stubborn"])
+      const logs = join(folder, ".dandori/logs")
+      const isHolding = Effect.promise(async () => {
+        const files = await Fs.readdir(logs, { recursive: true }).catch(() => [])
+        const texts = await Promise.all(files.map((file) => Fs.readFile(join(logs, file), "utf8").catch(() => "")))
+        return texts.join("").includes("holding on")
+      })
+      yield* Effect.repeat(isHolding, { until: (holding) => holding })
+      yield* Effect.promise(async () => {
+        const reader = child.stderr.getReader()
+        let text = ""
+        const heard = async (word: string) => {
+          while (!text.includes(word)) text += new TextDecoder().decode((await reader.read()).value)
+        }
+        child.kill("SIGTERM")
+        child.kill("SIGTERM")
+        await heard("Stopping: tasks get their grace")
+        assert.notInclude(text, "Skipping")
+        const impatient = setInterval(() => child.kill("SIGTERM"), 50)
+        await heard("Skipping the grace")
+        clearInterval(impatient)
+        await heard("dandori runs resume")
+        assert.strictEqual(await child.exited, 143)
+      })
+    }),
+  )
+})
+
+describe("a request to a run whose process is stopped", () => {
+  it.effect("says that it waits, and is taken back by Ctrl-C", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const { child, end, run } = yield* goingOn(folder, "hanging")
+      child.kill("SIGSTOP")
+      const asking = start(folder, ["runs", "cancel", run])
+      yield* Effect.promise(async () => {
+        const reader = asking.stderr.getReader()
+        let text = ""
+        while (!text.includes("has not answered yet")) text += new TextDecoder().decode((await reader.read()).value)
+        reader.releaseLock()
+        asking.kill("SIGINT")
+        assert.strictEqual(await asking.exited, 130)
+      })
+      assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(join(folder, ".dandori/inbox", run))), [])
+      child.kill("SIGCONT")
+      child.kill("SIGTERM")
+      const { code, err } = yield* Effect.promise(() => end)
+      assert.strictEqual(code, 143)
+      assert.include(err, `dandori runs resume ${run}`)
     }),
   )
 })
@@ -86,6 +164,27 @@ describe("a cordon on the command line", () => {
       const types = ndjson(system.out).map(({ type }) => String(type))
       assert.includeMembers(types, ["dev.dandori.cordon.raised.v1", "dev.dandori.cordon.lifted.v1"])
       assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
+    }),
+  )
+
+  it.effect("that cannot be is refused with a word about what would do", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const raise = (...more: ReadonlyArray<string>) =>
+        dandori(folder, "cordon", "raise", "ir-1", "--reason", "fire", ...more)
+      for (const [flags, word] of [
+        [["--pipeline", "No Pipeline"], /--pipeline "No Pipeline" is no id of a pipeline/],
+        [["--expires", "99999999999999h"], /--expires 99999999999999h: more than 0, and at most/],
+        [["--expires", "0s"], /--expires 0s: more than 0/],
+      ] as const) {
+        const refused = yield* raise(...flags)
+        assert.strictEqual(refused.code, 64)
+        assert.match(refused.err, word)
+      }
+      assert.strictEqual((yield* raise()).code, 0)
+      const again = yield* raise()
+      assert.strictEqual(again.code, 64)
+      assert.match(again.err, /A cordon ir-1 is raised already/)
     }),
   )
 })

@@ -1,3 +1,5 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -8,8 +10,9 @@ import type * as Execution from "../../src/engine/execution.ts"
 import * as Run from "../../src/engine/run.ts"
 import { runStatus } from "../../src/engine/run-state.ts"
 import { Observer } from "../../src/services/observer.ts"
-import { plan, task, typeOf } from "../support/engine-plan.ts"
+import { echo, plan, task, typeOf } from "../support/engine-plan.ts"
 import * as Project from "../support/engine-project.ts"
+import * as LeaseProcess from "../support/lease-process.ts"
 
 const type = (event: string) => `dev.dandori.${event}.v1`
 
@@ -110,6 +113,25 @@ describe("a run of a concurrency group", () => {
       assert.strictEqual(runStatus((yield* Fiber.join(second.fiber)).state), "cancelled")
       yield* go
       assert.strictEqual(runStatus((yield* Fiber.join(first.fiber)).state), "succeeded")
+    }),
+  )
+
+  it.live("that gives up its place asks nobody any more to make way", () =>
+    Effect.gen(function* () {
+      const { home, project } = yield* Project.temporary
+      const other = yield* LeaseProcess.start(home)
+      const group = { "concurrency/g": 1 }
+      other.acquire("other", { pools: group }, { capacity: { cpu: 2, memory: 100, gpu: 0, pools: group } })
+      yield* other.hear("other", "held")
+      const made = plan([task("one", echo)], { concurrency: { group: "g", limit: 1, onConflict: "cancel-running" } })
+      const fiber = yield* Run.start(Project.request(made)).pipe(
+        Effect.provide(Project.services(Project.at(project), { types: [echo] })),
+        Effect.forkScoped,
+      )
+      const letters = Effect.promise(() => Fs.readdir(join(home, "inbox/other")).catch(() => ["none yet"]))
+      yield* Effect.repeat(letters, { until: ([name]) => name?.endsWith(".request.json") === true })
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(yield* letters, [])
     }),
   )
 })

@@ -18,7 +18,7 @@ export interface Collector {
   readonly accepted: () => ReadonlyArray<Received>
   readonly refused: () => ReadonlyArray<Received>
   /** From now on; a function is asked before each answer. */
-  readonly behave: (next: Behaviour | (() => Behaviour)) => void
+  readonly behave: (next: Behaviour | ((body: string) => Behaviour)) => void
   /** The text of its answers, and who hears of each request before it is answered. */
   answer: string | ((received: Received) => string)
   onRequest: (received: Received) => void
@@ -27,7 +27,7 @@ export interface Collector {
 /** Starts a collector that accepts everything; it stops when the scope closes. */
 export const start = Effect.acquireRelease(
   Effect.sync(() => {
-    let behaviour: () => Behaviour = () => 200
+    let behaviour: (body: string) => Behaviour = () => 200
     const received: Array<Received> = []
     const server = Bun.serve({
       port: 0,
@@ -35,7 +35,7 @@ export const start = Effect.acquireRelease(
       idleTimeout: 0,
       fetch: async (request) => {
         const body = await request.text()
-        const now = behaviour()
+        const now = behaviour(body)
         const accepted = now !== "hangs" && now >= 200 && now <= 299
         const one: Received = { path: new URL(request.url).pathname, headers: request.headers, body, accepted }
         received.push(one)

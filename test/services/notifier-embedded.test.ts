@@ -100,6 +100,31 @@ describe("embedded notifier", () => {
     }),
   )
 
+  it.live("says at the end of the process what it could not deliver, and that it is kept", () =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      yield* Effect.promise(() => Fs.mkdir(join(root, "alerts.ndjson")))
+      const ended = yield* child(root, `yield* notifier.send(${JSON.stringify(message)})`)
+      assert.match(
+        ended.stderr,
+        /^1 notification is not delivered yet \(Not delivered to file:alerts\.ndjson yet: .* it is a folder.*\); kept in /,
+      )
+    }),
+  )
+
+  it.live("lets no route that breaks keep others from being delivered, nor the process from ending", () =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      yield* inProject(
+        root,
+        Effect.flatMap(Notifier, (notifier) => notifier.send({ ...message, channel: "chat" })),
+        { deliverers: { slack: () => Effect.die(new Error("a bug in a deliverer")) } },
+      )
+      assert.strictEqual((yield* lines(root)).length, 1)
+      assert.strictEqual((yield* folder(root, "pending")).length, 1)
+    }),
+  )
+
   it.live("keeps a route that this process cannot deliver for one that can, without repeating the others", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project

@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Database } from "bun:sqlite"
@@ -13,6 +13,19 @@ const path = () => join(mkdtempSync(join(tmpdir(), "dandori-sqlite-")), "inner",
 const scoped = <A, E>(use: Effect.Effect<A, E, Scope.Scope>) => Effect.scoped(use)
 
 describe("Sqlite.open", () => {
+  it.live("says what to do about a file that is none of its own", () =>
+    scoped(
+      Effect.gen(function* () {
+        const folder = mkdtempSync(join(tmpdir(), "dandori-sqlite-"))
+        writeFileSync(join(folder, "state.db"), "no database at all, but long enough to be taken for one".repeat(20))
+        const broken = yield* Effect.flip(Sqlite.open({ path: join(folder, "state.db") }))
+        assert.match(broken.message, /state\.db: file is not a database; it is damaged; move it away/)
+        const away = yield* Effect.flip(Sqlite.open({ path: folder }))
+        assert.match(away.message, /check that it is a file in a folder where this user may write/)
+      }),
+    ),
+  )
+
   it.live("opens in write-ahead mode, with every commit flushed and no waiting inside SQLite", () =>
     scoped(
       Effect.gen(function* () {

@@ -117,10 +117,15 @@ const send = Command.make(
       Flag.withDescription("Only this one (default: all of the environment)"),
       Flag.optional,
     ),
+    skip: Flag.String("skip").pipe(
+      Flag.withMetavar("RUN"),
+      Flag.withDescription("Leave out what is there of a run that the other side refuses; needs --exporter"),
+      Flag.optional,
+    ),
   },
-  Effect.fn(function* ({ exporter }) {
+  Effect.fn(function* ({ exporter, skip }) {
     const { sendLedger } = yield* Effect.promise(() => import("../ledger-send.ts"))
-    yield* sendLedger(Option.getOrUndefined(exporter))
+    yield* sendLedger(Option.getOrUndefined(exporter), Option.getOrUndefined(skip))
   }),
 ).pipe(
   Command.withDescription(

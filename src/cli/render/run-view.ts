@@ -25,6 +25,8 @@ export interface RunView {
   readonly say: (text: string) => void
   /** Ends what is live; the last picture stays. */
   readonly stop: Effect.Effect<void>
+  /** Says how to go on with a run that is left before its end. */
+  readonly left: Effect.Effect<void>
   /** Says how the run ended and what came of it, on standard output. */
   readonly finish: (result: RunResult) => Effect.Effect<void>
 }
@@ -140,5 +142,10 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
       const summary = RunSummary.summary(facts, results, { run: result.run, home, colours, now: end, table, quiet })
       Standard.write(1, table ? `${summary}\n` : `\n${summary}\n`)
     })
-    return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), finish }
+    const left = Effect.sync(() => {
+      watching.stop()
+      if (facts.run === undefined || facts.state.phase === "ended") return
+      watching.say(`The run is interrupted. To go on with it: dandori runs resume ${facts.run}`)
+    })
+    return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), left, finish }
   })
