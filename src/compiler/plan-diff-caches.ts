@@ -39,6 +39,8 @@ const ownReason = (old: PlanSide, next: PlanSide, was: PlanTask, task: PlanTask)
  */
 export const staleCaches = (old: PlanSide, next: PlanSide): ReadonlyArray<StaleCache> => {
   const before = new Map(old.plan.tasks.map((task) => [task.id, task]))
+  const cached = next.plan.tasks.filter(({ cache, id }) => cache === true && before.get(id)?.cache === true)
+  if (cached.length === 0) return []
   const touched = new Map<string, string>()
   for (const task of next.plan.tasks) {
     const was = before.get(task.id)
@@ -47,10 +49,8 @@ export const staleCaches = (old: PlanSide, next: PlanSide): ReadonlyArray<StaleC
     if (own !== undefined) touched.set(task.id, own)
     else if (through !== undefined) touched.set(task.id, `it takes the output of ${through}`)
   }
-  return next.plan.tasks.flatMap((task) => {
-    const why = touched.get(task.id)
-    return why !== undefined && task.cache === true && before.get(task.id)?.cache === true
-      ? [{ task: task.id, why }]
-      : []
+  return cached.flatMap(({ id }) => {
+    const why = touched.get(id)
+    return why === undefined ? [] : [{ task: id, why }]
   })
 }

@@ -130,6 +130,7 @@ export const baseOf = (id: string): string => id.replace(/[/[].*$/, "")
 
 /** Ids of the tasks whose outputs a task takes. */
 export const takes = (task: PlanTask): ReadonlyArray<string> => {
+  if (task.needs.length === 0) return []
   const references = referencesIn(task.with)
   return task.needs.filter((need) => references.has(need) || references.has(baseOf(need)))
 }

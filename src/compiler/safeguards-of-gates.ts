@@ -47,9 +47,11 @@ const acts = ({ effects }: PlanTask): boolean => effects === "once" || effects =
 
 /** A gate of both sides, and the acting tasks behind it that both sides have. */
 const guarded = (old: PlanSide, next: PlanSide) => {
+  const gates = pairedGates(old, next)
+  if (gates.length === 0) return []
   const [before, after] = [graphOf(old), graphOf(next)]
   const acting = paired(old, next).filter(({ was }) => acts(was))
-  return pairedGates(old, next).map(({ was, task }) => {
+  return gates.map(({ was, task }) => {
     const [then, now] = [reach(before.waiting, was.id), reach(after.waiting, task.id)]
     const behind = acting.filter((pair) => then.has(pair.was.id))
     return { was, task, before, after, behind, waits: ({ task: act }: Pair) => now.has(act.id) }

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { bytesOf } from "../domain/config/limits.ts"
+import { type LimitsSection, bytesOf } from "../domain/config/limits.ts"
 import type { ErrorData } from "../domain/event.ts"
 import * as JsonSize from "../domain/json-size.ts"
 import { formatSize } from "../domain/quantity.ts"
@@ -29,13 +29,22 @@ const refusal = (what: string, value: unknown, limit: number, next: string): Err
   return { tag: "OutputTooLarge", message, settled: true }
 }
 
+const limits = new WeakMap<LimitsSection, number>()
+
+/** Bytes that an output may have; its text is read once. */
+const largestOutput = (section: LimitsSection): number => {
+  const known = limits.get(section) ?? bytesOf(section.output)
+  limits.set(section, known)
+  return known
+}
+
 /** Why a task's output, encoded, is refused: it is larger than the configuration allows; undefined where it is not. */
 export const refuse = (task: string, output: unknown): Effect.Effect<ErrorData | undefined, never, Settings> =>
   Effect.map(Settings, ({ sections }) =>
     refusal(
       `The output of ${task}`,
       output,
-      bytesOf(sections.limits.output),
+      largestOutput(sections.limits),
       "Store large data as an artifact and put its reference into the output, or raise output in configs/base/limits.yaml",
     ),
   )

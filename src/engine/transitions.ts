@@ -11,6 +11,9 @@ const lookup = (map: HashMap.HashMap<number, number>, key: number): number | und
   return found._tag === "Some" ? found.value : undefined
 }
 
+const without = <A>(map: HashMap.HashMap<number, A>, key: number): HashMap.HashMap<number, A> =>
+  HashMap.isEmpty(map) ? map : HashMap.remove(map, key)
+
 /** A state with one task changed. */
 export const put = (state: RunState, index: number, task: TaskState): RunState => ({
   ...state,
@@ -217,9 +220,9 @@ export const end = (before: RunState, index: number, task: TaskState): RunState 
       ...released(before, index),
       tasks: HashMap.set(before.tasks, index, final),
       open: isInstance ? before.open : before.open - 1,
-      unknown: HashMap.remove(before.unknown, index),
-      approvals: HashMap.remove(before.approvals, index),
-      stopping: HashMap.remove(before.stopping, index),
+      unknown: without(before.unknown, index),
+      approvals: without(before.approvals, index),
+      stopping: without(before.stopping, index),
       ...flags(before, index, final.status, bad),
     },
     index,
@@ -235,9 +238,11 @@ export const end = (before: RunState, index: number, task: TaskState): RunState 
 }
 
 const countDown = (before: RunState, index: number): RunState => {
-  const rest = (lookup(before.waitingFor, index) ?? before.plan.needs[index]) - 1
-  const state = { ...before, waitingFor: HashMap.set(before.waitingFor, index, rest) }
-  return rest === 0 ? makeReady(state, index) : state
+  const counted = lookup(before.waitingFor, index)
+  const rest = (counted ?? before.plan.needs[index]) - 1
+  if (rest > 0) return { ...before, waitingFor: HashMap.set(before.waitingFor, index, rest) }
+  const done = counted === undefined ? before : { ...before, waitingFor: HashMap.remove(before.waitingFor, index) }
+  return makeReady(done, index)
 }
 
 /** A failed, timed-out or lost attempt that is followed by another. */

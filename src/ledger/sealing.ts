@@ -25,6 +25,18 @@ export interface Sealed {
   readonly head: Head
 }
 
+const authors = new WeakMap<Author, { readonly first: string; readonly source: string }>()
+
+/** The parts of a line that say who writes: the same for all lines of a writer. */
+const partsOf = (author: Author) => {
+  const known = authors.get(author)
+  if (known !== undefined) return known
+  const first = `{"authid":${JSON.stringify(author.authid)},"authtype":"${author.authtype}","data":`
+  const parts = { first, source: `"source":${JSON.stringify(author.source)},"specversion":"1.0",` }
+  authors.set(author, parts)
+  return parts
+}
+
 /**
  * Seals an event onto a head. The line is the entry's RFC 8785 text: the keys are written here in canonical order,
  * so that only `data` goes through the canonicaliser. `entryhash` is SHA-256 over the same text without `entryhash`.
@@ -36,8 +48,9 @@ export const seal = (
   meta: { readonly id: string; readonly subject: string; readonly time: number },
 ): Sealed => {
   const sequence = head.sequence + 1
-  const before = `{"authid":${JSON.stringify(author.authid)},"authtype":"${author.authtype}","data":${CanonicalJson.encode(event.data)},"datacontenttype":"application/json",`
-  const after = `"id":"${meta.id}","prevhash":"${head.hash}","sequence":"${sequence}","source":${JSON.stringify(author.source)},"specversion":"1.0","subject":${JSON.stringify(meta.subject)},"time":"${new Date(meta.time).toISOString()}","type":"${event.type}"}`
+  const { first, source } = partsOf(author)
+  const before = `${first}${CanonicalJson.encode(event.data)},"datacontenttype":"application/json",`
+  const after = `"id":"${meta.id}","prevhash":"${head.hash}","sequence":"${sequence}",${source}"subject":${JSON.stringify(meta.subject)},"time":"${new Date(meta.time).toISOString()}","type":"${event.type}"}`
   const hash = Sha256.of(before + after)
   return { line: `${before}"entryhash":"${hash}",${after}\n`, head: { sequence, hash } }
 }
