@@ -4,6 +4,8 @@ import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as Resolve from "../engine/resolve.ts"
 import * as Resume from "../engine/resume.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
@@ -41,12 +43,15 @@ export const resolveTask = Effect.fnUntraced(function* (request: ResolveRequest)
   const run = yield* RunChoice.choose(request.run).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
   const output = request.output === undefined ? undefined : yield* readOutput(request.output)
   const configuration = yield* SettingsFiles.load(project, env)
-  yield* Effect.gen(function* () {
+  const isDriven = yield* Effect.gen(function* () {
+    const driven = yield* (yield* Ledger).owned(StreamName.ofRun(run))
     const recalled = yield* Resume.recall(run)
     const now = yield* Clock.currentTimeMillis
     const { as, reason, task } = request
     yield* Resolve.resolve(run, recalled, { task, as, reason, output, now, by: who(), say: Output.message })
+    return driven
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "resolved", run, task: request.task, as: request.as })
-  yield* Output.data(`${request.task} is ${request.as} now. Go on: dandori run --resume ${run}`)
+  const next = isDriven ? "Its run goes on." : `Go on: dandori run --resume ${run}`
+  yield* Output.data(`${request.task} is ${request.as} now. ${next}`)
 })

@@ -122,9 +122,11 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   const claims = yield* Claims.make(context.id, scope, collapse)
 
   const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
-    Effect.suspend(() => {
+    Effect.sync(() => {
+      // Before anything is recorded: whoever is woken by that must not start another attempt.
+      broken ??= Cause.fail(error)
       if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
-      return collapse(Cause.fail(error))
+      latch.openUnsafe()
     })
 
   const start = (index: number, attempt: number): Effect.Effect<void, never, Outcome.Requirements> => {

@@ -166,7 +166,7 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     const state = owner.state()
     if (!owner.drives()) return lookLater()
     if (runStatus(state) === "waiting" && HashMap.size(state.approvals) === 0) {
-      // A run that has an owner cannot be resolved: it is stopped first.
+      // Somebody stops it before he says what he saw.
       owner.stop()
       return takeUp(visit)
     }

@@ -188,3 +188,27 @@ describe("a cordon on the command line", () => {
     }),
   )
 })
+
+describe("a task of unknown outcome in a run that stays", () => {
+  it.effect("is resolved by the command line while its process goes on", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const tasks = `  a: { uses: command, timeout: 1ms, with: { argv: [sleep, "600"] } }\n`
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "pipelines/u.yaml"), `version: 1\nid: u\ntasks:\n${tasks}`))
+      const child = start(folder, ["run", "u", "--wait", "--json"])
+      const run = yield* Effect.promise(async () => {
+        const reader = child.stdout.getReader()
+        let text = ""
+        while (!text.includes("attempt.unknown")) text += new TextDecoder().decode((await reader.read()).value)
+        reader.releaseLock()
+        return String(ndjson(text.slice(0, text.indexOf("\n")))[0].run)
+      })
+      const waits = ({ out }: { readonly out: string }) => out.includes('"unknown"')
+      yield* Effect.repeat(dandori(folder, "runs", "show", run, "--json"), { until: waits })
+      const said = yield* dandori(folder, "runs", "resolve", run, "a", "--as", "failed", "--reason", "I looked")
+      assert.strictEqual(said.code, 0, said.err)
+      assert.include(said.out, "a is failed now. Its run goes on.")
+      assert.strictEqual(yield* Effect.promise(() => child.exited), 1)
+    }),
+  )
+})
