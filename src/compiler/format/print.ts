@@ -60,11 +60,23 @@ class Printer {
     lines.forEach((line, i) => this.push(i === lines.length - 1 ? withTrailing(line, trailing) : line))
   }
 
-  private entry(entry: Entry, indent: string, first: boolean): void {
-    const { leading, name, value, trailing, below } = entry
-    const compact = name === undefined && value.kind !== "text" && value.anchor === "" && this.isBlock(entry, indent)
+  /** True for an item of a list whose own first entry stands beside the dash. */
+  private isCompact(entry: Entry, indent: string): boolean {
+    const { name, value } = entry
+    return name === undefined && value.kind !== "text" && value.anchor === "" && this.isBlock(entry, indent)
+  }
+
+  /** The comments on the lines above an entry: beside a dash there is no place for those of what stands there. */
+  private above(entry: Entry, indent: string): ReadonlyArray<Comment> {
+    const { leading, trailing, value } = entry
+    if (value.kind === "text" || !this.isCompact(entry, indent)) return leading
+    return [...leading, ...trailing, ...this.above(value.entries[0], `${indent}${step}`)]
+  }
+
+  private entry(entry: Entry, indent: string, first: boolean, besideDash: boolean): void {
+    const { name, value, trailing, below } = entry
     const [last] = trailing
-    const above = compact && last !== undefined ? [...leading, last] : leading
+    const above = besideDash ? [] : this.above(entry, indent)
     this.comments(above, indent, first)
     if (entry.blankBefore && !this.open && !(first && above.length === 0)) this.push("")
     const head = name === undefined ? `${indent}-` : `${indent}${name}:`
@@ -72,9 +84,9 @@ class Printer {
       this.text(head, value, indent, last)
     } else if (!this.isBlock(entry, indent)) {
       this.push(withTrailing(`${head} ${flowOf(value) ?? ""}`, last))
-    } else if (compact) {
+    } else if (this.isCompact(entry, indent)) {
       const at = this.lines.length
-      this.collection(value, `${indent}${step}`)
+      this.collection(value, `${indent}${step}`, true)
       this.lines[at] = `${indent}- ${this.lines[at].trimStart()}`
     } else {
       this.push(withTrailing(joined(head, value.anchor), last))
@@ -91,8 +103,8 @@ class Printer {
     return flow === undefined || `${indent}${name === undefined ? "-" : `${name}:`} ${flow}`.length > width
   }
 
-  collection(collection: Collection, indent: string): void {
-    collection.entries.forEach((entry, i) => this.entry(entry, indent, i === 0))
+  collection(collection: Collection, indent: string, besideDash = false): void {
+    collection.entries.forEach((entry, i) => this.entry(entry, indent, i === 0, besideDash && i === 0))
     this.comments(collection.closing, indent, false)
   }
 

@@ -179,6 +179,21 @@ describe("format", () => {
     assert.match(refused(""), /^p\.yaml:1:1: The file is empty/)
   })
 
+  it("puts the comment at the end of an item's first item above the dashes, where it has lines of its own", () => {
+    const before = ["version: 1", "id: p", "tasks:", "  a:", "    uses: t", "    with:", "      list:"]
+    const text = lines(
+      ...before,
+      "        -",
+      "          - [",
+      "             1, # one",
+      "            ]   # all",
+      "          - null",
+    )
+    const result = formatted(text)
+    assert.strictEqual(result, lines(...before, "        # all", "        - - - 1 # one", "          - null"))
+    assert.strictEqual(formatted(result), result)
+  })
+
   it("reads Windows line ends and a byte order mark", () => {
     assert.strictEqual(formatted("\uFEFFid: p # x\r\nversion: 1\r\n"), "version: 1\nid: p # x\n")
   })
