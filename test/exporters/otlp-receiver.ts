@@ -7,6 +7,7 @@ interface Message {
   readonly decode: (bytes: Uint8Array) => object
   readonly toObject: (message: object, options: object) => any
 }
+// The generated module has no types of its own; `Message` says what is used of it.
 const { collector } = (root as any).opentelemetry.proto
 const trace: Message = collector.trace.v1.ExportTraceServiceRequest
 const metrics: Message = collector.metrics.v1.ExportMetricsServiceRequest
