@@ -11,8 +11,8 @@ import { Workspace } from "../../src/services/workspace.ts"
 
 /** What to write: a record type's name and any JSON object. */
 export const Input = Schema.Struct({
-  recordType: RecordType,
-  payload: Schema.JsonObject,
+  recordType: RecordType.annotate({ description: "the chain that it is appended to" }),
+  payload: Schema.JsonObject.annotate({ description: "what is recorded: any JSON object" }),
 }).annotate({ identifier: "WormAppendInput" })
 
 /** Where the record stands in its chain. */
