@@ -4,6 +4,7 @@ import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import * as Params from "./params.ts"
+import * as RetryErrors from "./retry-errors.ts"
 import * as StartSchema from "./start-schema.ts"
 import { scheduleSchema } from "./schedule-schema.ts"
 
@@ -112,6 +113,14 @@ const resources: JsonSchema = {
   additionalProperties: false,
 }
 
+/** One of these names, each with its words. */
+const names = (words: Readonly<Record<string, string>>): JsonSchema => ({
+  anyOf: Object.entries({ ...words, ...RetryErrors.ofEngine }).map(([name, description]) => ({
+    const: name,
+    description,
+  })),
+})
+
 const texts: JsonSchema = { type: "array", items: { type: "string" } }
 
 const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, JsonSchema>): JsonSchema => ({
@@ -141,11 +150,14 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
   },
   required: ["uses"],
   additionalProperties: false,
-  allOf: types.map(({ type }) => ({
+  allOf: types.map(({ errors, type }) => ({
     if: { properties: { uses: { const: type } }, required: ["uses"] },
     // oxlint-disable-next-line unicorn/no-thenable
     then: {
-      properties: { with: definition(`with.${nameOf(type)}`) },
+      properties: {
+        with: definition(`with.${nameOf(type)}`),
+        ...(errors === undefined ? {} : { retry: { properties: { on: { items: names(errors) } } } }),
+      },
       ...((inputs.get(type)?.required ?? []).length > 0 ? { required: ["with"] } : {}),
     },
   })),

@@ -87,6 +87,11 @@ export default taskType({
   description: "Removes the files that a manifest lists by digest, below the configured roots only",
   input: Input,
   output: Output,
+  errors: {
+    FileFailed: "a file could not be read or written",
+    PathRefused: "a path leads outside of the project",
+    RemovalRefused: "what is listed may not be removed",
+  },
   effects: "irreversible",
   config: ["storage"],
   dryRun: (input) =>

@@ -54,6 +54,10 @@ export default taskType({
   description: "Stores a message for delivery to a channel",
   input: Input,
   output: Output,
+  errors: {
+    NotifyError: "the message could not be stored",
+    UnknownChannel: "the configuration has no such channel",
+  },
   effects: "idempotent",
   config: ["notifications"],
   dryRun: (input) =>

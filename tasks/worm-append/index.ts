@@ -38,6 +38,13 @@ export default taskType({
   description: "Appends a write-once record to the hash chain of its type",
   input: Input,
   output: Output,
+  errors: {
+    FileFailed: "a file could not be read or written",
+    LockBusy: "another process holds the lock",
+    LockFailed: "the lock could not be taken",
+    PathRefused: "a path leads outside of the project",
+    WormDamaged: "the chain of records is damaged",
+  },
   effects: "once",
   config: ["storage"],
   dryRun: (input) =>

@@ -78,6 +78,16 @@ describe("the JSON Schema of pipelines", () => {
     }),
   )
 
+  it.effect("offers the errors of a task type, and those of the engine, to be tried again", () =>
+    Effect.gen(function* () {
+      const rules = definitions(yield* generated).task.allOf ?? []
+      const rule = rules.find((one) => (one.if as JsonSchema).properties?.uses?.const === "train")
+      const items = (rule?.then as JsonSchema | undefined)?.properties?.retry?.properties?.on?.items
+      const offered = items?.anyOf?.map((one) => one.const)
+      assert.includeMembers([...(offered ?? [])], ["TrainerUnavailable", "TimedOut"])
+    }),
+  )
+
   it.effect("refuses keys that the language does not have", () =>
     Effect.gen(function* () {
       const schema = yield* generated
