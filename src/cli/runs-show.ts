@@ -18,6 +18,7 @@ const shown = (value: unknown): string => clean(typeof value === "string" ? valu
 const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
   const { data } = run
   if (data === undefined) return []
+  const held = RecordedRun.heldBy(run)
   const params = Object.entries(data.params).map(([name, value]) => `${name}=${shown(value)}`)
   return table([
     ["started", `${dateTime(run.created)} by ${clean(run.who)}, env ${data.env}`],
@@ -25,6 +26,7 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     ["code", data.code],
     ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
+    ...(held === undefined ? [] : [["held", clean(`by cordon ${held.cordon}: ${held.reason}`)]]),
     [
       "ledger",
       `${run.entries.length} events, ${run.fault === undefined ? "chain intact" : `DAMAGED: ${run.fault.reason}`}`,
@@ -76,6 +78,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
   if (flags.json) {
     const { data, status } = run
     const resume = RecordedRun.resumeCommand(run)
+    const held = RecordedRun.heldBy(run)
     const durationMillis = run.durationMillis ?? now - run.created
     return yield* Output.json({
       v: version,
@@ -87,6 +90,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       created: new Date(run.created).toISOString(),
       durationMillis,
       ...(resume === undefined ? {} : { resume }),
+      ...(held === undefined ? {} : { held }),
       ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
       tasks: tasksJson(facts, now),
       results: found,

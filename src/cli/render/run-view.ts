@@ -63,7 +63,10 @@ const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number
     plan.tasks.reduce((most, { id }) => Math.max(most, id.length), plan.id.length),
   )
   const colours = Output.colours(process.stderr)
-  if (!quiet) toStderr(`${timeOfDay(began)} ${plan.id.padEnd(width)}  ${plan.tasks.length} tasks`)
+  if (!quiet)
+    toStderr(
+      `${timeOfDay(began)} ${plan.id.padEnd(width)}  ${plan.tasks.length} ${plan.tasks.length === 1 ? "task" : "tasks"}`,
+    )
   return {
     observer: {
       onEvent: (event) => {
