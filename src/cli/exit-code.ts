@@ -36,6 +36,7 @@ const byTag: Readonly<Record<string, number>> = {
   PipelineUnknown: exitCodes.noInput,
   ProjectNotFound: exitCodes.noInput,
   StreamMissing: exitCodes.noInput,
+  StreamEnded: exitCodes.usage,
   StreamBusy: exitCodes.busy,
   LockBusy: exitCodes.busy,
   StreamDamaged: exitCodes.altered,
