@@ -37,6 +37,7 @@ class Inputs {
     if (/^(Checked|Gated)</.test(name)) {
       return { ...described, ...expression, $comment: `${name}: only the output of a gate` }
     }
+    if (name === "SecretReference") return { ...described, ...definition("secret") }
     const key = `type.${nameOf(name)}`
     if (this.definitions[key] === undefined) {
       this.definitions[key] = {}
@@ -235,6 +236,11 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
         ...definition("duration"),
         description:
           "an attempt that gives no sign of life (log line, progress, output of a child process) for so long is stopped and counts as lost",
+      },
+      secret: {
+        type: "string",
+        pattern: "^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\\}$",
+        description: "where a secret is: ${env:NAME} or ${file:path}; no expression",
       },
       param,
       retry,
