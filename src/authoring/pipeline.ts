@@ -9,7 +9,9 @@ type Block = "tasks" | "onFailure" | "onCancel" | "finally"
 
 /** How often and after which errors a task is tried again. Durations carry units: `30s`, `5 minutes`. */
 export interface RetryOptions {
+  /** How often in all; 3 where nothing is said. */
   readonly attempts?: number
+  /** Tags of errors; without it those that the task type calls transient. */
   readonly on?: ReadonlyArray<string>
   readonly backoff?: {
     readonly initial?: string
@@ -33,10 +35,13 @@ export interface TaskOptions {
   readonly needs?: ReadonlyArray<TaskRef<unknown> | Ref<ReadonlyArray<unknown>>>
   readonly if?: Expression<boolean> | string
   readonly retry?: RetryOptions
+  /** Of each attempt, with its unit: `30 minutes`. */
   readonly timeout?: string
   /** An attempt that gives no sign of life (log, progress, output of a child process) for so long is stopped and lost. */
   readonly heartbeat?: string
+  /** Takes the output of an equal earlier task; pure task types only. */
   readonly cache?: boolean
+  /** A failure is `warned`, and what needs the task goes on; its output may be absent. */
   readonly continueOnError?: boolean
   readonly resources?: ResourceOptions
   /** Who must agree before it starts. */

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { run } from "./commands/run.ts"
 import { runs } from "./commands/runs.ts"
@@ -25,9 +26,11 @@ import { plan } from "./commands/plan.ts"
 import { schema } from "./commands/schema.ts"
 import { simulate } from "./commands/simulate.ts"
 import { validate } from "./commands/validate.ts"
+import { version as versionCommand } from "./commands/version.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import { root } from "./root.ts"
+import * as Usage from "./usage.ts"
 
 const commands = [
   init,
@@ -51,7 +54,10 @@ const commands = [
   snapshot,
   worm,
 ] as const
-const cli = root.pipe(Command.withSubcommands([...commands, completion(commands)]))
+const cli = (version: string) => {
+  const all = [...commands, versionCommand(version)] as const
+  return root.pipe(Command.withSubcommands([...all, completion(all)]))
+}
 
 const isUsage = (error: unknown): boolean =>
   typeof error === "object" &&
@@ -89,7 +95,9 @@ const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: 
  * Ctrl-C where no run listens to it, and a second one does not wait for that.
  */
 export const main = (argv: ReadonlyArray<string>, version: string): Promise<void> => {
-  const program = Command.runWith(cli, { version })(argv).pipe(Effect.provide(NodeServices.layer))
+  const program = Command.runWith(cli(version), { version })(argv).pipe(
+    Effect.provide(Layer.merge(Usage.layer, NodeServices.layer)),
+  )
   const fiber = Effect.runFork(program)
   const stop = (code: number) => {
     process.exitCode = code

@@ -79,12 +79,12 @@ const write = Effect.fnUntraced(function* (output: string, text: string) {
   const before = yield* Effect.result(PipelineFile.read(path))
   const same = Result.isSuccess(before) && before.success.text === text
   if (!same) yield* DurableFiles.writeNewFileDurably(path, text)
-  if (!flags.quiet) yield* Output.message(same ? `${output} is up to date` : `wrote ${output}`)
+  if (!flags.quiet && !flags.json) yield* Output.message(same ? `${output} is up to date` : `wrote ${output}`)
 })
 
 /** Writes a pipeline in the other language, to standard output or to a file that is not there yet. */
 export const convertFile = Effect.fnUntraced(function* (name: string, to: Language, output: string | undefined) {
-  const { project } = yield* ProjectReaders.find
+  const { flags, project } = yield* ProjectReaders.find
   const file = yield* locate(project, name, to)
   if (output !== undefined && languageOf(output) !== to) {
     return yield* new Output.UsageError({ reason: `${output} must end with ${to === "ts" ? ".ts" : ".yaml"}.` })
@@ -96,5 +96,8 @@ export const convertFile = Effect.fnUntraced(function* (name: string, to: Langua
     yield* checkUsed(document, known)
     return yield* toTypeScript(document, (type) => known.get(type))
   }).pipe(Effect.provide(Catalog.layer(project)))
-  yield* output === undefined ? Output.data(text) : write(output, text)
+  if (output !== undefined) yield* write(output, text)
+  else if (!flags.json) yield* Output.data(text)
+  const written = output === undefined ? {} : { file: output }
+  if (flags.json) yield* Output.json({ v: 1, kind: "conversion", from: file, to, ...written, text })
 })

@@ -2,7 +2,19 @@ import { basename, extname, isAbsolute, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { didYouMean } from "../domain/suggest.ts"
+import * as Schema from "effect/Schema"
 import * as Output from "./output.ts"
+
+/** No pipeline has the id that a person named. */
+export class PipelineUnknown extends Schema.TaggedError<PipelineUnknown>()("PipelineUnknown", {
+  id: Schema.String,
+  known: Schema.Array(Schema.String),
+}) {
+  override get message() {
+    const has = this.known.length === 0 ? "pipelines/ has none yet" : `pipelines/ has ${this.known.join(", ")}`
+    return `There is no pipeline "${this.id}".${didYouMean(this.id, this.known)} ${has}.`
+  }
+}
 
 const extensions = [".yaml", ".yml", ".ts"]
 
@@ -35,7 +47,5 @@ export const locate = Effect.fnUntraced(function* (project: string, name: string
       yield* Output.message(`Taking ${basename(found)}; ${also} has the same id, name the file to take it.`)
     return found
   }
-  return yield* new Output.UsageError({
-    reason: `There is no pipeline "${name}".${didYouMean(name, ids)} pipelines/ has ${[...new Set(ids)].join(", ")}.`,
-  })
+  return yield* new PipelineUnknown({ id: name, known: [...new Set(ids)] })
 })

@@ -6,6 +6,7 @@ import * as Svg from "../compiler/graph-svg.ts"
 import * as Terminal from "../compiler/graph-terminal.ts"
 import { planOf } from "./pipeline-plan.ts"
 import * as Output from "./output.ts"
+import * as ProjectReaders from "./project-readers.ts"
 
 const formats = { terminal: Terminal.draw, mermaid: Mermaid.draw, dot: Dot.draw, svg: Svg.draw }
 
@@ -18,5 +19,7 @@ export const drawGraph = Effect.fnUntraced(function* (name: string, format: keyo
     const reason = `${plan.tasks.length} tasks are too many for a picture (at most ${mostInPicture}). Take --format dot, or terminal for a list.`
     return yield* new Output.UsageError({ reason })
   }
-  yield* Output.data(formats[format](drawn(plan)))
+  const drawing = formats[format](drawn(plan))
+  const { flags } = yield* ProjectReaders.find
+  yield* flags.json ? Output.json({ v: 1, kind: "graph", pipeline: plan.id, format, drawing }) : Output.data(drawing)
 })

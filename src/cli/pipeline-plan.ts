@@ -18,9 +18,13 @@ export const planOf = Effect.fnUntraced(function* (name: string) {
 
 /** Prints the plan as canonical JSON, byte for byte what its digest is of (and a newline), or only the digest. */
 export const printPlan = Effect.fnUntraced(function* (name: string, onlyDigest: boolean) {
-  const text = CanonicalJson.encode(yield* planOf(name))
+  const plan = yield* planOf(name)
+  const text = CanonicalJson.encode(plan)
+  const { flags } = yield* ProjectReaders.find
+  if (onlyDigest && flags.json) {
+    return yield* Output.json({ v: 1, kind: "digest", pipeline: plan.id, digest: of(text) })
+  }
   if (onlyDigest) return yield* Output.data(of(text))
   yield* Output.data(text)
-  const { flags } = yield* ProjectReaders.find
   if (!flags.quiet) yield* Output.message(`sha256:${of(text)}`)
 })

@@ -11,7 +11,7 @@ import * as Output from "./output.ts"
 export const writeSchema = Effect.fnUntraced(function* (out: string | undefined) {
   const { flags, project } = yield* ProjectReaders.find
   const text = yield* PipelineSchema.generate.pipe(Effect.provide(Catalog.layer(project)))
-  if (out === undefined) return yield* Output.data(text)
+  if (out === undefined) return yield* flags.json ? Output.json(JSON.parse(text)) : Output.data(text)
   const path = resolve(out)
   const before = yield* Effect.tryPromise(() => readFile(path, "utf8")).pipe(Effect.orElseSucceed(() => ""))
   if (before === text) return flags.quiet ? undefined : yield* Output.message(`${out} is up to date`)

@@ -88,6 +88,16 @@ export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
   return over !== undefined || owned ? run : { ...run, status: yield* unownedStatus(run) }
 })
 
+const isHeld = Schema.is(eventData["dev.dandori.run.held.v1"])
+
+/** The cordon that keeps a run from starting more; undefined where none does, and when the run is over. */
+export const heldBy = ({ durationMillis, entries }: RecordedRun) => {
+  const held = ofType(entries, "run.held")
+  if (durationMillis !== undefined || held.length === ofType(entries, "run.released").length) return undefined
+  const last = held.at(-1)?.data
+  return isHeld(last) ? last : undefined
+}
+
 /** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */
 export const resumeCommand = ({ id, status }: RecordedRun): string | undefined =>
   status === "interrupted" ? `dandori run --resume ${id}` : undefined

@@ -19,6 +19,7 @@ const shown = (value: unknown): string => clean(typeof value === "string" ? valu
 const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
   const { data } = run
   if (data === undefined) return []
+  const held = RecordedRun.heldBy(run)
   const params = Object.entries(data.params).map(([name, value]) => `${name}=${shown(value)}`)
   return table([
     ["started", `${dateTime(run.created)} by ${clean(run.who)}, env ${data.env}`],
@@ -28,6 +29,7 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
     ...(data.from === undefined ? [] : [["from", `run ${data.from}`]]),
     ...(data.only === undefined ? [] : [["only", data.only]]),
+    ...(held === undefined ? [] : [["held", clean(`by cordon ${held.cordon}: ${held.reason}`)]]),
     [
       "ledger",
       `${run.entries.length} events, ${run.fault === undefined ? "chain intact" : `DAMAGED: ${run.fault.reason}`}`,
@@ -83,6 +85,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
   if (flags.json) {
     const { data, status } = run
     const resume = RecordedRun.resumeCommand(run)
+    const held = RecordedRun.heldBy(run)
     const durationMillis = run.durationMillis ?? now - run.created
     return yield* Output.json({
       v: version,
@@ -94,6 +97,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       created: new Date(run.created).toISOString(),
       durationMillis,
       ...(resume === undefined ? {} : { resume }),
+      ...(held === undefined ? {} : { held }),
       ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
       tasks: tasksJson(facts, now),
       results: found,

@@ -1,4 +1,5 @@
 import { assignable, gateHint } from "../domain/assignable.ts"
+import * as SecretReference from "../domain/config/secret-reference.ts"
 import * as Template from "../domain/expression/template.ts"
 import { type JsonSchema, branches, describe, field, isAny } from "../domain/json-schema.ts"
 import { formatDuration, parseDuration, parseSize } from "../domain/quantity.ts"
@@ -27,6 +28,14 @@ const quantities: Record<string, { parse: (text: string) => string | undefined; 
   },
 }
 
+const secrets = new WeakMap<JsonSchema, boolean>()
+
+const takesSecret = (schema: JsonSchema): boolean => {
+  const known = secrets.get(schema) ?? SecretReference.isIn(schema)
+  secrets.set(schema, known)
+  return known
+}
+
 /** Where an offset within a scalar's text lies in the file: exact for plain one-line scalars, else the scalar's start. */
 const inner = (reader: FieldReader, at: Span, text: string, start: number, length: number): Span => {
   const written = reader.source.text.slice(at.start, at.end)
@@ -47,6 +56,10 @@ const checkText = (
   const parts = Template.parse(text)
   if ("unclosedAt" in parts) {
     reader.report(inner(reader, at, text, parts.unclosedAt, 3), path, 'This "${{" has no "}}".')
+    return text
+  }
+  if (takesSecret(schema)) {
+    reader.report(at, path, "A secret takes a reference, like ${env:NAME} or ${file:path}, and no expression.")
     return text
   }
   const whole = parts.length === 1 && parts[0]._tag === "Expression"

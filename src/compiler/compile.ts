@@ -11,6 +11,7 @@ import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
 import * as Outputs from "./outputs.ts"
 import * as Params from "./params.ts"
+import * as RetryErrors from "./retry-errors.ts"
 import * as ScheduleSettings from "./schedule-settings.ts"
 import * as Scope from "../domain/expression/scope.ts"
 import type { Source } from "./source.ts"
@@ -124,6 +125,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     Params.check(reader, definition)
     const schedule = ScheduleSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
+    RetryErrors.check(reader, document, types)
     const schemas = new Map<string, { input: JsonSchema; output: JsonSchema }>()
     for (const [name, type] of types) {
       if (type === undefined) continue

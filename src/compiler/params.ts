@@ -6,31 +6,36 @@ import type { FieldReader } from "./field-reader.ts"
 import { get } from "./located.ts"
 
 const types = ["string", "integer", "number", "boolean", "array", "object"]
-const keywords = [
-  "type",
-  "enum",
-  "const",
-  "default",
-  "description",
-  "title",
-  "examples",
-  "pattern",
-  "format",
-  "minLength",
-  "maxLength",
-  "minimum",
-  "maximum",
-  "exclusiveMinimum",
-  "exclusiveMaximum",
-  "multipleOf",
-  "items",
-  "minItems",
-  "maxItems",
-  "uniqueItems",
-  "properties",
-  "required",
-  "additionalProperties",
-]
+const text: JsonSchema = { type: "string" }
+const count: JsonSchema = { type: "integer", minimum: 0 }
+const number: JsonSchema = { type: "number" }
+
+/** The keywords of JSON Schema that params take: what each holds, and words for people. */
+export const keywords: Readonly<Record<string, { readonly type?: JsonSchema; readonly words: string }>> = {
+  type: { type: { enum: types }, words: "what kind of value it is" },
+  enum: { type: { type: "array" }, words: "the values that it may have" },
+  const: { words: "the one value that it may have" },
+  default: { words: "its value where none is given" },
+  description: { type: text, words: "for people; no part of the plan" },
+  title: { type: text, words: "for people; no part of the plan" },
+  examples: { type: { type: "array" }, words: "for people; no part of the plan" },
+  pattern: { type: text, words: "a regular expression that text must match" },
+  format: { type: text, words: "what the text is, for people and tools; not checked" },
+  minLength: { type: count, words: "fewest characters" },
+  maxLength: { type: count, words: "most characters" },
+  minimum: { type: number, words: "smallest value" },
+  maximum: { type: number, words: "largest value" },
+  exclusiveMinimum: { type: number, words: "it must be larger than this" },
+  exclusiveMaximum: { type: number, words: "it must be smaller than this" },
+  multipleOf: { type: number, words: "it must be a multiple of this" },
+  items: { type: { type: "object" }, words: "the JSON Schema of each item of a list" },
+  minItems: { type: count, words: "fewest items" },
+  maxItems: { type: count, words: "most items" },
+  uniqueItems: { type: { type: "boolean" }, words: "no two items are equal" },
+  properties: { type: { type: "object" }, words: "the JSON Schema of each field" },
+  required: { type: { type: "array", items: text }, words: "fields that must be there" },
+  additionalProperties: { words: "false: no other fields; or the JSON Schema of those" },
+}
 
 /** What of a param's schema is part of the plan: all but the words for people. */
 export const meaning = (schema: JsonSchema): JsonSchema => {
@@ -44,11 +49,11 @@ export const check = (reader: FieldReader, definition: Definition): void => {
     const path = `params.${name}`
     if (node.kind !== "map") continue
     for (const { key, keyAt } of node.entries) {
-      if (keywords.includes(key)) continue
+      if (Object.hasOwn(keywords, key)) continue
       reader.report(
         keyAt,
         `${path}.${key}`,
-        `"${key}" is no keyword of JSON Schema that params take.${didYouMean(key, keywords)}`,
+        `"${key}" is no keyword of JSON Schema that params take.${didYouMean(key, Object.keys(keywords))}`,
       )
     }
     if (schema.type === undefined && schema.enum === undefined && schema.const === undefined) {

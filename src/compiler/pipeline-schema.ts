@@ -3,6 +3,8 @@ import { Catalog } from "../domain/catalog.ts"
 import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
+import * as Params from "./params.ts"
+import * as RetryErrors from "./retry-errors.ts"
 import * as StartSchema from "./start-schema.ts"
 import { scheduleSchema } from "./schedule-schema.ts"
 
@@ -35,6 +37,7 @@ class Inputs {
     if (/^(Checked|Gated)</.test(name)) {
       return { ...described, ...expression, $comment: `${name}: only the output of a gate` }
     }
+    if (name === "SecretReference") return { ...described, ...definition("secret") }
     const key = `type.${nameOf(name)}`
     if (this.definitions[key] === undefined) {
       this.definitions[key] = {}
@@ -77,15 +80,16 @@ const retry: JsonSchema = {
   type: "object",
   description: "How often and after which errors it is tried again",
   properties: {
-    attempts: { type: "integer", minimum: 1, maximum: 100 },
+    attempts: { type: "integer", minimum: 1, maximum: 100, description: "how often in all (default 3)" },
     on: { type: "array", items: { type: "string" }, description: "error tags; default: the errors that are transient" },
     backoff: {
       type: "object",
+      description: "the wait before another attempt: initial × factor for each one before, at most max",
       properties: {
-        initial: definition("duration"),
-        factor: { type: "number", minimum: 1, maximum: 100 },
-        max: definition("duration"),
-        jitter: { enum: ["full", "none"] },
+        initial: { ...definition("duration"), description: "the first wait (default 1s)" },
+        factor: { type: "number", minimum: 1, maximum: 100, description: "default 2" },
+        max: { ...definition("duration"), description: "the longest wait (default 1m)" },
+        jitter: { enum: ["full", "none"], description: "full (default): a random part of the wait" },
       },
       additionalProperties: false,
     },
@@ -97,14 +101,26 @@ const resources: JsonSchema = {
   type: "object",
   description: "What an attempt holds while it runs",
   properties: {
-    cpu: { type: "number", minimum: 0, maximum: 4096 },
-    memory: definition("size"),
-    gpu: { type: "integer", minimum: 0, maximum: 64 },
-    pools: { type: "object", additionalProperties: { type: "integer", minimum: 1, maximum: 1_000_000 } },
-    locks: { type: "array", items: { type: "string" } },
+    cpu: { type: "number", minimum: 0, maximum: 4096, description: "processors, of those of the machine" },
+    memory: { ...definition("size"), description: "of the machine's, with a unit: 500MB, 2GiB" },
+    gpu: { type: "integer", minimum: 0, maximum: 64, description: "graphics processors" },
+    pools: {
+      type: "object",
+      additionalProperties: { type: "integer", minimum: 1, maximum: 1_000_000 },
+      description: "how much of each pool of the resources section of the configuration",
+    },
+    locks: { type: "array", items: { type: "string" }, description: "names that only one attempt holds at a time" },
   },
   additionalProperties: false,
 }
+
+/** One of these names, each with its words. */
+const names = (words: Readonly<Record<string, string>>): JsonSchema => ({
+  anyOf: Object.entries({ ...words, ...RetryErrors.ofEngine }).map(([name, description]) => ({
+    const: name,
+    description,
+  })),
+})
 
 const texts: JsonSchema = { type: "array", items: { type: "string" } }
 
@@ -125,21 +141,24 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
       description: "one expression; the task is skipped where it is false",
     },
     retry: definition("retry"),
-    timeout: definition("duration"),
+    timeout: { ...definition("duration"), description: "of each attempt, with a unit: 90s, 5m, 2d" },
     heartbeat: definition("heartbeat"),
     cache: { type: "boolean", description: "take the output of an equal earlier task; pure task types only" },
-    continueOnError: { type: "boolean" },
+    continueOnError: { type: "boolean", description: "a failure is warned, and what needs the task goes on" },
     resources: definition("resources"),
     ...StartSchema.taskProperties,
-    description: { type: "string" },
+    description: { type: "string", description: "for people; no part of the plan" },
   },
   required: ["uses"],
   additionalProperties: false,
-  allOf: types.map(({ type }) => ({
+  allOf: types.map(({ errors, type }) => ({
     if: { properties: { uses: { const: type } }, required: ["uses"] },
     // oxlint-disable-next-line unicorn/no-thenable
     then: {
-      properties: { with: definition(`with.${nameOf(type)}`) },
+      properties: {
+        with: definition(`with.${nameOf(type)}`),
+        ...(errors === undefined ? {} : { retry: { properties: { on: { items: names(errors) } } } }),
+      },
       ...((inputs.get(type)?.required ?? []).length > 0 ? { required: ["with"] } : {}),
     },
   })),
@@ -148,12 +167,13 @@ const task = (types: ReadonlyArray<AnyTaskType>, inputs: ReadonlyMap<string, Jso
 const param: JsonSchema = {
   type: "object",
   description: "a JSON Schema",
-  properties: {
-    type: { enum: ["string", "integer", "number", "boolean", "array", "object"] },
-    enum: { type: "array" },
-    description: { type: "string" },
-    pattern: { type: "string" },
-  },
+  properties: Object.fromEntries(
+    Object.entries(Params.keywords).map(([key, { type, words }]) => [
+      key,
+      { ...(type === undefined ? {} : type), description: words },
+    ]),
+  ),
+  additionalProperties: false,
   anyOf: [{ required: ["type"] }, { required: ["enum"] }, { required: ["const"] }],
 }
 
@@ -172,9 +192,9 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
     title: "Dandori pipeline",
     type: "object",
     properties: {
-      version: { const: 1 },
-      id: { type: "string", pattern: "^[a-z][a-z0-9_-]{0,63}$" },
-      description: { type: "string" },
+      version: { const: 1, description: "of the language" },
+      id: { type: "string", pattern: "^[a-z][a-z0-9_-]{0,63}$", description: "names the pipeline in every command" },
+      description: { type: "string", description: "for people; no part of the plan" },
       params: {
         type: "object",
         description: "settable with --param",
@@ -182,12 +202,13 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
         additionalProperties: definition("param"),
       },
       env: { ...texts, description: "variables of the environment that expressions read" },
-      audit: { const: "required" },
+      audit: { const: "required", description: "no effect without a durable record of its intent" },
       timeout: { ...definition("duration"), description: "of the whole run" },
       ...StartSchema.pipelineProperties,
       schedule: scheduleSchema(definition("duration")),
       defaults: {
         type: "object",
+        description: "what tasks have that do not say it themselves",
         properties: { retry: definition("retry"), heartbeat: definition("heartbeat") },
         additionalProperties: false,
       },
@@ -215,6 +236,11 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
         ...definition("duration"),
         description:
           "an attempt that gives no sign of life (log line, progress, output of a child process) for so long is stopped and counts as lost",
+      },
+      secret: {
+        type: "string",
+        pattern: "^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\\}$",
+        description: "where a secret is: ${env:NAME} or ${file:path}; no expression",
       },
       param,
       retry,

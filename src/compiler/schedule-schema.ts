@@ -18,7 +18,7 @@ export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
       type: "object",
       description: "ticks that passed while nobody watched (default: none of them)",
       properties: {
-        policy: { enum: [...Catchup.fields.policy.literals] },
+        policy: { enum: [...Catchup.fields.policy.literals], description: "which of them still run" },
         window: { ...duration, description: "how old a tick may be" },
       },
       required: ["policy"],
@@ -28,8 +28,8 @@ export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
       type: "object",
       description: "where the clocks jump: a time of day that does not exist, and one that comes twice",
       properties: {
-        gap: { enum: [...DstPolicy.fields.gap.literals] },
-        overlap: { enum: [...DstPolicy.fields.overlap.literals] },
+        gap: { enum: [...DstPolicy.fields.gap.literals], description: "for the time that does not exist" },
+        overlap: { enum: [...DstPolicy.fields.overlap.literals], description: "for the time that comes twice" },
       },
       additionalProperties: false,
     },

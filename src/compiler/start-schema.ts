@@ -20,7 +20,7 @@ export const taskProperties: Readonly<Record<string, JsonSchema>> = {
       include: { ...entries, description: "more keys for combinations that match, or more combinations" },
       exclude: { ...entries, description: "combinations to leave out" },
       "fail-fast": { type: "boolean", description: "stop the others when one fails (default true)" },
-      "max-parallel": { type: "integer", minimum: 1, maximum: 10_000 },
+      "max-parallel": { type: "integer", minimum: 1, maximum: 10_000, description: "instances that run at once" },
     },
     additionalProperties: false,
   },
@@ -29,8 +29,8 @@ export const taskProperties: Readonly<Record<string, JsonSchema>> = {
     description: "people who must agree before it starts",
     properties: {
       approvers: { type: "integer", minimum: 1, maximum: 20, description: "distinct people, not the requester" },
-      timeout: definition("duration"),
-      onTimeout: { enum: ["fail", "skip"] },
+      timeout: { ...definition("duration"), description: "how long people may take (default: for ever)" },
+      onTimeout: { enum: ["fail", "skip"], description: "what becomes of the task then (default fail)" },
     },
     additionalProperties: false,
   },
@@ -38,7 +38,7 @@ export const taskProperties: Readonly<Record<string, JsonSchema>> = {
     type: "object",
     description: "a moment before which it does not start",
     properties: {
-      reason: { type: "string" },
+      reason: { type: "string", description: "shown while it waits" },
       until: { type: "string", description: "like 2026-01-05T22:00:00Z, or one expression" },
     },
     required: ["reason", "until"],
@@ -54,9 +54,13 @@ export const pipelineProperties: Readonly<Record<string, JsonSchema>> = {
     type: "object",
     description: "how many runs of a group go on at once",
     properties: {
-      group: label,
-      limit: { type: "integer", minimum: 1, maximum: 1_000 },
-      onConflict: { enum: ["queue", "cancel-running", "fail"] },
+      group: { ...label, description: "runs of all pipelines that name it count together" },
+      limit: { type: "integer", minimum: 1, maximum: 1_000, description: "default 1" },
+      onConflict: {
+        enum: ["queue", "cancel-running", "fail"],
+        description:
+          "what becomes of one too many: it waits (default), takes the place of a running one, or is refused",
+      },
     },
     required: ["group"],
     additionalProperties: false,

@@ -26,6 +26,12 @@ export interface JsonSchema {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** The name that its author gave a type: Effect numbers definitions that differ in their words alone. */
+const ownName = (name: string, definitions: Record<string, unknown>): string => {
+  const base = name.replace(/_\d+$/, "")
+  return Object.hasOwn(definitions, base) ? base : name
+}
+
 const inline = (node: unknown, definitions: Record<string, unknown>, open: ReadonlyArray<string>): unknown => {
   if (Array.isArray(node)) return node.map((item) => inline(item, definitions, open))
   if (!isRecord(node)) return node
@@ -34,7 +40,7 @@ const inline = (node: unknown, definitions: Record<string, unknown>, open: Reado
     const name = decodeURIComponent(ref.slice("#/$defs/".length)).replaceAll("~1", "/").replaceAll("~0", "~")
     if (open.includes(name)) return { "x-name": name }
     const target = inline(definitions[name], definitions, [...open, name])
-    return isRecord(target) ? { ...target, "x-name": name } : target
+    return isRecord(target) ? { ...target, "x-name": ownName(name, definitions) } : target
   }
   return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inline(value, definitions, open)]))
 }

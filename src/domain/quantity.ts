@@ -81,9 +81,11 @@ export const Duration = Schema.String.check(
   Schema.makeFilter(
     (text) => parseDuration(text) !== undefined || "must be a duration with a unit, like 90s, 5m or 2d",
   ),
+  Schema.isMinLength(1),
 ).annotate({ identifier: "Duration" })
 
 /** A size with its unit, as text: `2GiB`, `500MB`. */
 export const Size = Schema.String.check(
   Schema.makeFilter((text) => parseSize(text) !== undefined || "must be a size with a unit, like 500MB or 2GiB"),
+  Schema.isMinLength(1),
 ).annotate({ identifier: "Size" })

@@ -33,6 +33,8 @@ export interface TaskType<I, O, E extends TaskError, R> {
   readonly description: string
   readonly input: PlainSchema<I>
   readonly output: PlainSchema<O>
+  /** Its errors by tag, each with what it means: what `retry.on` may name. Without it any name is taken. */
+  readonly errors?: { readonly [Tag in E["_tag"]]: string }
   readonly effects: EffectClass
   /** Sections of the configuration that it reads; part of the cache key. */
   readonly config?: ReadonlyArray<string>

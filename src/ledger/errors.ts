@@ -7,7 +7,7 @@ export class StreamBusy extends Schema.TaggedError<StreamBusy>()("StreamBusy", {
 }) {
   override get message() {
     const owner = this.pid === undefined ? "another process" : `process ${this.pid}`
-    return `${this.stream} is being written by ${owner}. Wait for it to end, or watch it: dandori runs show ${this.stream.replace("runs/", "")}`
+    return `${this.stream} is being written by ${owner}. Wait for it to end, or watch it: dandori runs watch ${this.stream.replace("runs/", "")}`
   }
 }
 
@@ -20,7 +20,6 @@ export class StreamMissing extends Schema.TaggedError<StreamMissing>()("StreamMi
 
 /** The run has ended and its books are closed: nothing is added to its stream. */
 export class StreamEnded extends Schema.TaggedError<StreamEnded>()("StreamEnded", { stream: Schema.String }) {
-  readonly exitCode = 1
   override get message() {
     return `Run ${this.stream.replace("runs/", "")} has ended; nothing is added to it. Start a new one`
   }

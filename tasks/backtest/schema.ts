@@ -6,7 +6,7 @@ import { Report } from "../../src/market/metrics.ts"
 
 /** A model with its data. `seed` is of the bootstrap and of the stress scenarios. */
 export const BacktestInput = Schema.Struct({
-  model: Model,
+  model: Model.annotate({ description: "the model that is tried, with its data: the output of a train task" }),
   seed: Schema.optionalKey(Schema.Int).annotate({ description: "of bootstrap and stress; default 0" }),
 }).annotate({ identifier: "BacktestInput" })
 export type BacktestInput = typeof BacktestInput.Type

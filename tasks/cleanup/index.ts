@@ -16,9 +16,13 @@ import { Workspace } from "../../src/services/workspace.ts"
 /** What to remove, listed in exactly one way, and why. Each file goes only when it has the digest that is listed. */
 export const Input = Schema.Struct({
   manifest: Schema.optionalKey(InputFile.annotate({ description: "JSON with files: [{ path, sha256 }]" })),
-  files: Schema.optionalKey(Schema.Array(ListedRemoval.ListedFile)),
+  files: Schema.optionalKey(Schema.Array(ListedRemoval.ListedFile)).annotate({
+    description: "the files themselves, each with its SHA-256",
+  }),
   dataset: Schema.optionalKey(Dataset.annotate({ description: "its partitions are removed" })),
-  reason: Schema.String.check(Schema.isMinLength(1, { message: "must say why the files are removed" })),
+  reason: Schema.String.check(Schema.isMinLength(1, { message: "must say why the files are removed" })).annotate({
+    description: "why they go; it is recorded",
+  }),
 })
   .check(
     Schema.makeFilter(
@@ -83,6 +87,11 @@ export default taskType({
   description: "Removes the files that a manifest lists by digest, below the configured roots only",
   input: Input,
   output: Output,
+  errors: {
+    FileFailed: "a file could not be read or written",
+    PathRefused: "a path leads outside of the project",
+    RemovalRefused: "what is listed may not be removed",
+  },
   effects: "irreversible",
   config: ["storage"],
   dryRun: (input) =>

@@ -118,6 +118,14 @@ export default taskType({
   description: "Runs a program and keeps its exit code, output and files.",
   input: CommandInput,
   output: CommandOutput,
+  errors: {
+    CommandFailed: "the program ended with another exit code",
+    CommandOutputUnusable: "the program's output is not what was asked for",
+    MemoryExceeded: "the program took more memory than it may",
+    PathRefused: "a path leads outside of the project",
+    ProcessNotStarted: "the program could not be started",
+    SecretMissing: "a secret has no value",
+  },
   effects: "once",
   dryRun: (input) =>
     Effect.map(Workspace, (workspace) => {

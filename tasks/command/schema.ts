@@ -31,12 +31,14 @@ export const CommandInput = Schema.Struct({
   expectExit: Schema.optionalKey(Schema.NonEmptyArray(Schema.Int)).annotate({
     description: "Exit codes that mean success. Default: [0].",
   }),
-  grace: Schema.optionalKey(Duration).annotate({
-    description: "Time between SIGINT and SIGTERM, and again to SIGKILL, when it is stopped. Default: 5s.",
-  }),
-  memory: Schema.optionalKey(Size).annotate({
-    description: "Resident memory of the program and all that it starts; above it they are killed.",
-  }),
+  grace: Schema.optionalKey(
+    Duration.annotate({
+      description: "Time between SIGINT and SIGTERM, and again to SIGKILL, when it is stopped. Default: 5s.",
+    }),
+  ),
+  memory: Schema.optionalKey(
+    Size.annotate({ description: "Resident memory of the program and all that it starts; above it they are killed." }),
+  ),
   reads: Schema.optionalKey(Schema.Array(InputFile)).annotate({
     description: "Files and folders that it reads: their digests are part of the cache key.",
   }),

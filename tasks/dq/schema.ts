@@ -48,6 +48,8 @@ const outcome = {
   gate: GateResult,
 }
 
+const expectations = InputFile.annotate({ description: "a YAML file: what the data must be" })
+
 const asOf = Schema.optionalKey(
   Schema.String.check(Schema.isPattern(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z)?$/)),
 ).annotate({
@@ -55,9 +57,11 @@ const asOf = Schema.optionalKey(
 })
 
 /** A dataset and what it must be. */
-export const DqInput = Schema.Struct({ dataset: Dataset, expectations: InputFile, asOf }).annotate({
-  identifier: "DqInput",
-})
+export const DqInput = Schema.Struct({
+  dataset: Dataset.annotate({ description: "the bars that are judged" }),
+  expectations,
+  asOf,
+}).annotate({ identifier: "DqInput" })
 export type DqInput = typeof DqInput.Type
 
 /** The verdict on a dataset. */
@@ -66,8 +70,10 @@ export type DqOutput = typeof DqOutput.Type
 
 /** Files of any kind and what they must be. */
 export const DqFileInput = Schema.Struct({
-  files: Schema.Array(InputFile).check(Schema.isMinLength(1)),
-  expectations: InputFile,
+  files: Schema.Array(InputFile)
+    .check(Schema.isMinLength(1))
+    .annotate({ description: "JSON, CSV or Parquet files that are judged" }),
+  expectations,
   asOf,
   symbols: Schema.optionalKey(Schema.Array(Symbol)).annotate({
     description:

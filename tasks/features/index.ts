@@ -12,6 +12,15 @@ export default taskType<FeaturesInput, FeaturesOutput, Effect.Error<Effects>, Ef
   description: "Computes a pair's features from its bars and keeps them as Parquet",
   input: FeaturesInput,
   output: FeaturesOutput,
+  errors: {
+    ArtifactError: "an artifact could not be kept or read",
+    DuckDbError: "the data engine failed",
+    FileFailed: "a file could not be read or written",
+    NoCommonBars: "the two legs have no bar in common",
+    PairUnknown: "the universe has no such pair",
+    PartitionUnusable: "a file of the dataset is not what it says",
+    PathRefused: "a path leads outside of the project",
+  },
   effects: "pure",
   config: ["universe"],
   run: (input) =>

@@ -7,9 +7,9 @@ import { FeatureSpec } from "../../src/market/features.ts"
 
 /** The pair is the universe's first whose legs the dataset has, unless both legs are given. */
 export const FeaturesInput = Schema.Struct({
-  dataset: Dataset,
-  legA: Schema.optionalKey(Symbol),
-  legB: Schema.optionalKey(Symbol),
+  dataset: Dataset.annotate({ description: "the bars" }),
+  legA: Schema.optionalKey(Symbol.annotate({ description: "one leg of the pair, like EURUSD; give both or neither" })),
+  legB: Schema.optionalKey(Symbol.annotate({ description: "the other leg of the pair, like GBPUSD" })),
   spec: Schema.optionalKey(FeatureSpec).annotate({
     description: "windows in bars, and clips; default: the specification's",
   }),

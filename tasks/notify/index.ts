@@ -20,9 +20,13 @@ export class UnknownChannel extends Schema.TaggedError<UnknownChannel>()("Unknow
 /** A message for people. Without a title it is titled by pipeline and task. */
 export const Input = Schema.Struct({
   channel: Schema.String.annotate({ description: "an entry of the notifications section" }),
-  severity: Schema.optionalKey(Schema.Literals(["info", "warning", "critical"])),
-  title: Schema.optionalKey(Schema.String),
-  text: Schema.String,
+  severity: Schema.optionalKey(
+    Schema.Literals(["info", "warning", "critical"]).annotate({
+      description: "decides the routes of the message; default: info",
+    }),
+  ),
+  title: Schema.optionalKey(Schema.String.annotate({ description: "default: pipeline and task" })),
+  text: Schema.String.annotate({ description: "what it says" }),
   dedupKey: Schema.optionalKey(
     Schema.String.annotate({ description: "messages about one thing share it; without one: this task of this run" }),
   ),
@@ -50,6 +54,10 @@ export default taskType({
   description: "Stores a message for delivery to a channel",
   input: Input,
   output: Output,
+  errors: {
+    NotifyError: "the message could not be stored",
+    UnknownChannel: "the configuration has no such channel",
+  },
   effects: "idempotent",
   config: ["notifications"],
   dryRun: (input) =>

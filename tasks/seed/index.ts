@@ -17,6 +17,15 @@ export default taskType<SeedInput, Seeded, Effect.Error<Effects>, Effect.Service
   description: "Puts canonical bars of the given symbols and months in place",
   input: SeedInput,
   output: Seeded,
+  errors: {
+    BarFileInvalid: "a file holds no bars that can be read",
+    DatasetConflict: "other data is there already",
+    DuckDbError: "the data engine failed",
+    FileFailed: "a file could not be read or written",
+    MonthsMissing: "the source lacks months",
+    PathRefused: "a path leads outside of the project",
+    SourceInvalid: "the source cannot be read",
+  },
   effects: "idempotent",
   config: ["storage"],
   dryRun: (input) => {

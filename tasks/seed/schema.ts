@@ -29,11 +29,15 @@ export const MonthRange = Schema.Struct({ from: Month, to: Month }).check(
 
 /** What to seed. Either `month` or `months`: a list, or a range. */
 export const SeedInput = Schema.Struct({
-  symbols: Schema.Array(Symbol).check(Schema.isMinLength(1), Schema.isUnique()),
-  timeframe: Timeframe,
-  month: Schema.optionalKey(Month),
+  symbols: Schema.Array(Symbol)
+    .check(Schema.isMinLength(1), Schema.isUnique())
+    .annotate({ description: "whose bars, like [EURUSD, GBPUSD]" }),
+  timeframe: Timeframe.annotate({ description: "of a bar" }),
+  month: Schema.optionalKey(Month.annotate({ description: "one month, like 2025-01" })),
   months: Schema.optionalKey(
-    Schema.Union([Schema.Array(Month).check(Schema.isMinLength(1), Schema.isUnique()), MonthRange]),
+    Schema.Union([Schema.Array(Month).check(Schema.isMinLength(1), Schema.isUnique()), MonthRange]).annotate({
+      description: "several: a list, or { from, to }, both included",
+    }),
   ),
   source: Schema.optionalKey(Source).annotate({ description: "default: the shipped sample" }),
   expectations: Schema.optionalKey(InputFile).annotate({

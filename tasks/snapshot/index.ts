@@ -56,6 +56,16 @@ export default taskType({
   description: "Copies folders, the models or the ledger to an object store with a manifest, and proves the copy",
   input: Input,
   output: Output,
+  errors: {
+    DestinationInside: "the destination lies within what is copied",
+    EvidenceError: "the ledger cannot be read",
+    FileFailed: "a file could not be read or written",
+    ObjectExists: "another object is there already",
+    ObjectStoreError: "the object store failed",
+    PathRefused: "a path leads outside of the project",
+    SnapshotDamaged: "the copy is not what was taken",
+    SourceUnstable: "a file changed while it was copied",
+  },
   effects: "once",
   config: ["storage"],
   dryRun: (input) =>

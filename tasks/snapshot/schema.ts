@@ -12,11 +12,11 @@ export type Target = typeof Target.Type
 
 /** What to take, where to (the storage section's `backups_root` when absent), and how to prove it. */
 export const Input = Schema.Struct({
-  targets: Schema.Array(Target).check(Schema.isMinLength(1)),
+  targets: Schema.Array(Target).check(Schema.isMinLength(1)).annotate({ description: "what is taken" }),
   destination: Schema.optionalKey(
     Schema.String.annotate({ description: "a folder, or a location such as file:///backups" }),
   ),
-  verify: VerifyMode,
+  verify: VerifyMode.annotate({ description: "how the copy is proven" }),
 }).annotate({ identifier: "SnapshotInput" })
 export type Input = typeof Input.Type
 

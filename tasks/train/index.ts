@@ -15,6 +15,16 @@ export default taskType<TrainInput, TrainOutput, Effect.Error<Effects>, Effect.S
   description: "Trains a pair's classifiers and θ from checked bars; a degenerate result is blocked",
   input: TrainInput,
   output: TrainOutput,
+  errors: {
+    ArtifactError: "an artifact could not be kept or read",
+    FileFailed: "a file could not be read or written",
+    PairUnknown: "the universe has no such pair",
+    PartitionUnusable: "a file of the dataset is not what it says",
+    PathRefused: "a path leads outside of the project",
+    TrainerFailed: "the trainer failed",
+    TrainerUnavailable: "the trainer could not be started or was ended from outside",
+    TrainingBlocked: "the result is degenerate",
+  },
   effects: "pure",
   config: ["training", "core_policy", "universe", "cost_table", "backtest_policy", "dq"],
   run: (input) =>

@@ -27,8 +27,8 @@ export type Trainer = typeof Trainer.Type
 /** What to train on. The pair is the universe's first whose legs the dataset has, unless both legs are given. */
 export const TrainInput = Schema.Struct({
   dataset: CheckedDataset,
-  legA: Schema.optionalKey(Symbol),
-  legB: Schema.optionalKey(Symbol),
+  legA: Schema.optionalKey(Symbol.annotate({ description: "one leg of the pair, like EURUSD; give both or neither" })),
+  legB: Schema.optionalKey(Symbol.annotate({ description: "the other leg of the pair, like GBPUSD" })),
   trainer: Schema.optionalKey(Trainer).annotate({ description: "default: builtin" }),
   seed: Schema.optionalKey(Schema.Int).annotate({ description: "default 0" }),
 })

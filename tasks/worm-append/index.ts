@@ -11,8 +11,8 @@ import { Workspace } from "../../src/services/workspace.ts"
 
 /** What to write: a record type's name and any JSON object. */
 export const Input = Schema.Struct({
-  recordType: RecordType,
-  payload: Schema.JsonObject,
+  recordType: RecordType.annotate({ description: "the chain that it is appended to" }),
+  payload: Schema.JsonObject.annotate({ description: "what is recorded: any JSON object" }),
 }).annotate({ identifier: "WormAppendInput" })
 
 /** Where the record stands in its chain. */
@@ -38,6 +38,13 @@ export default taskType({
   description: "Appends a write-once record to the hash chain of its type",
   input: Input,
   output: Output,
+  errors: {
+    FileFailed: "a file could not be read or written",
+    LockBusy: "another process holds the lock",
+    LockFailed: "the lock could not be taken",
+    PathRefused: "a path leads outside of the project",
+    WormDamaged: "the chain of records is damaged",
+  },
   effects: "once",
   config: ["storage"],
   dryRun: (input) =>

@@ -16,7 +16,7 @@ const unknownRun = "01990000-0000-7000-8000-000000000000"
 
 /** A call that cannot work, its exit code, and what the message has to tell. */
 const calls: ReadonlyArray<readonly [words: string, code: number, tells: RegExp]> = [
-  ["run nosuch", 64, /no pipeline "nosuch".*sample-e2e/],
+  ["run nosuch", 66, /no pipeline "nosuch".*sample-e2e/],
   ["run pipelines/nothing.yaml", 66, /pipelines\/nothing\.yaml/],
   ["run pipelines/broken.yaml", 65, /broken\.yaml:\d+:\d+: /],
   ["run pipelines/sample-e2e.yaml --param form=2024-01", 64, /form.*from/],

@@ -46,7 +46,7 @@ describe("a signal while the sample trains", () => {
     assert.deepStrictEqual(await Sample.leftBehind([run]), [])
     assert.isFalse(existsSync(join(project.home, "models")))
     const again = await Sample.dandori(project, "run", "--resume", run)
-    assert.strictEqual(again.code, 1, again.err)
+    assert.strictEqual(again.code, 64, again.err)
     assert.include(again.err, "cancelled")
     assert.isFalse(Sample.hasStackTrace(again.err), again.err)
   })

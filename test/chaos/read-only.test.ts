@@ -52,7 +52,7 @@ describe("a ledger directory that cannot be written", () => {
     assert.strictEqual((await dandori("ledger", "verify")).code, 0)
     await allow()
     const again = await dandori("run", "--resume", run)
-    assert.strictEqual(again.code, 1, again.err)
+    assert.strictEqual(again.code, 64, again.err)
     assert.include(again.err, "has ended: succeeded")
     const verified = await dandori("ledger", "verify")
     assert.strictEqual(verified.code, 0, verified.err)

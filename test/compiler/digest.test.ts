@@ -79,7 +79,7 @@ describe("a plan's digest", () => {
         ["heartbeat: 1h", "heartbeat: 2h"],
         ["timeout: 2h", "timeout: 3h"],
         ["attempts: 2", "attempts: 3"],
-        ["on: [TrainerUnavailable]", "on: [Other]"],
+        ["on: [TrainerUnavailable]", "on: [TimedOut]"],
         ["cpu: 1", "cpu: 2"],
         ["continueOnError: true", "continueOnError: false"],
         ["needs: [snap]", "needs: []"],

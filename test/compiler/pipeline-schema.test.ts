@@ -58,6 +58,51 @@ describe("the JSON Schema of pipelines", () => {
     }),
   )
 
+  it.effect("explains every key of the language and every input of a task type, for who points at it", () =>
+    Effect.gen(function* () {
+      const schema = yield* generated
+      const { names } = yield* Effect.provide(Catalog, shipped)
+      const resolved = (node: JsonSchema): JsonSchema =>
+        node.$ref === undefined ? node : (definitions(schema)[String(node.$ref).replace("#/$defs/", "")] ?? {})
+      const silent = (node: JsonSchema, path: string): ReadonlyArray<string> =>
+        Object.entries(node.properties ?? {}).flatMap(([key, field]) => [
+          ...((field.description ?? resolved(field).description) === undefined ? [`${path}.${key}`] : []),
+          ...(path.startsWith("with.") ? [] : silent(field, `${path}.${key}`)),
+        ])
+      const parts = ["task", "param", "retry", "resources", ...names.map((name) => `with.${name}`)]
+      const found = [
+        ...silent(schema, "pipeline"),
+        ...parts.flatMap((part) => silent(definitions(schema)[part] ?? {}, part)),
+      ]
+      assert.deepStrictEqual(found, [])
+    }),
+  )
+
+  it.effect("offers the errors of a task type, and those of the engine, to be tried again", () =>
+    Effect.gen(function* () {
+      const rules = definitions(yield* generated).task.allOf ?? []
+      const rule = rules.find((one) => (one.if as JsonSchema).properties?.uses?.const === "train")
+      const items = (rule?.then as JsonSchema | undefined)?.properties?.retry?.properties?.on?.items
+      const offered = items?.anyOf?.map((one) => one.const)
+      assert.includeMembers([...(offered ?? [])], ["TrainerUnavailable", "TimedOut"])
+    }),
+  )
+
+  it.effect("refuses keys that the language does not have", () =>
+    Effect.gen(function* () {
+      const schema = yield* generated
+      const open = (node: unknown, path: string): ReadonlyArray<string> => {
+        if (typeof node !== "object" || node === null) return []
+        const { additionalProperties, properties } = node as JsonSchema
+        return [
+          ...(properties !== undefined && additionalProperties === undefined && !/then|if$/.test(path) ? [path] : []),
+          ...Object.entries(node).flatMap(([key, item]) => open(item, `${path}/${key}`)),
+        ]
+      }
+      assert.deepStrictEqual(open(schema, ""), [])
+    }),
+  )
+
   it.effect("holds no keyword that is ours alone", () =>
     Effect.gen(function* () {
       assert.notInclude(JSON.stringify(yield* generated), '"x-name"')

@@ -128,7 +128,7 @@ export const document = (draw: Draw): Record<string, unknown> => {
       ...maybe(() => ({ labels: ["gpu"], pauseUntil: { reason: "it's early", until: "2026-01-05T22:00:00Z" } })),
       ...maybe(() => (block === "tasks" && ids.length > 0 ? { needs: pick([[pick(ids)], pick(ids)]) } : {})),
       ...(condition === undefined ? {} : { if: condition }),
-      ...maybe(() => ({ retry: { attempts: draw(4) + 1, on: ["CommandFailed"], backoff: { initial: "90s" } } })),
+      ...maybe(() => ({ retry: { attempts: draw(4) + 1, on: ["TimedOut"], backoff: { initial: "90s" } } })),
       ...maybe(() => ({ timeout: pick(["5m", "2 hours"]), heartbeat: pick(["30s", "PT1M"]) })),
       ...maybe(() => ({ resources: { cpu: 0.5, memory: "2GiB", pools: { gpu_pool: 1 }, locks: ["a/b", "c: d"] } })),
       ...maybe(() => ({ description: pick(texts) })),

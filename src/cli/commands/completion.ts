@@ -15,7 +15,9 @@ export const completion = (others: ReadonlyArray<Command.Command.Any>) => {
         const Completions = yield* Effect.promise(() => import("effect/cli/Completions"))
         const Output = yield* Effect.promise(() => import("../output.ts"))
         const tree = root.pipe(Command.withSubcommands([...others, self]))
-        yield* Output.data(Completions.generate("dandori", input.shell, Completions.fromCommand(tree)))
+        const { json } = yield* root
+        const script = Completions.generate("dandori", input.shell, Completions.fromCommand(tree))
+        yield* json ? Output.json({ v: 1, kind: "completion", shell: input.shell, script }) : Output.data(script)
       }),
     ),
     Command.withDescription("Print a completion script for a shell"),

@@ -9,7 +9,7 @@ export const convert = Command.make(
   "convert",
   {
     file: Argument.String("file").pipe(Argument.withDescription("A pipeline file, or the id of one in pipelines/")),
-    to: Flag.Literals("to", ["ts", "yaml"]).pipe(Flag.withDescription("The language to write")),
+    to: Flag.Literals("to", ["ts", "yaml"]).pipe(Flag.withDescription("The language to write (required)")),
     output: Flag.String("output").pipe(
       Flag.withAlias("o"),
       Flag.withMetavar("FILE"),

@@ -5,7 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-const reason = Flag.String("reason").pipe(Flag.withDescription("Why"), Flag.withSchema(Schema.NonEmptyString))
+const reason = Flag.String("reason").pipe(
+  Flag.withMetavar("TEXT"),
+  Flag.withDescription("Why (required)"),
+  Flag.withSchema(Schema.NonEmptyString),
+)
 
 const raise = Command.make(
   "raise",
@@ -13,10 +17,12 @@ const raise = Command.make(
     id: Argument.String("id").pipe(Argument.withDescription("Its name (default: made of the time)"), Argument.optional),
     reason,
     scope: Flag.String("pipeline").pipe(
+      Flag.withMetavar("ID"),
       Flag.withDescription("Only this pipeline; may be given several times (default: all)"),
       Flag.between(0, 1_000),
     ),
     expires: Flag.String("expires").pipe(
+      Flag.withMetavar("DURATION"),
       Flag.withDescription("After how long it ends by itself, like 4h"),
       Flag.optional,
     ),

@@ -5,6 +5,31 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { againFlags, waitFlag } from "./runs.ts"
 
+interface Asked {
+  readonly pipeline: Option.Option<string>
+  readonly param: ReadonlyArray<string>
+  readonly resume: Option.Option<string>
+  readonly from: Option.Option<string>
+  readonly only: Option.Option<string>
+  readonly of: Option.Option<string>
+  readonly dryRun: boolean
+}
+
+/** Why flags say nothing together; undefined when they do. */
+const clash = (input: Asked): string | undefined => {
+  const again = Option.isSome(input.from) || Option.isSome(input.only)
+  if (Option.isSome(input.resume)) {
+    const others = again || input.dryRun || input.param.length > 0 || Option.isSome(input.of)
+    return others || Option.isSome(input.pipeline)
+      ? "A resumed run goes on with its own plan and params: leave out the pipeline and all flags but --resume and --wait."
+      : undefined
+  }
+  if (input.dryRun && again) return "--dry-run looks at every task of the pipeline: leave out --from and --only."
+  return Option.isSome(input.of) && !again
+    ? "--of says where --from or --only take over from: give one of them."
+    : undefined
+}
+
 /** `dandori run FILE|ID`: runs a pipeline once, in this process. */
 export const run = Command.make(
   "run",
@@ -15,13 +40,19 @@ export const run = Command.make(
     ),
     param: Flag.String("param").pipe(
       Flag.withAlias("p"),
-      Flag.withDescription("A param as NAME=VALUE; may be given several times"),
+      Flag.withMetavar("NAME=VALUE"),
+      Flag.withDescription("A param; may be given several times"),
       Flag.between(0, Number.MAX_SAFE_INTEGER),
     ),
-    resume: Flag.String("resume").pipe(Flag.withDescription("Go on with a run that was interrupted"), Flag.optional),
+    resume: Flag.String("resume").pipe(
+      Flag.withMetavar("RUN"),
+      Flag.withDescription("Go on with a run that was interrupted"),
+      Flag.optional,
+    ),
     wait: waitFlag,
     ...againFlags,
     of: Flag.String("of").pipe(
+      Flag.withMetavar("RUN"),
       Flag.withDescription("With --from or --only: the run to take over from (default: the newest that has ended)"),
       Flag.optional,
     ),
@@ -31,6 +62,11 @@ export const run = Command.make(
     ),
   },
   Effect.fn(function* (input) {
+    const problem = clash(input)
+    if (problem !== undefined) {
+      const Output = yield* Effect.promise(() => import("../output.ts"))
+      return yield* new Output.UsageError({ reason: problem })
+    }
     const pipeline = Option.getOrUndefined(input.pipeline)
     if (input.dryRun) {
       const { dryRunPipeline } = yield* Effect.promise(() => import("../run-dry.ts"))

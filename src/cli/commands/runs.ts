@@ -14,10 +14,12 @@ export const waitFlag = Flag.Boolean("wait").pipe(
 /** `--from` and `--only`: what of a run is done again. */
 export const againFlags = {
   from: Flag.String("from").pipe(
+    Flag.withMetavar("TASK"),
     Flag.withDescription("Run again from this task or instance on; what stands before it is taken over"),
     Flag.optional,
   ),
   only: Flag.String("only").pipe(
+    Flag.withMetavar("TASK"),
     Flag.withDescription("Run this task or instance alone; what it needs is taken over"),
     Flag.optional,
   ),
@@ -83,9 +85,14 @@ const resolve = Command.make(
   {
     run: runArgument,
     task: Argument.String("task").pipe(Argument.withDescription("The task whose outcome is unknown")),
-    as: Flag.Literals("as", ["succeeded", "failed"]).pipe(Flag.withDescription("What became of it")),
-    reason: Flag.String("reason").pipe(Flag.withDescription("How you know"), Flag.withSchema(Schema.NonEmptyString)),
+    as: Flag.Literals("as", ["succeeded", "failed"]).pipe(Flag.withDescription("What became of it (required)")),
+    reason: Flag.String("reason").pipe(
+      Flag.withMetavar("TEXT"),
+      Flag.withDescription("How you know (required)"),
+      Flag.withSchema(Schema.NonEmptyString),
+    ),
     output: Flag.String("output").pipe(
+      Flag.withMetavar("FILE"),
       Flag.withDescription("With succeeded: a file with the task's output as JSON"),
       Flag.optional,
     ),
@@ -100,7 +107,11 @@ const cancel = Command.make(
   "cancel",
   {
     run: runArgument,
-    reason: Flag.String("reason").pipe(Flag.withDescription("Why"), Flag.withDefault("asked on the command line")),
+    reason: Flag.String("reason").pipe(
+      Flag.withMetavar("TEXT"),
+      Flag.withDescription("Why (default: asked on the command line)"),
+      Flag.withDefault("asked on the command line"),
+    ),
   },
   Effect.fn(function* ({ reason, run }) {
     const { cancelRun } = yield* Effect.promise(() => import("../runs-cancel.ts"))
@@ -117,7 +128,7 @@ const approve = Command.make(
       Argument.optional,
     ),
     refuse: Flag.Boolean("refuse").pipe(Flag.withDescription("Say no; the task fails"), Flag.withDefault(false)),
-    reason: Flag.String("reason").pipe(Flag.withDescription("Why"), Flag.optional),
+    reason: Flag.String("reason").pipe(Flag.withMetavar("TEXT"), Flag.withDescription("Why"), Flag.optional),
     yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
   },
   Effect.fn(function* ({ reason, refuse, run, task, yes }) {

@@ -46,7 +46,8 @@ export const simulate = Command.make(
     ),
     param: Flag.String("param").pipe(
       Flag.withAlias("p"),
-      Flag.withDescription("A param as NAME=VALUE; may be given several times"),
+      Flag.withMetavar("NAME=VALUE"),
+      Flag.withDescription("A param; may be given several times"),
       Flag.between(0, many),
     ),
   },

@@ -1,5 +1,7 @@
 import type { Environment } from "@marcbachmann/cel-js"
+import { Duration } from "@marcbachmann/cel-js/evaluator"
 import { type JsonSchema, branches, isAny } from "../json-schema.ts"
+import { durationText } from "./functions.ts"
 
 type Convert = (value: unknown) => unknown
 
@@ -91,12 +93,13 @@ export class TypeRegistry {
   }
 }
 
-/** A CEL result as JSON: integers back to numbers, records and maps to objects, timestamps to RFC 3339. */
+/** A CEL result as JSON: integers back to numbers, records and maps to objects, timestamps to RFC 3339, durations with units. */
 export const toJson = (value: unknown): unknown => {
   if (typeof value === "bigint") return Number(value)
   if (value === null || typeof value !== "object") return value
   if (Array.isArray(value)) return value.map(toJson)
   if (value instanceof Date) return value.toISOString()
+  if (value instanceof Duration) return durationText(value)
   const entries = value instanceof Map ? [...value.entries()] : Object.entries(value)
   return Object.fromEntries(entries.map(([key, item]) => [String(key), toJson(item)]))
 }
@@ -116,6 +119,7 @@ export const schemaOf = (celType: string, named: ReadonlyMap<string, JsonSchema>
     double: { type: "number" },
     null_type: { type: "null" },
     "google.protobuf.Timestamp": { type: "string" },
+    "google.protobuf.Duration": { type: "string", "x-name": "Duration" },
   }
   return scalar[celType] ?? {}
 }

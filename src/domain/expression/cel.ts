@@ -1,9 +1,9 @@
 import { type ASTNode, Environment } from "@marcbachmann/cel-js"
 import type { JsonSchema } from "../json-schema.ts"
 import * as JsonSchemas from "../json-schema.ts"
-import { parseDuration } from "../quantity.ts"
 import { didYouMean } from "../suggest.ts"
 import { TypeRegistry, schemaOf, toJson } from "./cel-values.ts"
+import * as Functions from "./functions.ts"
 import { plainReference } from "./template.ts"
 
 /** What an expression may name, each with its type. */
@@ -115,7 +115,7 @@ const isFault = (value: JsonSchema | ExpressionFault): value is ExpressionFault 
 
 const environmentFor = (scope: Scope, roots: ReadonlySet<string>) => {
   const environment = new Environment({ homogeneousAggregateLiterals: false })
-  environment.registerFunction("duration_ms(string): int", (text: string) => BigInt(parseDuration(text) ?? 0))
+  Functions.register(environment)
   const mixed: ReadonlyArray<readonly [string, (a: number, b: number) => number | boolean]> = [
     ["+", (a, b) => a + b],
     ["-", (a, b) => a - b],
@@ -163,7 +163,7 @@ const narrow = (schema: JsonSchema, rests: ReadonlyArray<ReadonlyArray<string>>)
 }
 
 const friendly = (message: string): string => {
-  const line = message.split("\n")[0].trim()
+  const line = Functions.plain(message.split("\n")[0].trim())
   return line
     .replace(/^No such key: (.*)$/, 'There is no field "$1".')
     .replace(/^Unknown variable: (.*)$/, 'There is no "$1" here.')
@@ -173,14 +173,20 @@ const friendly = (message: string): string => {
     )
 }
 
-/** Literal-checks `x == "…"` where x has an enum: a value that x never has is a mistake. */
+/** Literal-checks `x == "…"` and `x in ["…"]` where x has an enum: a value that x never has is a mistake. */
 const wrongLiteral = (scope: Scope, node: ASTNode): string | undefined => {
-  if (node.op !== "==" && node.op !== "!=") return undefined
+  if (node.op !== "==" && node.op !== "!=" && node.op !== "in") return undefined
   const [left, right] = node.args as [ASTNode, ASTNode]
-  for (const [reference, literal] of [
-    [left, right],
-    [right, left],
-  ]) {
+  const pairs: ReadonlyArray<readonly [ASTNode, ASTNode]> =
+    node.op !== "in"
+      ? [
+          [left, right],
+          [right, left],
+        ]
+      : right.op === "list"
+        ? (right.args as ReadonlyArray<ASTNode>).map((item) => [left, item])
+        : []
+  for (const [reference, literal] of pairs) {
     const path = isNode(reference) ? pathOf(reference) : undefined
     if (path === undefined || !isNode(literal) || literal.op !== "value" || typeof literal.args !== "string") continue
     const type = follow(scope, path)
@@ -218,6 +224,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   let read = source
   const reals: Array<ReadonlyArray<string>> = []
   const bound = new Set<string>()
+  const durations: Array<number> = []
   walk(ast, false, (node, inside) => {
     if (node.op === "rcall" && typeof node.args[0] === "string" && Array.isArray(node.args[2])) {
       const [name, , args] = node.args as [string, ASTNode, ReadonlyArray<ASTNode>]
@@ -228,8 +235,10 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
         fault ??= { message: "matches() is not available: its regular expressions can hang.", ...node.range }
       }
     }
-    const literal = wrongLiteral(scope, node)
+    const literal = wrongLiteral(scope, node) ?? Functions.constantFault(source, node)
     if (literal !== undefined) fault ??= { message: literal, ...node.range }
+    const duration = Functions.durationStart(node)
+    if (duration !== undefined) durations.push(duration)
     const path = pathOf(node)
     if (path === undefined || bound.has(path[0])) return true
     ;(inside ? guarded : references).push(path)
@@ -253,12 +262,13 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     ]),
   )
   const { environment, registry, converters } = environmentFor(narrowed, roots)
-  const checked = environment.check(read)
+  const text = Functions.renamed(read, durations)
+  const checked = environment.check(text)
   if (!checked.valid) {
     const range = checked.error?.range ?? { start: 0, end: source.length }
     return { message: friendly(checked.error?.message ?? "does not type-check"), start: range.start, end: range.end }
   }
-  const parsed = environment.parse(read)
+  const parsed = environment.parse(text)
   return {
     source,
     type: schemaOf(String(checked.type), registry.named),

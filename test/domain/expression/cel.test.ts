@@ -76,8 +76,29 @@ describe("an expression", () => {
     assert.strictEqual(asked.evaluate({ ...values, tasks: { a: { count: 3, out: "there" } } }), "there")
   })
 
-  it("knows the durations of pipelines", () => {
-    assert.strictEqual(value('duration_ms("1m30s") + 1'), 90_001)
+  it("knows the durations of pipelines, and gives them back as pipelines write them", () => {
+    assert.strictEqual(value('duration("1m30s")'), "1m30s")
+    assert.deepStrictEqual(compiled('duration("2d")').type, { type: "string", "x-name": "Duration" })
+    assert.strictEqual(value('duration("PT90M") + duration("2 hours")'), "3h30m")
+    assert.strictEqual(value('duration("2d") > duration("47h") && params.n == 7'), true)
+    assert.strictEqual(value('"for " + string(duration("2d"))'), "for 2d")
+    assert.strictEqual(value('timestamp("2025-01-01T00:00:00Z") + duration("2d")'), "2025-01-03T00:00:00.000Z")
+    assert.strictEqual(value('"on " + string(timestamp("2025-01-01T00:00:00Z"))'), "on 2025-01-01T00:00:00.000Z")
+    assert.strictEqual(value('timestamp("2025-01-01T00:00:00Z") - timestamp("2025-01-01T01:00:00Z")'), "-1h")
+    assert.strictEqual(value('"duration(" + params.s'), "duration(text")
+  })
+
+  it("with a constant that a function cannot take is refused before it runs", () => {
+    assert.match(fault('duration("4 parsecs") > duration("5m")'), /^"4 parsecs" is no duration, like 90s, 5m or 2d$/)
+    assert.match(
+      fault('timestamp("yesterday") < timestamp("2025-01-01T00:00:00Z")'),
+      /^timestamp\("yesterday"\) has no/,
+    )
+    assert.match(fault('int("abc") + params.n'), /^int\("abc"\) has no result: /)
+    assert.match(fault("params.n / 0"), /division by zero/)
+    assert.match(fault("params.n % 0"), /division by zero|modulo by zero/)
+    assert.match(fault("duration(params.n)"), /no matching overload for 'duration\(int\)'/)
+    assert.strictEqual(value("params.x / 0.0 > 1.0"), true)
   })
 
   it("names what it reads, so that needs follow from it", () => {
@@ -114,6 +135,11 @@ describe("an expression", () => {
     assert.match(fault('run.status == "success"'), /^run\.status is never "success"; it is one of succeeded, failed\./)
     assert.match(fault('"faild" != run.status'), /Did you mean "failed"\?/)
     assert.strictEqual(value('run.status == "failed"'), true)
+    assert.match(
+      fault('run.status in ["succeeded", "faild"]'),
+      /^run\.status is never "faild"; .* Did you mean "failed"\?$/,
+    )
+    assert.strictEqual(value('run.status in ["succeeded", "failed"]'), true)
   })
 
   it("has no regular expressions, which can hang", () => {
