@@ -63,7 +63,10 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: stri
     }
     const chunks: Array<Buffer> = []
     let length = 0
-    const pipe = child.stdio[channel] as Readable
+    child.on("error", (cause) => fail(cause.message))
+    // There is none where the program could not be started.
+    const pipe = child.stdio[channel] as Readable | null | undefined
+    if (pipe === undefined || pipe === null) return
     pipe.on("data", (chunk: Buffer) => {
       chunks.push(chunk)
       length += chunk.length
@@ -71,11 +74,14 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: stri
       kill()
       fail(`it describes more than ${longest} bytes`)
     })
-    child.on("error", (cause) => fail(cause.message))
+    // Bun's "close" does not wait for this pipe: what was written may come after it.
+    const drained = new Promise((resolve) => pipe.once("close", resolve))
     child.on("close", (code, signal) => {
-      const text = Buffer.concat(chunks).toString("utf8")
-      if (code === 0 && text !== "") return resume(Effect.succeed(text))
-      fail(`its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`)
+      void drained.then(() => {
+        const text = Buffer.concat(chunks).toString("utf8")
+        if (code === 0 && text !== "") return resume(Effect.succeed(text))
+        fail(`its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`)
+      })
     })
     return Effect.sync(kill)
   })

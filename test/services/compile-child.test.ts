@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as CompileChild from "../../src/services/compile-child.ts"
+
+const answered = (script: string, limitMillis = 20_000) =>
+  CompileChild.evaluate("one.ts", limitMillis).pipe(
+    Effect.provideService(CompileChild.CompileProgram, ["sh", "-c", script]),
+  )
+
+describe("the child that evaluates a pipeline file", () => {
+  it.live("is heard to the end, though its process is gone before its answer has come", () =>
+    Effect.gen(function* () {
+      const late = `setsid sh -c 'sleep 0.3; printf "{\\"late\\":true}" >&3' & exit 0`
+      assert.deepStrictEqual(yield* answered(late), { late: true })
+    }),
+  )
+
+  it.live("that ends without an answer, or by a signal, is told from one that cannot be started", () =>
+    Effect.gen(function* () {
+      const reasonOf = (script: string) =>
+        answered(script).pipe(
+          Effect.flip,
+          Effect.map(({ message }) => message),
+        )
+      assert.match(yield* reasonOf("exit 0"), /ended with exit code 0 before it was done/)
+      assert.match(yield* reasonOf("kill -9 $$"), /ended with signal SIGKILL before it was done/)
+      assert.match(yield* reasonOf(`printf "{" >&3`), /its answer was cut off/)
+      const missing = CompileChild.evaluate("one.ts", 20_000).pipe(
+        Effect.provideService(CompileChild.CompileProgram, ["/no/such/program"]),
+        Effect.flip,
+      )
+      assert.match((yield* missing).message, /ENOENT/)
+    }),
+  )
+
+  it.live("that takes too long is stopped", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(answered("sleep 60", 200))
+      assert.strictEqual(error._tag, "PipelineTooSlow")
+    }),
+  )
+})
