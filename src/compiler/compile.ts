@@ -49,7 +49,7 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
 const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const library = yield* SubPipeline.SubPipelines
   const children = new Map<string, Compiled>()
-  for (const { block, path, uses } of definition.tasks) {
+  for (const { path, uses } of definition.tasks) {
     const id = SubPipeline.idOf(uses.text)
     if (id === undefined) continue
     const child = yield* library.load(id)
@@ -65,9 +65,6 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
     if (plan.timeout !== undefined) {
       refuse(`${id} has a timeout for the whole of it, which would not come along. Put timeouts on its tasks.`)
     }
-    if (block !== "tasks" && plan.tasks.some((task) => task.block !== undefined)) {
-      refuse(`${id} has handlers of its own (onFailure, onCancel, finally) and cannot be used in one.`)
-    }
     children.set(uses.text, { plan, outputs: child.outputs, description: undefined })
   }
   return children
@@ -75,35 +72,18 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
 
 const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1, finally: 2 }
 
-/** What each task stands behind in the plan: its needs, the tasks of a sub-pipeline that it needs, its own sub-pipeline. */
-const sortingNeeds = (tasks: ReadonlyMap<string, PlanTask>): ReadonlyMap<string, ReadonlyArray<string>> => {
-  const own = new Map<string, Array<string>>()
-  for (const id of tasks.keys()) {
-    for (let at = id.lastIndexOf("/"); at !== -1; at = id.lastIndexOf("/", at - 1)) {
-      const parent = id.slice(0, at)
-      const known = own.get(parent)
-      if (known === undefined) own.set(parent, [id])
-      else known.push(id)
-    }
-  }
-  if (own.size === 0) return new Map([...tasks].map(([id, task]) => [id, task.needs]))
-  return new Map(
-    [...tasks].map(([id, { needs }]) => {
-      const parent = id.slice(0, Math.max(0, id.lastIndexOf("/")))
-      return [id, [...needs.flatMap((need) => [need, ...(own.get(need) ?? [])]), ...(parent === "" ? [] : [parent])]]
-    }),
-  )
-}
-
+/** The tasks in the order of the plan: topological, ties by id; each sub-pipeline right before its own tasks. */
 const order = (
   reader: FieldReader,
   definition: Definition.Definition,
   tasks: ReadonlyMap<string, PlanTask>,
+  inner: ReadonlyMap<string, ReadonlyArray<PlanTask>>,
 ): ReadonlyArray<PlanTask> => {
-  const sorted = Topology.sort(sortingNeeds(tasks))
+  const sorted = Topology.sort(new Map([...tasks].map(([id, { needs }]) => [id, needs])))
   if ("order" in sorted) {
-    const placed = sorted.order.flatMap((id) => tasks.get(id) ?? [])
-    return Definition.blocks.flatMap((block) => placed.filter((task) => (task.block ?? "tasks") === block))
+    const own = sorted.order.flatMap((id) => tasks.get(id) ?? [])
+    const placed = Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
+    return inner.size === 0 ? placed : placed.flatMap((task) => [task, ...(inner.get(task.id) ?? [])])
   }
   const first = definition.tasks.find((task) => task.id === sorted.cycle[0])
   reader.report(
@@ -141,6 +121,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
     const byId = new Map(definition.tasks.map((task) => [task.id, task]))
     const tasks = new Map<string, PlanTask>()
+    const inner = new Map<string, ReadonlyArray<PlanTask>>()
     let used = 0
     for (const task of definition.tasks) {
       const type = types.get(task.uses.text)
@@ -168,10 +149,10 @@ export const compileDocument = Effect.fnUntraced(function* (
       }
       const { outputs: given = {}, params: taken } = child
       tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given } })
-      for (const inner of SubPipeline.placed(checked, child)) tasks.set(inner.id, inner)
+      inner.set(task.id, SubPipeline.placed(checked, child))
     }
     const given = Outputs.check(reader, definition, tasks, scopes.tasks)
-    const placed = order(reader, definition, tasks)
+    const placed = order(reader, definition, tasks, inner)
     if (reader.diagnostics.length === 0) {
       return {
         description: definition.description,

@@ -35,18 +35,10 @@ export const inputOf = (plan: Plan): JsonSchema => {
   }
 }
 
-/**
- * The tasks of a sub-pipeline as tasks of its parent: `<task>/<id>`. They stand in the block of the task that uses it;
- * its handlers stand in the parent's handlers.
- */
+/** The tasks of a sub-pipeline as tasks of its parent: `<task>/<id>`. Their blocks are those of the sub-pipeline. */
 export const placed = (task: PlanTask, { tasks }: Plan): ReadonlyArray<PlanTask> =>
-  tasks.map((inner) => {
-    const { block: own, ...rest } = inner
-    const block = own ?? task.block
-    return {
-      ...rest,
-      id: `${task.id}/${inner.id}`,
-      needs: inner.needs.map((need) => `${task.id}/${need}`),
-      ...(block === undefined ? {} : { block }),
-    }
-  })
+  tasks.map((inner) => ({
+    ...inner,
+    id: `${task.id}/${inner.id}`,
+    needs: inner.needs.map((need) => `${task.id}/${need}`),
+  }))

@@ -6,6 +6,9 @@ export interface ResourceClass {
   readonly priority: number
 }
 
+/** Tasks by the block that they stand in. */
+export type Blocks = Readonly<Record<Block, ReadonlyArray<number>>>
+
 /**
  * A plan with what the core needs to look up in constant time. Nodes are named by an index: a task by its place in the
  * plan; instance `n` of the matrix task that is the plan's `m`-th by `tasks.length + m × stride + n`.
@@ -16,17 +19,18 @@ export interface CompiledPlan {
   readonly indexOf: ReadonlyMap<string, number>
   /** Tasks that wait for task i. */
   readonly dependents: ReadonlyArray<ReadonlyArray<number>>
-  /** How many tasks of its own block task i waits for; one more where a sub-pipeline must be entered first. */
+  /** How many tasks of its own block task i waits for. */
   readonly needs: Int32Array
-  readonly blocks: Readonly<Record<Block, ReadonlyArray<number>>>
+  /** The pipeline's own tasks by block; those of its sub-pipelines stand in `inner`. */
+  readonly blocks: Blocks
+  /** The tasks of each sub-pipeline by block. */
+  readonly inner: ReadonlyMap<number, Blocks>
   readonly classes: ReadonlyArray<ResourceClass>
   readonly classOf: Int32Array
   /** Whether the classes have more than one priority. */
   readonly prioritised: boolean
   /** The sub-pipeline's task that task i is a part of, or -1. */
   readonly parents: Int32Array
-  /** Of a sub-pipeline's task: the tasks of its block that it consists of. */
-  readonly members: ReadonlyArray<ReadonlyArray<number>>
   /** Tasks with a matrix, and for each task which of them it is, or -1. */
   readonly matrices: ReadonlyArray<number>
   readonly matrixOf: Int32Array
@@ -36,6 +40,7 @@ export interface CompiledPlan {
 
 const none: ReadonlyArray<number> = []
 const stride = 16_384
+const noTasks = (): Record<Block, Array<number>> => ({ tasks: [], onFailure: [], onCancel: [], finally: [] })
 
 /** The id of the sub-pipeline's task that a task belongs to; undefined for a task of the pipeline itself. */
 export const parentId = (id: string): string | undefined => {
@@ -51,28 +56,23 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
   const { tasks } = plan
   const indexOf = new Map(tasks.map((task, index) => [task.id, index]))
   const dependents: Array<Array<number>> = []
-  const members: Array<Array<number>> = []
   const needs = new Int32Array(tasks.length)
   const classOf = new Int32Array(tasks.length)
   const parents = new Int32Array(tasks.length).fill(-1)
   const matrixOf = new Int32Array(tasks.length).fill(-1)
   const matrices: Array<number> = []
   const pools: Record<string, number> = {}
-  const blocks: Record<Block, Array<number>> = { tasks: [], onFailure: [], onCancel: [], finally: [] }
+  const blocks = noTasks()
+  const inner = new Map<number, Record<Block, Array<number>>>()
   const classes: Array<ResourceClass> = []
   const classIndex = new Map<string, number>()
   tasks.forEach((task, index) => {
     const block = task.block ?? "tasks"
-    blocks[block].push(index)
-    const parent = parentId(task.id)
-    if (parent !== undefined) {
-      const at = indexOf.get(parent) ?? -1
-      parents[index] = at
-      if (at !== -1 && (tasks[at].block ?? "tasks") === block) {
-        ;(members[at] ??= []).push(index)
-        needs[index]++
-      }
-    }
+    const parent = indexOf.get(parentId(task.id) ?? "") ?? -1
+    parents[index] = parent
+    let own = parent === -1 ? blocks : inner.get(parent)
+    if (own === undefined) inner.set(parent, (own = noTasks()))
+    own[block].push(index)
     if (task.matrix !== undefined) matrixOf[index] = matrices.push(index) - 1
     for (const need of task.needs) {
       const other = indexOf.get(need)
@@ -101,9 +101,9 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
     tasks,
     indexOf,
     dependents: tasks.map((_, index) => dependents[index] ?? none),
-    members: tasks.map((_, index) => members[index] ?? none),
     needs,
     blocks,
+    inner,
     classes,
     classOf,
     prioritised: new Set(classes.map(({ priority }) => priority)).size > 1,
@@ -126,16 +126,31 @@ export const numberOf = (plan: CompiledPlan, index: number): number | undefined 
 export const instanceAt = (plan: CompiledPlan, matrix: number, n: number): number =>
   plan.tasks.length + plan.matrixOf[matrix] * stride + n
 
-/** The group that a node ends in: the matrix task of an instance, the sub-pipeline's task of a member; -1 without. */
-export const groupOf = (plan: CompiledPlan, index: number): number => {
-  if (index >= plan.tasks.length) return templateOf(plan, index)
-  const parent = plan.parents[index]
-  return parent !== -1 && (plan.tasks[parent].block ?? "tasks") === (plan.tasks[index].block ?? "tasks") ? parent : -1
+/** The sub-pipeline's task that a node is a part of; -1 for what is the pipeline's own. */
+export const parentOf = (plan: CompiledPlan, index: number): number => plan.parents[templateOf(plan, index)]
+
+/** The block that a node stands in, of the pipeline or of its sub-pipeline. */
+export const blockOf = (plan: CompiledPlan, index: number): Block =>
+  plan.tasks[templateOf(plan, index)].block ?? "tasks"
+
+/** The block of the run's own pipeline that a node stands in, itself or with the sub-pipeline that it is a part of. */
+export const outerBlockOf = (plan: CompiledPlan, index: number): Block => {
+  let at = templateOf(plan, index)
+  while (plan.parents[at] !== -1) at = plan.parents[at]
+  return blockOf(plan, at)
 }
 
-/** The sub-pipeline's task that a task of the plan belongs to, in whatever block; -1 without. */
-export const parentOf = (plan: CompiledPlan, index: number): number =>
-  index < plan.tasks.length ? plan.parents[index] : -1
+/** Whether a node stands in a handler, of the run's own pipeline or of a sub-pipeline. */
+export const isInHandler = (plan: CompiledPlan, index: number): boolean => {
+  for (let at = templateOf(plan, index); at !== -1; at = plan.parents[at]) {
+    if (blockOf(plan, at) !== "tasks") return true
+  }
+  return false
+}
+
+/** The tasks of a block: of a sub-pipeline, or of the pipeline itself (-1). */
+export const membersOf = (plan: CompiledPlan, parent: number, block: Block): ReadonlyArray<number> =>
+  (parent === -1 ? plan.blocks : plan.inner.get(parent))?.[block] ?? none
 
 /** True for a task that consists of others: a matrix or a sub-pipeline. */
 export const isGroup = (plan: CompiledPlan, index: number): boolean =>

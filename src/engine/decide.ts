@@ -4,7 +4,7 @@ import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
 import * as Retrying from "./retrying.ts"
-import { type RunState, finalStatusOf, groupAt, isStopping, isWaiter, taskAt } from "./run-state.ts"
+import { type RunState, finalStatusOf, isStopping, isWaiter, taskAt } from "./run-state.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import * as Transitions from "./transitions.ts"
 
@@ -58,10 +58,7 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
   let skipped = 0
   for (const task of Fifo.values(state.skips)) {
     if (taskAt(state, task).status !== "ready") continue
-    const parent = CompiledPlan.parentOf(state.plan, task)
-    const shut = parent !== -1 && groupAt(state, parent) === undefined
-    const reason = shut ? "its sub-pipeline did not start" : "a task that it needs did not succeed"
-    commands.push({ _tag: "Skip", task, reason })
+    commands.push({ _tag: "Skip", task, reason: "a task that it needs did not succeed" })
     if (++skipped === skipsAtOnce) break
   }
   for (const task of Fifo.values(state.asks)) {

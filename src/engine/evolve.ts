@@ -10,9 +10,11 @@ import {
   type ApprovalState,
   type RunState,
   type TaskState,
-  groupAt,
+  courseOf,
   isPaused,
   isStopping,
+  matrixAt,
+  pipelineAt,
   taskAt,
   taskOf,
 } from "./run-state.ts"
@@ -37,7 +39,8 @@ const onTask = (
 ): RunState => {
   const index = CompiledPlan.indexOfId(state.plan, id)
   if (index === -1 || state.status === "created") return state
-  if (Transitions.blockOf(state, index) !== state.phase) return state
+  const course = courseOf(state, CompiledPlan.parentOf(state.plan, index))
+  if (course?.phase !== CompiledPlan.blockOf(state.plan, index)) return state
   const task = taskAt(state, index)
   return when(task) ? change(index, task) : state
 }
@@ -63,7 +66,10 @@ const onAnswer = (
   )
 
 const isTask = (state: RunState, index: number, kind: "matrix" | "pipeline"): boolean =>
-  index < state.plan.tasks.length && state.plan.tasks[index][kind] !== undefined && groupAt(state, index) === undefined
+  index < state.plan.tasks.length &&
+  state.plan.tasks[index][kind] !== undefined &&
+  matrixAt(state, index) === undefined &&
+  pipelineAt(state, index) === undefined
 
 /** What the machine offers, and the pools that the plan brings along. */
 const withPools = ({ plan }: RunState, capacity: RunState["capacity"]): RunState["capacity"] => ({
@@ -91,6 +97,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       if (state.status !== "created") return state
       return Transitions.enter(
         { ...state, status: "running", capacity: withPools(state, event.data.capacity), createdAt: event.time },
+        -1,
         "tasks",
       )
     case "dev.dandori.run.resumed.v1":
@@ -177,7 +184,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     }
     case "dev.dandori.pipeline.entered.v1":
       return onTask(state, event.data.task, opens, (index) =>
-        isTask(state, index, "pipeline") ? Transitions.enterGroup(state, index, event.data.params) : state,
+        isTask(state, index, "pipeline") ? Transitions.enterPipeline(state, index, event.data.params) : state,
       )
     case "dev.dandori.task.paused.v1":
       return onTask(state, event.data.task, isOf("ready"), (index, task) => {

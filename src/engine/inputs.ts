@@ -7,12 +7,15 @@ import type { PlanTask } from "../domain/plan.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import type { Prepared } from "./prepared.ts"
 import {
-  type GroupState,
+  type Course,
   type RunState,
   type TaskState,
+  courseOf,
   finalStatusOf,
-  groupAt,
+  isGood,
   isTerminal,
+  matrixAt,
+  pipelineAt,
   taskAt,
 } from "./run-state.ts"
 
@@ -39,7 +42,7 @@ export interface Inputs {
 }
 
 /** Whether all of a sub-pipeline went well: with `continueOnError` it is `warned` without that, and has no outputs. */
-const isWhole = ({ ended }: GroupState): boolean => !(ended.failed || ended.timed_out || ended.lost || ended.cancelled)
+const isWhole = ({ cancelled, failed, lost }: Course): boolean => cancelled === false && !failed && !lost
 
 class ExpressionFailed extends Error {}
 
@@ -64,10 +67,10 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
     if (n === undefined) return undefined
     const at = CompiledPlan.templateOf(plan, index)
     const { matrix } = plan.tasks[at]
-    const group = groupAt(state, at)
-    if (matrix === undefined || group === undefined) return undefined
-    const kept = group.valuesArtifact
-    const given = kept === undefined ? (group.values ?? {}) : (loaded(kept.sha256) as Matrices.AxisValues)
+    const open = matrixAt(state, at)
+    if (matrix === undefined || open === undefined) return undefined
+    const kept = open.valuesArtifact
+    const given = kept === undefined ? (open.values ?? {}) : (loaded(kept.sha256) as Matrices.AxisValues)
     const all = combinations.get(at) ?? Matrices.combinations(matrix, Matrices.filledValues(matrix, given))
     combinations.set(at, all)
     return all[n]
@@ -81,32 +84,34 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
     if (index < 0) return undefined
     if (!CompiledPlan.isGroup(plan, index)) return stored(taskAt(state, index))
     if (gathered.has(index)) return gathered.get(index)
-    const { id, matrix, pipeline } = plan.tasks[index]
+    const { id, pipeline } = plan.tasks[index]
     const { status } = taskAt(state, index)
-    const group = groupAt(state, index)
-    if (group === undefined) return undefined
+    const entered = pipelineAt(state, index)
+    const matrix = matrixAt(state, index)
+    if (entered === undefined && matrix === undefined) return undefined
     const value =
-      matrix === undefined
-        ? (status !== "succeeded" && status !== "warned") || !isWhole(group)
-          ? undefined
-          : Object.fromEntries(
+      matrix !== undefined
+        ? Array.from(
+            { length: matrix.count },
+            (_, n) => stored(taskAt(state, CompiledPlan.instanceAt(plan, index, n))) ?? null,
+          )
+        : isGood(status) && entered !== undefined && isWhole(entered)
+          ? Object.fromEntries(
               Object.entries(pipeline?.outputs ?? {}).map(([name, text]) => [
                 name,
                 evaluate(state, `${id}/`, `${id}/`, wholeSource(text) ?? "", () => scopes.below(plan.tasks[index])),
               ]),
             )
-        : Array.from(
-            { length: group.count },
-            (_, n) => stored(taskAt(state, CompiledPlan.instanceAt(plan, index, n))) ?? null,
-          )
+          : undefined
     if (isTerminal(status)) gathered.set(index, value)
     return value
   }
 
   const isList = (index: number): boolean => index >= 0 && scopes.outputOf(plan.tasks[index]).type === "array"
 
+  const parentOf = (prefix: string): number => (prefix === "" ? -1 : CompiledPlan.indexOfId(plan, prefix.slice(0, -1)))
   const paramsOf = (state: RunState, prefix: string): Readonly<Record<string, unknown>> =>
-    prefix === "" ? run.params : (groupAt(state, CompiledPlan.indexOfId(plan, prefix.slice(0, -1)))?.params ?? {})
+    prefix === "" ? run.params : (pipelineAt(state, parentOf(prefix))?.params ?? {})
 
   const evaluate = (
     state: RunState,
@@ -135,7 +140,7 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
       return expression.evaluate({
         params: paramsOf(state, prefix),
         env: run.environment,
-        run: { id, pipeline, env, created, status: finalStatusOf(state) },
+        run: { id, pipeline, env, created, status: finalStatusOf(courseOf(state, parentOf(prefix)) ?? state) },
         tasks,
         [Cel.statusRoot]: statuses,
         [Cel.outputRoot]: outputs,

@@ -9,7 +9,7 @@ export const loadLarge = Effect.fnUntraced(function* (state: RunState) {
   const large = new Map<string, unknown>()
   const kept = [
     ...[...HashMap.values(state.tasks)].map(({ outputArtifact }) => outputArtifact),
-    ...[...HashMap.values(state.groups)].map(({ valuesArtifact }) => valuesArtifact),
+    ...[...HashMap.values(state.matrices)].map(({ valuesArtifact }) => valuesArtifact),
   ]
   for (const artifact of kept) {
     if (artifact === undefined) continue

@@ -3,7 +3,7 @@ import type { Artifact } from "../domain/artifact.ts"
 import type { Capacity, ErrorData, FinalRunStatus } from "../domain/event.ts"
 import type { Block } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
-import { type CompiledPlan, groupOf, indexOfId, templateOf } from "./compiled-plan.ts"
+import { type CompiledPlan, blockOf, indexOfId, parentOf, templateOf } from "./compiled-plan.ts"
 import type { DueHeap } from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 
@@ -53,21 +53,40 @@ export interface ApprovalState {
   readonly granted: ReadonlyArray<string>
 }
 
-/** A matrix or a sub-pipeline that is open: what its instances or members made of it so far. */
-export interface GroupState {
-  /** Those that have not ended. */
+/** A matrix that is open: what its instances made of it so far. */
+export interface MatrixState {
+  /** Instances that have not ended. */
   readonly open: number
-  /** Instances of a matrix. */
   readonly count: number
   /** Statuses that any of them ended with. */
   readonly ended: Readonly<Partial<Record<TaskStatus, true>>>
-  /** A matrix whose other instances are stopped because one failed. */
+  /** Its other instances are stopped because one failed. */
   readonly stopping: boolean
   /** What the run gave: values of the axes, or where they are kept. */
   readonly values?: Readonly<Record<string, ReadonlyArray<unknown>>>
   readonly valuesArtifact?: Artifact
-  /** Of a sub-pipeline. */
-  readonly params?: Readonly<Record<string, unknown>>
+}
+
+export type Phase = Block | "ended"
+
+/** How far a pipeline is, or a sub-pipeline within it: each has its blocks, one after the other. */
+export interface Course {
+  readonly phase: Phase
+  /** Tasks of the phase that have not ended. */
+  readonly open: number
+  /** Whether something went wrong in `tasks`, and in the handlers. */
+  readonly failed: boolean
+  readonly lost: boolean
+  readonly warned: boolean
+  readonly handlerFailed: boolean
+  readonly cancelled: false | "cancel" | "timeout"
+  /** The phase whose attempts the newest cancel stops. */
+  readonly cancelling?: Phase
+}
+
+/** A sub-pipeline that was entered. */
+export interface PipelineState extends Course {
+  readonly params: Readonly<Record<string, unknown>>
 }
 
 /** What running attempts hold together. */
@@ -80,12 +99,9 @@ export interface Held {
   readonly locks: HashMap.HashMap<string, number>
 }
 
-export type Phase = Block | "ended"
-
 /** The fold of a run's stream. Immutable; one event costs the same at the start and at the end of a run. */
-export interface RunState {
+export interface RunState extends Course {
   readonly plan: CompiledPlan
-  readonly phase: Phase
   readonly status: "created" | "running" | "cancelling" | FinalRunStatus
   readonly capacity: Capacity
   readonly tasks: HashMap.HashMap<number, TaskState>
@@ -93,8 +109,10 @@ export interface RunState {
   readonly waitingFor: HashMap.HashMap<number, number>
   /** Tasks one of whose needs did not succeed. */
   readonly blocked: HashMap.HashMap<number, true>
-  /** Open matrices and sub-pipelines, and those that were open. */
-  readonly groups: HashMap.HashMap<number, GroupState>
+  /** Open matrices, and those that were open. */
+  readonly matrices: HashMap.HashMap<number, MatrixState>
+  /** Sub-pipelines that were entered. */
+  readonly pipelines: HashMap.HashMap<number, PipelineState>
   /** Matrices whose instances are being stopped. */
   readonly stopping: HashMap.HashMap<number, true>
   /** Ready tasks that must be asked something before they can start: a pause, an approval, or to be opened. */
@@ -113,17 +131,6 @@ export interface RunState {
   readonly due: DueHeap | null
   readonly unknown: HashMap.HashMap<number, true>
   readonly held: Held
-  /** Tasks of the phase that have not ended. */
-  readonly open: number
-  /** Whether something went wrong in `tasks`, and in the handlers. */
-  readonly failed: boolean
-  readonly timedOut: boolean
-  readonly lost: boolean
-  readonly warned: boolean
-  readonly handlerFailed: boolean
-  readonly cancelled: false | "cancel" | "timeout"
-  /** The phase whose attempts the newest cancel stops. */
-  readonly cancelling?: Phase
   readonly createdAt: number
   /** It waits for other runs of its concurrency group. */
   readonly queued: boolean
@@ -131,16 +138,28 @@ export interface RunState {
 
 const nobody: Capacity = { cpu: 0, memory: 0, gpu: 0, pools: {}, attempts: 0 }
 
+/** A pipeline before its first block. */
+export const beginning: Course = {
+  phase: "tasks",
+  open: 0,
+  failed: false,
+  lost: false,
+  warned: false,
+  handlerFailed: false,
+  cancelled: false,
+}
+
 /** The state before the first event. */
 export const initial = (plan: CompiledPlan): RunState => ({
+  ...beginning,
   plan,
-  phase: "tasks",
   status: "created",
   capacity: nobody,
   tasks: HashMap.empty(),
   waitingFor: HashMap.empty(),
   blocked: HashMap.empty(),
-  groups: HashMap.empty(),
+  matrices: HashMap.empty(),
+  pipelines: HashMap.empty(),
   stopping: HashMap.empty(),
   asks: Fifo.empty,
   approvals: HashMap.empty(),
@@ -152,25 +171,18 @@ export const initial = (plan: CompiledPlan): RunState => ({
   due: null,
   unknown: HashMap.empty(),
   held: { cpu: 0, memory: 0, gpu: 0, attempts: 0, pools: HashMap.empty(), locks: HashMap.empty() },
-  open: 0,
-  failed: false,
-  timedOut: false,
-  lost: false,
-  warned: false,
-  handlerFailed: false,
-  cancelled: false,
   createdAt: 0,
   queued: false,
 })
 
 const untouched: TaskState = { status: "pending", attempt: 0 }
 
-/** How the run stands by what has happened so far: the status that it ends with when nothing else happens. */
-export const finalStatusOf = (state: RunState): FinalRunStatus => {
-  if (state.cancelled !== false) return state.cancelled === "timeout" ? "timed_out" : "cancelled"
-  if (state.failed) return "failed"
-  if (state.lost) return "lost"
-  return state.warned || state.handlerFailed ? "warned" : "succeeded"
+/** How a pipeline stands by what has happened so far: the status that it ends with when nothing else happens. */
+export const finalStatusOf = (course: Course): FinalRunStatus => {
+  if (course.cancelled !== false) return course.cancelled === "timeout" ? "timed_out" : "cancelled"
+  if (course.failed) return "failed"
+  if (course.lost) return "lost"
+  return course.warned || course.handlerFailed ? "warned" : "succeeded"
 }
 
 /** A task's state by index. */
@@ -182,6 +194,9 @@ export const taskAt = (state: RunState, index: number): TaskState => {
 /** A task's state by id. */
 export const taskOf = (state: RunState, id: string): TaskState => taskAt(state, indexOfId(state.plan, id))
 
+/** True for a status after which what needs the task goes on. */
+export const isGood = (status: TaskStatus): boolean => status === "succeeded" || status === "warned"
+
 /** True for a status that nothing leaves. */
 export const isTerminal = (status: TaskStatus): boolean =>
   status === "succeeded" ||
@@ -192,17 +207,29 @@ export const isTerminal = (status: TaskStatus): boolean =>
   status === "timed_out" ||
   status === "lost"
 
-/** The open group of a matrix or a sub-pipeline; undefined before it is opened. */
-export const groupAt = (state: RunState, index: number): GroupState | undefined => {
-  const found = HashMap.get(state.groups, index)
+/** A matrix that was opened; undefined before. */
+export const matrixAt = (state: RunState, index: number): MatrixState | undefined => {
+  const found = HashMap.get(state.matrices, index)
   return found._tag === "Some" ? found.value : undefined
 }
 
+/** A sub-pipeline that was entered; undefined before. */
+export const pipelineAt = (state: RunState, index: number): PipelineState | undefined => {
+  const found = HashMap.get(state.pipelines, index)
+  return found._tag === "Some" ? found.value : undefined
+}
+
+/** How far the pipeline is that consists of a task's tasks: the run's own (-1), or a sub-pipeline that was entered. */
+export const courseOf = (state: RunState, parent: number): Course | undefined =>
+  parent === -1 ? state : pipelineAt(state, parent)
+
 /** Whether the attempts of a node are being stopped: its block by a cancel, or its matrix by a failure. */
-export const isStopping = (state: RunState, index: number): boolean =>
-  (state.cancelling !== undefined &&
-    state.cancelling === (state.plan.tasks[templateOf(state.plan, index)].block ?? "tasks")) ||
-  HashMap.has(state.stopping, groupOf(state.plan, index))
+export const isStopping = (state: RunState, index: number): boolean => {
+  const { plan } = state
+  const cancelling = courseOf(state, parentOf(plan, index))?.cancelling
+  if (cancelling !== undefined && cancelling === blockOf(plan, index)) return true
+  return index >= plan.tasks.length && HashMap.has(state.stopping, templateOf(plan, index))
+}
 
 /** Whether a task waits for nothing but its time, or to be opened. */
 export const isPaused = (task: TaskState): boolean => task.status === "waiting" && task.approval === undefined

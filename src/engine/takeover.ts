@@ -61,17 +61,23 @@ interface Had {
 
 /**
  * `again`: tasks of which nothing is taken over, since they did not succeed, changed, were named, or stand behind one
- * that runs again. `incomplete`: those and the groups in which something runs again. Tasks stand in topological order.
+ * that runs again. `incomplete`: those and the groups in which something runs again. Handlers of a sub-pipeline run
+ * again with any of its tasks, and make nothing else run again. Tasks stand in topological order, handlers last.
  */
 const split = (plan: Plan, named: ReadonlySet<string>, had: (task: PlanTask) => Had) => {
   const again = new Set<string>()
   const incomplete = new Set<string>()
+  const handlers = new Set<string>()
   for (const task of plan.tasks) {
     const { ended, left, same } = had(task)
     const parents = parentsOf(task.id)
-    const behind = task.needs.some((need) => incomplete.has(need)) || parents.some((parent) => again.has(parent))
+    const isHandler = task.block !== undefined || parents.some((parent) => handlers.has(parent))
+    if (isHandler) handlers.add(task.id)
+    const within = parents.some((parent) => again.has(parent) || (isHandler && incomplete.has(parent)))
+    const behind = within || task.needs.some((need) => incomplete.has(need))
     if (named.has(task.id) || !same || !ended || behind) again.add(task.id)
-    if (again.has(task.id) || left > 0) for (const id of [task.id, ...parents]) incomplete.add(id)
+    if (!again.has(task.id) && left === 0) continue
+    for (const id of [task.id, ...parents]) if (!isHandler || handlers.has(id)) incomplete.add(id)
   }
   return { again, incomplete }
 }
@@ -175,9 +181,10 @@ export const plan = Effect.fn("Takeover.plan")(function* (run: string, old: Reca
     left: Array.from({ length: counts.get(task.id) ?? 0 }).filter((_, n) => !ended.has(`${task.id}[${n}]`)).length,
   }))
   const handlers = new Set(next.tasks.filter(({ block }) => block !== undefined).map(({ id }) => id))
+  const isOwnHandler = (task: string) => handlers.has(task.split("/")[0])
   const events = taken.filter((event) => {
     const task = templateId(taskOf(event))
-    return !again.has(task) && !handlers.has(task) && !instances.includes(taskOf(event))
+    return !again.has(task) && !isOwnHandler(task) && !instances.includes(taskOf(event))
   })
   const { only } = asked
   if (only === undefined) return { from: run, events } satisfies Takeover

@@ -4,7 +4,20 @@ import * as CompiledPlan from "./compiled-plan.ts"
 import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
-import { type RunState, type TaskState, groupAt, isTerminal, isWaiter, taskAt } from "./run-state.ts"
+import {
+  type Course,
+  type RunState,
+  type TaskState,
+  beginning,
+  courseOf,
+  finalStatusOf,
+  isGood,
+  isTerminal,
+  isWaiter,
+  matrixAt,
+  pipelineAt,
+  taskAt,
+} from "./run-state.ts"
 
 const lookup = (map: HashMap.HashMap<number, number>, key: number): number | undefined => {
   const found = HashMap.get(map, key)
@@ -25,9 +38,12 @@ const classOf = ({ plan }: RunState, index: number): number => plan.classOf[Comp
 /** What an attempt of a node holds. */
 export const resourcesOf = (state: RunState, index: number) => state.plan.classes[classOf(state, index)].resources
 
-/** The block that a node stands in. */
-export const blockOf = ({ plan }: RunState, index: number): Block =>
-  plan.tasks[CompiledPlan.templateOf(plan, index)].block ?? "tasks"
+/** A change to the course of the run's own pipeline (-1) or of a sub-pipeline that was entered. */
+const onCourse = (state: RunState, parent: number, change: Partial<Course>): Partial<RunState> => {
+  if (parent === -1) return change
+  const entered = pipelineAt(state, parent)
+  return entered === undefined ? {} : { pipelines: HashMap.set(state.pipelines, parent, { ...entered, ...change }) }
+}
 
 /** Whether a task is asked something before it can start: until when, by whom, or what it consists of. */
 const isAsked = ({ plan }: RunState, index: number): boolean =>
@@ -45,16 +61,10 @@ export const enqueue = (state: RunState, index: number, asked = isAsked(state, i
   return { ...state, ready: HashMap.set(state.ready, resourceClass, grown) }
 }
 
-/** Whether the sub-pipeline that a task belongs to was never entered, so that the task has no params. */
-const isShutOut = (state: RunState, index: number): boolean => {
-  const parent = CompiledPlan.parentOf(state.plan, index)
-  return parent !== -1 && groupAt(state, parent) === undefined
-}
-
 const makeReady = (state: RunState, index: number): RunState => {
   const next = put(state, index, { ...taskAt(state, index), status: "ready" })
   const blocked = HashMap.has(state.blocked, index) && state.plan.tasks[index].if === undefined
-  return blocked || isShutOut(state, index) ? { ...next, skips: Fifo.push(state.skips, index) } : enqueue(next, index)
+  return blocked ? { ...next, skips: Fifo.push(state.skips, index) } : enqueue(next, index)
 }
 
 /** Drops what is no longer ready from the front of the queues that the task stood in. */
@@ -84,42 +94,58 @@ const followers: Record<Block, Block | "ended"> = {
   finally: "ended",
 }
 
-/** Begins a block. Nothing of it has ended, so none of its tasks is blocked: those without needs are ready, all at once. */
-export const enter = (state: RunState, phase: Block): RunState => {
-  const { blocks, needs } = state.plan
-  const members = blocks[phase]
+/**
+ * Begins a block of the run's own pipeline (-1) or of a sub-pipeline. Nothing of it has ended, so none of its tasks is
+ * blocked: those without needs are ready, all at once.
+ */
+export const enter = (state: RunState, parent: number, phase: Block): RunState => {
+  const { needs } = state.plan
+  const members = CompiledPlan.membersOf(state.plan, parent, phase)
   const free = members.filter((index) => needs[index] === 0)
   const queues = new Map<number, Fifo.Fifo<number>>()
-  let asks: Fifo.Fifo<number> = Fifo.empty
-  let skips: Fifo.Fifo<number> = Fifo.empty
+  let { asks } = state
   for (const index of free) {
-    if (isShutOut(state, index)) skips = Fifo.push(skips, index)
-    else if (isAsked(state, index)) asks = Fifo.push(asks, index)
+    if (isAsked(state, index)) asks = Fifo.push(asks, index)
     else {
       const resourceClass = classOf(state, index)
-      queues.set(resourceClass, Fifo.push(queues.get(resourceClass) ?? Fifo.empty, index))
+      const found = HashMap.get(state.ready, resourceClass)
+      const queue = queues.get(resourceClass) ?? (found._tag === "Some" ? found.value : Fifo.empty)
+      queues.set(resourceClass, Fifo.push(queue, index))
     }
   }
   const next: RunState = {
     ...state,
-    phase,
-    open: members.length,
+    ...onCourse(state, parent, { phase, open: members.length }),
     tasks: HashMap.mutate(state.tasks, (tasks) => {
       for (const index of free) HashMap.set(tasks, index, { ...taskAt(state, index), status: "ready" })
     }),
-    ready: HashMap.fromIterable(queues),
+    ready: HashMap.mutate(state.ready, (ready) => {
+      for (const [resourceClass, queue] of queues) HashMap.set(ready, resourceClass, queue)
+    }),
     asks,
-    skips,
   }
-  return members.length === 0 ? leave(next) : next
+  return members.length === 0 ? leave(next, parent) : next
 }
 
-const leave = (state: RunState): RunState => {
-  if (state.phase === "ended") return state
-  if (state.phase === "tasks" && state.cancelled !== false) return enter(state, "onCancel")
-  if (state.phase === "tasks" && (state.failed || state.lost)) return enter(state, "onFailure")
-  const next = followers[state.phase]
-  return next === "ended" ? { ...state, phase: "ended" } : enter(state, next)
+/** What follows on the phase whose last task has ended. */
+const following = ({ cancelled, failed, lost, phase }: Course): Block | "ended" => {
+  if (phase === "ended") return "ended"
+  if (phase === "tasks" && cancelled !== false) return "onCancel"
+  if (phase === "tasks" && (failed || lost)) return "onFailure"
+  return followers[phase]
+}
+
+/** Goes on to the next block; a sub-pipeline without one ends, as its tasks and handlers made it. */
+const leave = (state: RunState, parent: number): RunState => {
+  const course = courseOf(state, parent)
+  if (course === undefined || course.phase === "ended") return state
+  const next = following(course)
+  if (next !== "ended") return enter(state, parent, next)
+  const ended: RunState = { ...state, ...onCourse(state, parent, { phase: "ended" }) }
+  if (parent === -1) return ended
+  const status = finalStatusOf(course)
+  const own = status === "timed_out" ? "cancelled" : status
+  return end(ended, parent, { ...taskAt(state, parent), status: own })
 }
 
 /** What changes when the attempt of a task no longer runs. */
@@ -135,82 +161,91 @@ export const stopRunning = (state: RunState, index: number): RunState => ({ ...s
 
 const isBad = (status: TaskState["status"]) => status === "failed" || status === "timed_out" || status === "lost"
 
-const isGood = (status: TaskState["status"]) => status === "succeeded" || status === "warned"
-
-/** How a group ends: by the worst that one of its own ended with. */
-const groupStatus = (ended: Readonly<Partial<Record<TaskState["status"], true>>>): TaskState["status"] => {
+/** How a matrix ends: by the worst that one of its instances ended with. */
+const matrixStatus = (ended: Readonly<Partial<Record<TaskState["status"], true>>>): TaskState["status"] => {
   for (const status of ["failed", "timed_out", "lost", "cancelled", "warned"] as const) {
     if (ended[status]) return status === "timed_out" ? "failed" : status
   }
   return "succeeded"
 }
 
-/** What a group makes of one of its own that has ended with a status; the group's own end is not part of it. */
-const countEnded = (state: RunState, group: number, status: TaskState["status"]): RunState => {
-  const open = groupAt(state, group)
+/** What a matrix makes of an instance that has ended with a status; the matrix' own end is not part of it. */
+const countEnded = (state: RunState, matrix: number, status: TaskState["status"]): RunState => {
+  const open = matrixAt(state, matrix)
   if (open === undefined) return state
   const next = {
     ...open,
     open: open.open - 1,
     ended: open.ended[status] ? open.ended : { ...open.ended, [status]: true as const },
   }
-  return { ...state, groups: HashMap.set(state.groups, group, next) }
+  return { ...state, matrices: HashMap.set(state.matrices, matrix, next) }
 }
 
 /** Ends, without an event of their own, the instances of a failed matrix that have not started. */
 const stopInstances = (before: RunState, matrix: number): RunState => {
-  const group = groupAt(before, matrix)
-  if (group === undefined) return before
+  const open = matrixAt(before, matrix)
+  if (open === undefined) return before
   let state = before
-  for (let n = 0; n < group.count; n++) {
+  for (let n = 0; n < open.count; n++) {
     const index = CompiledPlan.instanceAt(state.plan, matrix, n)
     const task = taskAt(state, index)
     if (isTerminal(task.status) || task.status === "running" || task.status === "unknown") continue
     state = countEnded(put(state, index, { ...task, status: "cancelled" }), matrix, "cancelled")
   }
-  const stopped = groupAt(state, matrix) ?? group
+  const stopped = matrixAt(state, matrix) ?? open
   const first = CompiledPlan.instanceAt(state.plan, matrix, 0)
   return leaveReady(
     {
       ...state,
-      groups: HashMap.set(state.groups, matrix, { ...stopped, stopping: true }),
+      matrices: HashMap.set(state.matrices, matrix, { ...stopped, stopping: true }),
       stopping: HashMap.set(state.stopping, matrix, true),
     },
     first,
   )
 }
 
-/** One of a group has ended: a matrix that fails fast stops the others, and with its last one the group ends. */
-const memberEnded = (before: RunState, index: number, group: number, status: TaskState["status"]): RunState => {
-  const open = groupAt(before, group)
+/** An instance has ended: a matrix that fails fast stops the others, and with its last one the matrix ends. */
+const instanceEnded = (before: RunState, matrix: number, status: TaskState["status"]): RunState => {
+  const open = matrixAt(before, matrix)
   if (open === undefined) return before
-  let state = countEnded(before, group, status)
-  const { matrix } = state.plan.tasks[group]
-  if (isBad(status) && index >= state.plan.tasks.length && matrix?.failFast !== false && !open.stopping) {
-    state = stopInstances(state, group)
-  }
-  const now = groupAt(state, group) ?? open
-  return now.open > 0 ? state : end(state, group, { ...taskAt(state, group), status: groupStatus(now.ended) })
+  let state = countEnded(before, matrix, status)
+  const failFast = state.plan.tasks[matrix].matrix?.failFast !== false
+  if (isBad(status) && failFast && !open.stopping) state = stopInstances(state, matrix)
+  const now = matrixAt(state, matrix) ?? open
+  return now.open > 0 ? state : end(state, matrix, { ...taskAt(state, matrix), status: matrixStatus(now.ended) })
 }
 
-/** What a run is told of the end of a node: only what stands in no group counts. */
-const flags = (state: RunState, index: number, final: TaskState["status"], bad: boolean) => {
-  if (CompiledPlan.groupOf(state.plan, index) !== -1) return {}
-  const inTasks = blockOf(state, index) === "tasks"
+/** What a pipeline makes of a task of its own that has ended: it counts down, and remembers what went wrong. */
+const taskEnded = (course: Course, block: Block, final: TaskState["status"], bad: boolean): Partial<Course> => {
+  const inTasks = block === "tasks"
   return {
-    failed: state.failed || (inTasks && (final === "failed" || final === "timed_out")),
-    lost: state.lost || (inTasks && final === "lost"),
-    warned: state.warned || final === "warned",
-    handlerFailed: state.handlerFailed || (!inTasks && (bad || final === "cancelled")),
+    open: course.open - 1,
+    failed: course.failed || (inTasks && (final === "failed" || final === "timed_out")),
+    lost: course.lost || (inTasks && final === "lost"),
+    warned: course.warned || final === "warned",
+    handlerFailed: course.handlerFailed || (!inTasks && (bad || final === "cancelled")),
   }
 }
 
-/** A task has its final status: its dependents count down, its group too, and the phase ends with its last task. */
+/** Ends, without events of their own, the tasks of a sub-pipeline that will never be entered. */
+const shutOut = (before: RunState, pipeline: number, status: "skipped" | "cancelled"): RunState => {
+  let state = before
+  for (const members of Object.values(state.plan.inner.get(pipeline) ?? {})) {
+    for (const index of members) {
+      state = shutOut(put(state, index, { ...taskAt(state, index), status }), index, status)
+    }
+  }
+  return state
+}
+
+/** A task has its final status: its dependents count down, its matrix or its pipeline too. */
 export const end = (before: RunState, index: number, task: TaskState): RunState => {
   const { plan } = before
-  const planTask = plan.tasks[CompiledPlan.templateOf(plan, index)]
+  const template = CompiledPlan.templateOf(plan, index)
+  const planTask = plan.tasks[template]
   const isInstance = index >= plan.tasks.length
-  const group = CompiledPlan.groupOf(plan, index)
+  const parent = CompiledPlan.parentOf(plan, index)
+  const course = courseOf(before, parent)
   const bad = isBad(task.status)
   const final: TaskState = bad && planTask.continueOnError ? { ...task, status: "warned" } : task
   const ok = isGood(final.status)
@@ -219,22 +254,25 @@ export const end = (before: RunState, index: number, task: TaskState): RunState 
       ...before,
       ...released(before, index),
       tasks: HashMap.set(before.tasks, index, final),
-      open: isInstance ? before.open : before.open - 1,
       unknown: without(before.unknown, index),
       approvals: without(before.approvals, index),
       stopping: without(before.stopping, index),
-      ...flags(before, index, final.status, bad),
+      ...(isInstance || course === undefined
+        ? {}
+        : onCourse(before, parent, taskEnded(course, planTask.block ?? "tasks", final.status, bad))),
     },
     index,
   )
-  const waiters = isInstance ? [] : [...plan.dependents[index], ...(groupAt(state, index) ? [] : plan.members[index])]
-  for (const dependent of waiters) {
+  if (isInstance) return instanceEnded(state, template, final.status)
+  if (planTask.pipeline !== undefined && pipelineAt(state, index) === undefined) {
+    state = shutOut(state, index, final.status === "cancelled" ? "cancelled" : "skipped")
+  }
+  for (const dependent of plan.dependents[index]) {
     if (isTerminal(taskAt(state, dependent).status)) continue
     if (!ok) state = { ...state, blocked: HashMap.set(state.blocked, dependent, true) }
     state = countDown(state, dependent)
   }
-  if (group !== -1) state = memberEnded(state, index, group, final.status)
-  return state.open === 0 && before.open > 0 ? leave(state) : state
+  return courseOf(state, parent)?.open === 0 ? leave(state, parent) : state
 }
 
 const countDown = (before: RunState, index: number): RunState => {
@@ -260,7 +298,8 @@ export const expand = (
   const { count } = given
   const running: TaskState = { ...taskAt(before, matrix), status: "running" }
   let state = leaveReady(put(before, matrix, running), matrix)
-  state = { ...state, groups: HashMap.set(state.groups, matrix, { open: count, ended: {}, stopping: false, ...given }) }
+  const open = { open: count, ended: {}, stopping: false, ...given }
+  state = { ...state, matrices: HashMap.set(state.matrices, matrix, open) }
   if (count === 0) return end(state, matrix, { ...running, status: "succeeded" })
   const indexes = Array.from({ length: count }, (_, n) => CompiledPlan.instanceAt(state.plan, matrix, n))
   const resourceClass = classOf(state, matrix)
@@ -276,65 +315,64 @@ export const expand = (
   }
 }
 
-/** A sub-pipeline has its params: its tasks count down. */
-export const enterGroup = (before: RunState, index: number, params: Readonly<Record<string, unknown>>): RunState => {
-  const members = before.plan.members[index]
+/** A sub-pipeline has its params: its first block begins. */
+export const enterPipeline = (before: RunState, index: number, params: Readonly<Record<string, unknown>>): RunState => {
   const running: TaskState = { ...taskAt(before, index), status: "running" }
-  let state = leaveReady(put(before, index, running), index)
-  const group = { open: members.length, count: 0, ended: {}, stopping: false, params }
-  state = { ...state, groups: HashMap.set(state.groups, index, group) }
-  for (const member of members) state = countDown(state, member)
-  return state
+  const state = leaveReady(put(before, index, running), index)
+  const pipelines = HashMap.set(state.pipelines, index, { ...beginning, params })
+  return enter({ ...state, pipelines }, index, "tasks")
 }
 
-/** Marks a task that has not started as cancelled. */
-const cancelOne = (state: RunState, index: number): RunState => {
-  const task = taskAt(state, index)
-  const open = groupAt(state, index)
-  if (isTerminal(task.status) || open !== undefined) return state
-  if (task.status === "running" || task.status === "unknown") return state
-  const group = CompiledPlan.groupOf(state.plan, index)
-  const next = put(state, index, { ...task, status: "cancelled" })
-  const counted =
-    group === -1 ? { ...next, ...flags(next, index, "cancelled", false) } : countEnded(next, group, "cancelled")
-  return index < state.plan.tasks.length ? { ...counted, open: counted.open - 1 } : counted
-}
+const hasBegun = ({ status }: TaskState): boolean => isTerminal(status) || status === "running" || status === "unknown"
 
-/** Ends the open groups of a block that have nothing open any more, those within others first. */
-const closeGroups = (before: RunState, block: Block): RunState => {
-  let state = before
-  for (const index of state.plan.blocks[block].toReversed()) {
-    const group = groupAt(state, index)
+/** Marks what has not started of a pipeline's block as cancelled, and of the sub-pipelines that are open in it. */
+const cancelBlock = (before: RunState, parent: number, by: "cancel" | "timeout"): RunState => {
+  const { plan } = before
+  const course = courseOf(before, parent)
+  if (course === undefined || course.phase === "ended") return before
+  const { phase } = course
+  const cancelled = phase === "tasks" && course.cancelled === false ? by : course.cancelled
+  let state: RunState = { ...before, ...onCourse(before, parent, { cancelled, cancelling: phase }) }
+  for (const index of CompiledPlan.membersOf(plan, parent, phase)) {
     const task = taskAt(state, index)
-    if (group === undefined || group.open > 0 || isTerminal(task.status)) continue
-    const earned = groupStatus(group.ended)
-    const bad = isBad(earned)
-    const status = bad && state.plan.tasks[index].continueOnError ? "warned" : earned
-    const parent = CompiledPlan.groupOf(state.plan, index)
-    state = put(state, index, { ...task, status })
-    state = { ...state, ...flags(state, index, status, bad) }
-    if (parent !== -1) state = countEnded(state, parent, status)
-    state = { ...state, open: state.open - 1, stopping: HashMap.remove(state.stopping, index) }
+    const matrix = matrixAt(state, index)
+    for (let n = 0; n < (matrix?.count ?? 0); n++) {
+      const instance = CompiledPlan.instanceAt(plan, index, n)
+      const one = taskAt(state, instance)
+      if (hasBegun(one)) continue
+      state = countEnded(put(state, instance, { ...one, status: "cancelled" }), index, "cancelled")
+    }
+    state = cancelBlock(state, index, "cancel")
+    if (hasBegun(task)) continue
+    state = shutOut(put(state, index, { ...task, status: "cancelled" }), index, "cancelled")
+    const now = courseOf(state, parent) ?? course
+    state = { ...state, ...onCourse(state, parent, taskEnded(now, phase, "cancelled", false)) }
   }
   return state
+}
+
+/** After a cancel: ends the matrices and leaves the blocks that have nothing open any more, inner ones first. */
+const closeBlock = (before: RunState, parent: number): RunState => {
+  const phase = courseOf(before, parent)?.phase
+  if (phase === undefined || phase === "ended") return before
+  let state = before
+  for (const index of CompiledPlan.membersOf(state.plan, parent, phase)) {
+    state = closeBlock(state, index)
+    const task = taskAt(state, index)
+    const matrix = matrixAt(state, index)
+    if (matrix === undefined || matrix.open > 0 || isTerminal(task.status)) continue
+    state = end(state, index, { ...task, status: matrixStatus(matrix.ended) })
+  }
+  const now = courseOf(state, parent)
+  return now?.phase === phase && now.open === 0 ? leave(state, parent) : state
 }
 
 /** Stops the block that goes on: what has not started is cancelled, what runs is left to end. */
 export const cancel = (state: RunState, timeout: boolean): RunState => {
   if (state.phase === "ended" || state.status === "created") return state
-  const inTasks = state.phase === "tasks"
-  const cancelled = inTasks && state.cancelled === false ? (timeout ? "timeout" : "cancel") : state.cancelled
-  let next: RunState = { ...state, cancelled, cancelling: state.phase, status: "cancelling" }
-  for (const index of state.plan.blocks[state.phase]) {
-    const group = groupAt(next, index)
-    for (let n = 0; n < (group?.count ?? 0); n++) {
-      next = cancelOne(next, CompiledPlan.instanceAt(state.plan, index, n))
-    }
-    next = cancelOne(next, index)
-  }
-  next = closeGroups(next, state.phase)
-  next = {
-    ...next,
+  const quiet: RunState = {
+    ...state,
+    status: "cancelling",
     ready: HashMap.empty(),
     skips: Fifo.empty,
     asks: Fifo.empty,
@@ -343,5 +381,5 @@ export const cancel = (state: RunState, timeout: boolean): RunState => {
     approvals: HashMap.empty(),
     expiries: null,
   }
-  return next.open === 0 ? leave(next) : next
+  return closeBlock(cancelBlock(quiet, -1, timeout ? "timeout" : "cancel"), -1)
 }

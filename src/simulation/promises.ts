@@ -157,14 +157,17 @@ export const publishedWithReceipts = (trace: Trace): ReadonlyArray<Violation> =>
 export const cancelAndKillLeaveOrder = (trace: Trace): ReadonlyArray<Violation> => {
   const { demand, found } = findings(8)
   for (const { ended, kept, plan, run } of trace.runs) {
-    const blocks = new Map(plan.tasks.map((task) => [task.id, task.block ?? "tasks"]))
-    const blockOf = (task: string) => blocks.get(task) ?? blocks.get(task.replace(/\[\d+\]$/, ""))
+    const blocks = new Map(plan.tasks.map((task) => [task.id, task.block]))
+    const isInHandler = (task: string): boolean => {
+      const parts = task.replace(/\[\d+\]$/, "").split("/")
+      return parts.some((_, i) => blocks.get(parts.slice(0, i + 1).join("/")) !== undefined)
+    }
     let cancelled: number | undefined
     for (const { event, moment } of kept) {
       if (event.type === "dev.dandori.cancel.requested.v1") cancelled ??= moment
       if (event.type !== "dev.dandori.attempt.started.v1" || cancelled === undefined) continue
       const { task } = event.data
-      demand(blockOf(task) !== "tasks", () => `${task} starts after the run was cancelled`, cancelled, moment)
+      demand(isInHandler(task), () => `${task} starts after the run was cancelled`, cancelled, moment)
     }
     demand(ended, () => `run ${run} was not brought to its end`, kept.at(-1)?.moment ?? 0)
   }

@@ -191,8 +191,11 @@ describe("a graph of groups", () => {
         task("sub/in", ["sub/a"], group),
         task("sub/in/x"),
         task("sub/b", ["sub/a"]),
-        task("after", ["sub"]),
+        task("sub/fix", [], { block: "onFailure" }),
         task("sub/end", [], { block: "finally" }),
+        task("after", ["sub"]),
+        task("last", [], { ...group, block: "finally" }),
+        task("last/one"),
       ),
     )
     assert.deepStrictEqual(
@@ -204,9 +207,13 @@ describe("a graph of groups", () => {
         ["sub/in", ["sub/a"]],
         ["sub/in/x", ["sub/in"]],
         ["sub/b", ["sub/a"]],
-        ["after", ["sub/in/x", "sub/b"]],
-        ["sub/end", []],
+        ["sub/fix (onFailure)", ["sub/in/x", "sub/b"]],
+        ["sub/end (finally)", ["sub/in/x", "sub/b", "sub/fix (onFailure)"]],
+        ["after", ["sub/end (finally)"]],
+        ["last", []],
+        ["last/one", ["last"]],
       ],
     )
+    assert.deepStrictEqual(tasks.map(({ block }) => block).slice(-3), [undefined, "finally", "finally"])
   })
 })

@@ -56,7 +56,7 @@ const told = (files: Readonly<Record<string, string>>) =>
 const used = "{ uses: pipeline/inner, with: { who: '${{ tasks.first.stdout }}' } }"
 
 describe("a sub-pipeline", () => {
-  it.effect("is compiled in: its tasks are <task>/<id>, its handlers stand in the parent's, its names come along", () =>
+  it.effect("is compiled in: its tasks are <task>/<id>, its handlers come along, and so do its names", () =>
     Effect.gen(function* () {
       const { plan } = yield* compiled({ "outer.yaml": outer(used), "inner.yaml": inner })
       assert.deepStrictEqual(
@@ -66,8 +66,8 @@ describe("a sub-pipeline", () => {
           ["greet", "pipeline/inner", ["first"], undefined],
           ["greet/hello", "command", [], undefined],
           ["greet/shout", "command", ["greet/hello"], undefined],
-          ["tell", "notify", ["greet"], undefined],
           ["greet/bye", "notify", [], "finally"],
+          ["tell", "notify", ["greet"], undefined],
         ],
       )
       assert.deepStrictEqual(plan.tasks[1].pipeline?.outputs, { text: "${{ tasks.shout.stdout }}" })

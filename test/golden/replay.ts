@@ -10,7 +10,6 @@ const shownState = (state: RunState) => ({
   phase: state.phase,
   failed: state.failed,
   warned: state.warned,
-  timedOut: state.timedOut,
   cancelled: state.cancelled,
   tasks: Object.fromEntries(
     state.plan.plan.tasks.map(({ id }) => {

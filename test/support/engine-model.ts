@@ -40,6 +40,13 @@ const fresh = (task: PlanTask, isInstance = false): ModelTask => ({
   granted: new Set(),
 })
 
+/** How far a pipeline is, or a sub-pipeline that was entered. */
+interface ModelCourse {
+  phase: Block | "ended"
+  cancelled: "no" | "cancel" | "timeout"
+  cancelling: string | undefined
+}
+
 const above = (id: string) => id.slice(0, Math.max(0, id.lastIndexOf("/")))
 
 const terminal = new Set(["succeeded", "warned", "failed", "skipped", "cancelled", "timed_out", "lost"])
@@ -55,76 +62,96 @@ export class Model {
   /** The tasks of the plan, then instances as they were made. */
   readonly tasks: Array<ModelTask>
   readonly byId: Map<string, ModelTask>
-  phase: Block | "ended" = "tasks"
-  cancelled: "no" | "cancel" | "timeout" = "no"
-  cancelling: string | undefined
+  /** Of the run's own pipeline (`""`) and of the sub-pipelines that were entered. */
+  private readonly courses = new Map<string, ModelCourse>()
   finished: string | undefined
 
   constructor(plan: Plan) {
     this.tasks = plan.tasks.map((task) => fresh(task))
     this.byId = new Map(this.tasks.map((one) => [one.task.id, one]))
-    this.advance()
+    this.begin("")
   }
 
-  private of(block: string) {
-    return this.tasks.filter((one) => one.block === block)
+  get phase(): Block | "ended" {
+    return this.courses.get("")?.phase ?? "ended"
   }
-  /** The sub-pipeline that a task belongs to, whatever its block. */
-  ownerOf(one: ModelTask): ModelTask | undefined {
-    return one.isInstance ? undefined : this.byId.get(above(one.task.id))
+  private begin(pipeline: string) {
+    this.courses.set(pipeline, { phase: "tasks", cancelled: "no", cancelling: undefined })
+    this.advance()
   }
-  private groupOf(one: ModelTask): ModelTask | undefined {
-    if (one.isInstance) return this.byId.get(one.task.id.replace(/\[\d+\]$/, ""))
-    const owner = this.ownerOf(one)
-    return owner?.block === one.block ? owner : undefined
+  /** The pipeline that a task is of: `""`, or the sub-pipeline's task. */
+  private pipelineOf(one: ModelTask): string {
+    return above(one.task.id)
   }
-  private isTop(one: ModelTask) {
-    return this.groupOf(one) === undefined
+  private of(pipeline: string, block: string) {
+    return this.tasks.filter((one) => !one.isInstance && this.pipelineOf(one) === pipeline && one.block === block)
   }
-  private anyIn(block: string, ...statuses: ReadonlyArray<string>) {
-    return this.of(block).some((one) => this.isTop(one) && statuses.includes(one.status))
+  private below(pipeline: string) {
+    return this.tasks.filter((one) => one.task.id.startsWith(`${pipeline}/`))
   }
-  /** Ends groups whose own have all ended, by the worst of them. */
-  private closeGroups() {
-    for (let again = true; again;) {
-      again = false
-      for (const group of this.tasks) {
-        if (group.own === undefined || terminal.has(group.status)) continue
-        if (!group.own.every((one) => terminal.has(one.status))) continue
-        const has = (...statuses: ReadonlyArray<string>) => group.own?.some((one) => statuses.includes(one.status))
-        const status = has("failed", "timed_out")
-          ? "failed"
-          : (["lost", "cancelled", "warned"].find((one) => has(one)) ?? "succeeded")
-        const bad = status === "failed" || status === "lost"
-        group.status = bad && group.task.continueOnError === true ? "warned" : status
-        again = true
-      }
+  private matrixOf(one: ModelTask): ModelTask | undefined {
+    return one.isInstance ? this.byId.get(one.task.id.replace(/\[\d+\]$/, "")) : undefined
+  }
+  private settled(one: ModelTask, status: string) {
+    const bad = status === "failed" || status === "timed_out" || status === "lost"
+    one.status = bad && one.task.continueOnError === true ? "warned" : status
+  }
+  /** A matrix whose instances have all ended, by the worst of them. */
+  private closeMatrix(matrix: ModelTask): boolean {
+    if (matrix.own === undefined || terminal.has(matrix.status)) return false
+    if (!matrix.own.every((one) => terminal.has(one.status))) return false
+    const has = (...statuses: ReadonlyArray<string>) => matrix.own?.some((one) => statuses.includes(one.status))
+    const worst = ["lost", "cancelled", "warned"].find((one) => has(one)) ?? "succeeded"
+    this.settled(matrix, has("failed", "timed_out") ? "failed" : worst)
+    return true
+  }
+  /** A sub-pipeline that ended before it was entered: so did all that is in it. */
+  private closeOff(pipeline: ModelTask) {
+    if (pipeline.task.pipeline === undefined || this.courses.has(pipeline.task.id)) return
+    if (!terminal.has(pipeline.status)) return
+    const status = pipeline.status === "cancelled" ? "cancelled" : "skipped"
+    for (const one of this.below(pipeline.task.id)) if (!terminal.has(one.status)) one.status = status
+  }
+  private leave(pipeline: string, course: ModelCourse): boolean {
+    if (course.phase === "ended") return false
+    const own = this.of(pipeline, course.phase)
+    if (!own.every((one) => terminal.has(one.status))) return false
+    const wentWrong = own.some((one) => ["failed", "timed_out", "lost"].includes(one.status))
+    if (course.phase === "finally") course.phase = "ended"
+    else if (course.phase !== "tasks") course.phase = "finally"
+    else if (course.cancelled !== "no") course.phase = "onCancel"
+    else course.phase = wentWrong ? "onFailure" : "finally"
+    const task = this.byId.get(pipeline)
+    if (course.phase === "ended" && task !== undefined) {
+      const status = this.finalStatus(pipeline)
+      this.settled(task, status === "timed_out" ? "cancelled" : status)
     }
+    return true
   }
   private advance() {
-    this.closeGroups()
-    while (this.phase !== "ended" && this.of(this.phase).every((one) => terminal.has(one.status))) {
-      if (this.phase === "finally") this.phase = "ended"
-      else if (this.phase !== "tasks") this.phase = "finally"
-      else if (this.cancelled !== "no") this.phase = "onCancel"
-      else this.phase = this.anyIn("tasks", "failed", "timed_out", "lost") ? "onFailure" : "finally"
+    for (let again = true; again;) {
+      again = false
+      for (const one of this.tasks) {
+        this.closeOff(one)
+        again = this.closeMatrix(one) || again
+      }
+      for (const [pipeline, course] of this.courses) again = this.leave(pipeline, course) || again
     }
   }
 
   needsEnded(one: ModelTask): boolean {
-    const group = this.groupOf(one)
-    if (!one.isInstance && group !== undefined && group.own === undefined && !terminal.has(group.status)) return false
     return one.isInstance || one.task.needs.every((need) => terminal.has(this.byId.get(need)?.status ?? ""))
   }
   mustSkip(one: ModelTask): boolean {
     if (one.isInstance) return false
-    const owner = this.ownerOf(one)
-    if (owner !== undefined && owner.own === undefined) return true
     return one.task.if === undefined && !one.task.needs.every((need) => good.has(this.byId.get(need)?.status ?? ""))
+  }
+  private isCurrent(one: ModelTask): boolean {
+    return this.courses.get(this.pipelineOf(one))?.phase === one.block
   }
   /** The status by the rules: a pending task whose turn has come is `ready`. */
   statusOf(one: ModelTask): string {
-    return one.status === "pending" && one.block === this.phase && this.needsEnded(one) ? "ready" : one.status
+    return one.status === "pending" && this.isCurrent(one) && this.needsEnded(one) ? "ready" : one.status
   }
 
   /** Throws when the running attempts hold more than there is. */
@@ -181,7 +208,7 @@ export class Model {
   }
 
   isStopping(one: ModelTask): boolean {
-    return this.cancelling === one.block || (one.isInstance && this.groupOf(one)?.stopping === true)
+    return this.courses.get(this.pipelineOf(one))?.cancelling === one.block || this.matrixOf(one)?.stopping === true
   }
   private stopOthers(group: ModelTask) {
     group.stopping = true
@@ -191,14 +218,27 @@ export class Model {
   }
 
   private finish(one: ModelTask, status: string) {
-    const bad = status === "failed" || status === "timed_out" || status === "lost"
-    one.status = bad && one.task.continueOnError === true ? "warned" : status
+    this.settled(one, status)
     one.open = false
-    const group = this.groupOf(one)
-    const failed = bad && one.status !== "warned"
-    if (one.isInstance && failed && group?.task.matrix?.failFast !== false && group !== undefined)
-      this.stopOthers(group)
+    const matrix = this.matrixOf(one)
+    const failed = ["failed", "timed_out", "lost"].includes(one.status)
+    if (matrix !== undefined && failed && matrix.task.matrix?.failFast !== false) this.stopOthers(matrix)
     this.advance()
+  }
+  /** Cancels what has not started of the block that goes on, and of the sub-pipelines that are open in it. */
+  private cancel(pipeline: string, by: "cancel" | "timeout") {
+    const course = this.courses.get(pipeline)
+    if (course === undefined || course.phase === "ended") return
+    if (course.phase === "tasks" && course.cancelled === "no") course.cancelled = by
+    course.cancelling = course.phase
+    const stop = (one: ModelTask) => {
+      if (!terminal.has(one.status) && one.status !== "running" && one.status !== "unknown") one.status = "cancelled"
+    }
+    for (const one of this.of(pipeline, course.phase)) {
+      for (const instance of one.own ?? []) stop(instance)
+      if (one.own === undefined && !this.courses.has(one.task.id)) stop(one)
+      this.cancel(one.task.id, "cancel")
+    }
   }
   private demand(holds: boolean, what: string) {
     if (!holds) throw new Error(what)
@@ -215,12 +255,7 @@ export class Model {
     }
     if (event.type === "dev.dandori.cancel.requested.v1") {
       if (this.phase === "ended") return
-      if (this.phase === "tasks" && this.cancelled === "no") this.cancelled = event.data.timeout ? "timeout" : "cancel"
-      this.cancelling = this.phase
-      for (const one of this.of(this.phase)) {
-        if (one.own !== undefined) continue
-        if (!terminal.has(one.status) && one.status !== "running" && one.status !== "unknown") one.status = "cancelled"
-      }
+      this.cancel("", event.data.timeout === true ? "timeout" : "cancel")
       this.advance()
       return
     }
@@ -228,7 +263,7 @@ export class Model {
     const one = this.byId.get(event.data.task)
     if (one === undefined) throw new Error(`no task ${event.data.task}`)
     const { id } = one.task
-    this.demand(one.block === this.phase, `${event.type} ${id} in ${this.phase}`)
+    this.demand(this.isCurrent(one), `${event.type} ${id}, whose block ${one.block} does not go on`)
     this.demand(!terminal.has(one.status), `${event.type} ${id} after it was ${one.status}`)
     if ("attempt" in event.data && one.open && event.type !== "dev.dandori.retry.scheduled.v1") {
       this.demand(event.data.attempt === one.attempt, `${event.type} ${id} of attempt ${event.data.attempt}`)
@@ -260,9 +295,8 @@ export class Model {
       }
       case "dev.dandori.pipeline.entered.v1":
         this.opens(one, event.time)
-        one.own = this.tasks.filter((other) => this.groupOf(other) === one)
         one.status = "running"
-        return
+        return this.begin(id)
       case "dev.dandori.task.paused.v1":
         this.demand(this.statusOf(one) === "ready", `${id} is paused but ${this.statusOf(one)}`)
         return void Object.assign(one, { status: "waiting", pausedUntil: event.data.until })
@@ -326,7 +360,8 @@ export class Model {
   }
   private opens(one: ModelTask, time: number) {
     const { id } = one.task
-    this.demand(isGroup(one.task) && one.own === undefined, `${id} is opened again, or is no group`)
+    const isOpen = one.own !== undefined || this.courses.has(id)
+    this.demand(isGroup(one.task) && !isOpen, `${id} is opened again, or is no group`)
     this.demand(this.statusOf(one) === "ready" || this.isPaused(one), `${id} is opened but ${this.statusOf(one)}`)
     this.demand(!this.mustSkip(one) && this.isAsked(one, time), `${id} is opened before its time`)
   }
@@ -336,15 +371,15 @@ export class Model {
     Object.assign(one, { status: "retrying", open: false, due: undefined })
   }
 
-  finalStatus(): string {
-    const all = this.tasks
-    if (this.cancelled !== "no") return this.cancelled === "timeout" ? "timed_out" : "cancelled"
-    if (this.anyIn("tasks", "failed", "timed_out")) return "failed"
-    if (this.anyIn("tasks", "lost")) return "lost"
-    const bad = all.some(
-      (one) =>
-        this.isTop(one) && one.block !== "tasks" && ["failed", "timed_out", "lost", "cancelled"].includes(one.status),
-    )
-    return bad || all.some((one) => this.isTop(one) && one.status === "warned") ? "warned" : "succeeded"
+  finalStatus(pipeline = ""): string {
+    const { cancelled } = this.courses.get(pipeline) ?? { cancelled: "no" }
+    if (cancelled !== "no") return cancelled === "timeout" ? "timed_out" : "cancelled"
+    const own = this.tasks.filter((one) => !one.isInstance && this.pipelineOf(one) === pipeline)
+    const ended = (inTasks: boolean, ...statuses: ReadonlyArray<string>) =>
+      own.some((one) => (one.block === "tasks") === inTasks && statuses.includes(one.status))
+    if (ended(true, "failed", "timed_out")) return "failed"
+    if (ended(true, "lost")) return "lost"
+    const bad = ended(false, "failed", "timed_out", "lost", "cancelled")
+    return bad || own.some((one) => one.status === "warned") ? "warned" : "succeeded"
   }
 }

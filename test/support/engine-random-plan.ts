@@ -89,12 +89,11 @@ const draft: FastCheck.Arbitrary<Draft> = FastCheck.record({
 export const randomPlan = (size: number, least = 0): FastCheck.Arbitrary<Plan> =>
   FastCheck.array(draft, { minLength: least, maxLength: size }).map((drafts) => {
     const before: Record<string, Array<string>> = {}
-    const open: Record<string, ReadonlyArray<string>> = {}
+    let open: ReadonlyArray<string> = []
     const tasks = drafts.map(({ block, depth, isPipeline, needs, settings }, index): PlanTask => {
-      // The sub-pipelines that are open where the task stands: a handler may stand in one of `tasks`.
-      const around = (open[block] ?? open.tasks ?? []).slice(0, depth)
+      const around = open.slice(0, depth)
       const id = [...around, `t${index}`].join("/")
-      if (isPipeline) open[block] = [...around, `t${index}`]
+      if (isPipeline) open = [...around, `t${index}`]
       const earlier = (before[`${block} ${around.join("/")}`] ??= [])
       const named = needs.flatMap((back) => earlier.at(-back) ?? [])
       earlier.push(id)
@@ -117,14 +116,16 @@ export const randomPlan = (size: number, least = 0): FastCheck.Arbitrary<Plan> =
             : { matrix: many }),
       }
     })
-    // A sub-pipeline without a task of its own is none.
+    // A sub-pipeline without a task of its own is none, and has no handlers.
+    const parentOf = (id: string) => id.slice(0, Math.max(0, id.lastIndexOf("/")))
+    const full = new Set(tasks.flatMap(({ id, block }) => (block === undefined ? [parentOf(id)] : [])))
+    const isPlaced = (id: string): boolean => id === "" || (full.has(id) && isPlaced(parentOf(id)))
     return plan(
-      tasks.map((task) => {
-        const { pipeline, ...rest } = task
-        const has = tasks.some(
-          (other) => other.id.startsWith(`${task.id}/`) && (other.block ?? "tasks") === (task.block ?? "tasks"),
-        )
-        return pipeline === undefined || has ? task : rest
-      }),
+      tasks
+        .filter(({ id }) => isPlaced(parentOf(id)))
+        .map((task) => {
+          const { pipeline, ...rest } = task
+          return pipeline === undefined || full.has(task.id) ? task : rest
+        }),
     )
   })

@@ -1,5 +1,6 @@
 import type { Block, PlanTask } from "../../domain/plan.ts"
 import { type TaskStatus, runStatus, taskAt } from "../../engine/run-state.ts"
+import * as CompiledPlan from "../../engine/compiled-plan.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean, fit, pad } from "./line.ts"
@@ -65,9 +66,9 @@ const counted: ReadonlyArray<readonly [string, ReadonlyArray<TaskStatus>]> = [
 /** How many tasks stand where: `3 running, 4,120 succeeded, 877 waiting`. */
 export const counts = (facts: RunFacts): string => {
   const found = new Map<TaskStatus, number>()
-  facts.plan.tasks.forEach((task, index) => {
+  facts.plan.tasks.forEach((_, index) => {
     const status = statusAt(facts, index)
-    if (task.block !== undefined && task.block !== "tasks" && status === "pending") return
+    if (status === "pending" && CompiledPlan.isInHandler(facts.state.plan, index)) return
     found.set(status, (found.get(status) ?? 0) + 1)
   })
   return counted
@@ -87,9 +88,12 @@ const whole = (facts: RunFacts, now: number, terminal: Terminal): ReadonlyArray<
   const all = facts.plan.tasks.map((_, index) => index)
   const width = nameWidth(facts, all, terminal.columns)
   return blocks.flatMap(([block, title]) => {
-    const members = facts.state.plan.blocks[block]
-    if (block !== "tasks" && members.every((index) => statusAt(facts, index) === "pending")) return []
-    const lines = members.flatMap((index) => taskLines(facts, index, width, now, terminal.colours))
+    const { plan } = facts.state
+    const begun = (index: number) => statusAt(facts, index) !== "pending"
+    const members = all.filter((index) => CompiledPlan.outerBlockOf(plan, index) === block)
+    if (block !== "tasks" && !members.some(begun)) return []
+    const shown = members.filter((index) => block !== "tasks" || begun(index) || !CompiledPlan.isInHandler(plan, index))
+    const lines = shown.flatMap((index) => taskLines(facts, index, width, now, terminal.colours))
     return title === "" ? lines : [Output.dim(title, terminal.colours), ...lines]
   })
 }

@@ -53,8 +53,7 @@ export const headline = (
 export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): ReadonlyArray<string> => {
   const rows = facts.plan.tasks.flatMap((task, index) => {
     const status = statusAt(facts, index)
-    const block = task.block ?? "tasks"
-    if (block !== "tasks" && status === "pending") return []
+    if (status === "pending" && CompiledPlan.isInHandler(facts.state.plan, index)) return []
     const seen = taskFacts(facts, task.id)
     const tried = seen.attempts.length
     const time = tried === 0 ? "" : seen.cached === undefined ? duration(taskMillis(seen, now)) : "cached"

@@ -1,6 +1,6 @@
 import type { PlanTask } from "../../domain/plan.ts"
 import { lacking } from "../../engine/holding.ts"
-import { type TaskStatus, groupAt, isTerminal, taskAt, taskOf } from "../../engine/run-state.ts"
+import { type TaskStatus, isTerminal, matrixAt, taskAt, taskOf } from "../../engine/run-state.ts"
 import { waitingText } from "../../services/leases.ts"
 import type { ProgressReport } from "../../services/progress.ts"
 import * as Output from "../output.ts"
@@ -68,9 +68,9 @@ export const waitsFor = (facts: RunFacts, task: PlanTask): string => {
 }
 
 /** How far a matrix is. */
-const groupOf = ({ state }: RunFacts, id: string): string | undefined => {
-  const open = groupAt(state, state.plan.indexOf.get(id) ?? -1)
-  if (open === undefined || open.params !== undefined) return undefined
+const endedOf = ({ state }: RunFacts, id: string): string | undefined => {
+  const open = matrixAt(state, state.plan.indexOf.get(id) ?? -1)
+  if (open === undefined) return undefined
   const bad = open.ended.failed || open.ended.timed_out || open.ended.lost
   return `${open.count - open.open} of ${open.count} instances have ended${bad ? ", some failed" : ""}`
 }
@@ -81,8 +81,8 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
   const seen = taskFacts(facts, task.id)
   const took = duration(taskMillis(seen, now))
   const again = state.attempt > 1 ? [`attempt ${state.attempt}`] : []
-  const group = groupOf(facts, task.id)
-  if (group !== undefined && state.status !== "waiting") return Output.dim(group, on)
+  const ended = endedOf(facts, task.id)
+  if (ended !== undefined && state.status !== "waiting") return Output.dim(ended, on)
   const join = (...parts: ReadonlyArray<string>) => parts.filter((part) => part !== "").join("  ")
   switch (state.status) {
     case "pending":
@@ -116,7 +116,7 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
     case "failed":
       return join(took, ...again, seen.gate === undefined ? "" : `gate ${seen.gate.verdict}`)
     case "skipped":
-      return Output.dim(`skipped: ${clean(seen.reason ?? "")}`, on)
+      return Output.dim(`skipped: ${clean(seen.reason ?? "its sub-pipeline did not start")}`, on)
     case "timed_out":
       return join(took, ...again, "timed out")
     case "unknown":
