@@ -15,7 +15,7 @@ export default defineConfig({
     maxWorkers: "100%",
     globalSetup: "test/support/temporary-folder.ts",
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
   },
 })

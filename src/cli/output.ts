@@ -12,13 +12,18 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
-/** Succeeds when the text has left this process: a pipe that is read slowly loses nothing. */
+/**
+ * Succeeds when the text has left this process: a pipe that is read slowly loses nothing. Never where standard output
+ * cannot be written: its "error" follows, which ends the process.
+ */
 const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
   Effect.andThen(
     Standard.flushed,
-    Effect.callback<void>(
-      (resume) => void stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resume(Effect.void)),
-    ),
+    Effect.callback<void>((resume) => {
+      stream.write(text.endsWith("\n") ? text : `${text}\n`, (error) => {
+        if (!(error instanceof Error) || stream === process.stderr) resume(Effect.void)
+      })
+    }),
   )
 
 /** Data, for people and programs: standard output. */

@@ -84,6 +84,9 @@ describe("a process that is stopped and goes on", () => {
   it(
     "where it is the child of an attempt, is ended when its time is over, and goes on where it has the time",
     async () => {
+      // Long enough to find both at work on a machine that is busy.
+      const file = join(project.folder, "pipelines", "works.yaml")
+      await Fs.writeFile(file, (await Fs.readFile(file, "utf8")).replace("timeout: 1s", "timeout: 12s"))
       const call = await atWork()
       const { run } = await onlyRun()
       const [stands, talks] = [await childrenOf(run, "stands"), await childrenOf(run, "talks")]
