@@ -62,9 +62,6 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
       continue
     }
     const { plan } = child
-    if (plan.timeout !== undefined) {
-      refuse(`${id} has a timeout for the whole of it, which would not come along. Put timeouts on its tasks.`)
-    }
     children.set(uses.text, { plan, outputs: child.outputs, description: undefined })
   }
   return children
@@ -147,8 +144,9 @@ export const compileDocument = Effect.fnUntraced(function* (
         reader.report(task.uses.at, `${task.path}.uses`, reason)
         break
       }
-      const { outputs: given = {}, params: taken } = child
-      tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given } })
+      const { outputs: given = {}, params: taken, timeout } = child
+      const limit = timeout === undefined ? {} : { timeout }
+      tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given, ...limit } })
       inner.set(task.id, SubPipeline.placed(checked, child))
     }
     const given = Outputs.check(reader, definition, tasks, scopes.tasks)

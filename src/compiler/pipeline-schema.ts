@@ -203,7 +203,10 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       },
       env: { ...texts, description: "variables of the environment that expressions read" },
       audit: { const: "required", description: "no effect without a durable record of its intent" },
-      timeout: { ...definition("duration"), description: "of the whole run" },
+      timeout: {
+        ...definition("duration"),
+        description: "of the whole run, or of the sub-pipeline where another one uses it",
+      },
       ...StartSchema.pipelineProperties,
       schedule: scheduleSchema(definition("duration")),
       defaults: {

@@ -93,7 +93,11 @@ export const data = {
   "dev.dandori.pipeline.entered.v1": Schema.Struct({
     task: Schema.String,
     params: Schema.Record(Schema.String, Schema.Unknown),
+    /** When its timeout is over (milliseconds since the epoch). */
+    due: Schema.optionalKey(Schema.Int),
   }),
+  /** The timeout of a sub-pipeline is over: what it was doing is stopped, and its handlers run. */
+  "dev.dandori.pipeline.timed_out.v1": Schema.Struct({ task: Schema.String, timeoutMillis: Schema.Int }),
   /** Other runs of its concurrency group go on: it waits for them; and its turn has come. */
   "dev.dandori.run.queued.v1": Schema.Struct({ group: Schema.String, behind: Schema.Array(Schema.String) }),
   "dev.dandori.run.admitted.v1": Schema.Struct({ group: Schema.String }),

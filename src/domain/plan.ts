@@ -35,7 +35,10 @@ export const Resources = Schema.Struct({
 })
 export type Resources = typeof Resources.Type
 
-/** The part of a pipeline that a task stands in. Handlers start when all of `tasks` has ended; `finally` is last. */
+/**
+ * The part of its pipeline, or sub-pipeline, that a task stands in. Handlers start when all of `tasks` has ended;
+ * `finally` is last.
+ */
 export const Block = Schema.Literals(["tasks", "onFailure", "onCancel", "finally"])
 export type Block = typeof Block.Type
 
@@ -55,10 +58,14 @@ export const Matrix = Schema.Struct({
 })
 export type Matrix = typeof Matrix.Type
 
-/** What a sub-pipeline takes and gives: the schemas of its params, and an expression of its own tasks for each output. */
+/**
+ * What a sub-pipeline takes and gives: the schemas of its params, and an expression of its own tasks for each output.
+ * Its `timeout` (milliseconds) counts from the moment that it is entered to the end of its `tasks`.
+ */
 export const SubPipeline = Schema.Struct({
   params: Schema.Record(Schema.String, JsonSchemaObject),
   outputs: Schema.Record(Schema.String, Schema.String),
+  timeout: Schema.optionalKey(Schema.Int),
 })
 export type SubPipeline = typeof SubPipeline.Type
 
@@ -109,7 +116,7 @@ export const PlanTask = Schema.Struct({
 export type PlanTask = typeof PlanTask.Type
 
 /**
- * A compiled pipeline. Tasks stand in topological order, ties by id. Strings in `with` may hold `${{ … }}`
+ * A compiled pipeline. Tasks stand in topological order, ties by id; those of a sub-pipeline right after its own task. Strings in `with` may hold `${{ … }}`
  * expressions (CEL); `if` is one expression. Durations are milliseconds, sizes bytes. A task of a sub-pipeline has the
  * id `<task>/<id>`; its expressions name the tasks and params of the sub-pipeline. `outputs` are what a parent sees.
  */

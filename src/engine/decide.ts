@@ -4,7 +4,7 @@ import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
 import * as Retrying from "./retrying.ts"
-import { type RunState, finalStatusOf, isStopping, isWaiter, taskAt } from "./run-state.ts"
+import { type RunState, finalStatusOf, isStopping, isTimed, isWaiter, taskAt } from "./run-state.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import * as Transitions from "./transitions.ts"
 
@@ -16,6 +16,8 @@ export type Command =
   | { readonly _tag: "Pause"; readonly task: number }
   | { readonly _tag: "RequestApproval"; readonly task: number }
   | { readonly _tag: "ExpireApproval"; readonly task: number }
+  /** The timeout of a sub-pipeline is over. */
+  | { readonly _tag: "TimeOut"; readonly task: number }
   | { readonly _tag: "Skip"; readonly task: number; readonly reason: string }
   | { readonly _tag: "ScheduleRetry"; readonly task: number; readonly attempt: number; readonly delayMillis: number }
   | { readonly _tag: "Interrupt"; readonly task: number }
@@ -52,7 +54,7 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
     return done ? [] : [{ _tag: "Finish", status: finalStatusOf(state) }]
   }
   const commands: Array<Command> = []
-  if (state.cancelling !== undefined || HashMap.size(state.stopping) > 0) {
+  if (state.cancelling !== undefined || HashMap.size(state.stopping) + HashMap.size(state.pipelines) > 0) {
     for (const [task] of state.running) if (isStopping(state, task)) commands.push({ _tag: "Interrupt", task })
   }
   let skipped = 0
@@ -67,7 +69,9 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
   }
   let expiry = state.expiries
   while (expiry !== null && expiry.due <= now) {
-    if (isWaiter(state, expiry)) commands.push({ _tag: "ExpireApproval", task: expiry.task })
+    const isOver = isWaiter(state, expiry)
+    const { task } = expiry
+    if (isOver) commands.push({ _tag: isTimed(state, task) ? "TimeOut" : "ExpireApproval", task })
     expiry = DueHeap.pop(expiry)
   }
   for (const task of Fifo.values(state.unscheduled)) {

@@ -1,9 +1,9 @@
 import * as HashMap from "effect/HashMap"
 import type { Artifact } from "../domain/artifact.ts"
 import type { Event } from "../domain/event.ts"
+import * as Cancelling from "./cancelling.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import * as DueHeap from "./due-heap.ts"
-import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
 import * as Retrying from "./retrying.ts"
 import {
@@ -13,6 +13,7 @@ import {
   courseOf,
   isPaused,
   isStopping,
+  isTimed,
   matrixAt,
   pipelineAt,
   taskAt,
@@ -109,7 +110,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     case "dev.dandori.run.finished.v1":
       return { ...state, phase: "ended", status: event.data.status }
     case "dev.dandori.cancel.requested.v1":
-      return Transitions.cancel(state, event.data.timeout === true)
+      return Cancelling.cancel(state, event.data.timeout === true)
     case "dev.dandori.attempt.started.v1":
       return onTask(state, event.data.task, startable, (index, task) => {
         const { due: _, ...rest } = task
@@ -182,9 +183,15 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
         isTask(state, index, "matrix") ? Transitions.expand(state, index, given) : state,
       )
     }
-    case "dev.dandori.pipeline.entered.v1":
-      return onTask(state, event.data.task, opens, (index) =>
-        isTask(state, index, "pipeline") ? Transitions.enterPipeline(state, index, event.data.params) : state,
+    case "dev.dandori.pipeline.entered.v1": {
+      const { task: id, ...given } = event.data
+      return onTask(state, id, opens, (index) =>
+        isTask(state, index, "pipeline") ? Transitions.enterPipeline(state, index, given) : state,
+      )
+    }
+    case "dev.dandori.pipeline.timed_out.v1":
+      return onTask(state, event.data.task, isOf("running"), (index) =>
+        isTimed(state, index) ? Cancelling.timeOut(state, index) : state,
       )
     case "dev.dandori.task.paused.v1":
       return onTask(state, event.data.task, isOf("ready"), (index, task) => {
@@ -234,11 +241,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       return onTask(state, event.data.task, isOf("retrying"), (index, task) => {
         if (task.due !== undefined) return state
         const next = put(state, index, { ...task, due: event.data.due })
-        let { unscheduled } = state
-        while (unscheduled.front !== null && taskAt(next, unscheduled.front.value).due !== undefined) {
-          unscheduled = Fifo.pop(unscheduled)
-        }
-        return { ...next, unscheduled, due: DueHeap.insert(state.due, event.data.due, index) }
+        return leaveReady({ ...next, due: DueHeap.insert(state.due, event.data.due, index) }, index)
       })
     default:
       return state

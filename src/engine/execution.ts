@@ -26,7 +26,7 @@ import * as Takeover from "./takeover.ts"
 import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
-import { type RunState, runStatus, taskAt } from "./run-state.ts"
+import { type RunState, isTimed, runStatus, taskAt } from "./run-state.ts"
 import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
@@ -205,7 +205,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   /** Whether the task still stands where the command found it: a cancel may have come since. */
   const holds = (index: number) => {
     const { status } = taskAt(recorder.state(), index)
-    return status === "ready" || status === "retrying" || status === "waiting"
+    return status === "ready" || status === "retrying" || status === "waiting" || isTimed(recorder.state(), index)
   }
   const isLeftOut = (id: string) => context.only !== undefined && !Takeover.within(context.only, id)
   const idAt = (index: number) => CompiledPlan.taskOfNode(prepared.plan, index).id

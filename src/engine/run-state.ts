@@ -87,6 +87,8 @@ export interface Course {
 /** A sub-pipeline that was entered. */
 export interface PipelineState extends Course {
   readonly params: Readonly<Record<string, unknown>>
+  /** When its timeout is over (milliseconds since the epoch). */
+  readonly due?: number
 }
 
 /** What running attempts hold together. */
@@ -117,8 +119,9 @@ export interface RunState extends Course {
   readonly stopping: HashMap.HashMap<number, true>
   /** Ready tasks that must be asked something before they can start: a pause, an approval, or to be opened. */
   readonly asks: Fifo.Fifo<number>
-  /** Tasks that wait for people, and when that ends; entries of tasks that no longer wait are stale. */
+  /** Tasks that wait for people. */
   readonly approvals: HashMap.HashMap<number, true>
+  /** When the waiting for people ends, and the time of a sub-pipeline; entries of what no longer waits are stale. */
   readonly expiries: DueHeap | null
   /** Ready tasks by resource class, in the order in which they became ready. */
   readonly ready: HashMap.HashMap<number, Fifo.Fifo<number>>
@@ -234,10 +237,17 @@ export const isStopping = (state: RunState, index: number): boolean => {
 /** Whether a task waits for nothing but its time, or to be opened. */
 export const isPaused = (task: TaskState): boolean => task.status === "waiting" && task.approval === undefined
 
-/** Whether an entry of a heap still stands for what its task waits for: a retry, a moment, or people. */
+/** Whether a sub-pipeline has a timeout that still counts: it does until its handlers begin. */
+export const isTimed = (state: RunState, index: number): boolean => {
+  const entered = pipelineAt(state, index)
+  return entered?.due !== undefined && entered.phase === "tasks" && entered.cancelled === false
+}
+
+/** Whether an entry of a heap still stands for what its task waits for: a retry, a moment, people, or its timeout. */
 export const isWaiter = (state: RunState, entry: { readonly task: number; readonly due: number }): boolean => {
   const { approval, due, pausedUntil, status } = taskAt(state, entry.task)
   if (status === "retrying") return due === entry.due
+  if (status === "running") return isTimed(state, entry.task)
   return status === "waiting" && (approval === undefined ? pausedUntil === entry.due : approval.due === entry.due)
 }
 

@@ -27,7 +27,7 @@ import * as OutputLimit from "./output-limit.ts"
 import * as Prepared from "./prepared.ts"
 import { type RunState, initial } from "./run-state.ts"
 import * as Turn from "./turn.ts"
-import type * as Takeover from "./takeover.ts"
+import * as Takeover from "./takeover.ts"
 
 /** What a run needs that its plan does not say. */
 export interface RunRequest {
@@ -177,7 +177,8 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         observer.onEvent({ ...event, time, run })
       }
       fold(created, first.time)
-      for (const event of request.takeover?.events ?? []) {
+      for (const taken of request.takeover?.events ?? []) {
+        const event = Takeover.begunAt(taken, request.plan, first.time)
         const subject = "task" in event.data ? `${run}/${event.data.task}` : run
         fold(event, writer.append(event, subject).time)
       }

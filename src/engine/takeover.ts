@@ -108,8 +108,17 @@ const adopted = (run: string, entry: Entry): Event | undefined => {
   if (type === "dev.dandori.task.resolved.v1" && isResolved(data) && data.as === "succeeded") return say(data)
   if (type === "dev.dandori.task.adopted.v1" && isAdopted(data)) return { type, data }
   if (type === "dev.dandori.matrix.expanded.v1" && isExpanded(data)) return { type, data }
-  if (type === "dev.dandori.pipeline.entered.v1" && isEntered(data)) return { type, data }
+  if (type === "dev.dandori.pipeline.entered.v1" && isEntered(data)) {
+    return { type, data: { task: data.task, params: data.params } }
+  }
   return undefined
+}
+
+/** The event as the new run has it: a sub-pipeline has all of its time again. */
+export const begunAt = (event: Event, plan: Plan, now: number): Event => {
+  if (event.type !== "dev.dandori.pipeline.entered.v1") return event
+  const timeout = plan.tasks.find(({ id }) => id === event.data.task)?.pipeline?.timeout
+  return timeout === undefined ? event : { ...event, data: { ...event.data, due: now + timeout } }
 }
 
 const taskOf = (event: Event): string => ("task" in event.data ? event.data.task : "")

@@ -6,6 +6,7 @@ import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
 import {
   type Course,
+  type PipelineState,
   type RunState,
   type TaskState,
   beginning,
@@ -24,7 +25,8 @@ const lookup = (map: HashMap.HashMap<number, number>, key: number): number | und
   return found._tag === "Some" ? found.value : undefined
 }
 
-const without = <A>(map: HashMap.HashMap<number, A>, key: number): HashMap.HashMap<number, A> =>
+/** A map without a key. */
+export const without = <A>(map: HashMap.HashMap<number, A>, key: number): HashMap.HashMap<number, A> =>
   HashMap.isEmpty(map) ? map : HashMap.remove(map, key)
 
 /** A state with one task changed. */
@@ -39,7 +41,7 @@ const classOf = ({ plan }: RunState, index: number): number => plan.classOf[Comp
 export const resourcesOf = (state: RunState, index: number) => state.plan.classes[classOf(state, index)].resources
 
 /** A change to the course of the run's own pipeline (-1) or of a sub-pipeline that was entered. */
-const onCourse = (state: RunState, parent: number, change: Partial<Course>): Partial<RunState> => {
+export const onCourse = (state: RunState, parent: number, change: Partial<Course>): Partial<RunState> => {
   if (parent === -1) return change
   const entered = pipelineAt(state, parent)
   return entered === undefined ? {} : { pipelines: HashMap.set(state.pipelines, parent, { ...entered, ...change }) }
@@ -67,12 +69,20 @@ const makeReady = (state: RunState, index: number): RunState => {
   return blocked ? { ...next, skips: Fifo.push(state.skips, index) } : enqueue(next, index)
 }
 
+/** Whether a task will be tried again and has no due time yet. */
+const isUnscheduled = (state: RunState, index: number): boolean => {
+  const { due, status } = taskAt(state, index)
+  return status === "retrying" && due === undefined
+}
+
 /** Drops what is no longer ready from the front of the queues that the task stood in. */
 export const leaveReady = (state: RunState, index: number): RunState => {
   const isReady = (task: number) => taskAt(state, task).status === "ready"
-  let { skips, asks, due, expiries, ready } = state
+  let { skips, asks, due, expiries, ready, unscheduled } = state
   while (skips.front !== null && !isReady(skips.front.value)) skips = Fifo.pop(skips)
   while (asks.front !== null && !isReady(asks.front.value)) asks = Fifo.pop(asks)
+  while (unscheduled.front !== null && !isUnscheduled(state, unscheduled.front.value))
+    unscheduled = Fifo.pop(unscheduled)
   while (due !== null && !isWaiter(state, due)) due = DueHeap.pop(due)
   while (expiries !== null && !isWaiter(state, expiries)) expiries = DueHeap.pop(expiries)
   const resourceClass = classOf(state, index)
@@ -84,7 +94,7 @@ export const leaveReady = (state: RunState, index: number): RunState => {
       ready = Fifo.isEmpty(queue) ? HashMap.remove(ready, resourceClass) : HashMap.set(ready, resourceClass, queue)
     }
   }
-  return { ...state, skips, asks, due, expiries, ready }
+  return { ...state, skips, asks, due, expiries, ready, unscheduled }
 }
 
 const followers: Record<Block, Block | "ended"> = {
@@ -136,16 +146,14 @@ const following = ({ cancelled, failed, lost, phase }: Course): Block | "ended" 
 }
 
 /** Goes on to the next block; a sub-pipeline without one ends, as its tasks and handlers made it. */
-const leave = (state: RunState, parent: number): RunState => {
+export const leave = (state: RunState, parent: number): RunState => {
   const course = courseOf(state, parent)
   if (course === undefined || course.phase === "ended") return state
   const next = following(course)
   if (next !== "ended") return enter(state, parent, next)
   const ended: RunState = { ...state, ...onCourse(state, parent, { phase: "ended" }) }
   if (parent === -1) return ended
-  const status = finalStatusOf(course)
-  const own = status === "timed_out" ? "cancelled" : status
-  return end(ended, parent, { ...taskAt(state, parent), status: own })
+  return end(ended, parent, { ...taskAt(state, parent), status: finalStatusOf(course) })
 }
 
 /** What changes when the attempt of a task no longer runs. */
@@ -162,7 +170,7 @@ export const stopRunning = (state: RunState, index: number): RunState => ({ ...s
 const isBad = (status: TaskState["status"]) => status === "failed" || status === "timed_out" || status === "lost"
 
 /** How a matrix ends: by the worst that one of its instances ended with. */
-const matrixStatus = (ended: Readonly<Partial<Record<TaskState["status"], true>>>): TaskState["status"] => {
+export const matrixStatus = (ended: Readonly<Partial<Record<TaskState["status"], true>>>): TaskState["status"] => {
   for (const status of ["failed", "timed_out", "lost", "cancelled", "warned"] as const) {
     if (ended[status]) return status === "timed_out" ? "failed" : status
   }
@@ -170,7 +178,7 @@ const matrixStatus = (ended: Readonly<Partial<Record<TaskState["status"], true>>
 }
 
 /** What a matrix makes of an instance that has ended with a status; the matrix' own end is not part of it. */
-const countEnded = (state: RunState, matrix: number, status: TaskState["status"]): RunState => {
+export const countEnded = (state: RunState, matrix: number, status: TaskState["status"]): RunState => {
   const open = matrixAt(state, matrix)
   if (open === undefined) return state
   const next = {
@@ -216,7 +224,7 @@ const instanceEnded = (before: RunState, matrix: number, status: TaskState["stat
 }
 
 /** What a pipeline makes of a task of its own that has ended: it counts down, and remembers what went wrong. */
-const taskEnded = (course: Course, block: Block, final: TaskState["status"], bad: boolean): Partial<Course> => {
+export const taskEnded = (course: Course, block: Block, final: TaskState["status"], bad: boolean): Partial<Course> => {
   const inTasks = block === "tasks"
   return {
     open: course.open - 1,
@@ -228,7 +236,7 @@ const taskEnded = (course: Course, block: Block, final: TaskState["status"], bad
 }
 
 /** Ends, without events of their own, the tasks of a sub-pipeline that will never be entered. */
-const shutOut = (before: RunState, pipeline: number, status: "skipped" | "cancelled"): RunState => {
+export const shutOut = (before: RunState, pipeline: number, status: "skipped" | "cancelled"): RunState => {
   let state = before
   for (const members of Object.values(state.plan.inner.get(pipeline) ?? {})) {
     for (const index of members) {
@@ -315,71 +323,15 @@ export const expand = (
   }
 }
 
-/** A sub-pipeline has its params: its first block begins. */
-export const enterPipeline = (before: RunState, index: number, params: Readonly<Record<string, unknown>>): RunState => {
+/** A sub-pipeline has its params, and where it has a timeout the moment when it is over: its first block begins. */
+export const enterPipeline = (
+  before: RunState,
+  index: number,
+  given: Pick<PipelineState, "params" | "due">,
+): RunState => {
   const running: TaskState = { ...taskAt(before, index), status: "running" }
   const state = leaveReady(put(before, index, running), index)
-  const pipelines = HashMap.set(state.pipelines, index, { ...beginning, params })
-  return enter({ ...state, pipelines }, index, "tasks")
-}
-
-const hasBegun = ({ status }: TaskState): boolean => isTerminal(status) || status === "running" || status === "unknown"
-
-/** Marks what has not started of a pipeline's block as cancelled, and of the sub-pipelines that are open in it. */
-const cancelBlock = (before: RunState, parent: number, by: "cancel" | "timeout"): RunState => {
-  const { plan } = before
-  const course = courseOf(before, parent)
-  if (course === undefined || course.phase === "ended") return before
-  const { phase } = course
-  const cancelled = phase === "tasks" && course.cancelled === false ? by : course.cancelled
-  let state: RunState = { ...before, ...onCourse(before, parent, { cancelled, cancelling: phase }) }
-  for (const index of CompiledPlan.membersOf(plan, parent, phase)) {
-    const task = taskAt(state, index)
-    const matrix = matrixAt(state, index)
-    for (let n = 0; n < (matrix?.count ?? 0); n++) {
-      const instance = CompiledPlan.instanceAt(plan, index, n)
-      const one = taskAt(state, instance)
-      if (hasBegun(one)) continue
-      state = countEnded(put(state, instance, { ...one, status: "cancelled" }), index, "cancelled")
-    }
-    state = cancelBlock(state, index, "cancel")
-    if (hasBegun(task)) continue
-    state = shutOut(put(state, index, { ...task, status: "cancelled" }), index, "cancelled")
-    const now = courseOf(state, parent) ?? course
-    state = { ...state, ...onCourse(state, parent, taskEnded(now, phase, "cancelled", false)) }
-  }
-  return state
-}
-
-/** After a cancel: ends the matrices and leaves the blocks that have nothing open any more, inner ones first. */
-const closeBlock = (before: RunState, parent: number): RunState => {
-  const phase = courseOf(before, parent)?.phase
-  if (phase === undefined || phase === "ended") return before
-  let state = before
-  for (const index of CompiledPlan.membersOf(state.plan, parent, phase)) {
-    state = closeBlock(state, index)
-    const task = taskAt(state, index)
-    const matrix = matrixAt(state, index)
-    if (matrix === undefined || matrix.open > 0 || isTerminal(task.status)) continue
-    state = end(state, index, { ...task, status: matrixStatus(matrix.ended) })
-  }
-  const now = courseOf(state, parent)
-  return now?.phase === phase && now.open === 0 ? leave(state, parent) : state
-}
-
-/** Stops the block that goes on: what has not started is cancelled, what runs is left to end. */
-export const cancel = (state: RunState, timeout: boolean): RunState => {
-  if (state.phase === "ended" || state.status === "created") return state
-  const quiet: RunState = {
-    ...state,
-    status: "cancelling",
-    ready: HashMap.empty(),
-    skips: Fifo.empty,
-    asks: Fifo.empty,
-    unscheduled: Fifo.empty,
-    due: null,
-    approvals: HashMap.empty(),
-    expiries: null,
-  }
-  return closeBlock(cancelBlock(quiet, -1, timeout ? "timeout" : "cancel"), -1)
+  const pipelines = HashMap.set(state.pipelines, index, { ...beginning, ...given })
+  const expiries = given.due === undefined ? state.expiries : DueHeap.insert(state.expiries, given.due, index)
+  return enter({ ...state, pipelines, expiries }, index, "tasks")
 }

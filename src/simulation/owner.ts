@@ -4,7 +4,7 @@ import * as Sha256 from "../domain/sha256.ts"
 import * as CompiledPlan from "../engine/compiled-plan.ts"
 import type { Command } from "../engine/decide.ts"
 import * as Resume from "../engine/resume.ts"
-import { type RunState, initial, runStatus, taskAt } from "../engine/run-state.ts"
+import { type RunState, initial, isTimed, runStatus, taskAt } from "../engine/run-state.ts"
 import { genesis, seal } from "../ledger/sealing.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Attempts from "./attempts.ts"
@@ -117,6 +117,10 @@ export const takeUp = (
     if (command._tag === "ExpireApproval") {
       return record({ type: "dev.dandori.approval.expired.v1", data: { task: id } })
     }
+    if (command._tag === "TimeOut") {
+      const timeoutMillis = task.pipeline?.timeout ?? 0
+      return record({ type: "dev.dandori.pipeline.timed_out.v1", data: { task: id, timeoutMillis } })
+    }
     if (task.if !== undefined && !place.condition(state, command.task)) {
       return record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason: `if: ${task.if} is false` } })
     }
@@ -133,7 +137,9 @@ export const takeUp = (
       return record({ type: "dev.dandori.approval.requested.v1", data })
     }
     if (task.pipeline !== undefined) {
-      return record({ type: "dev.dandori.pipeline.entered.v1", data: { task: id, params: {} } })
+      const { timeout } = task.pipeline
+      const due = timeout === undefined ? {} : { due: steady() + timeout }
+      return record({ type: "dev.dandori.pipeline.entered.v1", data: { task: id, params: {}, ...due } })
     }
     record({ type: "dev.dandori.matrix.expanded.v1", data: { task: id, ...place.world.instances(task) } })
   }
@@ -153,7 +159,8 @@ export const takeUp = (
     }
     if (command._tag === "Interrupt") return attempts.interrupt(command.task)
     const { status } = taskAt(state, command.task)
-    if (status !== "ready" && status !== "retrying" && status !== "waiting") return
+    const stands = status === "ready" || status === "retrying" || status === "waiting"
+    if (!stands && !isTimed(state, command.task)) return
     const { id } = CompiledPlan.taskOfNode(plan, command.task)
     switch (command._tag) {
       case "Start":

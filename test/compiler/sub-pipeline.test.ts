@@ -76,6 +76,24 @@ describe("a sub-pipeline", () => {
     }),
   )
 
+  it.effect("keeps its timeout and its handlers, in a handler too", () =>
+    Effect.gen(function* () {
+      const { plan } = yield* compiled({
+        "outer.yaml": outer(used, "finally:\n  again: { uses: pipeline/inner, with: { who: ada } }"),
+        "inner.yaml": inner.replace("env:", "timeout: 1h\nenv:"),
+      })
+      assert.deepStrictEqual(
+        plan.tasks.slice(-4).map(({ block, id, pipeline }) => [id, block, pipeline?.timeout]),
+        [
+          ["again", "finally", 3_600_000],
+          ["again/hello", undefined, undefined],
+          ["again/shout", undefined, undefined],
+          ["again/bye", "finally", undefined],
+        ],
+      )
+    }),
+  )
+
   it.effect("may use another one, and its outputs keep their types on the way up", () =>
     Effect.gen(function* () {
       const middle = `version: 1
@@ -148,11 +166,6 @@ outputs: { text: '\${{ tasks.deep.text }}' }
         "inner.yaml": "version: 1\nid: inner\ntasks:\n  a: { uses: pipeline/outer }\n",
       },
       /outer → inner → outer/,
-    ],
-    [
-      "with a timeout of its own",
-      { "outer.yaml": outer(used), "inner.yaml": inner.replace("env:", "timeout: 1h\nenv:") },
-      /has a timeout for the whole of it/,
     ],
     [
       "whose output a condition may leave out",

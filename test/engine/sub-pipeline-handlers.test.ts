@@ -178,6 +178,37 @@ describe("the handlers of a sub-pipeline", () => {
     ),
   )
 
+  it.live("run when its time is over: what it does is stopped, and the run goes on as after another failure", () =>
+    inPlace(
+      Effect.gen(function* () {
+        const limited = { pipeline: { params: {}, outputs: {}, timeout: 300 } }
+        const made = plan([
+          task("sub", pipeline, { ...limited, continueOnError: true }),
+          task("sub/one", hangs),
+          task("sub/two", echo, { needs: ["sub/one"] }),
+          task("sub/asked", echo, { approval: { approvers: 1 } }),
+          ...handlers("sub"),
+          task("quick", pipeline, limited),
+          task("quick/one", echo),
+          task("after", echo, { needs: ["sub"], with: { value: "${{ tasks.sub.status }}" } }),
+          task("end", echo, { block: "finally", ...status }),
+        ])
+        const { entries, said, started, state, statuses } = yield* run(made)
+        assert.sameMembers(started, ["sub/one", "quick/one", "sub/undo", "sub/end", "after", "end"])
+        const stopped = ["sub/one", "sub/two", "sub/asked"].map((id) => statuses[id])
+        assert.deepStrictEqual(stopped, ["cancelled", "cancelled", "cancelled"])
+        assert.deepStrictEqual(["sub/undo", "sub/end", "after", "end"].map(said), [
+          "timed_out",
+          "timed_out",
+          "warned",
+          "warned",
+        ])
+        assert.deepStrictEqual(Project.dataOf(entries, "pipeline.timed_out"), [{ task: "sub", timeoutMillis: 300 }])
+        assert.strictEqual(runStatus(state), "warned")
+      }),
+    ),
+  )
+
   it.live("run once when the process dies in between and another goes on", () =>
     Effect.gen(function* () {
       const place = yield* Project.temporary
@@ -245,6 +276,27 @@ describe("a new run that takes over a sub-pipeline", () => {
         assert.deepStrictEqual(rest, { started: ["last", "end"], adopted: ["sub/one", "sub/two", "sub/end"] })
         const inner = yield* again(old.run, made(last, good), { from: "sub/two" })
         assert.deepStrictEqual(inner, { started: ["sub/two", "sub/end", "last", "end"], adopted: ["sub/one"] })
+      }),
+    ),
+  )
+
+  it.live("that timed out gives it all of its time again", () =>
+    inPlace(
+      Effect.gen(function* () {
+        const limited = (second: PlanTask) =>
+          plan([
+            task("sub", pipeline, { pipeline: { params: {}, outputs: {}, timeout: 400 } }),
+            task("sub/one", echo),
+            second,
+            task("end", echo, { block: "finally", ...status }),
+          ])
+        const old = yield* run(limited(task("sub/two", hangs, { needs: ["sub/one"] })))
+        assert.deepStrictEqual(
+          [old.statuses.sub, runStatus(old.state), old.said("end")],
+          ["timed_out", "failed", "failed"],
+        )
+        const rest = yield* again(old.run, limited(task("sub/two", echo, { needs: ["sub/one"] })), {})
+        assert.deepStrictEqual(rest, { started: ["sub/two", "end"], adopted: ["sub/one"] })
       }),
     ),
   )

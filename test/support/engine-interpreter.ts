@@ -6,7 +6,7 @@ import { compilePlan, indexOfId, taskOfNode } from "../../src/engine/compiled-pl
 import * as Matrices from "../../src/domain/matrix.ts"
 import { type Command, decide } from "../../src/engine/decide.ts"
 import { evolve } from "../../src/engine/evolve.ts"
-import { type RunState, initial, runStatus, taskAt } from "../../src/engine/run-state.ts"
+import { type RunState, initial, isTimed, runStatus, taskAt } from "../../src/engine/run-state.ts"
 import { Model } from "./engine-model.ts"
 import * as RandomPlan from "./engine-random-plan.ts"
 
@@ -134,7 +134,9 @@ export class Interpreter {
       case "Open": {
         if (status !== "ready" && status !== "waiting") return
         if (planTask.matrix === undefined) {
-          return this.record({ type: "dev.dandori.pipeline.entered.v1", data: { task, params: {} } })
+          const { timeout } = planTask.pipeline ?? {}
+          const due = timeout === undefined ? {} : { due: this.now + timeout }
+          return this.record({ type: "dev.dandori.pipeline.entered.v1", data: { task, params: {}, ...due } })
         }
         const count = Matrices.combinations(planTask.matrix, Matrices.literalValues(planTask.matrix)).length
         return this.record({ type: "dev.dandori.matrix.expanded.v1", data: { task, count } })
@@ -151,6 +153,9 @@ export class Interpreter {
         const data = { task, input: inputs[this.draw(2)], approvers, ...due }
         return this.record({ type: "dev.dandori.approval.requested.v1", data })
       }
+      case "TimeOut":
+        if (!isTimed(this.state, command.task)) return
+        return this.record({ type: "dev.dandori.pipeline.timed_out.v1", data: { task, timeoutMillis: 0 } })
       case "ExpireApproval":
         if (status !== "waiting") return
         return this.record({ type: "dev.dandori.approval.expired.v1", data: { task } })
@@ -247,6 +252,11 @@ export class Interpreter {
       if (new Set(named).size !== named.length) throw new Error("two commands for one task")
       if (steps % 8 === 0 && !isDeepStrictEqual(decide(this.state, this.now), commands))
         throw new Error("decide differs")
+      const interrupted = new Set(commands.flatMap((one) => (one._tag === "Interrupt" ? [one.task] : [])))
+      for (const one of this.running()) {
+        const index = indexOfId(this.state.plan, one.task.id)
+        if (this.model.isStopping(one) !== interrupted.has(index)) throw new Error(`${one.task.id} is stopped wrongly`)
+      }
       const before = this.events.length
       for (const command of commands) {
         this.carryOut(command)

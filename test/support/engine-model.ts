@@ -45,6 +45,8 @@ interface ModelCourse {
   phase: Block | "ended"
   cancelled: "no" | "cancel" | "timeout"
   cancelling: string | undefined
+  /** When its time is over. */
+  due: number | undefined
 }
 
 const above = (id: string) => id.slice(0, Math.max(0, id.lastIndexOf("/")))
@@ -75,8 +77,8 @@ export class Model {
   get phase(): Block | "ended" {
     return this.courses.get("")?.phase ?? "ended"
   }
-  private begin(pipeline: string) {
-    this.courses.set(pipeline, { phase: "tasks", cancelled: "no", cancelling: undefined })
+  private begin(pipeline: string, due?: number) {
+    this.courses.set(pipeline, { phase: "tasks", cancelled: "no", cancelling: undefined, due })
     this.advance()
   }
   /** The pipeline that a task is of: `""`, or the sub-pipeline's task. */
@@ -123,8 +125,7 @@ export class Model {
     else course.phase = wentWrong ? "onFailure" : "finally"
     const task = this.byId.get(pipeline)
     if (course.phase === "ended" && task !== undefined) {
-      const status = this.finalStatus(pipeline)
-      this.settled(task, status === "timed_out" ? "cancelled" : status)
+      this.settled(task, this.finalStatus(pipeline))
     }
     return true
   }
@@ -296,7 +297,14 @@ export class Model {
       case "dev.dandori.pipeline.entered.v1":
         this.opens(one, event.time)
         one.status = "running"
-        return this.begin(id)
+        return this.begin(id, event.data.due)
+      case "dev.dandori.pipeline.timed_out.v1": {
+        const course = this.courses.get(id)
+        const may = course?.phase === "tasks" && course.cancelled === "no" && (course.due ?? Infinity) <= event.time
+        this.demand(may, `${id} timed out before its time`)
+        this.cancel(id, "timeout")
+        return this.advance()
+      }
       case "dev.dandori.task.paused.v1":
         this.demand(this.statusOf(one) === "ready", `${id} is paused but ${this.statusOf(one)}`)
         return void Object.assign(one, { status: "waiting", pausedUntil: event.data.until })

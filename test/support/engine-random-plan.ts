@@ -108,7 +108,13 @@ export const randomPlan = (size: number, least = 0): FastCheck.Arbitrary<Plan> =
         ...(block === "tasks" ? {} : { block }),
         ...others,
         ...(isPipeline
-          ? { pipeline: { params: {}, outputs: {} } }
+          ? {
+              pipeline: {
+                params: {},
+                outputs: {},
+                ...(others.timeout === undefined ? {} : { timeout: others.timeout }),
+              },
+            }
           : many === undefined
             ? asked === undefined
               ? {}

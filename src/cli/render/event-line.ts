@@ -47,6 +47,8 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
     }
     case "dev.dandori.attempt.timed_out.v1":
       return bad(`timed out after ${duration(event.data.timeoutMillis)}`)
+    case "dev.dandori.pipeline.timed_out.v1":
+      return bad(`timed out after ${duration(event.data.timeoutMillis)}`)
     case "dev.dandori.attempt.cancelled.v1":
       return warning("cancelled")
     case "dev.dandori.attempt.lost.v1":
