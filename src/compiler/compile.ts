@@ -5,6 +5,7 @@ import type { Block, Plan, PlanTask } from "../domain/plan.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { Catalog, type TaskTypeBroken } from "../domain/catalog.ts"
+import * as AuditCheck from "./audit-check.ts"
 import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import type { FieldReader } from "./field-reader.ts"
@@ -26,6 +27,8 @@ export interface Compiled {
   readonly description: string | undefined
   /** The type of what a pipeline that uses this one sees of it. */
   readonly outputs: JsonSchema
+  /** The pipeline that says `audit: required`: this one, or one that it uses. */
+  readonly requires: string | undefined
 }
 
 const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
@@ -68,7 +71,7 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
     if (block !== "tasks" && plan.tasks.some((task) => task.block !== undefined)) {
       refuse(`${id} has handlers of its own (onFailure, onCancel, finally) and cannot be used in one.`)
     }
-    children.set(uses.text, { plan, outputs: child.outputs, description: undefined })
+    children.set(uses.text, { plan, outputs: child.outputs, requires: child.requires, description: undefined })
   }
   return children
 })
@@ -171,6 +174,7 @@ export const compileDocument = Effect.fnUntraced(function* (
       for (const inner of SubPipeline.placed(checked, child)) tasks.set(inner.id, inner)
     }
     const given = Outputs.check(reader, definition, tasks, scopes.tasks)
+    const { audit, requires } = AuditCheck.check(reader, definition, tasks, children)
     const placed = order(reader, definition, tasks)
     if (reader.diagnostics.length === 0) {
       return {
@@ -187,7 +191,7 @@ export const compileDocument = Effect.fnUntraced(function* (
               ...[...children.values()].flatMap(({ plan }) => plan.env),
             ]),
           ].toSorted(),
-          audit: "required",
+          audit,
           ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
           ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }),
           ...(definition.outputs.size === 0 ? {} : { outputs: given.outputs }),
@@ -195,6 +199,7 @@ export const compileDocument = Effect.fnUntraced(function* (
           tasks: placed,
         },
         outputs: given.type,
+        requires,
       }
     }
   }
