@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { formatSize } from "../domain/quantity.ts"
 import * as AppendFile from "./append-file.ts"
 import { FileFailed, attempt, fsyncFile } from "./durable-files.ts"
 
@@ -86,6 +87,8 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     over ??= error
     lost.openUnsafe()
   }
+  const overflow = (error: FileFailed) =>
+    breakWith(new FileFailed({ ...error, operation: `keep more than ${formatSize(limit)} for` }))
   const behind = (): Behind | undefined => {
     if (failure === undefined || since === undefined) return undefined
     return { lines: kept.length, since, error: failure }
@@ -205,7 +208,7 @@ export const open = Effect.fnUntraced(function* (options: Options) {
       else {
         end += Buffer.byteLength(text)
         late++
-        if (end - flushed > limit) breakWith(failure)
+        if (end - flushed > limit) overflow(failure)
         asked.openUnsafe()
       }
       kept.push({ text, end })
