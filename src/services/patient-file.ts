@@ -91,6 +91,7 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     breakWith(new FileFailed({ ...error, operation: `keep more than ${formatSize(limit)} for` }))
   const behind = (): Behind | undefined => {
     if (failure === undefined || since === undefined) return undefined
+    prune()
     return { lines: kept.length, since, error: failure }
   }
   const stall = (file: AppendFile.AppendFile, error: FileFailed) => {
@@ -135,7 +136,10 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     }
     if (doubtful) return flushed
     const whole = kept.findLast((line) => line.end <= size)?.end ?? flushed
-    if (whole > flushed) yield* fsyncFile(path)
+    if (whole > flushed) {
+      yield* fsyncFile(path)
+      flushed = whole
+    }
     return whole
   })
 
