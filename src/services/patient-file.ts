@@ -69,7 +69,9 @@ export const open = Effect.fnUntraced(function* (options: Options) {
   let begun = false
   let failure: FileFailed | undefined
   let since: number | undefined
-  let late = 0
+  /** Lines appended in all, and how many of them were durable when it fell behind. */
+  let lines = 0
+  let inTime = 0
   let tried = 0
   /** Whether a flush has failed: then nothing that came after the last good one can be relied on. */
   let doubtful = false
@@ -101,8 +103,8 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     if (!begun) return breakWith(error)
     if (since !== undefined) return
     since = now()
-    late = kept.length
-    tell({ _tag: "Stalled", behind: { lines: late, since, error } })
+    inTime = lines - kept.length
+    tell({ _tag: "Stalled", behind: { lines: kept.length, since, error } })
   }
 
   const start = Effect.fnUntraced(function* (keepBytes?: number) {
@@ -135,7 +137,9 @@ export const open = Effect.fnUntraced(function* (options: Options) {
       return yield* new FileFailed({ path, operation: "go on with", code: "CUT", reason })
     }
     if (doubtful) return flushed
-    const whole = kept.findLast((line) => line.end <= size)?.end ?? flushed
+    const missing = kept.findIndex((line) => line.end > size)
+    const last = missing === -1 ? kept.at(-1) : kept[missing - 1]
+    const whole = last?.end ?? flushed
     if (whole > flushed) {
       yield* fsyncFile(path)
       flushed = whole
@@ -155,6 +159,7 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     const [first] = kept
     if (first !== undefined) yield* current.file.flushed(current.file.append(first.text))
     for (const { text } of first === undefined ? [] : kept.slice(1)) current.file.append(text)
+    const late = lines - inTime
     failure = undefined
     yield* current.file.flushed(current.file.end())
     prune()
@@ -208,10 +213,10 @@ export const open = Effect.fnUntraced(function* (options: Options) {
 
   const file: PatientFile = {
     append: (text) => {
+      lines++
       if (failure === undefined) end = current.file.append(text)
       else {
         end += Buffer.byteLength(text)
-        late++
         if (end - flushed > limit) overflow(failure)
         asked.openUnsafe()
       }

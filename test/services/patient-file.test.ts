@@ -1,4 +1,3 @@
-import { dlopen, FFIType } from "bun:ffi"
 import * as Fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,33 +5,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as PatientFile from "../../src/services/patient-file.ts"
+import { away, back, swap } from "../support/open-file.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(join(tmpdir(), "dandori patient "))),
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true })),
 )
-
-/** Puts a device in the place of a file that this process has open: /dev/full takes nothing, /dev/null cannot be flushed. */
-const swap = (path: string, device: string) => {
-  const { symbols } = dlopen("libc.so.6", {
-    open: { args: [FFIType.cstring, FFIType.i32], returns: FFIType.i32 },
-    dup2: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
-    close: { args: [FFIType.i32], returns: FFIType.i32 },
-  })
-  const fd = Fs.readdirSync("/proc/self/fd").find((name) => {
-    try {
-      return Fs.readlinkSync(`/proc/self/fd/${name}`) === path
-    } catch {
-      return false
-    }
-  })
-  const other = symbols.open(Buffer.from(`${device}\0`), 2)
-  symbols.dup2(other, Number(fd))
-  symbols.close(other)
-}
-
-const away = (path: string) => Fs.renameSync(path, `${path}.away`)
-const back = (path: string) => Fs.renameSync(`${path}.away`, path)
 
 /** A patient file with its first line durable, and the news of it. */
 const begun = Effect.fnUntraced(function* (limit?: number) {
@@ -86,6 +64,23 @@ describe("a patient file", () => {
       yield* file.flushed(file.append("four\n"))
       assert.strictEqual(read(path), "one\ntwo\nthree\nfour\n")
       assert.lengthOf(news, 2)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("leaves in the file what was written there, and goes on after it", () =>
+    Effect.gen(function* () {
+      const { file, path } = yield* begun()
+      file.append("two\n")
+      while (read(path) !== "one\ntwo\n") yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      swap(path, "/dev/full")
+      file.append("three\n")
+      file.append("four\n")
+      away(path)
+      assert.deepInclude(yield* file.settled, { lines: 3 })
+      assert.strictEqual(read(`${path}.away`), "one\ntwo\n")
+      back(path)
+      assert.isUndefined(yield* file.settled)
+      assert.strictEqual(read(path), "one\ntwo\nthree\nfour\n")
     }).pipe(Effect.scoped),
   )
 
