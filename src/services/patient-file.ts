@@ -14,6 +14,9 @@ import { FileFailed, attempt, fsyncFile } from "./durable-files.ts"
  */
 export const mostKept = 64 * 2 ** 20
 
+/** How often a file that is behind is tried when nothing else comes: a task may take hours, and an approval days. */
+const tryMillis = 10_000
+
 /** What a file lacks: how many lines, since when (milliseconds since the epoch), and what the operating system said last. */
 export interface Behind {
   readonly lines: number
@@ -28,7 +31,7 @@ export type News =
 
 /**
  * A file that only grows and outlives what keeps it from being written: lines are kept in their order, and written
- * again with each line that comes, when somebody waits, and when it is closed. Before its first flush it is as strict
+ * again with each line that comes, when somebody waits, every now and then, and when it is closed. Before its first flush it is as strict
  * as any; when more than `limit` bytes are kept it is broken for good. Waiting succeeds while it is behind.
  *
  *   written ──write or flush fails──> behind ──a try from the last good line on──> written
@@ -105,6 +108,7 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     since = now()
     inTime = lines - kept.length
     tell({ _tag: "Stalled", behind: { lines: kept.length, since, error } })
+    asked.openUnsafe()
   }
 
   const start = Effect.fnUntraced(function* (keepBytes?: number) {
@@ -204,7 +208,7 @@ export const open = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.forkScoped(
     Effect.forever(
       Effect.gen(function* () {
-        yield* asked.await
+        yield* failure === undefined ? asked.await : Effect.timeoutOption(asked.await, tryMillis)
         asked.closeUnsafe()
         yield* turn.withPermit(tryAgain)
       }),

@@ -125,11 +125,9 @@ describe("audit: best-effort", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.effect("is offered by the schema that an editor completes from", () =>
-    Effect.gen(function* () {
-      const schema = PipelineSchema.ofTypes([])
-      assert.deepStrictEqual(schema.properties?.audit.enum, ["required", "best-effort"])
-      assert.match(schema.properties?.audit.description ?? "", /goes on.*pure and idempotent/)
-    }),
-  )
+  it("is offered by the schema that an editor completes from", () => {
+    const schema = PipelineSchema.ofTypes([])
+    assert.deepStrictEqual(schema.properties?.audit.enum, ["required", "best-effort"])
+    assert.match(schema.properties?.audit.description ?? "", /goes on.*pure and idempotent/)
+  })
 })

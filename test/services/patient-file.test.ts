@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
 import * as PatientFile from "../../src/services/patient-file.ts"
 import { away, back, swap } from "../support/open-file.ts"
 
@@ -112,6 +113,19 @@ describe("a patient file", () => {
         )
         assert.strictEqual(read(path), "one\ntwo\n")
       }).pipe(Effect.scoped),
+  )
+
+  it.effect("tries again after a while, though nothing comes", () =>
+    Effect.gen(function* () {
+      const { file, path, recovered } = yield* begun()
+      swap(path, "/dev/full")
+      away(path)
+      yield* file.flushed(file.append("two\n"))
+      back(path)
+      const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* Effect.raceFirst(recovered, Effect.forever(Effect.andThen(TestClock.adjust("10 seconds"), turn)))
+      assert.strictEqual(read(path), "one\ntwo\n")
+    }).pipe(Effect.scoped),
   )
 
   it.live("does not go on with a file that somebody has cut", () =>
