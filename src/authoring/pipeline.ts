@@ -119,7 +119,11 @@ export interface PipelineOptions<P, V extends string> {
   readonly description?: string
   readonly params?: P
   readonly env?: ReadonlyArray<V>
-  readonly audit?: "required"
+  /**
+   * `required`, where nothing is said: no effect without a durable record of its intent. `best-effort`: goes on when the
+   * ledger cannot be written; for pure and idempotent tasks only.
+   */
+  readonly audit?: "required" | "best-effort"
   readonly timeout?: string
   readonly schedule?: Schedule<ScheduledParams<{ readonly [K in keyof NoInfer<P>]: ParamValue<NoInfer<P>[K]> }>>
   readonly defaults?: { readonly retry?: RetryOptions; readonly heartbeat?: string }

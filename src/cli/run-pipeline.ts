@@ -36,8 +36,18 @@ const finish = Effect.fnUntraced(function* (
     const { afterRun } = yield* Effect.promise(() => import("./export-pass.ts"))
     yield* afterRun(place)
   }
-  yield* Output.exitWith(ExitCode.ofRun(runStatus(result.state)))
+  const { incomplete, state } = result
+  yield* Output.exitWith(incomplete === undefined ? ExitCode.ofRun(runStatus(state)) : ExitCode.exitCodes.io)
 })
+
+/** Signs a head after a run. What a best-effort run cannot write there is told with its result. */
+const signHead = (result: Run.RunResult) => {
+  const signing = Effect.as(Checkpoint.make(), result)
+  if (result.state.plan.plan.audit === "required") return signing
+  return Effect.catchTag(signing, "LedgerFailed", ({ message }) =>
+    Effect.succeed<Run.RunResult>({ ...result, incomplete: result.incomplete ?? { events: 0, reason: message } }),
+  )
+}
 
 /**
  * What a run needs around it: the project's services, the view, and the ledger's books (root entries that a crash
@@ -45,10 +55,10 @@ const finish = Effect.fnUntraced(function* (
  */
 const inProject =
   (options: Parameters<typeof Project.services>[0], view: RunView.RunView) =>
-  <A, E, R>(run: Effect.Effect<A, E, R>) =>
+  <E, R>(run: Effect.Effect<Run.RunResult, E, R>) =>
     Root.reconcile().pipe(
       Effect.andThen(run),
-      Effect.tap(() => Checkpoint.make()),
+      Effect.flatMap(signHead),
       Effect.provideService(Observer, view.observer),
       Effect.provide(Project.services(options)),
       Effect.onInterrupt(() => view.left),

@@ -31,7 +31,7 @@ const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines
       const file = join(folder, `${id}${extension}`)
       if (!(yield* PipelineFile.exists(file))) continue
       return yield* compileBeside(file, [...open, id]).pipe(
-        Effect.map(({ outputs, plan }): SubPipeline => ({ _tag: "Compiled", outputs, plan })),
+        Effect.map(({ outputs, plan, requires }): SubPipeline => ({ _tag: "Compiled", outputs, plan, requires })),
         Effect.catchTags({
           PipelineInvalid: ({ diagnostics }) =>
             Effect.succeed<SubPipeline>({

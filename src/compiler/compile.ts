@@ -5,6 +5,7 @@ import type { Block, Plan, PlanTask } from "../domain/plan.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { Catalog, type TaskTypeBroken } from "../domain/catalog.ts"
+import * as AuditCheck from "./audit-check.ts"
 import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import type { FieldReader } from "./field-reader.ts"
@@ -26,6 +27,8 @@ export interface Compiled {
   readonly description: string | undefined
   /** The type of what a pipeline that uses this one sees of it. */
   readonly outputs: JsonSchema
+  /** The pipeline that says `audit: required`: this one, or one that it uses. */
+  readonly requires: string | undefined
 }
 
 const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
@@ -62,7 +65,7 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
       continue
     }
     const { plan } = child
-    children.set(uses.text, { plan, outputs: child.outputs, description: undefined })
+    children.set(uses.text, { plan, outputs: child.outputs, requires: child.requires, description: undefined })
   }
   return children
 })
@@ -150,6 +153,7 @@ export const compileDocument = Effect.fnUntraced(function* (
       inner.set(task.id, SubPipeline.placed(checked, child))
     }
     const given = Outputs.check(reader, definition, tasks, scopes.tasks)
+    const { audit, requires } = AuditCheck.check(reader, definition, tasks, inner, children)
     const placed = order(reader, definition, tasks, inner)
     if (reader.diagnostics.length === 0) {
       return {
@@ -166,7 +170,7 @@ export const compileDocument = Effect.fnUntraced(function* (
               ...[...children.values()].flatMap(({ plan }) => plan.env),
             ]),
           ].toSorted(),
-          audit: "required",
+          audit,
           ...(definition.timeout === undefined ? {} : { timeout: definition.timeout }),
           ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }),
           ...(definition.outputs.size === 0 ? {} : { outputs: given.outputs }),
@@ -174,6 +178,7 @@ export const compileDocument = Effect.fnUntraced(function* (
           tasks: placed,
         },
         outputs: given.type,
+        requires,
       }
     }
   }

@@ -1,6 +1,14 @@
 import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
-import type { Approval, Block, Concurrency, PauseUntil, Resources, Retry } from "../domain/plan.ts"
+import {
+  Audit,
+  type Approval,
+  type Block,
+  type Concurrency,
+  type PauseUntil,
+  type Resources,
+  type Retry,
+} from "../domain/plan.ts"
 import { FieldReader } from "./field-reader.ts"
 import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
 import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
@@ -45,6 +53,8 @@ export interface Definition {
   readonly description: string | undefined
   readonly params: ReadonlyMap<string, { readonly schema: JsonSchema; readonly node: Located }>
   readonly env: ReadonlyArray<PlacedText>
+  /** Undefined where nothing is said. */
+  readonly audit: Audit | undefined
   readonly timeout: number | undefined
   readonly concurrency: Concurrency | undefined
   /** What a pipeline that uses this one sees: one expression each. */
@@ -212,7 +222,6 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
   if (id !== undefined && !/^[a-z][a-z0-9_-]{0,63}$/.test(id)) {
     reader.report(idNode?.at ?? top, "id", `"${id}" is no pipeline id: small letters, digits, - and _, at most 64.`)
   }
-  reader.choice(node, "audit", "", ["required"])
   const defaultsNode = get(node, "defaults")
   const defaults = defaultsNode === undefined ? undefined : readDefaults(reader, defaultsNode)
   const tasks: Array<TaskDefinition> = []
@@ -251,6 +260,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     description: reader.text(node, "description", ""),
     params: readParams(reader, node),
     env: reader.texts(node, "env", ""),
+    audit: reader.choice(node, "audit", "", Audit.literals),
     timeout: reader.limit(node, "timeout", ""),
     concurrency: readConcurrency(reader, node),
     outputs: readOutputs(reader, node),

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { Catalog } from "../domain/catalog.ts"
 import * as JsonSchemas from "../domain/json-schema.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
+import { Audit } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import * as Params from "./params.ts"
 import * as RetryErrors from "./retry-errors.ts"
@@ -202,7 +203,12 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
         additionalProperties: definition("param"),
       },
       env: { ...texts, description: "variables of the environment that expressions read" },
-      audit: { const: "required", description: "no effect without a durable record of its intent" },
+      audit: {
+        enum: Audit.literals,
+        default: "required",
+        description:
+          "required: no effect without a durable record of its intent. best-effort: the run goes on, and says so, when the ledger cannot be written; for pure and idempotent tasks only",
+      },
       timeout: {
         ...definition("duration"),
         description: "of the whole run, or of the sub-pipeline where another one uses it",

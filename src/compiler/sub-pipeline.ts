@@ -5,9 +5,17 @@ import type { Plan, PlanTask } from "../domain/plan.ts"
 import type { Catalog, TaskTypeBroken } from "../domain/catalog.ts"
 import type { Diagnostic } from "./diagnostic.ts"
 
-/** A pipeline that another one uses: its plan and the type of its outputs, or why it cannot be used. */
+/**
+ * A pipeline that another one uses: its plan, the type of its outputs, and which pipeline says `audit: required` (it or
+ * one that it uses); or why it cannot be used.
+ */
 export type SubPipeline =
-  | { readonly _tag: "Compiled"; readonly plan: Plan; readonly outputs: JsonSchema }
+  | {
+      readonly _tag: "Compiled"
+      readonly plan: Plan
+      readonly outputs: JsonSchema
+      readonly requires: string | undefined
+    }
   | { readonly _tag: "Unusable"; readonly reason: string; readonly diagnostics: ReadonlyArray<Diagnostic> }
 
 /** The pipelines that a pipeline may use by `uses: pipeline/<id>`: those that lie beside it. */

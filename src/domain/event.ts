@@ -172,6 +172,10 @@ export const data = {
     removedSha256: Sha256,
     after: Schema.Int,
   }),
+  /** The run's ledger could not be written, and its run went on: from here to `recovered` events were late. */
+  "dev.dandori.ledger.stalled.v1": Schema.Struct({ events: Schema.Int, code: Schema.String, reason: Schema.String }),
+  /** So many events were written late, the first of them after `since` (milliseconds since the epoch). */
+  "dev.dandori.ledger.recovered.v1": Schema.Struct({ events: Schema.Int, since: Schema.Int }),
   "dev.dandori.ledger.checkpointed.v1": Schema.Struct({
     entries: Schema.Int,
     tree: Schema.String,

@@ -89,6 +89,13 @@ export const Concurrency = Schema.Struct({
 })
 export type Concurrency = typeof Concurrency.Type
 
+/**
+ * What becomes of a run whose ledger cannot be written: with `required` nothing starts without the durable record of its
+ * intent; with `best-effort`, which only pure and idempotent tasks may have, it goes on and says so.
+ */
+export const Audit = Schema.Literals(["required", "best-effort"])
+export type Audit = typeof Audit.Type
+
 /** A node of a plan. Keys that have their default are left out, so that equal tasks have equal text. */
 export const PlanTask = Schema.Struct({
   id: TaskId,
@@ -125,7 +132,7 @@ export const Plan = Schema.Struct({
   id: PipelineId,
   params: Schema.Record(Schema.String, JsonSchemaObject),
   env: Schema.Array(Schema.String),
-  audit: Schema.Literals(["required"]),
+  audit: Audit,
   timeout: Schema.optionalKey(Schema.Int),
   concurrency: Schema.optionalKey(Concurrency),
   outputs: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),

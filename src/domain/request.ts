@@ -18,9 +18,9 @@ export const Request = Schema.Union([
 ])
 export type Request = typeof Request.Type
 
-/** What the run's owner says to a request: done, or why not. */
+/** What the run's owner says to a request: done, or why not. `unrecorded`: why the record of it could not be written. */
 export const Answer = Schema.Union([
-  Schema.Struct({ done: Schema.Literal(true) }),
+  Schema.Struct({ done: Schema.Literal(true), unrecorded: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ refused: Schema.String }),
 ])
 export type Answer = typeof Answer.Type

@@ -20,6 +20,7 @@ import * as Errors from "./errors.ts"
 import * as Held from "./held.ts"
 import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
+import * as LedgerNews from "./ledger-news.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
 import * as Takeover from "./takeover.ts"
@@ -100,6 +101,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   const observer = yield* Observer
   const latch = Latch.makeUnsafe(false)
   const recorder = Recorder.make(context.id, options.state, writer, observer, () => latch.openUnsafe())
+  LedgerNews.record(recorder)
   const inputs = Inputs.make(prepared, { ...context, created: new Date(context.created).toISOString() }, (sha256) =>
     options.largeOutputs.get(sha256),
   )

@@ -93,8 +93,8 @@ export const serve = Effect.fnUntraced(function* (
     const verdict = judge(run, prepared, recorder.state(), request, parties)
     if (!("event" in verdict)) return verdict
     recorder.record(yield* Resolution.recordable(verdict.event, large), verdict.task)
-    yield* recorder.writer.durable
-    return { done: true } as const
+    const behind = yield* recorder.writer.settled
+    return { done: true, ...(behind === undefined ? {} : { unrecorded: behind.error.message }) } as const
   })
   // A letter that goes wrong, or whose answer does, takes no other with it.
   const answer = (letter: Letter) =>

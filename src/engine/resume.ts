@@ -4,7 +4,7 @@ import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { type Capacity, type Event, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
-import { StreamDamaged } from "../ledger/errors.ts"
+import { LedgerFailed, StreamDamaged } from "../ledger/errors.ts"
 import type { Entry } from "../domain/event.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -15,6 +15,7 @@ import { CodeDigest } from "../services/code-digest.ts"
 import { Observer } from "../services/observer.ts"
 import * as ProcessRecords from "../services/process-records.ts"
 import { Workspace } from "../services/workspace.ts"
+import * as Books from "./books.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
@@ -125,10 +126,11 @@ export const resume = Effect.fn("Resume.resume")(function* (
   yield* Run.checkCapacity(recalled.plan, options.capacity)
   return yield* Effect.scoped(
     Effect.gen(function* () {
-      const { chain, writer } = yield* ledger.reopen(stream)
+      const { audit } = recalled.plan
+      const { chain, writer } = yield* ledger.reopen(stream, audit)
       let state = fold(prepared, chain.entries, options.now)
       if (state.phase === "ended" && state.status !== "running" && state.status !== "cancelling") {
-        yield* Run.closeIfOver(run, state, writer)
+        yield* Books.closeIfOver(run, state, writer)
         return yield* new RunEnded({ run, status: state.status })
       }
       const left = yield* ProcessRecords.stopLeftovers(path.join(workspace.home, "processes"))
@@ -142,6 +144,10 @@ export const resume = Effect.fn("Resume.resume")(function* (
       }
       for (const entry of chain.entries) observer.onEvent({ ...eventOf(entry), run, replayed: true })
       const appended = writer.append(resumed)
+      // It begins as a run does: with a ledger that can be written.
+      if (audit === "best-effort") {
+        yield* writer.durable.pipe(Effect.mapError(({ message }) => new LedgerFailed({ stream, reason: message })))
+      }
       state = evolve(state, { ...resumed, time: appended.time })
       observer.onEvent({ ...resumed, time: appended.time, run })
       const reason = Takeover.cutOff(chain.entries)
@@ -169,7 +175,11 @@ export const resume = Effect.fn("Resume.resume")(function* (
         ...(options.control === undefined ? {} : { control: options.control }),
         ...(options.wait === undefined ? {} : { wait: options.wait }),
       })
-      yield* Run.closeIfOver(run, final, writer)
+      if (audit === "best-effort") {
+        const incomplete = yield* Books.closeAsFarAsPossible(run, final, writer)
+        return { run, state: final, ...(incomplete === undefined ? {} : { incomplete }) } satisfies Run.RunResult
+      }
+      yield* Books.closeIfOver(run, final, writer)
       return { run, state: final } satisfies Run.RunResult
     }),
   )

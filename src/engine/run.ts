@@ -5,19 +5,17 @@ import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Capacity, Event, EventData } from "../domain/event.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Plan } from "../domain/plan.ts"
-import { of } from "../domain/sha256.ts"
+import { type Sha256, of } from "../domain/sha256.ts"
 import { LedgerFailed } from "../ledger/errors.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
-import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { Artifacts } from "../services/artifacts.ts"
-import { AttemptFiles } from "../services/attempt-files.ts"
 import { CodeDigest } from "../services/code-digest.ts"
-import { Inbox } from "../services/inbox.ts"
 import { Ids } from "../services/ids.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Observer } from "../services/observer.ts"
+import * as Books from "./books.ts"
 import * as Errors from "./errors.ts"
 import { evolve } from "./evolve.ts"
 import * as Execution from "./execution.ts"
@@ -68,6 +66,8 @@ export class ParamsTooLarge extends Schema.TaggedError<ParamsTooLarge>()("Params
 export interface RunResult {
   readonly run: string
   readonly state: RunState
+  /** What could not be written of a best-effort run's record. */
+  readonly incomplete?: Books.Incomplete
 }
 
 /** When a UUIDv7 was made, milliseconds since the epoch (RFC 9562, section 5.7). */
@@ -108,21 +108,6 @@ export const contextOf = (
   environment: created.environment,
   ...(created.only === undefined ? {} : { only: created.only }),
 })
-
-/** Closes a run's books: root entry, read-only file, scratch folders gone. */
-const close = Effect.fnUntraced(function* (run: string, writer: StreamWriter.StreamWriter) {
-  const ledger = yield* Ledger
-  const files = yield* AttemptFiles
-  const head = writer.head()
-  yield* Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
-  yield* ledger.seal(StreamName.ofRun(run))
-  yield* files.clean(run)
-  yield* Effect.ignore((yield* Inbox).clear(run))
-})
-
-/** Closes a run's books when it has ended. */
-export const closeIfOver = (run: string, state: RunState, writer: StreamWriter.StreamWriter) =>
-  state.phase === "ended" ? close(run, writer) : Effect.void
 
 /** Runs a plan once: stores it, opens the run's stream, drives it to its end, closes the books. */
 export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
@@ -165,11 +150,18 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       if (request.plan.concurrency !== undefined && hasTurn) {
         yield* Turn.takeNow(run, request.plan.concurrency, request.capacity)
       }
-      const writer = yield* ledger.create(stream)
+      const { audit } = request.plan
+      const writer = yield* ledger.create(stream, audit)
       const created: Event = { type: "dev.dandori.run.created.v1", data }
       const first = writer.append(created)
       yield* writer.durable.pipe(Effect.mapError(failWith(stream)))
-      const opened = yield* Effect.forkScoped(Root.opened(stream, first.hash))
+      let unopened: Sha256 | undefined
+      const opening = Root.opened(stream, first.hash)
+      const opened = yield* Effect.forkScoped(
+        audit === "required"
+          ? opening
+          : Effect.catchTag(opening, "LedgerFailed", () => Effect.sync(() => void (unopened = first.hash))),
+      )
       const observer = yield* Observer
       let state = initial(prepared.plan)
       const fold = (event: Event, time: number) => {
@@ -198,7 +190,11 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       }
       const final = yield* Execution.execute(options)
       yield* known
-      yield* closeIfOver(run, final, writer)
+      if (audit === "best-effort") {
+        const incomplete = yield* Books.closeAsFarAsPossible(run, final, writer, unopened)
+        return { run, state: final, ...(incomplete === undefined ? {} : { incomplete }) } satisfies RunResult
+      }
+      yield* Books.closeIfOver(run, final, writer)
       return { run, state: final } satisfies RunResult
     }),
   )

@@ -102,6 +102,11 @@ export const submit = Effect.fn("Requests.submit")(function* (
     )
     if (Option.isNone(answer)) continue
     if ("refused" in answer.value) return yield* new RequestRefused({ run, reason: answer.value.refused })
+    const { say } = asker
+    if ("unrecorded" in answer.value && say !== undefined) {
+      const lost = "it holds while the run's process lives, and is lost with it if that is not mended before"
+      yield* say(`The run does it, but the record of it could not be written: ${answer.value.unrecorded}; ${lost}`)
+    }
     return
   }
 })

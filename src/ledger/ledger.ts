@@ -9,11 +9,13 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { Event } from "../domain/event.ts"
+import type { Audit } from "../domain/plan.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as AppendFile from "../services/append-file.ts"
 import type { FileFailed } from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
+import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
 import type { Author, Head } from "./sealing.ts"
@@ -35,13 +37,19 @@ export class Ledger extends Context.Service<
   {
     /** Where the segment files lie. */
     readonly folder: string
-    /** Opens a new stream, held by this process until the scope closes. */
-    readonly create: (stream: string) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
+    /**
+     * Opens a new stream, held by this process until the scope closes. With `best-effort` its writer is patient as soon
+     * as something of it is durable.
+     */
+    readonly create: (stream: string, audit?: Audit) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
     /**
      * Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. A run whose file
      * does not fit what the root says of it is damaged; one that the root has closed is not opened any more.
      */
-    readonly reopen: (stream: string) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
+    readonly reopen: (
+      stream: string,
+      audit?: Audit,
+    ) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
     /** True while a process writes the stream. */
@@ -109,12 +117,16 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }).pipe(Effect.mapError(failedBy(stream)))
   const bytesFrom = (stream: string, offset: number) =>
     Stream.mkUint8Array(fs.stream(pathOf(stream), { offset })).pipe(Effect.mapError(failedBy(stream)))
-  const appendTo = (stream: string, keepBytes?: number) =>
-    AppendFile.open({
+  const appendTo = (stream: string, keepBytes?: number, audit: Audit = "required") => {
+    const file = {
       path: pathOf(stream),
       intervalMillis: options.flushIntervalMillis,
       ...(keepBytes === undefined ? {} : { keepBytes }),
-    }).pipe(Effect.mapError(failedBy(stream)))
+    }
+    const opened: Effect.Effect<AppendFile.AppendFile, FileFailed, Scope.Scope> =
+      audit === "required" ? AppendFile.open(file) : PatientFile.open({ ...file, now: context.now })
+    return Effect.mapError(opened, failedBy(stream))
+  }
   const writer = (stream: string, head: Head, file: AppendFile.AppendFile) =>
     StreamWriter.make(stream, StreamName.runOf(stream) ?? stream, head, file, context)
 
@@ -133,6 +145,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     bytes: Uint8Array,
     start?: Chain.Start,
     said?: Testimony.Testimony,
+    audit?: Audit,
   ) {
     const chain = Chain.read(stream, bytes, start)
     if (chain.fault && !Chain.isTornTail(bytes, chain, start?.bytes)) {
@@ -140,7 +153,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     const contradiction = Testimony.contradiction(chain, said)
     if (contradiction !== undefined) return yield* new StreamDamaged({ stream, ...contradiction })
-    const file = yield* appendTo(stream, chain.validBytes)
+    const file = yield* appendTo(stream, chain.validBytes, audit)
     const opened: Opened = { chain, writer: writer(stream, chain.head, file) }
     const torn = bytes.subarray(chain.validBytes - (start?.bytes ?? 0))
     if (torn.length > 0) {
@@ -151,8 +164,8 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     return opened
   })
-  const open = (stream: string, said?: Testimony.Testimony) =>
-    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said))
+  const open = (stream: string, said?: Testimony.Testimony, audit?: Audit) =>
+    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said, audit))
 
   const verified = new Map<string, Verified>()
 
@@ -222,13 +235,13 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
 
   return Ledger.of({
     folder: options.folder,
-    create: Effect.fnUntraced(function* (stream) {
+    create: Effect.fnUntraced(function* (stream, audit) {
       yield* folderOf(stream)
       yield* lock(stream, 0)
       if ((yield* bytesOf(stream)).length > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
-      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream))
+      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream, undefined, audit))
     }),
-    reopen: Effect.fnUntraced(function* (stream) {
+    reopen: Effect.fnUntraced(function* (stream, audit) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
@@ -240,7 +253,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
           : new StreamDamaged({ stream, ...contradiction })
       }
       yield* lock(stream, 0)
-      return yield* open(stream, said)
+      return yield* open(stream, said, audit)
     }),
     read: readGrowing,
     owned: (stream) =>

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Event } from "../domain/event.ts"
 import type { AppendFile } from "../services/append-file.ts"
 import type { FileFailed } from "../services/durable-files.ts"
+import type { Behind, News, PatientFile } from "../services/patient-file.ts"
 import { EventTooLarge } from "./errors.ts"
 import { type Author, type Head, seal } from "./sealing.ts"
 
@@ -22,8 +23,12 @@ export interface StreamWriter {
    */
   readonly append: (event: Event, subject?: string) => Appended
   readonly head: () => Head
-  /** Waits for the flush of everything appended before the call. */
+  /** Waits for the flush of everything appended before the call; a patient writer that is behind does not wait. */
   readonly durable: Effect.Effect<void, FileFailed>
+  /** As `durable`; a patient writer that is behind tries once more, and gives what is missing. */
+  readonly settled: Effect.Effect<Behind | undefined, FileFailed>
+  /** Tells one listener when a patient writer falls behind and when it has caught up. */
+  readonly watch: (listener: (news: News) => void) => void
   /** Waits until the stream can take no more. */
   readonly broken: Effect.Effect<FileFailed>
   readonly flushes: () => number
@@ -41,10 +46,11 @@ export const make = (
   stream: string,
   subject: string,
   head: Head,
-  file: AppendFile,
+  file: AppendFile & Partial<PatientFile>,
   context: WriterContext,
 ): StreamWriter => {
   let current = head
+  const durable = Effect.suspend(() => file.flushed(file.end()))
   return {
     stream,
     append: (event, eventSubject) => {
@@ -59,7 +65,9 @@ export const make = (
       return { ...current, time }
     },
     head: () => current,
-    durable: Effect.suspend(() => file.flushed(file.end())),
+    durable,
+    settled: file.settled ?? Effect.as(durable, undefined),
+    watch: (listener) => file.watch?.(listener),
     broken: file.broken,
     flushes: file.flushes,
   }
@@ -72,6 +80,7 @@ export const nowhere = (): AppendFile => {
     append: (text) => (end += text.length),
     flushed: () => Effect.void,
     end: () => end,
+    synced: () => end,
     flushes: () => 0,
     broken: Effect.never,
   }

@@ -17,6 +17,8 @@ export interface AppendFile {
   readonly flushed: (end: number) => Effect.Effect<void, FileFailed>
   /** End of the file with all that was appended. */
   readonly end: () => number
+  /** The end of what is known to be durable. */
+  readonly synced: () => number
   /** Flushes done so far. */
   readonly flushes: () => number
   /** Waits until the file can take no more, for ever where that never comes. */
@@ -136,6 +138,7 @@ const make = (
     },
     flushed,
     end: () => end,
+    synced: () => synced,
     flushes: () => flushes,
     broken: Effect.callback((resume) => {
       const watcher = (error: FileFailed) => resume(Effect.succeed(error))

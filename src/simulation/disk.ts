@@ -33,7 +33,10 @@ export interface Disk {
   readonly text: () => string
 }
 
-/** What a disk needs around it. `early` is a writer that calls durable what is not. */
+/**
+ * What a disk needs around it. `early` is a writer that calls durable what is not; a `patient` one keeps what a full disk
+ * does not take, and tries again with each entry and when somebody waits.
+ */
 export interface Options {
   readonly run: string
   readonly timeline: Timeline
@@ -42,7 +45,11 @@ export interface Options {
   readonly notes: Notes
   readonly interval: number
   readonly early: boolean
+  readonly patient: boolean
 }
+
+/** How often there is room again when a patient writer tries. */
+const mended = 0.3
 
 /** Most times that the disk of one stream is full, so that a run ends some day. */
 const mostFull = 20
@@ -88,6 +95,7 @@ export const make = (options: Options): Disk => {
       notes.note({ _tag: "Fault", fault: "disk-full", run, text: `of ${covers} entries ${written} are written` })
       return later(1, () => {
         broken = { written }
+        if (options.patient) busy = false
         settle()
       })
     }
@@ -120,6 +128,9 @@ export const make = (options: Options): Disk => {
       })
     }
   }
+  const tryAgain = () => {
+    if (broken !== undefined && options.patient && chance.hits(mended)) broken = undefined
+  }
   return {
     open: () => {
       writer++
@@ -133,10 +144,12 @@ export const make = (options: Options): Disk => {
     append: (event, head, line) => {
       const { number } = notes.note({ _tag: "Appended", run, sequence: head.sequence, event, line })
       entries.push({ moment: number, sequence: head.sequence, event, head, line })
+      tryAgain()
       if (!busy && waiters.length === 0) pump()
     },
     flushed: (onDone) => {
       const sequence = entries.length
+      tryAgain()
       if (options.early || sequence <= durable || broken !== undefined) {
         const ok = options.early || sequence <= durable
         if (ok) notes.note({ _tag: "Acknowledged", run, sequence })

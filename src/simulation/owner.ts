@@ -101,10 +101,12 @@ export const takeUp = (
     }
   }
   const later = (millis: number, act: () => void) => timeline.after(millis, () => enter(act))
-  const flushed = (then: () => void) =>
+  const patient = plan.plan.audit === "best-effort"
+  /** Goes on when all is durable; a best-effort run goes on without, once it has `begun` and while it has not ended. */
+  const flushed = (then: () => void, goesOn = patient) =>
     disk.flushed((durable) =>
       enter(() => {
-        if (!durable) return letGo("ledger lost")
+        if (!durable && !goesOn) return letGo("ledger lost")
         mayDie()
         then()
       }),
@@ -179,7 +181,7 @@ export const takeUp = (
 
   const leave = (how: LifeEnd) => {
     closing = true
-    flushed(() => letGo(how))
+    flushed(() => letGo(how), false)
   }
   const drive = () => {
     let passes = 0
@@ -212,7 +214,7 @@ export const takeUp = (
   }
   const first = () => {
     record({ type: "dev.dandori.run.created.v1", data: created })
-    flushed(goOn)
+    flushed(goOn, false)
   }
   const again = () => {
     if (torn.length > 0) {
@@ -228,7 +230,9 @@ export const takeUp = (
     const { capacity, code } = created
     record({ type: "dev.dandori.run.resumed.v1", data: { code, capacity, stopped: [] } })
     const open = [...HashMap.keys(state.running)].toSorted((a, b) => a - b)
-    attempts.recover(open, goOn)
+    const close = () => attempts.recover(open, goOn)
+    if (patient) flushed(close, false)
+    else close()
   }
   notes.note({ _tag: "TakenUp", run, life, plan: place.digestOf(chosen), sequence: entries.length })
   // Not before the caller has what it is given.

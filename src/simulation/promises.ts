@@ -90,7 +90,10 @@ export const everyAttemptEnds = (trace: Trace): ReadonlyArray<Violation> => {
   return found
 }
 
-/** 3: no work that changes the world begins before its intent is on the disk, and a once effect never comes twice. */
+/**
+ * 3: no work that changes the world begins before its intent is on the disk, and a once effect never comes twice. A
+ * best-effort plan has tasks only that may be done again: they need no durable intent.
+ */
 export const intentsComeFirst = (trace: Trace): ReadonlyArray<Violation> => {
   const { demand, found } = findings(3)
   const moments = momentsByRun(trace)
@@ -107,7 +110,8 @@ export const intentsComeFirst = (trace: Trace): ReadonlyArray<Violation> => {
       if (moment._tag === "WorkBegun") {
         const intent = intents.get(`${moment.task} ${moment.attempt}`)
         const durable = intent !== undefined && intent <= moment.durable
-        demand(durable, () => `${moment.task} begins attempt ${moment.attempt} without a durable intent`, moment.number)
+        const granted = durable || plan.audit === "best-effort"
+        demand(granted, () => `${moment.task} begins attempt ${moment.attempt} without a durable intent`, moment.number)
         const done = isCareful(moment.task) ? effects.get(moment.task) : undefined
         const again = () => `${moment.task} is tried again though its effect has happened`
         demand(done === undefined, again, done ?? moment.number, moment.number)
@@ -130,11 +134,15 @@ export const plansStay = (trace: Trace): ReadonlyArray<Violation> => {
   return found
 }
 
-/** 6: bytes are made public only with a durable receipt of each of their gates for exactly these bytes. */
+/**
+ * 6: bytes are made public only with a durable receipt of each of their gates for exactly these bytes. What makes them
+ * public is of class `once`, so that a best-effort plan has no such task.
+ */
 export const publishedWithReceipts = (trace: Trace): ReadonlyArray<Violation> => {
   const { demand, found } = findings(6)
   const moments = momentsByRun(trace)
-  for (const { kept, run } of trace.runs) {
+  for (const { kept, plan, run } of trace.runs) {
+    if (plan.audit === "best-effort") continue
     const verdicts = new Map<string, Kept>()
     for (const one of kept) {
       const { event } = one

@@ -66,6 +66,7 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     notes,
     interval: setting.flushInterval,
     early: !setting.rules.acknowledgesAfterFlush,
+    patient: plan.audit === "best-effort",
   })
   let deaths = 0
   const world = World.make(run, chance, faults, options.prepared)

@@ -29,6 +29,30 @@ describe("random pipelines with random faults, in simulation", () => {
     assert.isAbove(tally.events, many)
   })
 
+  it("break none that are granted with audit: best-effort, and go on when the disk is full", () => {
+    const { broken, tally } = Trial.campaign(first, many, undefined, Trial.bestEffortOf)
+    assert.deepStrictEqual(broken, [])
+    assert.isAbove(tally.faults["disk-full"] ?? 0, many)
+  })
+
+  it("goes on without a durable intent with audit: best-effort alone, and ends in the life in which the disk was full", () => {
+    let late = 0
+    let recovered = 0
+    for (let seed = 1; seed <= 40; seed++) {
+      const { trace } = Trial.tried(seed, undefined, Trial.bestEffortOf(seed))
+      const strict = trace.runs.map((run) => ({ ...run, plan: { ...run.plan, audit: "required" as const } }))
+      late += Promises.intentsComeFirst({ ...trace, runs: strict }).length
+      const full = new Set<string>()
+      for (const moment of trace.moments) {
+        if (moment._tag === "TakenUp") full.delete(moment.run)
+        else if (moment._tag === "Fault" && moment.fault === "disk-full") full.add(moment.run)
+        else if (moment._tag === "LetGo" && moment.how === "finished" && full.has(moment.run)) recovered++
+      }
+    }
+    assert.isAbove(late, 0)
+    assert.isAbove(recovered, 0)
+  })
+
   it("break none under the seeds that once did", () => {
     for (const seed of regressions) assert.deepStrictEqual(Trial.tried(seed).violations, [], `seed ${seed}`)
   })

@@ -57,6 +57,16 @@ export const optionsOf = (seed: number): Simulation.Options => {
   return { ...common, plan: { ...drawn, ...timeout, schedule: scheduleOf(chance) }, days: 2 }
 }
 
+/** The same with `audit: best-effort`: all tasks may be done again, and the disk is full often. */
+export const bestEffortOf = (seed: number): Simulation.Options => {
+  const options = optionsOf(seed)
+  const tasks = options.plan.tasks.map((task) =>
+    task.effects === "pure" ? task : { ...task, effects: "idempotent" as const },
+  )
+  const faults = { ...options.faults, "disk-full": 0.1 }
+  return { ...options, faults, plan: { ...options.plan, audit: "best-effort", tasks } }
+}
+
 /** What the naive reading of the rules says of a run whose clocks were left alone; undefined where it agrees. */
 const byTheModel = (run: RunTrace): string | undefined => {
   const model = new Model(run.plan)
@@ -78,8 +88,7 @@ export interface Tried {
 }
 
 /** Simulates what a seed stands for and checks it, by the promises and, where no clock was set, by the naive reading. */
-export const tried = (seed: number, rules?: Rules): Tried => {
-  const options = optionsOf(seed)
+export const tried = (seed: number, rules?: Rules, options = optionsOf(seed)): Tried => {
   const trace = Simulation.simulate(rules === undefined ? options : { ...options, rules })
   const stepped = trace.moments.some((moment) => moment._tag === "Fault" && moment.fault === "clock-steps")
   const naive = stepped ? [] : trace.runs.flatMap((run) => byTheModel(run) ?? [])
@@ -114,11 +123,16 @@ export interface Campaign {
 }
 
 /** Tries so many seeds from `first` on. */
-export const campaign = (first: number, many: number, onSeed: (done: number) => void = () => undefined): Campaign => {
+export const campaign = (
+  first: number,
+  many: number,
+  onSeed: (done: number) => void = () => undefined,
+  options = optionsOf,
+): Campaign => {
   const tally = Tally.empty()
   const broken: Campaign["broken"] = []
   for (let seed = first; seed < first + many; seed++) {
-    const { trace, violations } = tried(seed)
+    const { trace, violations } = tried(seed, undefined, options(seed))
     Tally.count(tally, trace)
     broken.push(...violations.slice(0, 1).map((violation) => ({ seed, ...violation })))
     onSeed(tally.simulations)

@@ -92,6 +92,12 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       const weight = verdict === "PASSED" ? "good" : verdict === "WARNED" ? "warning" : "bad"
       return { text: `gate ${verdict}${why}`, weight }
     }
+    case "dev.dandori.ledger.stalled.v1":
+      return bad(`the ledger cannot be written, and the run goes on without it: ${short(event.data.reason)}`)
+    case "dev.dandori.ledger.recovered.v1": {
+      const late = count(event.data.events, "event that was late is", "events that were late are")
+      return { text: `the ledger can be written again: ${late} in it`, weight: "good" }
+    }
     case "dev.dandori.cancel.requested.v1":
       return warning(`cancel: ${clean(event.data.reason)}`)
     default:

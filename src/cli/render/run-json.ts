@@ -1,3 +1,4 @@
+import type { Incomplete } from "../../engine/books.ts"
 import { runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Instances from "./instances.ts"
 import { type RunFacts, type TimedEvent, taskFacts, taskMillis } from "./run-facts.ts"
@@ -62,8 +63,20 @@ export const tasksJson = (facts: RunFacts, now: number) =>
     return { ...own, instances }
   })
 
+const incompleteJson = ({ events, reason, since }: Incomplete) => ({
+  events,
+  ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+  reason,
+})
+
 /** The end of a run as a line for programs. */
-export const resultJson = (facts: RunFacts, run: string, results: ReadonlyArray<TaskResult>, now: number) => ({
+export const resultJson = (
+  facts: RunFacts,
+  run: string,
+  results: ReadonlyArray<TaskResult>,
+  now: number,
+  incomplete?: Incomplete,
+) => ({
   v: version,
   kind: "result",
   run,
@@ -71,6 +84,7 @@ export const resultJson = (facts: RunFacts, run: string, results: ReadonlyArray<
   ...(facts.env === undefined ? {} : { env: facts.env }),
   status: runStatus(facts.state),
   durationMillis: facts.durationMillis ?? now - (facts.created ?? now),
+  ...(incomplete === undefined ? {} : { incomplete: incompleteJson(incomplete) }),
   tasks: tasksJson(facts, now),
   results,
 })

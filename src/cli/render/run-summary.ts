@@ -1,8 +1,10 @@
 import * as HashMap from "effect/HashMap"
+import type { Incomplete } from "../../engine/books.ts"
 import * as CompiledPlan from "../../engine/compiled-plan.ts"
 import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
+import { incompleteLines } from "./incomplete.ts"
 import * as Instances from "./instances.ts"
 import { argument, clean, cleanLines, table } from "./line.ts"
 import { counts } from "./live-frame.ts"
@@ -216,10 +218,11 @@ export const part = (title: string, lines: ReadonlyArray<string>, colours: boole
 export const summary = (
   facts: RunFacts,
   found: ReadonlyArray<TaskResult>,
-  options: SummaryOptions & { readonly table: boolean; readonly quiet: boolean },
+  options: SummaryOptions & { readonly table: boolean; readonly quiet: boolean; readonly incomplete?: Incomplete },
 ): string => {
   const wrong = failures(facts, options)
-  if (options.quiet) return [headline(facts, options), ...wrong, ...questions(facts, options)].join("\n")
+  const lacks = incompleteLines(options.run, options.incomplete).map((line) => Output.red(line, options.colours))
+  if (options.quiet) return [headline(facts, options), ...wrong, ...questions(facts, options), ...lacks].join("\n")
   const tasks = !options.table
     ? []
     : facts.plan.tasks.length <= 60
@@ -230,6 +233,7 @@ export const summary = (
     ...tasks,
     ...part("Results", results(found, options), options.colours),
     ...part("What went wrong", wrong, options.colours),
+    ...part("What is not recorded", lacks, options.colours),
     ...part("Waits for people", questions(facts, options), options.colours),
     ...part("Look further", further(facts, found, options), options.colours),
   ].join("\n")

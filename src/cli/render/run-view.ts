@@ -88,13 +88,23 @@ const lines = ({ plan, quiet }: Options, facts: RunFacts.RunFacts, began: number
   }
 }
 
+/** What is said beside a picture, which does not show it. */
+const isOfLedger = ({ type }: RunFacts.TimedEvent) =>
+  type === "dev.dandori.ledger.stalled.v1" || type === "dev.dandori.ledger.recovered.v1"
+
 /** A picture that is drawn again and again. */
 const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts, now: () => number) {
   const { logUpdateStderr } = yield* Effect.promise(() => import("log-update"))
   const view = LiveView.start(facts, logUpdateStderr, now)
+  const colours = Output.colours(process.stderr)
   const watching: Watching = {
     observer: {
-      onEvent: (event) => RunFacts.add(facts, event),
+      onEvent: (event) => {
+        RunFacts.add(facts, event)
+        if (event.replayed === true || !isOfLedger(event)) return
+        const line = eventLine(facts, event, { width: facts.plan.id.length, colours, gravely: false })
+        if (line !== undefined) view.say(line)
+      },
       onProgress: (task, progress) => void (RunFacts.touch(facts, task).progress = progress),
       onLog: (task, line) => {
         if (line.trim() !== "") RunFacts.touch(facts, task).log = line
@@ -135,11 +145,15 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
       const results = resultsOf(facts, yield* loadLarge(home, facts))
       ReportLinks.make(home, result.run, results)
       const end = now()
-      if (options.json) return Standard.write(1, `${JSON.stringify(resultJson(facts, result.run, results, end))}\n`)
+      const { incomplete, run } = result
+      if (options.json) {
+        return Standard.write(1, `${JSON.stringify(resultJson(facts, run, results, end, incomplete))}\n`)
+      }
       const colours = Output.colours(process.stdout)
       const { quiet } = options
       const table = !isLive || !process.stdout.isTTY
-      const summary = RunSummary.summary(facts, results, { run: result.run, home, colours, now: end, table, quiet })
+      const lacks = incomplete === undefined ? {} : { incomplete }
+      const summary = RunSummary.summary(facts, results, { run, home, colours, now: end, table, quiet, ...lacks })
       Standard.write(1, table ? `${summary}\n` : `\n${summary}\n`)
     })
     const left = Effect.sync(() => {

@@ -1,0 +1,61 @@
+import * as Effect from "effect/Effect"
+import type { Sha256 } from "../domain/sha256.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as Root from "../ledger/root.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import type * as StreamWriter from "../ledger/stream-writer.ts"
+import { AttemptFiles } from "../services/attempt-files.ts"
+import { Inbox } from "../services/inbox.ts"
+import * as Errors from "./errors.ts"
+import type { RunState } from "./run-state.ts"
+
+/**
+ * What the record of a best-effort run lacks when its process is done with it: so many events of its own, or, with none,
+ * what the root stream has to say of it. `since` is milliseconds since the epoch.
+ */
+export interface Incomplete {
+  readonly events: number
+  readonly since?: number
+  readonly reason: string
+}
+
+/** Closes a run's books when it has ended: root entry, read-only file, scratch folders gone. */
+export const closeIfOver = Effect.fnUntraced(function* (
+  run: string,
+  state: RunState,
+  writer: StreamWriter.StreamWriter,
+) {
+  if (state.phase !== "ended") return
+  const ledger = yield* Ledger
+  const files = yield* AttemptFiles
+  const head = writer.head()
+  yield* Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
+  yield* ledger.seal(StreamName.ofRun(run))
+  yield* files.clean(run)
+  yield* Effect.ignore((yield* Inbox).clear(run))
+})
+
+/**
+ * Closes the books of a best-effort run, whose writer tries once more before it gives up. `unopened` is the hash of its
+ * first entry where the root could not take that yet. Gives what could not be written.
+ */
+export const closeAsFarAsPossible = Effect.fnUntraced(function* (
+  run: string,
+  state: RunState,
+  writer: StreamWriter.StreamWriter,
+  unopened?: Sha256,
+) {
+  const behind = yield* Effect.mapError(
+    writer.settled,
+    ({ message }) => new Errors.LedgerLost({ run, reason: message }),
+  )
+  if (behind !== undefined) {
+    const { error, lines, since } = behind
+    return { events: lines, since, reason: error.message } satisfies Incomplete
+  }
+  const opened = unopened === undefined ? Effect.void : Root.opened(StreamName.ofRun(run), unopened, true)
+  return yield* Effect.andThen(opened, closeIfOver(run, state, writer)).pipe(
+    Effect.as<Incomplete | undefined>(undefined),
+    Effect.catchTag("LedgerFailed", ({ message }) => Effect.succeed<Incomplete>({ events: 0, reason: message })),
+  )
+})
