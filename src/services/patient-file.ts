@@ -31,8 +31,8 @@ export type News =
 
 /**
  * A file that only grows and outlives what keeps it from being written: lines are kept in their order, and written
- * again with each line that comes, when somebody waits, every now and then, and when it is closed. Before its first flush it is as strict
- * as any; when more than `limit` bytes are kept it is broken for good. Waiting succeeds while it is behind.
+ * again with each line that comes, when somebody waits, every now and then, and when it is closed. Before its first
+ * flush it is as strict as any; when more than `limit` bytes are kept it is broken for good. Waiting succeeds while it is behind.
  *
  *   written ──write or flush fails──> behind ──a try from the last good line on──> written
  *                                       └────more than `limit` is kept────> broken
@@ -104,6 +104,8 @@ export const open = Effect.fnUntraced(function* (options: Options) {
     prune()
     fail(error)
     if (!begun) return breakWith(error)
+    // A write that was long in failing has let lines come that nobody counted yet.
+    if (end - flushed > limit) overflow(error)
     if (since !== undefined) return
     since = now()
     inTime = lines - kept.length
