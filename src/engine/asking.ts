@@ -16,18 +16,14 @@ import type { Prepared } from "./prepared.ts"
 import type { Recorder } from "./recorder.ts"
 
 /** Commands about a task that is not started yet: until when it pauses, who agrees, what it consists of. */
-export type Question = Extract<
-  Command,
-  { readonly _tag: "Open" | "Pause" | "RequestApproval" | "ExpireApproval" | "TimeOut" }
->
+export type Question = Extract<Command, { readonly _tag: "Open" | "Pause" | "RequestApproval" | "ExpireApproval" }>
 
 /** True for a command that asks something about a task before it starts. */
 export const isQuestion = (command: Command): command is Question =>
   command._tag === "Open" ||
   command._tag === "Pause" ||
   command._tag === "RequestApproval" ||
-  command._tag === "ExpireApproval" ||
-  command._tag === "TimeOut"
+  command._tag === "ExpireApproval"
 
 /** Digest of the input that an approval is about. */
 export const inputDigest = (value: unknown): Sha256 => CanonicalJson.digest(value)
@@ -120,10 +116,6 @@ export const make = (options: {
     const { id, if: text } = plan.tasks[command.task]
     if (command._tag === "ExpireApproval") {
       return void recorder.record({ type: "dev.dandori.approval.expired.v1", data: { task: id } }, id)
-    }
-    if (command._tag === "TimeOut") {
-      const timeoutMillis = plan.tasks[command.task].pipeline?.timeout ?? 0
-      return void recorder.record({ type: "dev.dandori.pipeline.timed_out.v1", data: { task: id, timeoutMillis } }, id)
     }
     const condition = inputs.condition(recorder.state(), command.task)
     if (typeof condition === "object") return yield* fail(id, condition)

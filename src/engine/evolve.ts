@@ -218,7 +218,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
         })
         if (!enough) return next
         const freed = { ...next, approvals: HashMap.remove(next.approvals, index) }
-        return Transitions.enqueue(leaveReady(freed, index), index, false)
+        return Transitions.enqueue(leaveReady(freed, index), index, CompiledPlan.isGroup(state.plan, index))
       })
     case "dev.dandori.approval.refused.v1": {
       const { by, reason } = event.data

@@ -207,12 +207,20 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
   /** Whether the task still stands where the command found it: a cancel may have come since. */
   const holds = (index: number) => {
     const { status } = taskAt(recorder.state(), index)
-    return status === "ready" || status === "retrying" || status === "waiting" || isTimed(recorder.state(), index)
+    return status === "ready" || status === "retrying" || status === "waiting"
   }
   const isLeftOut = (id: string) => context.only !== undefined && !Takeover.within(context.only, id)
   const idAt = (index: number) => CompiledPlan.taskOfNode(prepared.plan, index).id
 
+  const timeOut = (index: number) => {
+    if (!isTimed(recorder.state(), index)) return
+    const { id, pipeline } = prepared.plan.tasks[index]
+    const data = { task: id, timeoutMillis: pipeline?.timeout ?? 0 }
+    recorder.record({ type: "dev.dandori.pipeline.timed_out.v1", data }, id)
+  }
+
   const carryOut = (command: Command): Effect.Effect<void, never, Outcome.Requirements> => {
+    if (command._tag === "TimeOut") return Effect.sync(() => timeOut(command.task))
     if ("task" in command && command._tag !== "Interrupt" && !holds(command.task)) return Effect.void
     if ((command._tag === "Start" || Asking.isQuestion(command)) && isLeftOut(idAt(command.task))) {
       const id = idAt(command.task)

@@ -247,7 +247,7 @@ export const isTimed = (state: RunState, index: number): boolean => {
 export const isWaiter = (state: RunState, entry: { readonly task: number; readonly due: number }): boolean => {
   const { approval, due, pausedUntil, status } = taskAt(state, entry.task)
   if (status === "retrying") return due === entry.due
-  if (status === "running") return isTimed(state, entry.task)
+  if (status === "running") return isTimed(state, entry.task) && pipelineAt(state, entry.task)?.due === entry.due
   return status === "waiting" && (approval === undefined ? pausedUntil === entry.due : approval.due === entry.due)
 }
 

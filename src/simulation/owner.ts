@@ -119,10 +119,6 @@ export const takeUp = (
     if (command._tag === "ExpireApproval") {
       return record({ type: "dev.dandori.approval.expired.v1", data: { task: id } })
     }
-    if (command._tag === "TimeOut") {
-      const timeoutMillis = task.pipeline?.timeout ?? 0
-      return record({ type: "dev.dandori.pipeline.timed_out.v1", data: { task: id, timeoutMillis } })
-    }
     if (task.if !== undefined && !place.condition(state, command.task)) {
       return record({ type: "dev.dandori.task.skipped.v1", data: { task: id, reason: `if: ${task.if} is false` } })
     }
@@ -160,9 +156,14 @@ export const takeUp = (
       return record({ type: "dev.dandori.run.finished.v1", data: { status: command.status, durationMillis } })
     }
     if (command._tag === "Interrupt") return attempts.interrupt(command.task)
+    if (command._tag === "TimeOut") {
+      if (!isTimed(state, command.task)) return
+      const { id, pipeline } = plan.tasks[command.task]
+      const data = { task: id, timeoutMillis: pipeline?.timeout ?? 0 }
+      return record({ type: "dev.dandori.pipeline.timed_out.v1", data })
+    }
     const { status } = taskAt(state, command.task)
-    const stands = status === "ready" || status === "retrying" || status === "waiting"
-    if (!stands && !isTimed(state, command.task)) return
+    if (status !== "ready" && status !== "retrying" && status !== "waiting") return
     const { id } = CompiledPlan.taskOfNode(plan, command.task)
     switch (command._tag) {
       case "Start":

@@ -116,10 +116,9 @@ export const randomPlan = (size: number, least = 0): FastCheck.Arbitrary<Plan> =
               },
             }
           : many === undefined
-            ? asked === undefined
-              ? {}
-              : { approval: asked }
+            ? {}
             : { matrix: many }),
+        ...(asked !== undefined && (isPipeline || many === undefined) ? { approval: asked } : {}),
       }
     })
     // A sub-pipeline without a task of its own is none, and has no handlers.
