@@ -36,15 +36,19 @@ export const closeIfOver = Effect.fnUntraced(function* (
 })
 
 /**
- * Closes the books of a best-effort run, whose writer tries once more before it gives up. `unopened` is the hash of its
- * first entry where the root could not take that yet. Gives what could not be written.
+ * Closes a run's books as its audit wants it. The writer of a best-effort run tries once more before it gives up; then
+ * this gives what could not be written. `unopened` is the hash of its first entry where the root could not take that yet.
  */
-export const closeAsFarAsPossible = Effect.fnUntraced(function* (
+export const close = Effect.fnUntraced(function* (
   run: string,
   state: RunState,
   writer: StreamWriter.StreamWriter,
   unopened?: Sha256,
 ) {
+  if (state.plan.plan.audit === "required") {
+    yield* closeIfOver(run, state, writer)
+    return undefined
+  }
   const behind = yield* Effect.mapError(
     writer.settled,
     ({ message }) => new Errors.LedgerLost({ run, reason: message }),

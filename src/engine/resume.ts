@@ -175,12 +175,8 @@ export const resume = Effect.fn("Resume.resume")(function* (
         ...(options.control === undefined ? {} : { control: options.control }),
         ...(options.wait === undefined ? {} : { wait: options.wait }),
       })
-      if (audit === "best-effort") {
-        const incomplete = yield* Books.closeAsFarAsPossible(run, final, writer)
-        return { run, state: final, ...(incomplete === undefined ? {} : { incomplete }) } satisfies Run.RunResult
-      }
-      yield* Books.closeIfOver(run, final, writer)
-      return { run, state: final } satisfies Run.RunResult
+      const incomplete = yield* Books.close(run, final, writer)
+      return { run, state: final, ...(incomplete === undefined ? {} : { incomplete }) } satisfies Run.RunResult
     }),
   )
 })

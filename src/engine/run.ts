@@ -190,12 +190,8 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       }
       const final = yield* Execution.execute(options)
       yield* known
-      if (audit === "best-effort") {
-        const incomplete = yield* Books.closeAsFarAsPossible(run, final, writer, unopened)
-        return { run, state: final, ...(incomplete === undefined ? {} : { incomplete }) } satisfies RunResult
-      }
-      yield* Books.closeIfOver(run, final, writer)
-      return { run, state: final } satisfies RunResult
+      const incomplete = yield* Books.close(run, final, writer, unopened)
+      return { run, state: final, ...(incomplete === undefined ? {} : { incomplete }) } satisfies RunResult
     }),
   )
 })

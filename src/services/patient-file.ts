@@ -31,8 +31,8 @@ export type News =
 
 /**
  * A file that only grows and outlives what keeps it from being written: lines are kept in their order, and written
- * again with each line that comes, when somebody waits, every now and then, and when it is closed. Before its first
- * flush it is as strict as any; when more than `limit` bytes are kept it is broken for good. Waiting succeeds while it is behind.
+ * again with each line that comes, when somebody waits, every now and then, and when it is closed. Until its first flush
+ * a failure breaks it, like other files; later only more than `limit` kept bytes do. Waiting succeeds while it is behind.
  *
  *   written ──write or flush fails──> behind ──a try from the last good line on──> written
  *                                       └────more than `limit` is kept────> broken
