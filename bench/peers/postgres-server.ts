@@ -61,7 +61,10 @@ export const start = async (folder: string): Promise<Postgres> => {
   const settings = (port: number) =>
     [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="].flatMap((each) => ["-c", each])
   const argv = (port: number) => [...before, join(bin, "postgres"), "-D", data, ...settings(port)]
-  const { port, stop } = await Server.start(folder, argv, "SIGINT")
+  // It listens before it takes connections.
+  const isReady = (port: number) =>
+    Bun.spawnSync([join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(port)]).exitCode === 0
+  const { port, stop } = await Server.start(folder, argv, "SIGINT", isReady)
   const version = Bun.spawnSync([join(bin, "postgres"), "--version"]).stdout.toString()
   return {
     url: `postgres://bench@127.0.0.1:${port}/postgres`,

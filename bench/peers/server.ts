@@ -33,18 +33,19 @@ export const words = (user?: number): ReadonlyArray<string> => {
   return [setpriv, "--pdeathsig=KILL", ...other, "--"]
 }
 
-/** Starts a server on a free port, and waits until it answers there. What it says is in `<folder>/server.log`. */
+/** Starts a server on a free port, and waits until it is ready there. What it says is in `<folder>/server.log`. */
 export const start = async (
   folder: string,
   argv: (port: number) => ReadonlyArray<string>,
   end: "SIGINT" | "SIGTERM",
+  isReady: (port: number) => boolean | Promise<boolean> = answers,
 ): Promise<Server> => {
   const port = freePort()
   const log = Bun.file(join(folder, "server.log"))
   const child = Bun.spawn([...argv(port)], { cwd: "/", stdout: log, stderr: log })
   const begun = performance.now()
-  while (!(await answers(port))) {
-    if (performance.now() - begun > 60_000) throw new Error(`${argv(port).join(" ")} does not answer for a minute`)
+  while (!(await isReady(port))) {
+    if (performance.now() - begun > 60_000) throw new Error(`${argv(port).join(" ")} is not ready for a minute`)
     if (child.exitCode !== null) throw new LeftOut(`a server did not start: ${(await log.text()).trim().slice(-300)}`)
     await Bun.sleep(20)
   }
