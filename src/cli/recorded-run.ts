@@ -100,7 +100,7 @@ export const heldBy = ({ durationMillis, entries }: RecordedRun) => {
 
 /** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */
 export const resumeCommand = ({ id, status }: RecordedRun): string | undefined =>
-  status === "interrupted" ? `dandori run --resume ${id}` : undefined
+  status === "interrupted" ? `dandori runs resume ${id}` : undefined
 
 const readPlan = Schema.decodeEffect(Schema.fromJsonString(Plan))
 

@@ -161,7 +161,7 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
         ? [
             "  Nobody but you can tell whether it happened. Look, say so, go on:",
             `  dandori runs resolve ${run} ${argument(id)} --as failed --reason "…"   or --as succeeded --output FILE`,
-            `  dandori run --resume ${run}`,
+            `  dandori runs resume ${run}`,
           ]
         : seen.attempts.length === 0
           ? []

@@ -197,7 +197,7 @@ describe("summary", () => {
     assert.match(text, /^nightly waits for people, after 5\.0 s {2}run run-1\n/)
     assert.include(text, "it has no probe")
     assert.include(text, "dandori runs resolve run-1 pay --as ")
-    assert.include(text, "dandori run --resume run-1")
+    assert.include(text, "dandori runs resume run-1")
   })
 
   it("keeps to a screen when hundreds of tasks failed", () => {
