@@ -102,6 +102,13 @@ export const heldBy = ({ durationMillis, entries }: RecordedRun) => {
 export const resumeCommand = ({ id, status }: RecordedRun): string | undefined =>
   status === "interrupted" ? `dandori runs resume ${id}` : undefined
 
+/** Whether what a run waited for was said since its process ended: an approval, or what became of a task. */
+export const isAnswered = ({ entries, status }: RecordedRun): boolean =>
+  status === "interrupted" &&
+  ["approval.granted", "approval.refused", "task.resolved"].some(
+    (type) => entries.at(-1)?.type === `dev.dandori.${type}.v1`,
+  )
+
 const readPlan = Schema.decodeEffect(Schema.fromJsonString(Plan))
 
 /** The plan that the run was started with, from the artifact store; its bytes must have the recorded digest. */

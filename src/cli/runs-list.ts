@@ -94,7 +94,8 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
       yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
     for (const run of runs) {
       const resume = RecordedRun.resumeCommand(run)
-      if (resume !== undefined) yield* Output.message(`interrupted; to go on with it: ${resume}`)
+      const why = RecordedRun.isAnswered(run) ? "answered" : "interrupted"
+      if (resume !== undefined) yield* Output.message(`${why}; to go on with it: ${resume}`)
     }
   }).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
 })

@@ -68,7 +68,10 @@ const receipts = (facts: RunFacts): ReadonlyArray<string> =>
 
 const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
   const resume = RecordedRun.resumeCommand(run)
-  return resume === undefined ? [] : ["Its process ended before the run did. To go on with it:", resume]
+  if (resume === undefined) return []
+  return RecordedRun.isAnswered(run)
+    ? ["Its answer is recorded, and no process drives it. To go on with it:", resume]
+    : ["Its process ended before the run did. To go on with it:", resume]
 }
 
 /** Shows what the ledger tells of one run. */
@@ -97,6 +100,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       created: new Date(run.created).toISOString(),
       durationMillis,
       ...(resume === undefined ? {} : { resume }),
+      ...(RecordedRun.isAnswered(run) ? { answered: true } : {}),
       ...(held === undefined ? {} : { held }),
       ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
       tasks: tasksJson(facts, now),
@@ -104,7 +108,8 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
     })
   }
   const colours = Output.colours(process.stdout)
-  const options: RunSummary.SummaryOptions = { run: run.id, status: run.status, home, colours, now }
+  const status = RecordedRun.isAnswered(run) ? "answered" : run.status
+  const options: RunSummary.SummaryOptions = { run: run.id, status, home, colours, now }
   const part = (title: string, lines: ReadonlyArray<string>) => RunSummary.part(title, lines, colours)
   yield* Output.data(
     [

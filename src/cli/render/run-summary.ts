@@ -24,7 +24,7 @@ export interface SummaryOptions {
 }
 
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
-const attention = ["warned", "waiting", "running", "interrupted", "cancelling"]
+const attention = ["warned", "waiting", "running", "interrupted", "answered", "cancelling"]
 const mostLines = 12
 const mostResults = 40
 
@@ -43,6 +43,7 @@ export const headline = (
     succeeded: `succeeded in ${took}`,
     failed: `failed after ${took}`,
     running: `is running, ${took} so far`,
+    answered: `has its answer and can go on, after ${took}`,
     interrupted: `was interrupted after ${took}`,
     cancelled: `was cancelled after ${took}${why}`,
   }
