@@ -2,8 +2,10 @@ import { type ASTNode, Environment } from "@marcbachmann/cel-js"
 import type { JsonSchema } from "../json-schema.ts"
 import * as JsonSchemas from "../json-schema.ts"
 import { didYouMean } from "../suggest.ts"
+import { isNode, pathOf } from "./ast.ts"
 import { TypeRegistry, schemaOf, toJson } from "./cel-values.ts"
 import * as Functions from "./functions.ts"
+import * as Guards from "./guards.ts"
 import { plainReference } from "./template.ts"
 
 /** What an expression may name, each with its type. */
@@ -22,30 +24,14 @@ export interface Expression {
   readonly type: JsonSchema
   /** Paths of the fields that it reads, e.g. `["tasks", "train", "model"]`. */
   readonly references: ReadonlyArray<ReadonlyArray<string>>
+  /** Of each reference: what the expression has made certain where it stands. */
+  readonly known: ReadonlyArray<Guards.Known>
+  /** What is certain where the expression is true. */
+  readonly whereTrue: Guards.Known
   /** References that stand inside `has(…)`. */
   readonly guarded: ReadonlyArray<ReadonlyArray<string>>
   /** The value as JSON. Throws when a field is absent or an operation has no result. */
   readonly evaluate: (values: Readonly<Record<string, unknown>>) => unknown
-}
-
-const isNode = (value: unknown): value is ASTNode => typeof value === "object" && value !== null && "op" in value
-
-const pathOf = (node: ASTNode): ReadonlyArray<string> | undefined => {
-  if (node.op === "id") return [String(node.args)]
-  if (node.op === ".") {
-    const [object, field] = node.args as [ASTNode, string]
-    const path = pathOf(object)
-    return path === undefined ? undefined : [...path, field]
-  }
-  return undefined
-}
-
-/** Every node below, with whether it stands inside `has(…)`. */
-const walk = (node: unknown, guarded: boolean, visit: (node: ASTNode, guarded: boolean) => boolean): void => {
-  if (Array.isArray(node)) for (const item of node) walk(item, guarded, visit)
-  if (!isNode(node)) return
-  if (!visit(node, guarded)) return
-  walk(node.args, guarded || (node.op === "call" && node.args[0] === "has"), visit)
 }
 
 const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | ExpressionFault => {
@@ -197,6 +183,8 @@ const wrongLiteral = (scope: Scope, node: ASTNode): string | undefined => {
   return undefined
 }
 
+const nothing: Guards.Known = new Set()
+
 /** Parses and type-checks an expression against a scope. A plain reference needs no CEL and keeps its value as it is. */
 export const compile = (source: string, scope: Scope): Expression | ExpressionFault => {
   const plain = plainReference(source)
@@ -204,7 +192,9 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     const type = follow(scope, plain)
     if (isFault(type)) return type
     const real = realPath(scope, plain, false)
-    return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, real) }
+    const [known, whereTrue] = [[nothing], nothing]
+    const evaluate = (values: Readonly<Record<string, unknown>>) => lookup(values, real)
+    return { source, type, references: [plain], known, whereTrue, guarded: [], evaluate }
   }
   if (source === "") return { message: "The expression is empty.", start: 0, end: 1 }
   if (source.length > longest) {
@@ -218,6 +208,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     return { message: `${friendly((error as Error).message)}.`, start: range.start, end: range.end }
   }
   const references: Array<ReadonlyArray<string>> = []
+  const known: Array<Guards.Known> = []
   const guarded: Array<ReadonlyArray<string>> = []
   let fault: ExpressionFault | undefined
   /** The source as CEL reads it: of the same length, so that places stay. */
@@ -225,7 +216,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   const reals: Array<ReadonlyArray<string>> = []
   const bound = new Set<string>()
   const durations: Array<number> = []
-  walk(ast, false, (node, inside) => {
+  Guards.walk(ast, (node, inside, certain) => {
     if (node.op === "rcall" && typeof node.args[0] === "string" && Array.isArray(node.args[2])) {
       const [name, , args] = node.args as [string, ASTNode, ReadonlyArray<ASTNode>]
       if (["map", "filter", "exists", "all", "exists_one"].includes(name) && args[0]?.op === "id") {
@@ -242,6 +233,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     const path = pathOf(node)
     if (path === undefined || bound.has(path[0])) return true
     ;(inside ? guarded : references).push(path)
+    if (!inside) known.push(certain)
     const type = follow(scope, path)
     const { end, start } = node.range
     if (isFault(type)) fault ??= { message: type.message, start, end }
@@ -273,6 +265,8 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     source,
     type: schemaOf(String(checked.type), registry.named),
     references,
+    known,
+    whereTrue: Guards.whereTrue(ast),
     guarded,
     evaluate: (values) => {
       const context = Object.fromEntries(
