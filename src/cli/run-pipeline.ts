@@ -14,6 +14,7 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import type { Plan } from "../domain/plan.ts"
 import type * as Takeover from "../engine/takeover.ts"
+import * as Durability from "./durability.ts"
 import * as EarlierRun from "./earlier-run.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Interrupts from "./interrupts.ts"
@@ -78,6 +79,10 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
   const configuration = yield* SettingsFiles.load(project, env)
   const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
   yield* WorkspaceFiles.makeHome(home)
+  const durability = Durability.ofConfiguration(configuration.sections.ledger)
+  if (durability.durability === "batched" && !flags.json && !flags.quiet) {
+    view.say(`durability ${Durability.text(durability)}`)
+  }
   const result = yield* Run.start({
     plan,
     params,
@@ -85,7 +90,7 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
     environment,
     config: SettingsFiles.resolved(configuration),
     capacity: Project.capacityOf(configuration),
-    durability: "fsync",
+    ...durability,
     who: who(),
     control: Interrupts.control(view.say),
     wait,

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { taskOf } from "../engine/run-state.ts"
+import * as Durability from "./durability.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "./recorded-run.ts"
@@ -25,6 +26,7 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     ["started", `${dateTime(run.created)} by ${clean(run.who)}, env ${data.env}`],
     ["plan", data.plan],
     ["code", data.code],
+    ["durability", Durability.text(data)],
     ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
     ...(data.from === undefined ? [] : [["from", `run ${data.from}`]]),
@@ -97,6 +99,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       status,
       who: run.who,
       ...data,
+      ...(data === undefined ? {} : { lossWindowMillis: Durability.lossWindowMillis(data) }),
       created: new Date(run.created).toISOString(),
       durationMillis,
       ...(resume === undefined ? {} : { resume }),

@@ -39,6 +39,8 @@ export interface RunRequest {
   readonly config: string
   readonly capacity: Capacity
   readonly durability: "fsync" | "batched"
+  /** With `batched`. */
+  readonly flushIntervalMillis?: number
   readonly who: string
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
@@ -154,6 +156,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     environment: request.environment,
     capacity: request.capacity,
     durability: request.durability,
+    ...(request.flushIntervalMillis === undefined ? {} : { flushIntervalMillis: request.flushIntervalMillis }),
     code,
     ...(request.takeover === undefined ? {} : { from: request.takeover.from, taken: request.takeover.events.length }),
     ...(request.takeover?.only === undefined ? {} : { only: request.takeover.only }),
