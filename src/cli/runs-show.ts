@@ -13,6 +13,7 @@ import { clean, table } from "./render/line.ts"
 import { type RunFacts, taskFacts } from "./render/run-facts.ts"
 import { tasksJson, version } from "./render/run-json.ts"
 import { resultsOf } from "./render/run-results.ts"
+import * as Standing from "./render/standing.ts"
 import * as RunSummary from "./render/run-summary.ts"
 
 const shown = (value: unknown): string => clean(typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
@@ -85,7 +86,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
   )
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
   const last = run.entries.at(-1)
-  const now = run.status === "running" ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
+  const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
   const found = resultsOf(facts, yield* loadLarge(home, facts))
   if (flags.json) {
     const { data, status } = run
@@ -97,6 +98,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       kind: "run",
       run: run.id,
       status,
+      ...(run.waits === undefined ? {} : { waiting: Standing.json(run.waits) }),
       who: run.who,
       ...data,
       ...(data === undefined ? {} : { lossWindowMillis: Durability.lossWindowMillis(data) }),
@@ -112,7 +114,14 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
   }
   const colours = Output.colours(process.stdout)
   const status = RecordedRun.isAnswered(run) ? "answered" : run.status
-  const options: RunSummary.SummaryOptions = { run: run.id, status, home, colours, now }
+  const options: RunSummary.SummaryOptions = {
+    run: run.id,
+    status,
+    home,
+    colours,
+    now,
+    ...(run.waits === undefined ? {} : { waits: run.waits }),
+  }
   const part = (title: string, lines: ReadonlyArray<string>) => RunSummary.part(title, lines, colours)
   yield* Output.data(
     [
