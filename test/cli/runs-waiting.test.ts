@@ -78,6 +78,15 @@ describe("a run of another process that goes on", () => {
       assert.match(table, /locked +waiting +\S+ \S+ +[\d.]+ m?s/)
       assert.match(text, new RegExp(`^locked waits for ${by}, after `))
       assert.match(text, new RegExp(`\\n +⏸ +train +waiting +${by}\\n`))
+      const watching = start(folder, ["runs", "watch", waiter.run])
+      yield* Effect.promise(async () => {
+        const reader = watching.stderr.getReader()
+        let heard = ""
+        while (!heard.includes(`train   waits for ${by}`))
+          heard += new TextDecoder().decode((await reader.read()).value)
+        watching.kill("SIGKILL")
+        await watching.exited
+      })
       const other = yield* said(folder, holder.run)
       assert.deepInclude(other.json, { status: "running" })
       assert.notProperty(other.json, "waiting")
