@@ -1,4 +1,5 @@
 import * as Cel from "../domain/expression/cel.ts"
+import * as Paths from "../domain/expression/paths.ts"
 import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import * as Scope from "../domain/expression/scope.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
@@ -57,7 +58,7 @@ export const check = (
       }
     }
     const absent = compiled.references
-      .map((one) => Cel.mayBeAbsent(scope, one)?.join("."))
+      .map((one) => Paths.mayBeAbsent(scope, one)?.join("."))
       .find((one, i) => one !== undefined && !compiled.known[i].has(one))
     if (absent !== undefined) reader.report(at, path, `${absent} may be absent. Ask first: has(${absent}) ? … : ….`)
     outputs[name] = `\${{ ${source} }}`

@@ -1,6 +1,7 @@
 import type { EffectClass } from "../domain/effect-class.ts"
 import * as Cel from "../domain/expression/cel.ts"
 import type * as Guards from "../domain/expression/guards.ts"
+import * as Paths from "../domain/expression/paths.ts"
 import * as Template from "../domain/expression/template.ts"
 import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import { type JsonSchema, describe, isAny } from "../domain/json-schema.ts"
@@ -80,7 +81,7 @@ const expression = (
     }
   }
   for (const [i, reference] of compiled.references.entries()) {
-    const absent = Cel.mayBeAbsent(context.scope, reference)?.join(".")
+    const absent = Paths.mayBeAbsent(context.scope, reference)?.join(".")
     if (absent === undefined || isKnown(absent, i)) continue
     reader.report(at, path, `${absent} may be absent. Ask first: has(${absent}) ? ${absent} : …`)
   }
