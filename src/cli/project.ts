@@ -4,7 +4,6 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as LedgerSettings from "../domain/config/ledger.ts"
 import { roots } from "../domain/config/storage.ts"
 import type { Capacity } from "../domain/event.ts"
 import type { EnvironmentName } from "../domain/names.ts"
@@ -52,14 +51,14 @@ export const capacityOf = ({ sections }: SettingsFiles.Configuration): Capacity 
 }
 
 /** The ledger of a project: segment files, its key, its evidence. */
-export const ledgerLayer = (home: string, env: EnvironmentName | string, settings = LedgerSettings.usual) => {
+export const ledgerLayer = (home: string, env: EnvironmentName | string) => {
   mkdirSync(home, { recursive: true, mode: 0o700 })
   return LedgerKey.layer(home).pipe(
     Layer.provideMerge(
       Ledger.layerSegments({
         folder: `${home}/ledger`,
         author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
-        flushIntervalMillis: LedgerSettings.flushMillis(settings),
+        flushIntervalMillis: 1_000,
       }),
     ),
   )
@@ -77,7 +76,7 @@ export const services = (options: {
     SettingsFiles.layerOf(configuration),
     WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: true }),
     ArtifactsDirectory.layer(`${home}/artifacts`),
-    ledgerLayer(home, configuration.env, configuration.sections.ledger),
+    ledgerLayer(home, configuration.env),
     AttemptFiles.layer(home, configuration.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),

@@ -76,12 +76,17 @@ const ownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
 })
 
 /** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
-const unownedStatus = Effect.fnUntraced(function* (run: RecordedRun) {
-  if (!waitsForPeople(run.entries)) return run.entries.length === 0 ? "empty" : "interrupted"
+const unownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
+  if (!waitsForPeople(run.entries)) return { ...run, status: run.entries.length === 0 ? "empty" : "interrupted" }
   const home = dirname((yield* Ledger).folder)
+  const now = yield* Clock.currentTimeMillis
   return yield* planOf(home, run).pipe(
-    Effect.map((plan) => (runStatus(factsOf(plan, run).state) === "waiting" ? "waiting" : "interrupted")),
-    Effect.orElseSucceed(() => "waiting"),
+    Effect.map((plan): RecordedRun => {
+      const facts = factsOf(plan, run)
+      const isWaiting = runStatus(facts.state) === "waiting"
+      return isWaiting ? { ...run, ...Standing.ofRun(facts, now) } : { ...run, status: "interrupted" }
+    }),
+    Effect.orElseSucceed(() => ({ ...run, status: "waiting" })),
   )
 })
 
@@ -110,7 +115,7 @@ export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
     fault,
   }
   if (over !== undefined) return run
-  return owned ? yield* ownedStanding(run) : { ...run, status: yield* unownedStatus(run) }
+  return yield* owned ? ownedStanding(run) : unownedStanding(run)
 })
 
 const isHeld = Schema.is(eventData["dev.dandori.run.held.v1"])

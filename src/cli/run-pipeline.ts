@@ -12,9 +12,9 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import * as Durability from "../domain/durability.ts"
 import type { Plan } from "../domain/plan.ts"
 import type * as Takeover from "../engine/takeover.ts"
-import * as Durability from "./durability.ts"
 import * as EarlierRun from "./earlier-run.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Interrupts from "./interrupts.ts"
@@ -79,7 +79,7 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
   const configuration = yield* SettingsFiles.load(project, env)
   const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
   yield* WorkspaceFiles.makeHome(home)
-  const durability = Durability.ofConfiguration(configuration.sections.ledger)
+  const durability = Durability.ofSection(configuration.sections.ledger)
   if (durability.durability === "batched" && !flags.json && !flags.quiet) {
     view.say(`durability ${Durability.text(durability)}`)
   }

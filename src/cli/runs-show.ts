@@ -1,7 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Durability from "../domain/durability.ts"
 import { taskOf } from "../engine/run-state.ts"
-import * as Durability from "./durability.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "./recorded-run.ts"

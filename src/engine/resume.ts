@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
+import { flushMillis } from "../domain/durability.ts"
 import { type Capacity, type Event, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
 import { StreamDamaged } from "../ledger/errors.ts"
@@ -125,7 +126,7 @@ export const resume = Effect.fn("Resume.resume")(function* (
   yield* Run.checkCapacity(recalled.plan, options.capacity)
   return yield* Effect.scoped(
     Effect.gen(function* () {
-      const { chain, writer } = yield* ledger.reopen(stream)
+      const { chain, writer } = yield* ledger.reopen(stream, flushMillis(recalled.created))
       let state = fold(prepared, chain.entries, options.now)
       if (state.phase === "ended" && state.status !== "running" && state.status !== "cancelling") {
         yield* Run.closeIfOver(run, state, writer)

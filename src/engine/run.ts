@@ -3,6 +3,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Capacity, Event, EventData } from "../domain/event.ts"
+import * as Durability from "../domain/durability.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Plan } from "../domain/plan.ts"
 import { of } from "../domain/sha256.ts"
@@ -30,7 +31,7 @@ import * as Turn from "./turn.ts"
 import type * as Takeover from "./takeover.ts"
 
 /** What a run needs that its plan does not say. */
-export interface RunRequest {
+export interface RunRequest extends Durability.Durability {
   readonly plan: Plan
   readonly params: Readonly<Record<string, unknown>>
   readonly env: EnvironmentName
@@ -38,9 +39,6 @@ export interface RunRequest {
   /** The resolved configuration as canonical JSON, secrets as references. */
   readonly config: string
   readonly capacity: Capacity
-  readonly durability: "fsync" | "batched"
-  /** With `batched`. */
-  readonly flushIntervalMillis?: number
   readonly who: string
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
@@ -168,7 +166,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       if (request.plan.concurrency !== undefined && hasTurn) {
         yield* Turn.takeNow(run, request.plan.concurrency, request.capacity)
       }
-      const writer = yield* ledger.create(stream)
+      const writer = yield* ledger.create(stream, Durability.flushMillis(request))
       const created: Event = { type: "dev.dandori.run.created.v1", data }
       const first = writer.append(created)
       yield* writer.durable.pipe(Effect.mapError(failWith(stream)))

@@ -35,13 +35,22 @@ export class Ledger extends Context.Service<
   {
     /** Where the segment files lie. */
     readonly folder: string
-    /** Opens a new stream, held by this process until the scope closes. */
-    readonly create: (stream: string) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
+    /**
+     * Opens a new stream, held by this process until the scope closes. `flushMillis` is the longest time to a flush that
+     * nobody waits for, where it is not the ledger's own.
+     */
+    readonly create: (
+      stream: string,
+      flushMillis?: number,
+    ) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
     /**
      * Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. A run whose file
      * does not fit what the root says of it is damaged; one that the root has closed is not opened any more.
      */
-    readonly reopen: (stream: string) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
+    readonly reopen: (
+      stream: string,
+      flushMillis?: number,
+    ) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
     /** True while a process writes the stream. */
@@ -109,10 +118,10 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }).pipe(Effect.mapError(failedBy(stream)))
   const bytesFrom = (stream: string, offset: number) =>
     Stream.mkUint8Array(fs.stream(pathOf(stream), { offset })).pipe(Effect.mapError(failedBy(stream)))
-  const appendTo = (stream: string, keepBytes?: number) =>
+  const appendTo = (stream: string, keepBytes?: number, intervalMillis = options.flushIntervalMillis) =>
     AppendFile.open({
       path: pathOf(stream),
-      intervalMillis: options.flushIntervalMillis,
+      intervalMillis,
       ...(keepBytes === undefined ? {} : { keepBytes }),
     }).pipe(Effect.mapError(failedBy(stream)))
   const writer = (stream: string, head: Head, file: AppendFile.AppendFile) =>
@@ -133,6 +142,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     bytes: Uint8Array,
     start?: Chain.Start,
     said?: Testimony.Testimony,
+    flushMillis?: number,
   ) {
     const chain = Chain.read(stream, bytes, start)
     if (chain.fault && !Chain.isTornTail(bytes, chain, start?.bytes)) {
@@ -140,7 +150,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     const contradiction = Testimony.contradiction(chain, said)
     if (contradiction !== undefined) return yield* new StreamDamaged({ stream, ...contradiction })
-    const file = yield* appendTo(stream, chain.validBytes)
+    const file = yield* appendTo(stream, chain.validBytes, flushMillis)
     const opened: Opened = { chain, writer: writer(stream, chain.head, file) }
     const torn = bytes.subarray(chain.validBytes - (start?.bytes ?? 0))
     if (torn.length > 0) {
@@ -151,8 +161,8 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     return opened
   })
-  const open = (stream: string, said?: Testimony.Testimony) =>
-    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said))
+  const open = (stream: string, said?: Testimony.Testimony, flushMillis?: number) =>
+    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said, flushMillis))
 
   const verified = new Map<string, Verified>()
 
@@ -222,13 +232,13 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
 
   return Ledger.of({
     folder: options.folder,
-    create: Effect.fnUntraced(function* (stream) {
+    create: Effect.fnUntraced(function* (stream, flushMillis) {
       yield* folderOf(stream)
       yield* lock(stream, 0)
       if ((yield* bytesOf(stream)).length > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
-      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream))
+      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream, undefined, flushMillis))
     }),
-    reopen: Effect.fnUntraced(function* (stream) {
+    reopen: Effect.fnUntraced(function* (stream, flushMillis) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
@@ -240,7 +250,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
           : new StreamDamaged({ stream, ...contradiction })
       }
       yield* lock(stream, 0)
-      return yield* open(stream, said)
+      return yield* open(stream, said, flushMillis)
     }),
     read: readGrowing,
     owned: (stream) =>

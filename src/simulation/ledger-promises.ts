@@ -1,4 +1,4 @@
-import { promptMillis } from "../domain/config/ledger.ts"
+import { promptMillis } from "../domain/durability.ts"
 import * as Chain from "../ledger/chain.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Testimony from "../ledger/testimony.ts"

@@ -1,5 +1,5 @@
 import * as HashMap from "effect/HashMap"
-import { promptMillis } from "../domain/config/ledger.ts"
+import { promptMillis } from "../domain/durability.ts"
 import type { Event, EventData } from "../domain/event.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Request } from "../domain/request.ts"

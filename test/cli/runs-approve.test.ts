@@ -46,6 +46,9 @@ describe("an answer to a run that no process drives", () => {
   it.effect("is counted while others still have to agree", () =>
     Effect.gen(function* () {
       const { folder, run } = yield* waitingFor(2)
+      const listed = yield* dandori(folder, "runs", "list", "--json")
+      const waiting = { for: "approval", granted: [], approvers: 2 }
+      assert.deepInclude(ndjson(listed.out)[0], { status: "waiting", waiting })
       const approved = yield* dandori(folder, "runs", "approve", run, "--yes")
       assert.match(approved.out, /^go is approved by \S+: that is recorded\. 1 of 2 have agreed\.\n$/)
       assert.match((yield* dandori(folder, "runs", "show", run)).out, /^asking waits for people, /)

@@ -41,7 +41,7 @@ const owedAtWork = Effect.gen(function* () {
     assert.strictEqual(state.status, "succeeded")
     const [created] = Project.dataOf(yield* Project.entriesOf(run), "run.created")
     assert.deepInclude(created, { durability: "batched", flushIntervalMillis: 60_000 })
-  }).pipe(Effect.provide(Project.services(place, { types, flushIntervalMillis: 60_000 })))
+  }).pipe(Effect.provide(Project.services(place, { types })))
   return owed
 })
 

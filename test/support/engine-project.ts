@@ -74,7 +74,6 @@ export interface Options {
   readonly settings?: SettingsFiles.Configuration
   readonly environment?: Readonly<Record<string, string>>
   readonly code?: string
-  readonly flushIntervalMillis?: number
 }
 
 /** The embedded services of a project, with the given task types. */
@@ -90,7 +89,7 @@ export const services = ({ project, home }: Project, options: Options) => {
         layerSegments({
           folder: join(home, "ledger"),
           author: { source: "dandori://dev/test", authid: "tester", authtype: "user" },
-          flushIntervalMillis: options.flushIntervalMillis ?? 5,
+          flushIntervalMillis: 5,
         }),
       ),
     ),
