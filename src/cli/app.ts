@@ -96,7 +96,7 @@ const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: 
  */
 export const main = (argv: ReadonlyArray<string>, version: string): Promise<void> => {
   const program = Command.runWith(cli(version), { version })(argv).pipe(
-    Effect.provide(Layer.merge(Usage.layer, NodeServices.layer)),
+    Effect.provide(Layer.merge(Usage.layer(argv), NodeServices.layer)),
   )
   const fiber = Effect.runFork(program)
   const stop = (code: number) => {

@@ -53,7 +53,7 @@ const show = Effect.fnUntraced(function* (name: string, follow: boolean, json: b
       quiet = 0
       if (!(yield* ledger.owned(stream))) {
         const run = StreamName.runOf(stream)
-        return yield* Output.message(`Nobody writes this run any more. Go on with it: dandori run --resume ${run}`)
+        return yield* Output.message(`Nobody writes this run any more. Go on with it: dandori runs resume ${run}`)
       }
     }
     yield* Effect.sleep(interval)

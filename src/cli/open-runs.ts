@@ -5,7 +5,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import * as Testimony from "../ledger/testimony.ts"
 import * as RecordedRun from "./recorded-run.ts"
 
-const open = ["running", "cancelling", "waiting", "interrupted"]
+const open = ["queued", "running", "cancelling", "waiting", "interrupted"]
 
 /** Runs that have not ended, oldest first. Reads no run that the root has closed. */
 export const list = Effect.fnUntraced(function* () {

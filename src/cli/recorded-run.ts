@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { dirname } from "node:path"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
@@ -10,17 +11,26 @@ import type { Fault } from "../ledger/chain.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { Missing } from "./missing.ts"
+import type { Waiting } from "../services/leases.ts"
 import * as RunFacts from "./render/run-facts.ts"
+import * as Standing from "./render/standing.ts"
 import { artifactPath } from "./render/report-links.ts"
 
 /** A run as its stream tells it, without its plan. Times are milliseconds since the epoch. */
 export interface RecordedRun {
   readonly id: string
   /**
-   * The status that it ended with; else running, cancelling, waiting (for people alone), interrupted (no owner), or
-   * empty (its file holds no event: its process died before the first was written).
+   * The status that it ended with; else queued, running, waiting (nothing of it runs and all that is open waits; without
+   * an owner: for people alone), cancelling, interrupted (no owner), or empty (its file holds no event: its process died
+   * before the first was written).
    */
   readonly status: string
+  /** What it waits for, where that is not an outcome that nobody knows. */
+  readonly waits?: Standing.Waits
+  /** Whether a process drives it. */
+  readonly owned: boolean
+  /** What its tasks wait for because other attempts hold it, by task. */
+  readonly leases?: ReadonlyMap<string, Waiting>
   readonly created: number
   readonly durationMillis: number | undefined
   readonly data: EventData<"dev.dandori.run.created.v1"> | undefined
@@ -52,13 +62,31 @@ const ownedStatus = (entries: ReadonlyArray<Entry>): string =>
       ? "queued"
       : "running"
 
-/** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
-const unownedStatus = Effect.fnUntraced(function* (run: RecordedRun) {
-  if (!waitsForPeople(run.entries)) return run.entries.length === 0 ? "empty" : "interrupted"
+/** Where a run that a process drives stands; what others hold is asked from the state store. */
+const ownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
+  if (run.status !== "running") return run
   const home = dirname((yield* Ledger).folder)
+  const now = yield* Clock.currentTimeMillis
+  const { ofRun } = yield* Effect.promise(() => import("../services/lease-waits.ts"))
+  const known = { ...run, leases: yield* ofRun(home, run.id) }
   return yield* planOf(home, run).pipe(
-    Effect.map((plan) => (runStatus(factsOf(plan, run).state) === "waiting" ? "waiting" : "interrupted")),
-    Effect.orElseSucceed(() => "waiting"),
+    Effect.map((plan): RecordedRun => ({ ...known, ...Standing.ofRun(factsOf(plan, known), now) })),
+    Effect.orElseSucceed(() => known),
+  )
+})
+
+/** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
+const unownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
+  if (!waitsForPeople(run.entries)) return { ...run, status: run.entries.length === 0 ? "empty" : "interrupted" }
+  const home = dirname((yield* Ledger).folder)
+  const now = yield* Clock.currentTimeMillis
+  return yield* planOf(home, run).pipe(
+    Effect.map((plan): RecordedRun => {
+      const facts = factsOf(plan, run)
+      const isWaiting = runStatus(facts.state) === "waiting"
+      return isWaiting ? { ...run, ...Standing.ofRun(facts, now) } : { ...run, status: "interrupted" }
+    }),
+    Effect.orElseSucceed(() => ({ ...run, status: "waiting" })),
   )
 })
 
@@ -78,6 +106,7 @@ export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
   const run: RecordedRun = {
     id,
     status: over?.status ?? ownedStatus(entries),
+    owned,
     created: first === undefined ? StreamName.createdAt(id) : Date.parse(first.time),
     durationMillis: over?.durationMillis,
     data: isCreated(first?.data) ? first.data : undefined,
@@ -85,22 +114,30 @@ export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
     entries,
     fault,
   }
-  return over !== undefined || owned ? run : { ...run, status: yield* unownedStatus(run) }
+  if (over !== undefined) return run
+  return yield* owned ? ownedStanding(run) : unownedStanding(run)
 })
 
 const isHeld = Schema.is(eventData["dev.dandori.run.held.v1"])
 
+const heldTypes = ["held", "released", "resumed", "finished"].map((what) => `dev.dandori.run.${what}.v1`)
+
 /** The cordon that keeps a run from starting more; undefined where none does, and when the run is over. */
-export const heldBy = ({ durationMillis, entries }: RecordedRun) => {
-  const held = ofType(entries, "run.held")
-  if (durationMillis !== undefined || held.length === ofType(entries, "run.released").length) return undefined
-  const last = held.at(-1)?.data
-  return isHeld(last) ? last : undefined
+export const heldBy = ({ entries }: RecordedRun) => {
+  const last = entries.findLast(({ type }) => heldTypes.includes(type))
+  return last?.type === "dev.dandori.run.held.v1" && isHeld(last.data) ? last.data : undefined
 }
 
 /** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */
 export const resumeCommand = ({ id, status }: RecordedRun): string | undefined =>
-  status === "interrupted" ? `dandori run --resume ${id}` : undefined
+  status === "interrupted" ? `dandori runs resume ${id}` : undefined
+
+/** Whether what a run waited for was said since its process ended: an approval, or what became of a task. */
+export const isAnswered = ({ entries, status }: RecordedRun): boolean =>
+  status === "interrupted" &&
+  ["approval.granted", "approval.refused", "task.resolved"].some(
+    (type) => entries.at(-1)?.type === `dev.dandori.${type}.v1`,
+  )
 
 const readPlan = Schema.decodeEffect(Schema.fromJsonString(Plan))
 
@@ -123,8 +160,9 @@ export const toEvent = (entry: Entry, run: string): RunFacts.TimedEvent =>
   ({ type: entry.type, data: entry.data, time: Date.parse(entry.time), run }) as RunFacts.TimedEvent
 
 /** The facts of a run that its entries tell. */
-export const factsOf = (plan: Plan, { entries, id }: RecordedRun): RunFacts.RunFacts => {
+export const factsOf = (plan: Plan, { entries, id, leases }: RecordedRun): RunFacts.RunFacts => {
   const facts = RunFacts.make(plan)
   for (const entry of entries) RunFacts.add(facts, toEvent(entry, id))
+  for (const [task, waiting] of leases ?? []) RunFacts.touch(facts, task).waiting = waiting
   return facts
 }

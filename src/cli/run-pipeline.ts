@@ -12,6 +12,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import * as Durability from "../domain/durability.ts"
 import type { Plan } from "../domain/plan.ts"
 import type * as Takeover from "../engine/takeover.ts"
 import * as EarlierRun from "./earlier-run.ts"
@@ -88,6 +89,10 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
   const configuration = yield* SettingsFiles.load(project, env)
   const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
   yield* WorkspaceFiles.makeHome(home)
+  const durability = Durability.ofSection(configuration.sections.ledger)
+  if (durability.durability === "batched" && !flags.json && !flags.quiet) {
+    view.say(`durability ${Durability.text(durability)}`)
+  }
   const result = yield* Run.start({
     plan,
     params,
@@ -95,7 +100,7 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
     environment,
     config: SettingsFiles.resolved(configuration),
     capacity: Project.capacityOf(configuration),
-    durability: "fsync",
+    ...durability,
     who: who(),
     control: Interrupts.control(view.say),
     wait,

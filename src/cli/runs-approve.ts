@@ -6,6 +6,8 @@ import { type EventData, data as eventData } from "../domain/event.ts"
 import { taskOf } from "../engine/run-state.ts"
 import * as Resume from "../engine/resume.ts"
 import * as Submit from "../engine/submit.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
@@ -60,11 +62,12 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
   const asked = run.entries.map(({ data }) => data).findLast((data) => isRequested(data) && data.task === task)
   if (!isRequested(asked)) return yield* new Output.UsageError({ reason: `Nobody asked about ${task}` })
   const { reason, refuse } = request
+  const granted = taskOf(facts.state, task).approval?.granted ?? []
   if (refuse && reason === undefined) {
     return yield* new Output.UsageError({ reason: "To refuse, say why: --reason TEXT" })
   }
   if (!request.yes) {
-    yield* Output.message(describe(run, asked, taskOf(facts.state, task).approval?.granted ?? []))
+    yield* Output.message(describe(run, asked, granted))
     if (process.stdin.isTTY !== true || flags.noInput) {
       return yield* new Output.UsageError({ reason: `To ${refuse ? "refuse" : "agree"}, say --yes` })
     }
@@ -72,7 +75,8 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
     if (!agreed) return yield* Output.message("Nothing was recorded.")
   }
   const configuration = yield* SettingsFiles.load(project, env)
-  yield* Effect.gen(function* () {
+  const isDriven = yield* Effect.gen(function* () {
+    const driven = yield* (yield* Ledger).owned(StreamName.ofRun(run.id))
     const recalled = yield* Resume.recall(run.id)
     const now = yield* Clock.currentTimeMillis
     const { input } = asked
@@ -80,9 +84,15 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
       ? ({ kind: "refuse", task, input, reason: reason ?? "" } as const)
       : ({ kind: "approve", task, input, ...(reason === undefined ? {} : { reason }) } as const)
     yield* Submit.submit(run.id, recalled, body, { by: who(), now, say: Output.message })
+    return driven
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   const said = refuse ? "refused" : "approved"
-  if (flags.json) return yield* Output.json({ v: 1, kind: said, run: run.id, task, by: who(), input: asked.input })
-  const next = run.status === "waiting" || run.status === "interrupted" ? ` Go on: dandori runs resume ${run.id}` : ""
-  yield* Output.data(`${task} is ${said} by ${who()}.${next}`)
+  const have = granted.includes(who()) ? granted.length : granted.length + 1
+  const missing = refuse ? 0 : asked.approvers - have
+  const resume = isDriven || missing > 0 ? {} : { resume: `dandori runs resume ${run.id}` }
+  if (flags.json)
+    return yield* Output.json({ v: 1, kind: said, run: run.id, task, by: who(), input: asked.input, ...resume })
+  const goesOn = isDriven ? "Its run goes on." : `No process drives the run; to go on with it: ${resume.resume}`
+  const next = missing > 0 ? `${have} of ${asked.approvers} have agreed.` : goesOn
+  yield* Output.data(`${task} is ${said} by ${who()}: that is recorded. ${next}`)
 })

@@ -24,8 +24,7 @@ export const cancelRun = Effect.fnUntraced(function* (name: string, reason: stri
     yield* Submit.submit(run.id, recalled, { kind: "cancel", reason }, { by: who(), now, say: Output.message })
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "cancelled", run: run.id, by: who() })
-  const owned = run.status === "running" || run.status === "cancelling"
-  const next = owned
+  const next = run.owned
     ? "Its tasks get their grace to stop."
     : `Nobody drives it now; onCancel and finally run with: dandori runs resume ${run.id}`
   yield* Output.data(`${run.id} is being cancelled. ${next}`)

@@ -31,7 +31,7 @@ const compared = Effect.fnUntraced(function* (name: string) {
   const run = yield* RunChoice.choose(name).pipe(Effect.flatMap(RecordedRun.read))
   const plan = yield* RecordedRun.planOf(home, run)
   const facts = RecordedRun.factsOf(plan, run)
-  const now = run.status === "running" ? yield* Clock.currentTimeMillis : Date.parse(run.entries.at(-1)?.time ?? "")
+  const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(run.entries.at(-1)?.time ?? "")
   const large = yield* loadLarge(home, facts)
   return { run, plan, config: yield* configOf(run), facts, large, now } satisfies RunDiff.ComparedRun
 })

@@ -6,6 +6,7 @@ import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "./recorded-run.ts"
 import { dateTime, duration } from "./render/duration.ts"
 import { clean, table } from "./render/line.ts"
+import * as Standing from "./render/standing.ts"
 
 const colourOf = (status: string): typeof Output.green => {
   if (status === "succeeded") return Output.green
@@ -46,6 +47,7 @@ const toJson = (run: RecordedRun.RecordedRun, labels: ReadonlyArray<string>) => 
     pipeline: run.data?.pipeline,
     env: run.data?.env,
     status: run.status,
+    ...(run.waits === undefined ? {} : { waiting: Standing.json(run.waits) }),
     created: new Date(run.created).toISOString(),
     durationMillis: run.durationMillis,
     who: run.who,
@@ -79,13 +81,13 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
       clean(run.data?.pipeline ?? "?"),
       colourOf(run.status)(run.status.replace("_", " "), on),
       dateTime(run.created),
-      run.durationMillis === undefined
-        ? run.status === "running"
-          ? duration(now - run.created)
-          : ""
-        : duration(run.durationMillis),
+      run.durationMillis === undefined ? (run.owned ? duration(now - run.created) : "") : duration(run.durationMillis),
       run.data?.env ?? "",
-      run.fault === undefined ? "" : Output.red(`damaged: ${run.fault.reason}`, on),
+      run.fault === undefined
+        ? run.waits === undefined
+          ? ""
+          : `waits for ${Standing.text(run.waits, now)}`
+        : Output.red(`damaged: ${run.fault.reason}`, on),
     ])
     const head = ["run", "pipeline", "status", "started", "took", "env", ""].map((word) => Output.dim(word, on))
     yield* Output.data(table([head, ...rows]).join("\n"))
@@ -94,7 +96,8 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
       yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
     for (const run of runs) {
       const resume = RecordedRun.resumeCommand(run)
-      if (resume !== undefined) yield* Output.message(`interrupted; to go on with it: ${resume}`)
+      const why = RecordedRun.isAnswered(run) ? "answered" : "interrupted"
+      if (resume !== undefined) yield* Output.message(`${why}; to go on with it: ${resume}`)
     }
   }).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
 })

@@ -52,6 +52,6 @@ export const resolveTask = Effect.fnUntraced(function* (request: ResolveRequest)
     return driven
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "resolved", run, task: request.task, as: request.as })
-  const next = isDriven ? "Its run goes on." : `Go on: dandori run --resume ${run}`
+  const next = isDriven ? "Its run goes on." : `Go on: dandori runs resume ${run}`
   yield* Output.data(`${request.task} is ${request.as} now. ${next}`)
 })

@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Durability from "../domain/durability.ts"
 import { taskOf } from "../engine/run-state.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -12,6 +13,7 @@ import { clean, table } from "./render/line.ts"
 import { type RunFacts, taskFacts } from "./render/run-facts.ts"
 import { tasksJson, version } from "./render/run-json.ts"
 import { resultsOf } from "./render/run-results.ts"
+import * as Standing from "./render/standing.ts"
 import * as RunSummary from "./render/run-summary.ts"
 
 const shown = (value: unknown): string => clean(typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
@@ -25,6 +27,7 @@ const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     ["started", `${dateTime(run.created)} by ${clean(run.who)}, env ${data.env}`],
     ["plan", data.plan],
     ["code", data.code],
+    ["durability", Durability.text(data)],
     ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
     ...(data.from === undefined ? [] : [["from", `run ${data.from}`]]),
@@ -68,7 +71,10 @@ const receipts = (facts: RunFacts): ReadonlyArray<string> =>
 
 const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
   const resume = RecordedRun.resumeCommand(run)
-  return resume === undefined ? [] : ["Its process ended before the run did. To go on with it:", resume]
+  if (resume === undefined) return []
+  return RecordedRun.isAnswered(run)
+    ? ["Its answer is recorded, and no process drives it. To go on with it:", resume]
+    : ["Its process ended before the run did. To go on with it:", resume]
 }
 
 /** Shows what the ledger tells of one run. */
@@ -80,7 +86,7 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
   )
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
   const last = run.entries.at(-1)
-  const now = run.status === "running" ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
+  const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
   const found = resultsOf(facts, yield* loadLarge(home, facts))
   if (flags.json) {
     const { data, status } = run
@@ -92,11 +98,14 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       kind: "run",
       run: run.id,
       status,
+      ...(run.waits === undefined ? {} : { waiting: Standing.json(run.waits) }),
       who: run.who,
       ...data,
+      ...(data === undefined ? {} : { lossWindowMillis: Durability.lossWindowMillis(data) }),
       created: new Date(run.created).toISOString(),
       durationMillis,
       ...(resume === undefined ? {} : { resume }),
+      ...(RecordedRun.isAnswered(run) ? { answered: true } : {}),
       ...(held === undefined ? {} : { held }),
       ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
       tasks: tasksJson(facts, now),
@@ -104,7 +113,15 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
     })
   }
   const colours = Output.colours(process.stdout)
-  const options: RunSummary.SummaryOptions = { run: run.id, status: run.status, home, colours, now }
+  const status = RecordedRun.isAnswered(run) ? "answered" : run.status
+  const options: RunSummary.SummaryOptions = {
+    run: run.id,
+    status,
+    home,
+    colours,
+    now,
+    ...(run.waits === undefined ? {} : { waits: run.waits }),
+  }
   const part = (title: string, lines: ReadonlyArray<string>) => RunSummary.part(title, lines, colours)
   yield* Output.data(
     [

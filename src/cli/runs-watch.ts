@@ -2,6 +2,8 @@ import * as Effect from "effect/Effect"
 import { runStatus } from "../engine/run-state.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import * as LeaseWaits from "../services/lease-waits.ts"
+import { waitingText } from "../services/leases.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -22,12 +24,16 @@ export const watchRun = Effect.fnUntraced(function* (name: string) {
     const plan = yield* RecordedRun.planOf(home, yield* RecordedRun.read(id))
     const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
     const ledger = yield* Ledger
+    const told = new Map<string, string>()
     for (let shown = 0; ;) {
-      const run = yield* RecordedRun.read(id)
-      for (const entry of run.entries.slice(shown))
-        view.observer.onEvent({ ...RecordedRun.toEvent(entry, id), run: id })
-      shown = run.entries.length
-      const over = run.entries.at(-1)?.type === finished
+      const { entries } = yield* ledger.read(StreamName.ofRun(id))
+      for (const entry of entries.slice(shown)) view.observer.onEvent({ ...RecordedRun.toEvent(entry, id), run: id })
+      shown = entries.length
+      const over = entries.at(-1)?.type === finished
+      for (const [task, waiting] of over ? [] : yield* LeaseWaits.ofRun(home, id)) {
+        if (told.get(task) !== waitingText(waiting)) view.observer.onWaiting(task, waiting)
+        told.set(task, waitingText(waiting))
+      }
       if (over || !(yield* ledger.owned(StreamName.ofRun(id)))) {
         const { state } = RecordedRun.factsOf(plan, yield* RecordedRun.read(id))
         yield* view.finish({ run: id, state })

@@ -1,4 +1,5 @@
 import * as Cel from "../domain/expression/cel.ts"
+import * as Paths from "../domain/expression/paths.ts"
 import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import * as Scope from "../domain/expression/scope.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
@@ -40,14 +41,14 @@ export const check = (
       reader.report(found === -1 ? at : { start, end: start + compiled.end - compiled.start }, path, compiled.message)
       continue
     }
-    for (const [root, id] of compiled.references) {
+    for (const [i, [root, id]] of compiled.references.entries()) {
       const other = root === "tasks" && id !== undefined ? tasks.get(id) : undefined
       if (other === undefined) continue
       if (other.block !== undefined) {
         reader.report(at, path, `Task ${id} is in ${other.block}; outputs are made of what stands in tasks.`)
         continue
       }
-      const skipped = compiled.guarded.some((one) => one[1] === id) ? undefined : maySkip(tasks, id)
+      const skipped = compiled.known[i].has(`tasks.${id}`) ? undefined : maySkip(tasks, id)
       if (skipped !== undefined) {
         reader.report(
           at,
@@ -56,10 +57,10 @@ export const check = (
         )
       }
     }
-    const absent = compiled.references.map((one) => Cel.mayBeAbsent(scope, one)).find((one) => one !== undefined)
-    if (absent !== undefined && !text.includes(`has(${absent.join(".")})`)) {
-      reader.report(at, path, `${absent.join(".")} may be absent. Ask first: has(${absent.join(".")}) ? … : ….`)
-    }
+    const absent = compiled.references
+      .map((one) => Paths.mayBeAbsent(scope, one)?.join("."))
+      .find((one, i) => one !== undefined && !compiled.known[i].has(one))
+    if (absent !== undefined) reader.report(at, path, `${absent} may be absent. Ask first: has(${absent}) ? … : ….`)
     outputs[name] = `\${{ ${source} }}`
     types[name] = compiled.type
   }

@@ -1,4 +1,5 @@
 import { parseDuration } from "../domain/quantity.ts"
+import * as Ledger from "../domain/config/ledger.ts"
 import { sections } from "../domain/config/sections.ts"
 import { type PlanSide } from "./plan-side.ts"
 import { type Safeguard, type Weakness } from "./safeguard.ts"
@@ -83,6 +84,12 @@ const judgesBy = (section: string, ...sides: ReadonlyArray<PlanSide>): boolean =
     plan.tasks.some(({ id, type }) => gates.has(id) && reads.get(type)?.includes(section) === true),
   )
 
+/** Milliseconds of acknowledged events that a crash may take; a configuration without the section says what is usual. */
+const lossWindow = ({ config }: PlanSide): number => {
+  const { durability = Ledger.usual.durability, flushInterval } = isFields(config.ledger) ? config.ledger : {}
+  return durability === "fsync" ? 0 : (measure(flushInterval) ?? 0)
+}
+
 /** Rules about the configuration that gates and purges go by. */
 export const configSafeguards: ReadonlyArray<Safeguard> = [
   ...Object.entries(thresholds).map(([section, ways]) => ({
@@ -94,5 +101,13 @@ export const configSafeguards: ReadonlyArray<Safeguard> = [
     name: "retention",
     why: "records or bytes are kept for a shorter time",
     find: (old, next) => compared("retention", kept, old, next),
+  },
+  {
+    name: "durability",
+    why: "a crash may take more of the record",
+    find: (old, next) => {
+      const [was, now] = [lossWindow(old), lossWindow(next)]
+      return now > was ? [{ place: "ledger", old: old.config.ledger ?? Ledger.usual, new: next.config.ledger }] : []
+    },
   },
 ]

@@ -2,38 +2,112 @@ import * as Template from "../domain/expression/template.ts"
 import type { TaskDefinition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, get } from "./located.ts"
-
-const interpreters = /^(sh|bash|dash|zsh|ksh|fish|python[0-9.]*|node|bun|deno|perl|ruby|php|pwsh|powershell|Rscript)$/
-/** Flags whose next argument is a script: alone, at the end of others (`-Ic`, `-ne`), or in words. */
-const scriptFlags = /^(?:-[A-Za-z]*[ceEpr]|--(?:eval|print)|-Command)$/
-/** Arguments that hold a script themselves: `--eval=…`, and what `env -S` takes apart. */
-const scriptWords = /^--(?:eval|print)=/
-
-const nameOf = (word: string): string => word.slice(word.lastIndexOf("/") + 1)
-
-/** After a file or a module that the interpreter runs, flags are that program's own. */
-const isProgram = (word: string): boolean => word === "-m" || (!word.startsWith("-") && /[./]/.test(word))
+import * as ScriptTools from "./script-tools.ts"
 
 const textOf = (node: Located | undefined): string =>
   node?.kind === "scalar" && typeof node.value === "string" ? node.value : ""
 
-/** Refuses an expression inside the script of an interpreter (`sh -c …`): its value would become code. */
+/** What the words after a program are: those that it takes as code, and where words begin that are not its own. */
+interface Reading {
+  readonly code: ReadonlyArray<number>
+  readonly end: number
+}
+
+/** What a flag does: where its code is, how many words after it are its values, whether the program comes from a file. */
+interface FlagReading {
+  readonly code?: number
+  readonly values: number
+  readonly isFile?: boolean
+}
+
+const readLong = (tool: ScriptTools.ScriptTool, word: string, i: number): FlagReading => {
+  const [name, value] = word.replace(/^--?/, "").split(/=(.*)/s)
+  const folded = tool.words ? name.toLowerCase() : name
+  const values = value === undefined ? 1 : 0
+  if (tool.codeWords?.includes(folded)) return { code: i + values, values }
+  if (tool.fileWords?.includes(folded)) return { values, isFile: true }
+  return { values: value === undefined ? (tool.valueWords?.[folded] ?? 0) : 0 }
+}
+
+const readShort = (tool: ScriptTools.ScriptTool, word: string, i: number): FlagReading => {
+  for (let at = 1; at < word.length; at++) {
+    const letter = word[at]
+    const isLast = at === word.length - 1 || tool.attached === false
+    const values = isLast ? 1 : 0
+    if (tool.code?.includes(letter)) return { code: i + values, values }
+    if (tool.file?.includes(letter)) return { values, isFile: true }
+    if (tool.values?.includes(letter)) return { values }
+    if (tool.rest?.includes(letter)) break
+  }
+  return { values: 0 }
+}
+
+const read = (tool: ScriptTools.ScriptTool, words: ReadonlyArray<string>, start: number): Reading => {
+  const code: Array<number> = []
+  const operands: Array<number> = []
+  let isGiven = false
+  let hasFlags = true
+  let i = start
+  for (; i < words.length; i++) {
+    const word = words[i]
+    if (hasFlags && word === "--") {
+      hasFlags = false
+    } else if (hasFlags && word.startsWith("-") && word.length > 1) {
+      const isLong = word.startsWith("--") || tool.words === true
+      const flag = isLong ? readLong(tool, word, i) : readShort(tool, word, i)
+      i += flag.values
+      if (flag.code !== undefined) code.push(flag.code)
+      if (flag.code !== undefined || flag.isFile) isGiven = true
+      const { after = "arguments" } = tool
+      if (flag.code !== undefined && after === "code")
+        return { code: [...code, ...from(i + 1, words)], end: words.length }
+      if (flag.code !== undefined && after === "arguments") return { code, end: i + 2 }
+      if (flag.isFile && tool.operands === "program") return { code, end: words.length }
+    } else {
+      operands.push(i)
+      if (tool.operands === "program") return { code, end: words.length }
+      if (tool.operands === "first") return { code: isGiven ? code : [...code, i], end: words.length }
+      if (tool.subcommand !== undefined && words[operands[0]] !== tool.subcommand) return { code, end: words.length }
+      if (tool.operands === "later" && operands.length === 2) {
+        return { code: [...code, ...from(i, words)], end: words.length }
+      }
+    }
+  }
+  const first = tool.operands === "permuted" && !isGiven ? operands.slice(0, 1) : []
+  return { code: [...code, ...first], end: words.length }
+}
+
+const from = (start: number, words: ReadonlyArray<string>): ReadonlyArray<number> =>
+  words.slice(start).map((_, i) => start + i)
+
+/** Code among the words of a command, each with what may be done instead of writing a value into it. */
+const codeIn = (words: ReadonlyArray<string>): ReadonlyMap<number, string> => {
+  const found = new Map<number, string>()
+  const isStarted = ScriptTools.isStarter(words[0] ?? "")
+  let envAt = -1
+  for (let i = 0; i < words.length; i++) {
+    const tool = ScriptTools.of(words[i])
+    if (ScriptTools.isEnv(words[i])) envAt = i
+    const isSplit = /^(-S|--split-string)$/.test(words[i - 1] ?? "") || /^(-S.|--split-string=)/.test(words[i])
+    if (envAt !== -1 && envAt < i && isSplit) found.set(i, 'Pass the value as an argument after it, or in "env".')
+    if (tool === undefined) continue
+    // Names like jq stand among arguments too, where they are no program: those that take flags of code say what they are.
+    if (tool.operands !== "program" && i > 0 && !isStarted) continue
+    const { code, end } = read(tool, words, i + 1)
+    for (const at of code) found.set(at, tool.instead)
+    i = end - 1
+  }
+  return found
+}
+
+/** Refuses an expression inside code (`sh -c …`, `awk …`): its value would become code. */
 export const check = (reader: FieldReader, inputs: Located, task: TaskDefinition): void => {
   const argv = get(inputs, "argv")
-  if (argv?.kind !== "list") return
-  argv.items.forEach((item, i) => {
-    const before = textOf(argv.items[i - 1])
-    const earlier = argv.items.slice(0, i).map(textOf)
-    const interpreter = earlier.findIndex((word) => interpreters.test(nameOf(word)))
-    const program = interpreter !== -1 && !earlier.slice(interpreter + 1).some(isProgram)
-    const script = program && (scriptFlags.test(before) || scriptWords.test(textOf(item)))
-    const split = /^(-S|--split-string)$/.test(before) || textOf(item).startsWith("--split-string=")
-    const taken = split && earlier.some((word) => nameOf(word) === "env")
-    if (!(script || taken) || !Template.hasExpression(textOf(item))) return
-    reader.report(
-      item.at,
-      `${task.path}.with.argv[${i}]`,
-      'An expression inside a script would become code. Pass the value as an argument after it, or in "env".',
-    )
-  })
+  if (argv?.kind !== "list" || !argv.items.some((item) => Template.hasExpression(textOf(item)))) return
+  for (const [i, instead] of codeIn(argv.items.map(textOf))) {
+    const item = argv.items[i]
+    if (item === undefined || !Template.hasExpression(textOf(item))) continue
+    const path = `${task.path}.with.argv[${i}]`
+    reader.report(item.at, path, `An expression inside a script would become code. ${instead}`)
+  }
 }

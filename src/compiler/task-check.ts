@@ -1,5 +1,7 @@
 import type { EffectClass } from "../domain/effect-class.ts"
 import * as Cel from "../domain/expression/cel.ts"
+import type * as Guards from "../domain/expression/guards.ts"
+import * as Paths from "../domain/expression/paths.ts"
 import * as Template from "../domain/expression/template.ts"
 import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import { type JsonSchema, describe, isAny } from "../domain/json-schema.ts"
@@ -23,6 +25,8 @@ interface Context {
   readonly type: AnyTaskType | undefined
   readonly input: JsonSchema
   readonly scope: Cel.Scope
+  /** What the task's own `if` makes certain. */
+  readonly known?: Guards.Known
   readonly byId: ReadonlyMap<string, TaskDefinition>
   /** True for a task of a block that has ended before this one's starts. */
   readonly earlier: (other: TaskDefinition) => boolean
@@ -36,10 +40,6 @@ const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
   (other.continueOnError === true && other.matrix === undefined) ||
   context.earlier(other)
 
-const guardedBy = (condition: string | undefined, id: string): boolean =>
-  condition !== undefined &&
-  new RegExp(`tasks\\.${id}\\.status\\s*==\\s*["']succeeded["']|has\\(tasks\\.${id}[.)]`).test(condition)
-
 /** Type-checks one expression, notes which tasks it needs, and reports what is wrong at its place. */
 const expression = (
   reader: FieldReader,
@@ -48,7 +48,6 @@ const expression = (
   source: string,
   at: Span,
   path: string,
-  isCondition: boolean,
 ) => {
   const compiled = Cel.compile(source, context.scope)
   if (Cel.isExpressionFault(compiled)) {
@@ -71,30 +70,29 @@ const expression = (
     else if (!context.earlier(other))
       reader.report(at, path, `Task ${other.id} is in ${other.block}, which starts later.`)
   }
-  for (const reference of compiled.references) {
+  const isKnown = (path: string, i: number) => compiled.known[i].has(path) || context.known?.has(path) === true
+  for (const [i, reference] of compiled.references.entries()) {
     const other = context.byId.get(reference[1])
     if (!readsOutput(reference) || other === undefined || !mayBeAbsent(context, other)) continue
-    const condition = context.task.if?.text
-    const guarded =
-      compiled.guarded.some((path) => path[1] === other.id) ||
-      guardedBy(source, other.id) ||
-      (!isCondition && guardedBy(condition, other.id))
-    if (!guarded) {
+    if (!isKnown(`tasks.${other.id}`, i)) {
       const has = `has(${other.matrix === undefined ? reference.join(".") : `tasks.${other.id}`})`
       const ask = other.matrix === undefined ? `if: '\${{ tasks.${other.id}.status == "succeeded" }}', or ${has}` : has
       reader.report(at, path, `Task ${other.id} may have no output here. Ask first: ${ask}.`)
     }
   }
-  const asked = [source, isCondition ? "" : (context.task.if?.text ?? "")]
-  for (const reference of compiled.references) {
-    const absent = Cel.mayBeAbsent(context.scope, reference)?.join(".")
-    if (absent === undefined || asked.some((text) => text.includes(`has(${absent})`))) continue
+  for (const [i, reference] of compiled.references.entries()) {
+    const absent = Paths.mayBeAbsent(context.scope, reference)?.join(".")
+    if (absent === undefined || isKnown(absent, i)) continue
     reader.report(at, path, `${absent} may be absent. Ask first: has(${absent}) ? ${absent} : …`)
   }
-  return compiled.type
+  return compiled
 }
 
-const condition = (reader: FieldReader, context: Context, needs: Set<string>): string | undefined => {
+const condition = (
+  reader: FieldReader,
+  context: Context,
+  needs: Set<string>,
+): { readonly source: string; readonly known?: Guards.Known } | undefined => {
   const { task } = context
   if (task.if === undefined) return undefined
   const parts = Template.parse(task.if.text)
@@ -102,11 +100,12 @@ const condition = (reader: FieldReader, context: Context, needs: Set<string>): s
   if (whole === undefined) return reader.report(task.if.at, `${task.path}.if`, "if must be one expression: '${{ … }}'.")
   const source = whole._tag === "Expression" ? whole.source : whole.text.trim()
   const at = placeOf(reader, task.if.at, source)
-  const type = expression(reader, context, needs, source, at, `${task.path}.if`, true)
+  const compiled = expression(reader, context, needs, source, at, `${task.path}.if`)
+  const type = compiled?.type
   if (type !== undefined && type.type !== "boolean" && !isAny(type)) {
     reader.report(at, `${task.path}.if`, `if must be true or false, this is ${type.type}.`)
   }
-  return source
+  return { source, ...(compiled === undefined ? {} : { known: compiled.whereTrue }) }
 }
 
 /** Type-checks the axes that the run gives. Undefined without a matrix. */
@@ -128,7 +127,7 @@ const matrixOf = (
       reader.report(at, path, `${axis} must be one expression that gives a list: '\${{ … }}'.`)
       continue
     }
-    const type = expression(reader, context, needs, source, placeOf(reader, at, source), path, false)
+    const type = expression(reader, context, needs, source, placeOf(reader, at, source), path)?.type
     if (type === undefined) continue
     if (type.type !== "array" && !isAny(type)) {
       reader.report(placeOf(reader, at, source), path, `${axis} must be a list, this is ${describe(type)}.`)
@@ -159,7 +158,7 @@ const pauseOf = (reader: FieldReader, context: Context, needs: Set<string>): Pla
   const path = `${taskPath}.pauseUntil.until`
   const source = wholeSource(pauseUntil.until)
   if (source === undefined) return reader.report(at, path, "until must be a moment, or one expression that gives it.")
-  const type = expression(reader, context, needs, source, at, path, false)
+  const type = expression(reader, context, needs, source, at, path)?.type
   if (type !== undefined && type.type !== "string" && !isAny(type)) {
     reader.report(at, path, `until must be text like 2026-01-05T22:00:00Z, this is ${describe(type)}.`)
   }
@@ -214,26 +213,27 @@ const checkParams = (reader: FieldReader, { child, task }: Context, given: Recor
 }
 
 /** Checks one task and gives its node of the plan; undefined when its task type is unknown. */
-export const check = (reader: FieldReader, context: Context): PlanTask | undefined => {
-  const { child, task, type } = context
+export const check = (reader: FieldReader, outer: Context): PlanTask | undefined => {
+  const { child, task, type } = outer
   const needs = new Set<string>()
-  refuseKeys(reader, context)
+  refuseKeys(reader, outer)
   for (const need of task.needs) {
-    const other = context.byId.get(need.text)
+    const other = outer.byId.get(need.text)
     if (other === undefined) {
-      const hint = didYouMean(need.text, [...context.byId.keys()])
+      const hint = didYouMean(need.text, [...outer.byId.keys()])
       reader.report(need.at, `${task.path}.needs`, `There is no task "${need.text}".${hint}`)
     } else if (other.block === task.block) needs.add(other.id)
-    else if (!context.earlier(other)) {
+    else if (!outer.earlier(other)) {
       reader.report(need.at, `${task.path}.needs`, `Task ${other.id} is in ${other.block}, which starts later.`)
     }
   }
-  const source = condition(reader, context, needs)
+  const asked = condition(reader, outer, needs)
+  const context: Context = { ...outer, ...(asked?.known === undefined ? {} : { known: asked.known }) }
   const many = matrixOf(reader, context, needs)
   const inner: Context = many === undefined ? context : { ...context, scope: { ...context.scope, matrix: many.type } }
   const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
   const before = reader.diagnostics.length
-  const typeOf = (text: string, at: Span, path: string) => expression(reader, inner, needs, text, at, path, false)
+  const typeOf = (text: string, at: Span, path: string) => expression(reader, inner, needs, text, at, path)?.type
   const pauseUntil = pauseOf(reader, context, needs)
   const given = checkValue(
     reader,
@@ -246,7 +246,7 @@ export const check = (reader: FieldReader, context: Context): PlanTask | undefin
     ...(task.block === "tasks" ? {} : { block: task.block }),
     needs: [...needs].toSorted(),
     with: given,
-    ...(source === undefined ? {} : { if: source }),
+    ...(asked === undefined ? {} : { if: asked.source }),
     ...(task.continueOnError === true ? { continueOnError: true } : {}),
     ...(pauseUntil === undefined ? {} : { pauseUntil }),
   }

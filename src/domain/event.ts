@@ -49,6 +49,8 @@ export const data = {
     environment: Schema.Record(Schema.String, Schema.String),
     capacity: Capacity,
     durability: Schema.Literals(["fsync", "batched"]),
+    /** With `batched`: what nobody waited for is flushed this much later at most. */
+    flushIntervalMillis: Schema.optionalKey(Schema.Int),
     code: Sha256,
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),

@@ -129,6 +129,10 @@ export const instanceAt = (plan: CompiledPlan, matrix: number, n: number): numbe
 /** The sub-pipeline's task that a node is a part of; -1 for what is the pipeline's own. */
 export const parentOf = (plan: CompiledPlan, index: number): number => plan.parents[templateOf(plan, index)]
 
+/** The matrix that an instance is one of, or the sub-pipeline that a task is a part of; -1 for what is in neither. */
+export const groupOf = (plan: CompiledPlan, index: number): number =>
+  index < plan.tasks.length ? plan.parents[index] : templateOf(plan, index)
+
 /** The block that a node stands in, of the pipeline or of its sub-pipeline. */
 export const blockOf = (plan: CompiledPlan, index: number): Block =>
   plan.tasks[templateOf(plan, index)].block ?? "tasks"

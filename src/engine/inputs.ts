@@ -1,5 +1,6 @@
 import type { ErrorData } from "../domain/event.ts"
 import * as Cel from "../domain/expression/cel.ts"
+import * as Paths from "../domain/expression/paths.ts"
 import { prefixOf, wholeSource } from "../domain/expression/plan-scopes.ts"
 import * as Template from "../domain/expression/template.ts"
 import * as Matrices from "../domain/matrix.ts"
@@ -142,8 +143,8 @@ export const make = (prepared: Prepared, run: RunFacts, loaded: (sha256: string)
         env: run.environment,
         run: { id, pipeline, env, created, status: finalStatusOf(courseOf(state, parentOf(prefix)) ?? state) },
         tasks,
-        [Cel.statusRoot]: statuses,
-        [Cel.outputRoot]: outputs,
+        [Paths.statusRoot]: statuses,
+        [Paths.outputRoot]: outputs,
         ...(matrix === undefined ? {} : { matrix }),
       })
     } catch (cause) {

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
+import { flushMillis } from "../domain/durability.ts"
 import { type Capacity, type Event, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
 import { LedgerFailed, StreamDamaged } from "../ledger/errors.ts"
@@ -127,7 +128,8 @@ export const resume = Effect.fn("Resume.resume")(function* (
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const { audit } = recalled.plan
-      const { chain, writer } = yield* ledger.reopen(stream, audit)
+      const writing = { audit, flushMillis: flushMillis(recalled.created) }
+      const { chain, writer } = yield* ledger.reopen(stream, writing)
       let state = fold(prepared, chain.entries, options.now)
       if (state.phase === "ended" && state.status !== "running" && state.status !== "cancelling") {
         yield* Books.closeIfOver(run, state, writer)

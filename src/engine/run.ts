@@ -3,6 +3,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Capacity, Event, EventData } from "../domain/event.ts"
+import * as Durability from "../domain/durability.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Plan } from "../domain/plan.ts"
 import { type Sha256, of } from "../domain/sha256.ts"
@@ -28,7 +29,7 @@ import * as Turn from "./turn.ts"
 import * as Takeover from "./takeover.ts"
 
 /** What a run needs that its plan does not say. */
-export interface RunRequest {
+export interface RunRequest extends Durability.Durability {
   readonly plan: Plan
   readonly params: Readonly<Record<string, unknown>>
   readonly env: EnvironmentName
@@ -36,7 +37,6 @@ export interface RunRequest {
   /** The resolved configuration as canonical JSON, secrets as references. */
   readonly config: string
   readonly capacity: Capacity
-  readonly durability: "fsync" | "batched"
   readonly who: string
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
@@ -139,6 +139,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     environment: request.environment,
     capacity: request.capacity,
     durability: request.durability,
+    ...(request.flushIntervalMillis === undefined ? {} : { flushIntervalMillis: request.flushIntervalMillis }),
     code,
     ...(request.takeover === undefined ? {} : { from: request.takeover.from, taken: request.takeover.events.length }),
     ...(request.takeover?.only === undefined ? {} : { only: request.takeover.only }),
@@ -151,7 +152,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         yield* Turn.takeNow(run, request.plan.concurrency, request.capacity)
       }
       const { audit } = request.plan
-      const writer = yield* ledger.create(stream, audit)
+      const writer = yield* ledger.create(stream, { audit, flushMillis: Durability.flushMillis(request) })
       const created: Event = { type: "dev.dandori.run.created.v1", data }
       const first = writer.append(created)
       yield* writer.durable.pipe(Effect.mapError(failWith(stream)))

@@ -29,6 +29,13 @@ export interface Opened {
   readonly writer: StreamWriter.StreamWriter
 }
 
+/** How a stream is written, where it is not as the ledger does by itself. */
+export interface Writing {
+  readonly audit?: Audit | undefined
+  /** Longest time to a flush that nobody waits for, milliseconds. */
+  readonly flushMillis?: number
+}
+
 type OpenError = StreamBusy | StreamDamaged | LedgerFailed
 
 /** Append-only streams of sealed events. The segment-file layer needs nothing but a local disk. */
@@ -38,17 +45,20 @@ export class Ledger extends Context.Service<
     /** Where the segment files lie. */
     readonly folder: string
     /**
-     * Opens a new stream, held by this process until the scope closes. With `best-effort` its writer is patient as soon
-     * as something of it is durable.
+     * Opens a new stream, held by this process until the scope closes. With `audit: best-effort` its writer is patient as
+     * soon as something of it is durable.
      */
-    readonly create: (stream: string, audit?: Audit) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
+    readonly create: (
+      stream: string,
+      writing?: Writing,
+    ) => Effect.Effect<StreamWriter.StreamWriter, OpenError, Scope.Scope>
     /**
      * Opens an existing stream, cutting back what a crash left torn at its end; the cut is recorded. A run whose file
      * does not fit what the root says of it is damaged; one that the root has closed is not opened any more.
      */
     readonly reopen: (
       stream: string,
-      audit?: Audit,
+      writing?: Writing,
     ) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
@@ -117,10 +127,11 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }).pipe(Effect.mapError(failedBy(stream)))
   const bytesFrom = (stream: string, offset: number) =>
     Stream.mkUint8Array(fs.stream(pathOf(stream), { offset })).pipe(Effect.mapError(failedBy(stream)))
-  const appendTo = (stream: string, keepBytes?: number, audit: Audit = "required") => {
+  const appendTo = (stream: string, writing: Writing = {}, keepBytes?: number) => {
+    const { audit = "required", flushMillis = options.flushIntervalMillis } = writing
     const file = {
       path: pathOf(stream),
-      intervalMillis: options.flushIntervalMillis,
+      intervalMillis: flushMillis,
       ...(keepBytes === undefined ? {} : { keepBytes }),
     }
     const opened: Effect.Effect<AppendFile.AppendFile, FileFailed, Scope.Scope> =
@@ -145,7 +156,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     bytes: Uint8Array,
     start?: Chain.Start,
     said?: Testimony.Testimony,
-    audit?: Audit,
+    writing?: Writing,
   ) {
     const chain = Chain.read(stream, bytes, start)
     if (chain.fault && !Chain.isTornTail(bytes, chain, start?.bytes)) {
@@ -153,7 +164,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     const contradiction = Testimony.contradiction(chain, said)
     if (contradiction !== undefined) return yield* new StreamDamaged({ stream, ...contradiction })
-    const file = yield* appendTo(stream, chain.validBytes, audit)
+    const file = yield* appendTo(stream, writing, chain.validBytes)
     const opened: Opened = { chain, writer: writer(stream, chain.head, file) }
     const torn = bytes.subarray(chain.validBytes - (start?.bytes ?? 0))
     if (torn.length > 0) {
@@ -164,8 +175,8 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     return opened
   })
-  const open = (stream: string, said?: Testimony.Testimony, audit?: Audit) =>
-    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said, audit))
+  const open = (stream: string, said?: Testimony.Testimony, writing?: Writing) =>
+    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said, writing))
 
   const verified = new Map<string, Verified>()
 
@@ -235,13 +246,13 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
 
   return Ledger.of({
     folder: options.folder,
-    create: Effect.fnUntraced(function* (stream, audit) {
+    create: Effect.fnUntraced(function* (stream, writing) {
       yield* folderOf(stream)
       yield* lock(stream, 0)
       if ((yield* bytesOf(stream)).length > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
-      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream, undefined, audit))
+      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream, writing))
     }),
-    reopen: Effect.fnUntraced(function* (stream, audit) {
+    reopen: Effect.fnUntraced(function* (stream, writing) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
@@ -253,7 +264,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
           : new StreamDamaged({ stream, ...contradiction })
       }
       yield* lock(stream, 0)
-      return yield* open(stream, said, audit)
+      return yield* open(stream, said, writing)
     }),
     read: readGrowing,
     owned: (stream) =>

@@ -49,6 +49,8 @@ const make = (
   let flushes = 0
   let busy = false
   let timer: ReturnType<typeof setTimeout> | undefined
+  /** What was there when the interval was over: durable next, waited for or not. */
+  let owed = 0
   let queued = false
   let broken: FileFailed | undefined
   let waiters: Array<Waiter> = []
@@ -67,6 +69,7 @@ const make = (
     for (const watcher of watchers) watcher(error)
     watchers.clear()
   }
+  const isWanted = () => waiters.length > 0 || synced < owed
   const sync = () => {
     const covered = written
     flush(fd, (cause) => {
@@ -87,7 +90,7 @@ const make = (
       }
       if (offset + count < bytes.length) return write(bytes, offset + count, start)
       written = start + bytes.length
-      if (waiters.length > 0) return sync()
+      if (isWanted()) return sync()
       busy = false
       pump()
     })
@@ -99,19 +102,15 @@ const make = (
       const bytes = Buffer.from(buffer.join(""))
       buffer = []
       write(bytes, 0, written)
-    } else if (synced < written) {
-      if (waiters.length > 0) {
-        busy = true
-        sync()
-      } else {
-        timer ??= setTimeout(() => {
-          timer = undefined
-          if (busy || broken || synced >= written) return
-          busy = true
-          sync()
-        }, intervalMillis)
-      }
+    } else if (synced < written && isWanted()) {
+      busy = true
+      sync()
     }
+  }
+  const isOver = () => {
+    timer = undefined
+    owed = end
+    pump()
   }
   const soon = () => {
     if (queued || busy) return
@@ -133,6 +132,7 @@ const make = (
     append: (text) => {
       buffer.push(text)
       end += Buffer.byteLength(text)
+      timer ??= setTimeout(isOver, intervalMillis)
       soon()
       return end
     },

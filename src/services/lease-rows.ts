@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Owner } from "./lease-owner.ts"
-import type { Entry, Want } from "./lease-queue.ts"
-import type { Holder, LeaseRequest } from "./leases.ts"
+import type { Entry, Lack, Want } from "./lease-queue.ts"
+import type { Holder, LeaseRequest, Waiting } from "./leases.ts"
 import type { Migration } from "./sqlite-migrations.ts"
 
 /** The tables: owners, their requests (waiting or held), and what each wants. All can be deleted while nobody runs. */
@@ -74,6 +74,17 @@ const entryOf = (row: EntryRow): OwnedEntry => ({
   holder: { run: row.run, ...attemptOf(row), pid: row.pid },
 })
 
+/** The first thing that a request lacks, and because of whom. */
+export const waitingOf = ([{ earlier, holders, name }]: ReadonlyArray<Lack<OwnedEntry>>): Waiting => ({
+  name,
+  holders: holders.map(({ holder }) => holder),
+  earlier: earlier.map(({ holder }) => holder),
+})
+
+const columns = `r.ticket, r.owner, r.run, r.task, r.attempt, r.priority, r.held, w.name, w.amount, w.size,
+  o.pid, o.started, o.boot`
+const tables = "lease_wants w JOIN lease_requests r ON r.ticket = w.ticket JOIN lease_owners o ON o.id = r.owner"
+
 /** The statements on the tables of leases. */
 export const make = (sql: SqlClient) => ({
   addOwner: ({ boot, id, pid, started }: Owner) =>
@@ -87,10 +98,15 @@ export const make = (sql: SqlClient) => ({
     ),
   entries: (names: ReadonlyArray<string>) =>
     Effect.map(
-      sql<EntryRow>`SELECT r.ticket, r.owner, r.run, r.task, r.attempt, r.priority, r.held,
-          w.name, w.amount, w.size, o.pid, o.started, o.boot
-        FROM lease_wants w JOIN lease_requests r ON r.ticket = w.ticket JOIN lease_owners o ON o.id = r.owner
+      sql<EntryRow>`SELECT ${sql.literal(columns)} FROM ${sql.literal(tables)}
         WHERE ${sql.in("w.name", names)} ORDER BY r.ticket`,
+      (rows) => rows.map(entryOf),
+    ),
+  /** What the requests of a run want that it does not hold yet, in the order of their names. */
+  waitingOf: (run: string) =>
+    Effect.map(
+      sql<EntryRow>`SELECT ${sql.literal(columns)} FROM ${sql.literal(tables)}
+        WHERE r.run = ${run} AND r.held = 0 ORDER BY w.name`,
       (rows) => rows.map(entryOf),
     ),
   ask: Effect.fnUntraced(function* (owner: string, request: LeaseRequest, wants: ReadonlyArray<Want>) {

@@ -6,7 +6,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
 import type { LockBusy, LockFailed } from "./file-lock.ts"
 import * as Queue from "./lease-queue.ts"
-import type { OwnedEntry } from "./lease-rows.ts"
+import { type OwnedEntry, waitingOf } from "./lease-rows.ts"
 import * as Store from "./lease-store.ts"
 import { LeaseHeld, Leases, LeasesUnavailable, type LeaseRequest, type Waiting, waitingText } from "./leases.ts"
 import { pause } from "./process-groups.ts"
@@ -19,12 +19,6 @@ interface Asked extends Queue.Place {
   readonly store: Store.LeaseStore
   readonly wants: ReadonlyArray<Queue.Want>
 }
-
-const waitingOf = ([{ earlier, holders, name }]: Lacking): Waiting => ({
-  name,
-  holders: holders.map(({ holder }) => holder),
-  earlier: earlier.map(({ holder }) => holder),
-})
 
 const ownersIn = (lacking: Lacking) =>
   lacking.flatMap(({ earlier, holders }) => [...holders, ...earlier].map(({ owner }) => owner))

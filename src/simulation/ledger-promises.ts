@@ -1,3 +1,4 @@
+import { promptMillis } from "../domain/durability.ts"
 import * as Chain from "../ledger/chain.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Testimony from "../ledger/testimony.ts"
@@ -57,7 +58,9 @@ const damage = (lines: Array<string>, chance: Chance.Chance): { readonly line: n
 /** 9: what was called durable is never lost, and nothing else that is older than the interval and the disk's own time. */
 export const lossIsBounded = (trace: Trace): ReadonlyArray<Violation> => {
   const { demand, found } = findings(9)
+  const prompt = new Set(trace.runs.filter(({ durability }) => durability === "fsync").map(({ run }) => run))
   for (const [run, moments] of momentsByRun(trace)) {
+    const interval = prompt.has(run) ? promptMillis : trace.flushInterval
     let acknowledged = { sequence: 0, number: 0 }
     let appended: Array<Moment> = []
     let flushing: number | undefined
@@ -79,7 +82,7 @@ export const lossIsBounded = (trace: Trace): ReadonlyArray<Violation> => {
         const busy = flushes.reduce((sum, [from, to]) => sum + Math.max(0, to - Math.max(from, oldest.at)), 0)
         const age = moment.at - oldest.at - busy
         const late = () => `run ${run}: entry ${moment.sequence + 1} was not written for ${age} ms and is lost`
-        demand(age <= trace.flushInterval, late, oldest.number, moment.number)
+        demand(age <= interval, late, oldest.number, moment.number)
       }
       appended = appended.slice(0, moment.sequence)
       flushing = undefined

@@ -1,4 +1,5 @@
 import * as HashMap from "effect/HashMap"
+import { promptMillis } from "../domain/durability.ts"
 import type { Event, EventData } from "../domain/event.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Request } from "../domain/request.ts"
@@ -64,7 +65,7 @@ export const start = (setting: Setting, options: Options): VirtualRun => {
     chance,
     faults,
     notes,
-    interval: setting.flushInterval,
+    interval: durability === "fsync" ? promptMillis : setting.flushInterval,
     early: !setting.rules.acknowledgesAfterFlush,
     patient: plan.audit === "best-effort",
   })

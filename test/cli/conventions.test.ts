@@ -25,6 +25,13 @@ describe("every command", () => {
         const folder = yield* project
         for (const [args, words, help] of [
           [["nope"], /Unknown subcommand "nope"/, "dandori --help"],
+          [["nope", "--help"], /Unknown subcommand "nope"/, "dandori --help"],
+          [
+            ["--env", "dev", "ledgr", "verify", "-h"],
+            /"ledgr" for "dandori"\s+Did you mean.*\s+ledger/,
+            "dandori --help",
+          ],
+          [["runs", "shwo", "--help"], /"shwo" for "dandori runs"\s+Did you mean.*\s+show/, "dandori runs --help"],
           [["cordon", "lift"], /id/, "dandori cordon lift --help"],
           [["runs", "resolve", "x", "y", "--json"], /--as/, "dandori runs resolve --help"],
           [["run", "--nope"], /--nope/, "dandori run --help"],
@@ -36,6 +43,23 @@ describe("every command", () => {
           assert.isAtMost(err.split("\n").length, 10, err)
         }
       }).pipe(Effect.scoped),
+  )
+
+  it.effect("shows its help to who asks for it, whatever else is said", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      for (const [args, usage] of [
+        [["--help"], "dandori <subcommand>"],
+        [["--env", "dev", "--help"], "dandori <subcommand>"],
+        [["runs", "--json", "-h"], "dandori runs <subcommand>"],
+        [["runs", "show", "nope", "--help"], "dandori runs show"],
+        [["run", "runs", "--env", "dev", "--help"], "dandori run "],
+      ] as const) {
+        const { code, err, out } = yield* dandori(folder, ...args)
+        assert.deepStrictEqual([code, err], [0, ""], args.join(" "))
+        assert.include(out, usage)
+      }
+    }).pipe(Effect.scoped),
   )
 
   it.effect("that prints text gives it as one versioned line with --json", () =>

@@ -229,7 +229,7 @@ describe("dandori ledger show", () => {
       yield* writeRun(first, [], { open: true }).pipe(Effect.provide(projectAt(join(folder, ".dandori"))))
       const { code, err } = yield* dandori(folder, "ledger", "show", first, "--follow")
       assert.strictEqual(code, 0)
-      assert.include(err, `dandori run --resume ${first}`)
+      assert.include(err, `dandori runs resume ${first}`)
     }).pipe(Effect.scoped),
   )
 })

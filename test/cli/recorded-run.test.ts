@@ -68,7 +68,7 @@ describe("a recorded run without an owner", () => {
     Effect.gen(function* () {
       const found = yield* recorded([...unknown, ...pendingRetry])
       assert.strictEqual(found.status, "interrupted")
-      assert.strictEqual(RecordedRun.resumeCommand(found), `dandori run --resume ${run}`)
+      assert.strictEqual(RecordedRun.resumeCommand(found), `dandori runs resume ${run}`)
     }),
   )
 

@@ -149,10 +149,10 @@ describe("dandori runs", () => {
       assert.match(newest ?? "", /hanging +interrupted/)
       assert.match(oldest ?? "", /bad +failed/)
       const { run } = yield* lastRun(folder)
-      assert.include(listed.err, `dandori run --resume ${String(run)}`)
+      assert.include(listed.err, `dandori runs resume ${String(run)}`)
       const shown = yield* dandori(folder, "runs", "show", String(run))
       assert.match(shown.out, /^hanging was interrupted after /)
-      assert.include(shown.out, `dandori run --resume ${String(run)}`)
+      assert.include(shown.out, `dandori runs resume ${String(run)}`)
     }),
   )
 

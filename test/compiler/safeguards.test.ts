@@ -258,6 +258,19 @@ const cases: ReadonlyArray<Case> = [
     place: "retention.audit_years",
     next: side(all, { ...full, config: { ...config, retention: { logs_days: 90, audit_years: 1 } } }),
   },
+  {
+    rule: "durability",
+    what: "a record that is flushed later",
+    place: "ledger",
+    next: side(all, { ...full, config: { ...config, ledger: { durability: "batched", flushInterval: "1s" } } }),
+  },
+  {
+    rule: "durability",
+    what: "a longer flush interval",
+    place: "ledger",
+    old: side(all, { ...full, config: { ...config, ledger: { durability: "batched", flushInterval: "1s" } } }),
+    next: side(all, { ...full, config: { ...config, ledger: { durability: "batched", flushInterval: "2s" } } }),
+  },
 ]
 
 const placesOf = (from: PlanSide, to: PlanSide) => weakenings(from, to).map(({ place, rule }) => `${rule} at ${place}`)

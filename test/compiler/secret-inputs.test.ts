@@ -27,36 +27,3 @@ describe("an input that is a secret", () => {
     }),
   )
 })
-
-describe("a script in the arguments of a command", () => {
-  const scripts = [
-    "[sh, -c, 'echo ${{ params.n }}']",
-    "[bash, -euo, pipefail, -c, 'echo ${{ params.n }}']",
-    "[python3, -Ic, 'print(${{ params.n }})']",
-    "[perl, -ne, '${{ params.n }}']",
-    "[node, --eval, '${{ params.n }}']",
-    "[node, '--eval=${{ params.n }}']",
-    "[env, -S, 'sh -c \"${{ params.n }}\"']",
-    "[/usr/bin/env, A=b, php, -r, '${{ params.n }}']",
-  ]
-  it.effect.each(scripts)("holds no expression: %s", (argv) =>
-    Effect.gen(function* () {
-      const found = yield* told(pipeline(params, "tasks:", task("a", `argv: ${argv}`)))
-      assert.lengthOf(found, 1)
-      assert.match(String(found[0]), /^5:\d+ An expression inside a script would become code\./)
-    }),
-  )
-
-  it.effect("takes the value as an argument of its own", () =>
-    plan(
-      pipeline(
-        params,
-        "tasks:",
-        task("a", "argv: [sh, -c, 'echo \"$1\"', _, '${{ params.n }}']"),
-        task("b", "argv: [python3, train.py, -lr, '${{ params.n }}']"),
-        task("c", "argv: [python3, -m, train, -lr, '${{ params.n }}']"),
-        task("d", "argv: [sort, -S, '${{ params.n }}', in.txt]"),
-      ),
-    ),
-  )
-})

@@ -74,6 +74,17 @@ describe("a file that only grows", () => {
     ),
   )
 
+  it.live("is flushed every interval while lines never stop coming and nobody waits", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* AppendFile.open({ path: join(yield* folder, "a.ndjson"), intervalMillis: 2 })
+        const line = `${"x".repeat(30_000)}\n`
+        const append = Effect.promise<void>(() => new Promise((next) => (file.append(line), setImmediate(next))))
+        yield* Effect.repeat(append, { until: () => file.flushes() >= 5 })
+      }),
+    ),
+  )
+
   it.live("counts bytes, not characters, and has nothing left to flush when its scope has closed", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "new/folder/a.ndjson")

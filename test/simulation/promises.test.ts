@@ -146,7 +146,7 @@ describe("the checks of the promises", () => {
   it("find a process that calls durable what is not on the disk", () => breaks(9, { acknowledgesAfterFlush: false }))
 
   it("find what is lost though it was older than the interval", () => {
-    const seeds = Array.from({ length: 60 }, (_, seed) => Trial.tried(seed).trace)
+    const seeds = Array.from({ length: 60 }, (_, n) => Trial.tried(70 + n).trace)
     const lost = seeds.flatMap((trace) => Promises.check({ ...trace, flushInterval: 2 }))
     assert.include(
       lost.map(({ promise }) => promise),

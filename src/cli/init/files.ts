@@ -5,6 +5,7 @@ import baseCostTable from "../../../configs/base/cost_table.yaml" with { type: "
 import baseDatabase from "../../../configs/base/database.yaml" with { type: "text" }
 import baseDq from "../../../configs/base/dq.yaml" with { type: "text" }
 import baseExporters from "../../../configs/base/exporters.yaml" with { type: "text" }
+import baseLedger from "../../../configs/base/ledger.yaml" with { type: "text" }
 import baseMessaging from "../../../configs/base/messaging.yaml" with { type: "text" }
 import baseLimits from "../../../configs/base/limits.yaml" with { type: "text" }
 import baseNotifications from "../../../configs/base/notifications.yaml" with { type: "text" }
@@ -52,6 +53,7 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/base/database.yaml", baseDatabase],
   ["configs/base/dq.yaml", baseDq],
   ["configs/base/exporters.yaml", baseExporters],
+  ["configs/base/ledger.yaml", baseLedger],
   ["configs/base/messaging.yaml", baseMessaging],
   ["configs/base/limits.yaml", baseLimits],
   ["configs/base/notifications.yaml", baseNotifications],

@@ -1,11 +1,12 @@
 import type { Block, PlanTask } from "../../domain/plan.ts"
-import { type TaskStatus, runStatus, taskAt } from "../../engine/run-state.ts"
+import { type TaskStatus, taskAt } from "../../engine/run-state.ts"
 import * as CompiledPlan from "../../engine/compiled-plan.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean, fit, pad } from "./line.ts"
 import { type RunFacts, statusAt, taskFacts } from "./run-facts.ts"
-import { detail, icon } from "./task-line.ts"
+import * as Standing from "./standing.ts"
+import { detail, icon, iconStatus } from "./task-line.ts"
 
 /** The terminal that a frame is for. */
 export interface Terminal {
@@ -26,24 +27,27 @@ const urgent: ReadonlyArray<TaskStatus> = ["running", "unknown", "failed", "time
 
 const header = (facts: RunFacts, now: number, on: boolean): string => {
   const { created, durationMillis, env, plan, run } = facts
-  const status = runStatus(facts.state)
+  const { status, waits } = Standing.ofRun(facts, now)
   const elapsed = created === undefined ? "" : duration(durationMillis ?? now - created)
   const known = [run === undefined ? "" : `run ${run}`, env === undefined ? "" : `env ${env}`, elapsed]
-  const said = status === "created" || status === "running" ? "" : status
+  const plain = status === "created" || status === "running" ? "" : status
+  const said = waits === undefined ? plain : `waits for ${Standing.text(waits, now)}`
   return [Output.bold(plan.id, on), ...known, said].filter((part) => part !== "").join("  ")
 }
 
 const taskLines = (facts: RunFacts, index: number, width: number, now: number, on: boolean): ReadonlyArray<string> => {
   const task: PlanTask = facts.plan.tasks[index]
-  const status = statusAt(facts, index)
+  const standing = Standing.at(facts, index, now)
+  const { status } = standing
+  const isRetry = standing.waits?.for === "retry"
   const seen = taskFacts(facts, task.id)
   const name = pad(fit(task.id, width), width)
   const shown = status === "pending" || status === "ready" || status === "skipped" ? Output.dim(name, on) : name
-  const line = `${icon(status, now, on)} ${shown}  ${detail(facts, task, now, on)}`.trimEnd()
+  const line = `${icon(iconStatus(standing), now, on)} ${shown}  ${detail(facts, task, now, on)}`.trimEnd()
   const beneath = (text: string) => `    ${text}`
   if (status === "running" && seen.log !== undefined) return [line, beneath(Output.dim(clean(seen.log), on))]
   const error = taskAt(facts.state, index).error
-  const bad = status === "failed" || status === "retrying" || status === "warned"
+  const bad = status === "failed" || isRetry || status === "warned"
   if (bad && error !== undefined) {
     const text = clean(error.message)
     return [line, beneath(status === "failed" ? Output.red(text, on) : Output.yellow(text, on))]
@@ -60,7 +64,7 @@ const counted: ReadonlyArray<readonly [string, ReadonlyArray<TaskStatus>]> = [
   ["to be tried again", ["retrying"]],
   ["skipped", ["skipped"]],
   ["cancelled", ["cancelled"]],
-  ["waiting", ["pending", "ready"]],
+  ["waiting", ["pending", "ready", "waiting"]],
 ]
 
 /** How many tasks stand where: `3 running, 4,120 succeeded, 877 waiting`. */

@@ -51,6 +51,8 @@ export interface RunFacts {
   created?: number
   durationMillis?: number
   resumed: number
+  /** The cordon that keeps it from starting more. */
+  held?: { readonly cordon: string; readonly reason: string }
   cancel?: string
 }
 
@@ -166,9 +168,17 @@ export const add = (facts: RunFacts, event: TimedEvent): void => {
       return
     case "dev.dandori.run.resumed.v1":
       facts.resumed++
+      delete facts.held
+      return
+    case "dev.dandori.run.held.v1":
+      facts.held = event.data
+      return
+    case "dev.dandori.run.released.v1":
+      delete facts.held
       return
     case "dev.dandori.run.finished.v1":
       facts.durationMillis = event.data.durationMillis
+      delete facts.held
       return
     case "dev.dandori.cancel.requested.v1":
       facts.cancel = event.data.reason

@@ -3,6 +3,7 @@ import { runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Instances from "./instances.ts"
 import { type RunFacts, type TimedEvent, taskFacts, taskMillis } from "./run-facts.ts"
 import type { Waiting } from "../../services/leases.ts"
+import * as Standing from "./standing.ts"
 import type { TaskResult } from "./run-results.ts"
 
 /** Version of the lines that programs read. */
@@ -31,10 +32,12 @@ export const waitingJson = (facts: RunFacts, task: string, { earlier, holders, n
 })
 
 const nodeJson = (facts: RunFacts, id: string, now: number) => {
-  const { error, receipts, status } = taskOf(facts.state, id)
+  const { error, receipts } = taskOf(facts.state, id)
+  const { status, waits } = Standing.ofTask(facts, id, now)
   const seen = taskFacts(facts, id)
   return {
     status,
+    ...(waits === undefined ? {} : { waiting: Standing.json(waits) }),
     millis: taskMillis(seen, now),
     attempts: seen.attempts.map(({ ended, started, ...attempt }) => ({
       ...attempt,

@@ -8,16 +8,19 @@ import { incompleteLines } from "./incomplete.ts"
 import * as Instances from "./instances.ts"
 import { argument, clean, cleanLines, table } from "./line.ts"
 import { counts } from "./live-frame.ts"
-import { type RunFacts, statusAt, taskFacts, taskMillis } from "./run-facts.ts"
+import { type RunFacts, taskFacts, taskMillis } from "./run-facts.ts"
 import * as ReportLinks from "./report-links.ts"
 import { type TaskResult, number } from "./run-results.ts"
-import { icon, paint } from "./task-line.ts"
+import * as Standing from "./standing.ts"
+import { icon, iconStatus, paint } from "./task-line.ts"
 
 /** How a summary is written. */
 export interface SummaryOptions {
   readonly run: string
   /** The run's status where it is not the one that its events amount to, e.g. interrupted. */
   readonly status?: string
+  /** What the run waits for. */
+  readonly waits?: Standing.Waits
   /** Where the project's artifacts lie. */
   readonly home: string
   readonly colours: boolean
@@ -26,25 +29,26 @@ export interface SummaryOptions {
 }
 
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
-const attention = ["warned", "waiting", "running", "interrupted", "cancelling"]
+const attention = ["warned", "waiting", "running", "interrupted", "answered", "cancelling"]
 const mostLines = 12
 const mostResults = 40
 
 /** First line of a summary: what became of the run, and how long it took. */
 export const headline = (
   facts: RunFacts,
-  { colours, now, run, status = runStatus(facts.state) }: SummaryOptions,
+  { colours, now, run, waits, status = runStatus(facts.state) }: SummaryOptions,
 ): string => {
   const took = duration(facts.durationMillis ?? now - (facts.created ?? now))
   const colour = status === "succeeded" ? Output.green : attention.includes(status) ? Output.yellow : Output.red
   const why = facts.cancel === undefined ? "" : ` (${clean(facts.cancel)})`
   const words: Readonly<Record<string, string>> = {
     timed_out: `timed out after ${took}`,
-    waiting: `waits for people, after ${took}`,
+    waiting: `waits for ${waits === undefined || waits.for === "approval" ? "people" : Standing.text(waits, now)}, after ${took}`,
     warned: `succeeded with warnings in ${took}`,
     succeeded: `succeeded in ${took}`,
     failed: `failed after ${took}`,
     running: `is running, ${took} so far`,
+    answered: `has its answer and can go on, after ${took}`,
     interrupted: `was interrupted after ${took}`,
     cancelled: `was cancelled after ${took}${why}`,
   }
@@ -54,7 +58,8 @@ export const headline = (
 /** A row for each task: status, attempts, time, and why. */
 export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): ReadonlyArray<string> => {
   const rows = facts.plan.tasks.flatMap((task, index) => {
-    const status = statusAt(facts, index)
+    const standing = Standing.at(facts, index, now)
+    const { status, waits } = standing
     if (status === "pending" && CompiledPlan.isInHandler(facts.state.plan, index)) return []
     const seen = taskFacts(facts, task.id)
     const tried = seen.attempts.length
@@ -62,9 +67,10 @@ export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): Re
     const from = seen.cached === undefined ? "" : `from run ${seen.cached.run}`
     const gate = seen.gate === undefined ? "" : `gate ${seen.gate.verdict}`
     const rest = from || gate || (seen.resolved ?? Instances.told(facts, task.id))
-    const why = status === "skipped" ? clean(seen.reason ?? "") : rest
+    const told = waits === undefined ? rest : Standing.text(waits, now)
+    const why = status === "skipped" ? clean(seen.reason ?? "") : told
     const word = paint(status, status.replace("_", " "), colours)
-    return [[icon(status, 0, colours), task.id, word, tried > 1 ? `${tried} attempts` : "", time, why]]
+    return [[icon(iconStatus(standing), 0, colours), task.id, word, tried > 1 ? `${tried} attempts` : "", time, why]]
   })
   return table(rows)
 }
@@ -162,7 +168,7 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
         ? [
             "  Nobody but you can tell whether it happened. Look, say so, go on:",
             `  dandori runs resolve ${run} ${argument(id)} --as failed --reason "…"   or --as succeeded --output FILE`,
-            `  dandori run --resume ${run}`,
+            `  dandori runs resume ${run}`,
           ]
         : seen.attempts.length === 0
           ? []

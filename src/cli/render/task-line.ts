@@ -1,12 +1,11 @@
 import type { PlanTask } from "../../domain/plan.ts"
-import { lacking } from "../../engine/holding.ts"
-import { type TaskStatus, isTerminal, matrixAt, taskAt, taskOf } from "../../engine/run-state.ts"
-import { waitingText } from "../../services/leases.ts"
+import { type TaskStatus, isTerminal, matrixAt, taskOf } from "../../engine/run-state.ts"
 import type { ProgressReport } from "../../services/progress.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean } from "./line.ts"
 import { type RunFacts, taskFacts, taskMillis } from "./run-facts.ts"
+import * as Standing from "./standing.ts"
 
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
@@ -51,16 +50,12 @@ export const bar = ({ done, note, total, unit }: ProgressReport, columns: number
   return `${"█".repeat(filled)}${"░".repeat(columns - filled)} ${amount(done)}/${amount(total)}${of}${said}`
 }
 
-/** What a task that has not started waits for. */
-export const waitsFor = (facts: RunFacts, task: PlanTask): string => {
-  const { capacity, held } = facts.state
-  const index = facts.state.plan.indexOf.get(task.id) ?? -1
-  if (taskAt(facts.state, index).status === "ready") {
-    const { waiting } = taskFacts(facts, task.id)
-    if (waiting !== undefined) return `waits for ${waitingText(waiting)}`
-    const short = lacking(held, capacity, task.resources ?? {})
-    return short === undefined ? "" : `waits for ${short}`
-  }
+/** The status whose icon a task has: one that is to be tried again is told from one that waits for others. */
+export const iconStatus = ({ status, waits }: Standing.Standing<Standing.ShownStatus>): TaskStatus =>
+  waits?.for === "retry" ? "retrying" : status
+
+/** What a task waits for before it is ready. */
+const needsOf = (facts: RunFacts, task: PlanTask): string => {
   const open = task.needs.filter((need) => !isTerminal(taskOf(facts.state, need).status))
   if (open.length === 0) return ""
   const more = open.length > 3 ? ` and ${open.length - 3} more` : ""
@@ -81,30 +76,30 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
   const seen = taskFacts(facts, task.id)
   const took = duration(taskMillis(seen, now))
   const again = state.attempt > 1 ? [`attempt ${state.attempt}`] : []
+  const { status, waits } = Standing.ofTask(facts, task.id, now)
   const ended = endedOf(facts, task.id)
-  if (ended !== undefined && state.status !== "waiting") return Output.dim(ended, on)
+  if (ended !== undefined && state.status !== "waiting") {
+    return waits === undefined
+      ? Output.dim(ended, on)
+      : Output.yellow(`${ended}, waits for ${Standing.text(waits, now)}`, on)
+  }
   const join = (...parts: ReadonlyArray<string>) => parts.filter((part) => part !== "").join("  ")
-  switch (state.status) {
+  switch (status) {
     case "pending":
     case "ready": {
-      const waits = waitsFor(facts, task)
-      return waits === "" ? "" : Output.dim(waits, on)
+      const needs = status === "pending" ? needsOf(facts, task) : ""
+      return needs === "" ? "" : Output.dim(needs, on)
     }
     case "running": {
       const current = seen.attempts.at(-1)
       const elapsed = duration(now - (current?.started ?? now))
       return join(elapsed, ...again, seen.progress === undefined ? "" : bar(seen.progress, 20))
     }
-    case "retrying": {
-      const wait = state.due === undefined ? "" : ` in ${duration(state.due - now)}`
-      return Output.yellow(join(`attempt ${state.attempt + 1}${wait}`, seen.attempts.at(-1)?.error?.tag ?? ""), on)
-    }
     case "waiting": {
-      const { approval, pausedUntil } = state
-      const until = new Date(pausedUntil ?? 0).toISOString()
-      if (approval === undefined) return Output.yellow(`paused until ${until}: ${task.pauseUntil?.reason ?? ""}`, on)
-      const people = `${approval.granted.length} of ${approval.approvers} have agreed`
-      return Output.yellow(`waits for approval: ${people}`, on)
+      if (waits === undefined) return ""
+      const told = Standing.text(waits, now)
+      if (waits.for === "retry") return Output.yellow(join(told, seen.attempts.at(-1)?.error?.tag ?? ""), on)
+      return Output.yellow(waits.for === "pause" ? `paused until ${told}` : `waits for ${told}`, on)
     }
     case "succeeded": {
       if (seen.adopted !== undefined) return Output.dim(`taken over from run ${seen.adopted}`, on)

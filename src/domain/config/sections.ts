@@ -7,6 +7,7 @@ import { CostTableSection } from "./cost-table.ts"
 import { DatabaseSection } from "./database.ts"
 import { DqSection } from "./dq.ts"
 import * as Exporters from "./exporters.ts"
+import * as Ledger from "./ledger.ts"
 import * as Limits from "./limits.ts"
 import { MessagingSection } from "./messaging.ts"
 import { NotificationsSection } from "./notifications.ts"
@@ -33,12 +34,13 @@ export const sections = {
   resources: ResourcesSection,
   dq: DqSection,
   approvals: ApprovalsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ selfApproval: false }))),
+  ledger: Ledger.LedgerSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Ledger.usual))),
   limits: Limits.LimitsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Limits.usual))),
   exporters: Exporters.ExportersSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Exporters.none))),
 }
 
 /** Sections that a project may leave out: it has none of what they configure, or what is usual. */
-export const optionalSections: ReadonlySet<string> = new Set(["approvals", "exporters", "limits"])
+export const optionalSections: ReadonlySet<string> = new Set(["approvals", "exporters", "ledger", "limits"])
 
 /** The values of all sections. Secrets are references. */
 export interface Sections {
@@ -56,6 +58,7 @@ export interface Sections {
   readonly resources: ResourcesSection
   readonly dq: DqSection
   readonly approvals: ApprovalsSection
+  readonly ledger: Ledger.LedgerSection
   readonly limits: Limits.LimitsSection
   readonly exporters: Exporters.ExportersSection
 }

@@ -2,19 +2,14 @@ import { type ASTNode, Environment } from "@marcbachmann/cel-js"
 import type { JsonSchema } from "../json-schema.ts"
 import * as JsonSchemas from "../json-schema.ts"
 import { didYouMean } from "../suggest.ts"
+import { isNode, pathOf } from "./ast.ts"
 import { TypeRegistry, schemaOf, toJson } from "./cel-values.ts"
 import * as Functions from "./functions.ts"
+import * as Guards from "./guards.ts"
+import { type ExpressionFault, type Scope, follow, isFault, lookup, realPath } from "./paths.ts"
 import { plainReference } from "./template.ts"
 
-/** What an expression may name, each with its type. */
-export type Scope = Readonly<Record<string, JsonSchema>>
-
-/** Why an expression does not compile; `start` and `end` count characters of its source. */
-export interface ExpressionFault {
-  readonly message: string
-  readonly start: number
-  readonly end: number
-}
+export type { Scope }
 
 /** A type-checked expression. */
 export interface Expression {
@@ -22,96 +17,18 @@ export interface Expression {
   readonly type: JsonSchema
   /** Paths of the fields that it reads, e.g. `["tasks", "train", "model"]`. */
   readonly references: ReadonlyArray<ReadonlyArray<string>>
+  /** Of each reference: what the expression has made certain where it stands. */
+  readonly known: ReadonlyArray<Guards.Known>
+  /** What is certain where the expression is true. */
+  readonly whereTrue: Guards.Known
   /** References that stand inside `has(…)`. */
   readonly guarded: ReadonlyArray<ReadonlyArray<string>>
   /** The value as JSON. Throws when a field is absent or an operation has no result. */
   readonly evaluate: (values: Readonly<Record<string, unknown>>) => unknown
 }
 
-const isNode = (value: unknown): value is ASTNode => typeof value === "object" && value !== null && "op" in value
-
-const pathOf = (node: ASTNode): ReadonlyArray<string> | undefined => {
-  if (node.op === "id") return [String(node.args)]
-  if (node.op === ".") {
-    const [object, field] = node.args as [ASTNode, string]
-    const path = pathOf(object)
-    return path === undefined ? undefined : [...path, field]
-  }
-  return undefined
-}
-
-/** Every node below, with whether it stands inside `has(…)`. */
-const walk = (node: unknown, guarded: boolean, visit: (node: ASTNode, guarded: boolean) => boolean): void => {
-  if (Array.isArray(node)) for (const item of node) walk(item, guarded, visit)
-  if (!isNode(node)) return
-  if (!visit(node, guarded)) return
-  walk(node.args, guarded || (node.op === "call" && node.args[0] === "has"), visit)
-}
-
-const follow = (scope: Scope, path: ReadonlyArray<string>): JsonSchema | ExpressionFault => {
-  const real = realPath(scope, path, false)
-  let node: JsonSchema | undefined = Object.hasOwn(scope, path[0]) ? scope[real[0]] : undefined
-  let at = path[0].length
-  if (node === undefined || path[0].startsWith("_")) {
-    const known = Object.keys(scope).filter((root) => !root.startsWith("_"))
-    return { message: `There is no "${path[0]}" here.${didYouMean(path[0], known)}`, start: 0, end: at }
-  }
-  if (real !== path) return JsonSchemas.field(node, real[1]) ?? {}
-  for (let i = 1; i < path.length; i++) {
-    const found = JsonSchemas.property(node, path[i])
-    if (found === undefined) {
-      const known = [...JsonSchemas.keys(node), ...(path[0] === "tasks" && i === 2 ? ["status"] : [])]
-      const owner = path.slice(0, i).join(".")
-      const has = known.length === 0 ? "it has no fields" : `it has ${known.slice(0, 12).join(", ")}`
-      const message = `${owner} has no field "${path[i]}"; ${has}.${didYouMean(path[i], known)}`
-      return { message, start: at + 1, end: at + 1 + path[i].length }
-    }
-    node = found.schema
-    at += 1 + path[i].length
-  }
-  return node
-}
-
-/** The part of a path that a value need not have: a declared field that is not required. */
-export const mayBeAbsent = (scope: Scope, path: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
-  let node = scope[path[0]]
-  for (let i = 1; i < path.length; i++) {
-    const declared = JsonSchemas.field(node, path[i])
-    const found = JsonSchemas.property(node, path[i])
-    if (found === undefined) return undefined
-    if (declared !== undefined && found.optional && !JsonSchemas.isAny(declared)) return path.slice(0, i + 1)
-    node = found.schema
-  }
-  return undefined
-}
-
 /** Longest expression, in characters: its parser goes as deep as it is long. */
 const longest = 10_000
-
-/** Roots that no author writes: the status of each task, which is no part of its output, and which tasks have outputs. */
-export const statusRoot = "_status"
-export const outputRoot = "_out"
-
-/** Where a path leads that an author wrote: `tasks.<id>.status`, and `has(tasks.<id>)`, stand beside the outputs. */
-const realPath = (scope: Scope, path: ReadonlyArray<string>, inHas: boolean): ReadonlyArray<string> => {
-  const [root, id, field] = path
-  const beside = (name: string) => (JsonSchemas.field(scope[name] ?? {}, id) === undefined ? path : [name, id])
-  if (root !== "tasks" || id === undefined) return path
-  if (path.length === 3 && field === "status") return beside(statusRoot)
-  return inHas && path.length === 2 ? beside(outputRoot) : path
-}
-
-const lookup = (values: unknown, path: ReadonlyArray<string>): unknown => {
-  let value: unknown = values
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined
-    value = (value as Record<string, unknown>)[key]
-  }
-  return value
-}
-
-const isFault = (value: JsonSchema | ExpressionFault): value is ExpressionFault =>
-  "message" in value && "start" in value
 
 const environmentFor = (scope: Scope, roots: ReadonlySet<string>) => {
   const environment = new Environment({ homogeneousAggregateLiterals: false })
@@ -197,6 +114,8 @@ const wrongLiteral = (scope: Scope, node: ASTNode): string | undefined => {
   return undefined
 }
 
+const nothing: Guards.Known = new Set()
+
 /** Parses and type-checks an expression against a scope. A plain reference needs no CEL and keeps its value as it is. */
 export const compile = (source: string, scope: Scope): Expression | ExpressionFault => {
   const plain = plainReference(source)
@@ -204,7 +123,9 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     const type = follow(scope, plain)
     if (isFault(type)) return type
     const real = realPath(scope, plain, false)
-    return { source, type, references: [plain], guarded: [], evaluate: (values) => lookup(values, real) }
+    const [known, whereTrue] = [[nothing], nothing]
+    const evaluate = (values: Readonly<Record<string, unknown>>) => lookup(values, real)
+    return { source, type, references: [plain], known, whereTrue, guarded: [], evaluate }
   }
   if (source === "") return { message: "The expression is empty.", start: 0, end: 1 }
   if (source.length > longest) {
@@ -218,6 +139,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     return { message: `${friendly((error as Error).message)}.`, start: range.start, end: range.end }
   }
   const references: Array<ReadonlyArray<string>> = []
+  const known: Array<Guards.Known> = []
   const guarded: Array<ReadonlyArray<string>> = []
   let fault: ExpressionFault | undefined
   /** The source as CEL reads it: of the same length, so that places stay. */
@@ -225,7 +147,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   const reals: Array<ReadonlyArray<string>> = []
   const bound = new Set<string>()
   const durations: Array<number> = []
-  walk(ast, false, (node, inside) => {
+  Guards.walk(ast, (node, inside, certain) => {
     if (node.op === "rcall" && typeof node.args[0] === "string" && Array.isArray(node.args[2])) {
       const [name, , args] = node.args as [string, ASTNode, ReadonlyArray<ASTNode>]
       if (["map", "filter", "exists", "all", "exists_one"].includes(name) && args[0]?.op === "id") {
@@ -242,6 +164,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     const path = pathOf(node)
     if (path === undefined || bound.has(path[0])) return true
     ;(inside ? guarded : references).push(path)
+    if (!inside) known.push(certain)
     const type = follow(scope, path)
     const { end, start } = node.range
     if (isFault(type)) fault ??= { message: type.message, start, end }
@@ -273,6 +196,8 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
     source,
     type: schemaOf(String(checked.type), registry.named),
     references,
+    known,
+    whereTrue: Guards.whereTrue(ast),
     guarded,
     evaluate: (values) => {
       const context = Object.fromEntries(

@@ -1,6 +1,6 @@
 import type { JsonSchema } from "../json-schema.ts"
 import type { Block } from "../plan.ts"
-import { type Scope, outputRoot, statusRoot } from "./cel.ts"
+import { type Scope, outputRoot, statusRoot } from "./paths.ts"
 
 /** What a pipeline's expressions can name: the schemas of its params and of its tasks' outputs, and declared variables. */
 export interface Names {

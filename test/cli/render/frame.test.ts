@@ -85,6 +85,52 @@ describe("frame", () => {
     assert.include(text, "d  waits for pool gpus")
   })
 
+  it("says that the run waits while nothing of it runs: for a cordon, for others, for its time", () => {
+    const one = planOf([task("a", { resources: { locks: ["model"] } })])
+    const held: Event = { type: "dev.dandori.run.held.v1", data: { cordon: "ir-1", reason: "full" } }
+    const lines = (facts: RunFacts.RunFacts) => LiveFrame.frame(facts, 3_000, terminal).split("\n")
+    const why = "cordon ir-1 to be lifted (full)"
+    assert.deepEqual(lines(seen(one, [created, held])), [
+      `nightly  run run-1  env dev  3.0 s  waits for ${why}`,
+      `⏸ a  waits for ${why}`,
+    ])
+    const released: Event = { type: "dev.dandori.run.released.v1", data: { cordon: "ir-1" } }
+    const facts = seen(one, [created, held, released])
+    assert.deepEqual(lines(facts), ["nightly  run run-1  env dev  3.0 s", "· a"])
+    RunFacts.touch(facts, "a").waiting = { name: "lock model", holders: [{ run: "other", pid: 7 }], earlier: [] }
+    const lock = "waits for lock model, held by run other, pid 7"
+    assert.deepEqual(lines(facts), [`nightly  run run-1  env dev  3.0 s  ${lock}`.slice(0, 79) + "…", `⏸ a  ${lock}`])
+    const due: Event = {
+      type: "dev.dandori.retry.scheduled.v1",
+      data: { task: "a", attempt: 2, due: 9_000, delayMillis: 1 },
+    }
+    const broken: Event = {
+      type: "dev.dandori.attempt.failed.v1",
+      data: { task: "a", attempt: 1, error: { tag: "NotYet", message: "not yet", transient: true } },
+    }
+    const flaky = planOf([
+      task("a", { retry: { attempts: 2, backoff: { initial: 1, factor: 1, max: 1, jitter: "none" } } }),
+    ])
+    const retrying = lines(seen(flaky, [created, started("a"), broken, due]))
+    assert.strictEqual(retrying[0], "nightly  run run-1  env dev  3.0 s  waits for attempt 2 in 6.0 s")
+    assert.strictEqual(retrying[1], "↻ a  attempt 2 in 6.0 s  NotYet")
+  })
+
+  it("of a matrix says that it waits while none of its instances runs", () => {
+    const plan = planOf([
+      task("a"),
+      task("m", { matrix: { values: { n: [1, 2] } }, resources: { locks: ["model"] } } as Partial<PlanTask>),
+    ])
+    const expanded: Event = { type: "dev.dandori.matrix.expanded.v1", data: { task: "m", count: 2 } } as Event
+    const facts = seen(plan, [created, expanded, started("a")])
+    RunFacts.touch(facts, "m[0]").waiting = { name: "lock model", holders: [{ run: "other", pid: 7 }], earlier: [] }
+    RunFacts.touch(facts, "m[1]").waiting = { name: "lock model", holders: [], earlier: [] }
+    const waits = LiveFrame.frame(facts, 3_000, terminal)
+    assert.include(waits, "⏸ m  0 of 2 instances have ended, waits for lock model, held by run other, pid 7")
+    RunFacts.add(facts, { ...started("m[0]"), time: 3_000, run: "run-1" })
+    assert.match(LiveFrame.frame(facts, 3_000, terminal), /[^⏸] m {2}0 of 2 instances have ended$/m)
+  })
+
   it("shows an error beneath its task and why the next one was skipped", () => {
     const plan = planOf([task("a"), task("b", { needs: ["a"] })])
     const skipped: Event = {
@@ -197,7 +243,7 @@ describe("summary", () => {
     assert.match(text, /^nightly waits for people, after 5\.0 s {2}run run-1\n/)
     assert.include(text, "it has no probe")
     assert.include(text, "dandori runs resolve run-1 pay --as ")
-    assert.include(text, "dandori run --resume run-1")
+    assert.include(text, "dandori runs resume run-1")
   })
 
   it("keeps to a screen when hundreds of tasks failed", () => {
