@@ -158,6 +158,9 @@ export const removeFree = (path: string): void => {
   }
 }
 
+/** Removes a lock file that has no more use. */
+export const forget = (path: string): void => rmSync(path, { force: true })
+
 const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
   Effect.suspend(() => {
     try {
