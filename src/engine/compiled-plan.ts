@@ -4,6 +4,8 @@ import { type Block, type Plan, type PlanTask, type Resources, maxInstances } fr
 export interface ResourceClass {
   readonly resources: Resources
   readonly priority: number
+  /** Which of the plan's sizes it has. */
+  readonly size: number
 }
 
 /**
@@ -21,6 +23,8 @@ export interface CompiledPlan {
   readonly blocks: Readonly<Record<Block, ReadonlyArray<number>>>
   readonly classes: ReadonlyArray<ResourceClass>
   readonly classOf: Int32Array
+  /** What the classes hold besides their locks: of a plan in which each task has a lock of its own, there is one size. */
+  readonly sizes: ReadonlyArray<Resources>
   /** Whether the classes have more than one priority. */
   readonly prioritised: boolean
   /** The sub-pipeline's task that task i is a part of, or -1. */
@@ -61,6 +65,14 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
   const blocks: Record<Block, Array<number>> = { tasks: [], onFailure: [], onCancel: [], finally: [] }
   const classes: Array<ResourceClass> = []
   const classIndex = new Map<string, number>()
+  const sizes: Array<Resources> = []
+  const sizeIndex = new Map<string, number>()
+  const sizeOf = ({ locks: _, ...size }: Resources) => {
+    const key = JSON.stringify(size)
+    const found = sizeIndex.get(key) ?? sizes.push(size) - 1
+    sizeIndex.set(key, found)
+    return found
+  }
   tasks.forEach((task, index) => {
     const block = task.block ?? "tasks"
     blocks[block].push(index)
@@ -91,7 +103,7 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
       pool === undefined && task.resources === undefined && priority === 0 ? "" : JSON.stringify([resources, priority])
     let found = classIndex.get(key)
     if (found === undefined) {
-      found = classes.push({ resources, priority }) - 1
+      found = classes.push({ resources, priority, size: sizeOf(resources) }) - 1
       classIndex.set(key, found)
     }
     classOf[index] = found
@@ -106,6 +118,7 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
     blocks,
     classes,
     classOf,
+    sizes,
     prioritised: new Set(classes.map(({ priority }) => priority)).size > 1,
     parents,
     matrices,
