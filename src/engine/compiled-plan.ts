@@ -67,7 +67,8 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
   const classIndex = new Map<string, number>()
   const sizes: Array<Resources> = []
   const sizeIndex = new Map<string, number>()
-  const sizeOf = ({ locks: _, ...size }: Resources) => {
+  const sizeOf = (resources: Resources) => {
+    const { locks: _, ...size } = resources
     const key = JSON.stringify(size)
     const found = sizeIndex.get(key) ?? sizes.push(size) - 1
     sizeIndex.set(key, found)
