@@ -1,17 +1,21 @@
-/** `node:fs` whose asynchronous flush is counted: `flushes.ts` puts it in the place of the ledger's. */
+/** `node:fs` whose asynchronous flushes are counted: `flushes.ts` puts it in the place of the program's. */
 import * as Fs from "node:fs"
 import { counting } from "./flushes.ts"
 
 export * from "node:fs"
 
-/** As `node:fs`, counted from the call to its callback. */
-export const fdatasync: typeof Fs.fdatasync = Object.assign(
-  (fd: number, callback: Fs.NoParamCallback) => {
-    const done = counting()
-    Fs.fdatasync(fd, (error) => {
-      done()
-      callback(error)
-    })
-  },
-  { __promisify__: Fs.fdatasync.__promisify__ },
-)
+/** As the given flush, counted from the call to its callback. */
+const counted = (flush: typeof Fs.fsync): typeof Fs.fsync =>
+  Object.assign(
+    (fd: number, callback: Fs.NoParamCallback) => {
+      const done = counting()
+      flush(fd, (error) => {
+        done()
+        callback(error)
+      })
+    },
+    { __promisify__: flush.__promisify__ },
+  )
+
+export const fsync = counted(Fs.fsync)
+export const fdatasync = counted(Fs.fdatasync)

@@ -1,6 +1,6 @@
 /**
- * Counts the flushes of this process and the time in which at least one was going on. The ledger flushes through
- * `node:fs`, everything else through file handles; both are wrapped before the program is imported.
+ * Counts the flushes of this process and the time in which at least one was going on. The ledger and folders are
+ * flushed through `node:fs`, everything else through file handles; both are wrapped before the program is imported.
  */
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
@@ -41,7 +41,7 @@ export const install = async (): Promise<void> => {
   Bun.plugin({
     name: "counted flushes",
     setup(build) {
-      build.onLoad({ filter: /\/src\/services\/append-file\.ts$/ }, async ({ path }) => {
+      build.onLoad({ filter: /\/src\/services\/(append-file|durable-files)\.ts$/ }, async ({ path }) => {
         const text = await Bun.file(path).text()
         return { contents: text.replace('from "node:fs"', `from ${JSON.stringify(countedFs)}`), loader: "ts" }
       })

@@ -4,6 +4,8 @@ import { type Block, type Plan, type PlanTask, type Resources, maxInstances } fr
 export interface ResourceClass {
   readonly resources: Resources
   readonly priority: number
+  /** Which of the plan's sizes it has. */
+  readonly size: number
 }
 
 /** Tasks by the block that they stand in. */
@@ -27,6 +29,8 @@ export interface CompiledPlan {
   readonly inner: ReadonlyMap<number, Blocks>
   readonly classes: ReadonlyArray<ResourceClass>
   readonly classOf: Int32Array
+  /** What the classes hold besides their locks: of a plan in which each task has a lock of its own, there is one size. */
+  readonly sizes: ReadonlyArray<Resources>
   /** Whether the classes have more than one priority. */
   readonly prioritised: boolean
   /** The sub-pipeline's task that task i is a part of, or -1. */
@@ -66,6 +70,15 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
   const inner = new Map<number, Record<Block, Array<number>>>()
   const classes: Array<ResourceClass> = []
   const classIndex = new Map<string, number>()
+  const sizes: Array<Resources> = []
+  const sizeIndex = new Map<string, number>()
+  const sizeOf = (resources: Resources) => {
+    const { locks: _, ...size } = resources
+    const key = JSON.stringify(size)
+    const found = sizeIndex.get(key) ?? sizes.push(size) - 1
+    sizeIndex.set(key, found)
+    return found
+  }
   tasks.forEach((task, index) => {
     const block = task.block ?? "tasks"
     const parent = indexOf.get(parentId(task.id) ?? "") ?? -1
@@ -91,7 +104,7 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
       pool === undefined && task.resources === undefined && priority === 0 ? "" : JSON.stringify([resources, priority])
     let found = classIndex.get(key)
     if (found === undefined) {
-      found = classes.push({ resources, priority }) - 1
+      found = classes.push({ resources, priority, size: sizeOf(resources) }) - 1
       classIndex.set(key, found)
     }
     classOf[index] = found
@@ -106,6 +119,7 @@ export const compilePlan = (plan: Plan): CompiledPlan => {
     inner,
     classes,
     classOf,
+    sizes,
     prioritised: new Set(classes.map(({ priority }) => priority)).size > 1,
     parents,
     matrices,

@@ -39,10 +39,11 @@ const question = (state: RunState, task: number): Command | undefined => {
 }
 
 /** Classes with ready tasks, those of the highest priority first. */
-const classesInOrder = (state: RunState): Iterable<readonly [number, Fifo.Fifo<number>]> =>
-  state.plan.prioritised
-    ? [...state.ready].toSorted(([a], [b]) => state.plan.classes[b].priority - state.plan.classes[a].priority)
-    : state.ready
+const classesInOrder = ({ plan, ready }: RunState): Iterable<readonly [number, Fifo.Fifo<number>]> => {
+  if (!plan.prioritised) return ready
+  const byPriority = Map.groupBy(ready, ([index]) => plan.classes[index].priority)
+  return [...byPriority].toSorted(([a], [b]) => b - a).flatMap(([, classes]) => classes)
+}
 
 /**
  * What a state asks for at a time. Pure and total; the same state and time give the same commands. The work is bounded
@@ -100,8 +101,15 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
     }
     heap = DueHeap.pop(heap)
   }
-  for (const [, queue] of classesInOrder(state)) {
+  const full = new Set<number>()
+  for (const [index, queue] of classesInOrder(state)) {
     if (held.attempts >= state.capacity.attempts) break
+    const { size } = state.plan.classes[index]
+    if (full.has(size)) continue
+    if (Holding.lacking(held, state.capacity, state.plan.sizes[size]) !== undefined) {
+      if (full.add(size).size === state.plan.sizes.length) break
+      continue
+    }
     for (const task of Fifo.values(queue)) {
       if (taskAt(state, task).status === "ready" && !start(task)) break
     }

@@ -41,16 +41,23 @@ export interface Prepared {
   readonly scopes: PlanScopes
 }
 
-/** A task type made ready, with the digest of its sources where they are not part of the program. */
-export const prepareType = (type: AnyTaskType, sources: Sha256 | undefined): PreparedType => ({
+const sidesOf = (type: AnyTaskType): Omit<PreparedType, "sources"> => ({
   type,
-  sources,
   input: JsonSchemas.ofSchema(type.input),
   output: JsonSchemas.ofSchema(type.output),
   decodeInput: Schema.decodeUnknownExit(type.input, { errors: "all", onExcessProperty: "error" }),
   encodeOutput: Schema.encodeUnknownExit(type.output),
   decodeOutput: Schema.decodeUnknownExit(type.output),
 })
+
+const sides = new WeakMap<AnyTaskType, Omit<PreparedType, "sources">>()
+
+/** A task type made ready, with the digest of its sources where they are not part of the program. */
+export const prepareType = (type: AnyTaskType, sources: Sha256 | undefined): PreparedType => {
+  const known = sides.get(type) ?? sidesOf(type)
+  sides.set(type, known)
+  return { ...known, sources }
+}
 
 /** Loads the task types that a plan names. */
 export const prepare = Effect.fnUntraced(function* (plan: Plan) {

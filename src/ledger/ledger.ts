@@ -3,7 +3,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -12,13 +11,13 @@ import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as AppendFile from "../services/append-file.ts"
-import type { FileFailed } from "../services/durable-files.ts"
+import * as DurableFiles from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
 import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
-import type { Author, Head } from "./sealing.ts"
+import { type Author, type Head, genesis } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
 import * as StreamWriter from "./stream-writer.ts"
 import * as Testimony from "./testimony.ts"
@@ -134,21 +133,14 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       intervalMillis: flushMillis,
       ...(keepBytes === undefined ? {} : { keepBytes }),
     }
-    const opened: Effect.Effect<AppendFile.AppendFile, FileFailed, Scope.Scope> =
+    const opened: Effect.Effect<AppendFile.AppendFile, DurableFiles.FileFailed, Scope.Scope> =
       audit === "required" ? AppendFile.open(file) : PatientFile.open({ ...file, now: context.now })
     return Effect.mapError(opened, failedBy(stream))
   }
   const writer = (stream: string, head: Head, file: AppendFile.AppendFile) =>
     StreamWriter.make(stream, StreamName.runOf(stream) ?? stream, head, file, context)
 
-  const shapeOf = (stream: string) =>
-    fs.stat(pathOf(stream)).pipe(
-      Effect.map(({ size, mtime }) => ({
-        bytes: Number(size),
-        time: Option.match(mtime, { onNone: () => 0, onSome: (time) => time.getTime() }),
-      })),
-      Effect.mapError(failedBy(stream)),
-    )
+  const shapeOf = (stream: string) => AppendFile.shapeOf(pathOf(stream)).pipe(Effect.mapError(failedBy(stream)))
 
   /** Goes on with a stream from `start` on; `bytes` are what follows it. A torn end is cut and the cut recorded. */
   const goOn = Effect.fnUntraced(function* (
@@ -240,17 +232,18 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     return (yield* goOn(stream, yield* bytesFrom(stream, before.bytes), before)).writer
   })
   const folderOf = (stream: string) =>
-    fs
-      .makeDirectory(path.dirname(pathOf(stream)), { recursive: true, mode: 0o700 })
-      .pipe(Effect.mapError(failedBy(stream)))
+    DurableFiles.makeFolderDurably(path.dirname(pathOf(stream)), { mode: 0o700 }).pipe(
+      Effect.mapError(failedBy(stream)),
+    )
 
   return Ledger.of({
     folder: options.folder,
     create: Effect.fnUntraced(function* (stream, writing) {
       yield* folderOf(stream)
       yield* lock(stream, 0)
-      if ((yield* bytesOf(stream)).length > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
-      return writer(stream, Chain.read(stream, new Uint8Array()).head, yield* appendTo(stream, writing))
+      const file = yield* appendTo(stream, writing)
+      if (file.end() > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
+      return writer(stream, genesis(stream), file)
     }),
     reopen: Effect.fnUntraced(function* (stream, writing) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
@@ -285,16 +278,14 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         const writer = yield* openForAppend(stream)
         left.delete(stream)
         for (const event of events) writer.append(event)
-        yield* writer.durable.pipe(Effect.mapError((error: FileFailed) => failedBy(stream)(error)))
+        yield* writer.durable.pipe(Effect.mapError((error: DurableFiles.FileFailed) => failedBy(stream)(error)))
         left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head() })
       }).pipe(Effect.scoped, turns[stream].withPermit),
     seal: (stream) =>
-      fs
-        .chmod(pathOf(stream), 0o444)
-        .pipe(
-          Effect.mapError(failedBy(stream)),
-          Effect.andThen(Effect.ignore(fs.remove(`${pathOf(stream)}.lock`, { force: true }))),
-        ),
+      AppendFile.seal(pathOf(stream)).pipe(
+        Effect.mapError(failedBy(stream)),
+        Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(`${pathOf(stream)}.lock`)))),
+      ),
     discard: (stream) =>
       Effect.gen(function* () {
         yield* lock(stream, 0)

@@ -2,7 +2,7 @@ import * as Fs from "node:fs"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { FileFailed, makeFolderDurably, syncFolder } from "./durable-files.ts"
+import { FileFailed, attemptNow, makeFolderDurably } from "./durable-files.ts"
 
 /**
  * A file that only grows, with group commit: lines are buffered, written in order, and all that stand before a
@@ -36,12 +36,19 @@ const failed = (operation: string, path: string, cause: NodeJS.ErrnoException): 
 /** F_FULLFSYNC where the platform has it (Bun's fsync on macOS), fdatasync elsewhere. */
 const flush = process.platform === "darwin" ? Fs.fsync : Fs.fdatasync
 
+/** An open file. `folder` is its folder, open, where the file is new. */
+interface Opened {
+  readonly fd: number
+  readonly size: number
+  readonly folder: number | undefined
+}
+
 const make = (
   path: string,
-  fd: number,
-  size: number,
+  { fd, folder, size }: Opened,
   intervalMillis: number,
 ): AppendFile & { close: () => Effect.Effect<void, FileFailed> } => {
+  let unflushedFolder = folder
   let buffer: Array<string> = []
   let end = size
   let written = size
@@ -70,9 +77,22 @@ const make = (
     watchers.clear()
   }
   const isWanted = () => waiters.length > 0 || synced < owed
+  /** Flushes the file, and at the same time the folder of a new one. */
+  const flushAll = (done: (cause: NodeJS.ErrnoException | null) => void) => {
+    if (unflushedFolder === undefined) return flush(fd, done)
+    let missing = 2
+    let failure: NodeJS.ErrnoException | null = null
+    const one = (cause: NodeJS.ErrnoException | null) => {
+      failure ??= cause
+      if (--missing === 0) done(failure)
+    }
+    flush(fd, one)
+    Fs.fsync(unflushedFolder, one)
+    unflushedFolder = undefined
+  }
   const sync = () => {
     const covered = written
-    flush(fd, (cause) => {
+    flushAll((cause) => {
       if (cause) return breakWith(failed("flush", path, cause))
       flushes++
       synced = covered
@@ -81,28 +101,31 @@ const make = (
       pump()
     })
   }
-  const write = (bytes: Buffer, offset: number, start: number) => {
-    Fs.write(fd, bytes, offset, bytes.length - offset, null, (cause, count) => {
-      if (cause) {
-        // A full disk gives a short write first: nothing after the last whole line may stay.
-        const whole = bytes.subarray(0, offset).lastIndexOf(10) + 1
-        return Fs.ftruncate(fd, start + whole, () => breakWith(failed("write", path, cause)))
-      }
-      if (offset + count < bytes.length) return write(bytes, offset + count, start)
-      written = start + bytes.length
-      if (isWanted()) return sync()
-      busy = false
-      pump()
-    })
+  const cutBack = (bytes: number) => {
+    try {
+      Fs.ftruncateSync(fd, bytes)
+    } catch {}
+  }
+  /** Into the cache of the operating system: another thread would take longer to take it up. */
+  const write = (bytes: Buffer) => {
+    let offset = 0
+    try {
+      while (offset < bytes.length) offset += Fs.writeSync(fd, bytes, offset)
+      written += bytes.length
+    } catch (cause) {
+      // A full disk gives a short write first: nothing after the last whole line may stay.
+      cutBack(written + bytes.subarray(0, offset).lastIndexOf(10) + 1)
+      breakWith(failed("write", path, cause as NodeJS.ErrnoException))
+    }
   }
   const pump = () => {
     if (busy || broken) return
     if (buffer.length > 0) {
-      busy = true
       const bytes = Buffer.from(buffer.join(""))
       buffer = []
-      write(bytes, 0, written)
-    } else if (synced < written && isWanted()) {
+      write(bytes)
+    }
+    if (!broken && synced < written && isWanted()) {
       busy = true
       sync()
     }
@@ -149,18 +172,23 @@ const make = (
     close: () =>
       flushed(end).pipe(
         Effect.ensuring(
-          Effect.callback<void>((resume) => {
-            clearTimeout(timer)
-            Fs.close(fd, () => resume(Effect.void))
-          }),
+          // What is flushed is safe whatever the operating system says of its descriptor.
+          Effect.ignore(
+            attemptNow("close", path, () => {
+              clearTimeout(timer)
+              if (folder !== undefined) Fs.closeSync(folder)
+              Fs.closeSync(fd)
+            }),
+          ),
         ),
       ),
   }
 }
 
 /**
- * Opens a file for appending, cut back to `keepBytes` where given; made with mode 0600, its folder flushed, when
- * new. What is buffered is flushed when the scope closes. `intervalMillis` bounds the time to a flush nobody waits for.
+ * Opens a file for appending, cut back to `keepBytes` where given; when new, it is made with mode 0600, and its folder
+ * is flushed with its first lines. What is buffered is flushed when the scope closes. `intervalMillis` bounds the time to
+ * a flush nobody waits for.
  */
 export const open = (options: {
   readonly path: string
@@ -171,23 +199,27 @@ export const open = (options: {
     Effect.gen(function* () {
       const { path } = options
       const size = Fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
-      if (size === 0) yield* makeFolderDurably(dirname(path))
-      const opened = yield* Effect.try({
-        try: () => {
-          const fd = Fs.openSync(path, Fs.constants.O_RDWR | Fs.constants.O_APPEND | Fs.constants.O_CREAT, 0o600)
-          let size = Fs.fstatSync(fd).size
-          const isNew = size === 0
-          if (options.keepBytes !== undefined && options.keepBytes < size) {
-            Fs.ftruncateSync(fd, options.keepBytes)
-            Fs.fsyncSync(fd)
-            size = options.keepBytes
-          }
-          return { fd, size, isNew }
-        },
-        catch: (cause) => failed("open", path, cause as NodeJS.ErrnoException),
+      if (size === 0) yield* makeFolderDurably(dirname(path), { mode: 0o700 })
+      const opened = yield* attemptNow("open", path, (): Opened => {
+        const fd = Fs.openSync(path, Fs.constants.O_RDWR | Fs.constants.O_APPEND | Fs.constants.O_CREAT, 0o600)
+        const { size } = Fs.fstatSync(fd)
+        if (size === 0) return { fd, size, folder: Fs.openSync(dirname(path), Fs.constants.O_RDONLY) }
+        if (options.keepBytes === undefined || options.keepBytes >= size) return { fd, size, folder: undefined }
+        Fs.ftruncateSync(fd, options.keepBytes)
+        Fs.fsyncSync(fd)
+        return { fd, size: options.keepBytes, folder: undefined }
       })
-      if (opened.isNew) yield* syncFolder(dirname(path))
-      return make(path, opened.fd, opened.size, options.intervalMillis)
+      return make(path, opened, options.intervalMillis)
     }),
     (file) => Effect.ignore(file.close()),
   )
+
+/** Size of a file and when it was last changed, milliseconds since the epoch. */
+export const shapeOf = (path: string) =>
+  attemptNow("look at", path, () => {
+    const { mtimeMs, size } = Fs.statSync(path)
+    return { bytes: size, time: mtimeMs }
+  })
+
+/** Makes a file read-only that grows no more. */
+export const seal = (path: string) => attemptNow("change the mode of", path, () => Fs.chmodSync(path, 0o444))

@@ -1,3 +1,4 @@
+import { constants, lstatSync, readFileSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,9 @@ import { ArtifactError, Artifacts } from "./artifacts.ts"
 import * as Durable from "./durable-files.ts"
 
 const hex = /^[0-9a-f]{64}$/
+
+/** Files up to so many bytes are read at once. */
+const smallFile = 64 * 1024
 
 const make = (root: string): Artifacts["Service"] => {
   const pathOf = (sha256: string) => {
@@ -25,11 +29,18 @@ const make = (root: string): Artifacts["Service"] => {
   /** Artifacts whose entry in their folder this process has flushed, or knows to be flushed. */
   const settled = new Set<string>()
 
+  const digestOf = (path: string, bytes: number) =>
+    bytes <= smallFile
+      ? Durable.attemptNow("read", path, () =>
+          Sha256.of(readFileSync(path, { flag: constants.O_RDONLY | constants.O_NOFOLLOW })),
+        )
+      : Effect.map(Durable.digestFile(path), ({ sha256 }) => sha256)
+
   const holds = (path: string, sha256: string, bytes: number) =>
     Effect.gen(function* () {
-      const stat = yield* Durable.attempt("look at", path, () => Fs.lstat(path))
+      const stat = yield* Durable.attemptNow("look at", path, () => lstatSync(path))
       if (!stat.isFile() || stat.size !== bytes) return false
-      if ((yield* Durable.digestFile(path)).sha256 !== sha256) return false
+      if ((yield* digestOf(path, bytes)) !== sha256) return false
       if (!settled.has(path)) yield* Durable.syncFolder(dirname(path))
       settled.add(path)
       return true

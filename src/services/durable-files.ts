@@ -1,4 +1,4 @@
-import { constants } from "node:fs"
+import { closeSync, constants, fsync, mkdirSync, openSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -55,15 +55,18 @@ export interface FileDigest {
 
 const chunkBytes = 1 << 20
 
+const failed = (operation: string, path: string) => (cause: unknown) => {
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
+  return new FileFailed({ path, operation, code, reason: cause instanceof Error ? cause.message : String(cause) })
+}
+
 /** Runs one file operation, its rejection as `FileFailed`. */
 export const attempt = <A>(operation: string, path: string, run: () => Promise<A>): Effect.Effect<A, FileFailed> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (cause) => {
-      const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
-      return new FileFailed({ path, operation, code, reason: cause instanceof Error ? cause.message : String(cause) })
-    },
-  })
+  Effect.tryPromise({ try: run, catch: failed(operation, path) })
+
+/** As `attempt`, for what is over sooner than another thread could take it up: no reading, writing or flushing of much. */
+export const attemptNow = <A>(operation: string, path: string, run: () => A): Effect.Effect<A, FileFailed> =>
+  Effect.try({ try: run, catch: failed(operation, path) })
 
 const withHandle = <A, E>(
   operation: string,
@@ -105,22 +108,33 @@ const forEachChunk = <E>(
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW
 const newFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
 
+const flush = (path: string): Effect.Effect<void, FileFailed> =>
+  attemptNow("open", path, () => openSync(path, constants.O_RDONLY)).pipe(
+    Effect.flatMap((fd) =>
+      Effect.callback<void, FileFailed>((resume) =>
+        fsync(fd, (cause) => {
+          closeSync(fd)
+          resume(cause ? Effect.fail(failed("flush", path)(cause)) : Effect.void)
+        }),
+      ),
+    ),
+    Effect.uninterruptible,
+  )
+
 /** Flushes a folder's entries to the disk. */
-export const syncFolder = (path: string): Effect.Effect<void, FileFailed> =>
-  withHandle("open", path, constants.O_RDONLY, 0, (handle) => attempt("flush", path, () => handle.sync()))
+export const syncFolder = flush
 
 /** Flushes a file's bytes to the disk. */
-export const fsyncFile = (path: string): Effect.Effect<void, FileFailed> =>
-  withHandle("open", path, constants.O_RDONLY, 0, (handle) => attempt("flush", path, () => handle.sync()))
+export const fsyncFile = flush
 
 /** Folders whose entry this process has flushed: one flush is enough for as long as the folder stays. */
 const durableFolders = new Set<string>()
 
-/** Makes a folder and the folders above it; all that are new are durable on return. */
-export const makeFolderDurably = (path: string): Effect.Effect<void, FileFailed> =>
+/** Makes a folder and the folders above it; all that are new are durable on return. `mode` in octal, default 0777 less the umask. */
+export const makeFolderDurably = (path: string, { mode }: WriteOptions = {}): Effect.Effect<void, FileFailed> =>
   Effect.gen(function* () {
     const target = resolve(path)
-    const first = yield* attempt("make the folder", target, () => Fs.mkdir(target, { recursive: true }))
+    const first = yield* attemptNow("make the folder", target, () => mkdirSync(target, { recursive: true, mode }))
     if (first === undefined && durableFolders.has(target)) return
     const top = first ?? target
     for (let folder = target; folder.length >= top.length; folder = dirname(folder)) {

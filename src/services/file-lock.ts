@@ -5,6 +5,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeSync,
@@ -95,11 +96,17 @@ export const ownerOf = (path: string): number | undefined => {
   }
 }
 
-/** Writes the owner's pid into its lock, for those who find it held. The lock is as good without: a disk may be full. */
-const writeOwner = (fd: number): void => {
+/**
+ * Writes the owner's pid into its lock, for those who find it held, unless it stands there from the last time. The lock
+ * is as good without: a disk may be full.
+ */
+const writeOwner = (fd: number, size: number): void => {
+  const own = Buffer.from(`${process.pid}\n`)
+  const there = Buffer.alloc(own.length)
   try {
-    ftruncateSync(fd, 0)
-    writeSync(fd, `${process.pid}\n`, 0)
+    if (size === own.length && readSync(fd, there, 0, size, 0) === size && there.equals(own)) return
+    if (size > 0) ftruncateSync(fd, 0)
+    writeSync(fd, own, 0, own.length, 0)
   } catch {}
 }
 
@@ -115,9 +122,9 @@ const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
       return new LockBusy({ path, ...(pid === undefined ? {} : { pid }) })
     }
     if (answer !== 0) return new LockFailed({ path, code: answer, reason: "the file system refuses flock" })
-    const there = statSync(path, { throwIfNoEntry: false })
-    if (there?.ino !== fstatSync(fd).ino) return "replaced"
-    writeOwner(fd)
+    const { ino, size } = fstatSync(fd)
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== ino) return "replaced"
+    writeOwner(fd, size)
     kept = true
     return fd
   } finally {
@@ -158,6 +165,9 @@ export const removeFree = (path: string): void => {
   }
 }
 
+/** Removes a lock file that has no more use. */
+export const forget = (path: string): void => rmSync(path, { force: true })
+
 const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
   Effect.suspend(() => {
     try {
@@ -172,16 +182,11 @@ const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
 
 /**
  * Takes the exclusive lock of a file, or fails at once when it is held. It is `flock(2)`: bound to the open file, so
- * the kernel frees it when the process ends, kill -9 included; children do not inherit it. The file stays for ever;
- * while the lock is held it names the owner's pid.
+ * the kernel frees it when the process ends, kill -9 included; children do not inherit it. The file stays for ever; it
+ * names the pid of who holds it, or of who held it last.
  */
 export const acquire = (path: string): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
-  Effect.acquireRelease(take(path), (fd) =>
-    Effect.sync(() => {
-      ftruncateSync(fd, 0)
-      closeSync(fd)
-    }),
-  ).pipe(Effect.as({ path }))
+  Effect.acquireRelease(take(path), (fd) => Effect.sync(() => closeSync(fd))).pipe(Effect.as({ path }))
 
 /** As `acquire`, but waits for the holder, asking again at jittered intervals, for at most `patience` milliseconds. */
 export const acquireWithin = (
@@ -189,11 +194,15 @@ export const acquireWithin = (
   patience: number,
 ): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
   acquire(path).pipe(
-    Effect.retry({
-      while: (error) => error._tag === "LockBusy",
-      schedule: Schedule.min([Schedule.exponential(1), Schedule.spaced(50)]).pipe(
-        Schedule.jittered,
-        Schedule.upTo({ duration: patience }),
+    Effect.catchTag("LockBusy", () =>
+      acquire(path).pipe(
+        Effect.retry({
+          while: (error) => error._tag === "LockBusy",
+          schedule: Schedule.min([Schedule.exponential(1), Schedule.spaced(50)]).pipe(
+            Schedule.jittered,
+            Schedule.upTo({ duration: patience }),
+          ),
+        }),
       ),
-    }),
+    ),
   )

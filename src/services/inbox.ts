@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Context from "effect/Context"
@@ -111,11 +112,11 @@ const make = (root: string) =>
         }
       }),
       answer,
-      clear: (run) =>
-        namesIn(run).pipe(
-          Effect.flatMap((names) => Effect.forEach(names, (name) => Effect.ignore(remove(join(folderOf(run), name))))),
-          Effect.andThen(removeIfEmpty(run)),
-        ),
+      clear: Effect.fnUntraced(function* (run) {
+        if (!existsSync(folderOf(run))) return
+        for (const name of yield* namesIn(run)) yield* Effect.ignore(remove(join(folderOf(run), name)))
+        yield* removeIfEmpty(run)
+      }),
     })
   })
 
