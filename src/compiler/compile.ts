@@ -76,7 +76,9 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
 const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1, finally: 2 }
 
 /** What each task stands behind in the plan: its needs, the tasks of a sub-pipeline that it needs, its own sub-pipeline. */
-const sortingNeeds = (tasks: ReadonlyMap<string, PlanTask>): ReadonlyMap<string, ReadonlyArray<string>> => {
+const sortingNeeds = (
+  tasks: ReadonlyMap<string, PlanTask>,
+): ReadonlyMap<string, { readonly needs: ReadonlyArray<string> }> => {
   const own = new Map<string, Array<string>>()
   for (const id of tasks.keys()) {
     for (let at = id.lastIndexOf("/"); at !== -1; at = id.lastIndexOf("/", at - 1)) {
@@ -86,11 +88,12 @@ const sortingNeeds = (tasks: ReadonlyMap<string, PlanTask>): ReadonlyMap<string,
       else known.push(id)
     }
   }
-  if (own.size === 0) return new Map([...tasks].map(([id, task]) => [id, task.needs]))
+  if (own.size === 0) return tasks
   return new Map(
     [...tasks].map(([id, { needs }]) => {
       const parent = id.slice(0, Math.max(0, id.lastIndexOf("/")))
-      return [id, [...needs.flatMap((need) => [need, ...(own.get(need) ?? [])]), ...(parent === "" ? [] : [parent])]]
+      const inside = needs.flatMap((need) => [need, ...(own.get(need) ?? [])])
+      return [id, { needs: [...inside, ...(parent === "" ? [] : [parent])] }]
     }),
   )
 }
