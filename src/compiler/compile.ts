@@ -9,6 +9,7 @@ import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
+import * as InputCheck from "./input-check.ts"
 import * as Outputs from "./outputs.ts"
 import * as Params from "./params.ts"
 import * as RetryErrors from "./retry-errors.ts"
@@ -73,6 +74,9 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
   return children
 })
 
+/** From so many tasks on, compiling the decoders of their inputs costs less than it saves. */
+const manyTasks = 1_000
+
 const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1, finally: 2 }
 
 /** What each task stands behind in the plan: its needs, the tasks of a sub-pipeline that it needs, its own sub-pipeline. */
@@ -129,6 +133,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     const schedule = ScheduleSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
     RetryErrors.check(reader, document, types)
+    if (definition.tasks.length > manyTasks) yield* InputCheck.compileDecoders(types.values())
     const schemas = new Map<string, { input: JsonSchema; output: JsonSchema }>()
     for (const [name, type] of types) {
       if (type === undefined) continue

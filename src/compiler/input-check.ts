@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -21,6 +22,12 @@ type Decoder = Schema.Codec<unknown, unknown>
 
 /** True for a value without an expression in it. */
 export const isLiteral = (value: unknown): boolean => !Template.hasExpression(JSON.stringify(value))
+
+/** Compiles the decoders of task types' inputs before they are first used: worth its time where many tasks are checked. */
+export const compileDecoders = Effect.fnUntraced(function* (types: Iterable<AnyTaskType | undefined>) {
+  const { enable } = yield* Effect.promise(() => import("effect/schema/SchemaJITCompiler"))
+  for (const type of types) if (type !== undefined) enable(type.input.ast)
+})
 
 const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
 
