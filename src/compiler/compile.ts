@@ -46,6 +46,13 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
   return types
 })
 
+/** The JSON Schemas of one side of the task types that there are. */
+const schemasOf = (
+  types: ReadonlyMap<string, AnyTaskType | undefined>,
+  side: (type: AnyTaskType) => AnyTaskType["input"] | AnyTaskType["output"],
+): ReadonlyMap<string, JsonSchema> =>
+  new Map([...types].flatMap(([name, type]) => (type === undefined ? [] : [[name, JsonSchemas.ofSchema(side(type))]])))
+
 /** The pipelines that tasks use. What keeps one from being used is told at the task, and with its own mistakes. */
 const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const library = yield* SubPipeline.SubPipelines
@@ -134,17 +141,16 @@ export const compileDocument = Effect.fnUntraced(function* (
     const types = yield* loadTypes(reader, definition)
     RetryErrors.check(reader, document, types)
     if (definition.tasks.length > manyTasks) yield* InputCheck.compileDecoders(types.values())
-    const schemas = new Map<string, { input: JsonSchema; output: JsonSchema }>()
-    for (const [name, type] of types) {
-      if (type === undefined) continue
-      schemas.set(name, { input: JsonSchemas.ofSchema(type.input), output: JsonSchemas.ofSchema(type.output) })
-    }
+    const inputs = schemasOf(types, ({ input }) => input)
     const children = yield* loadPipelines(reader, definition)
-    const outputOf = (task: Definition.TaskDefinition): JsonSchema => {
-      const own = children.get(task.uses.text)?.outputs ?? schemas.get(task.uses.text)?.output ?? {}
-      return task.matrix === undefined ? own : Scope.listOf(own, task.continueOnError === true)
+    const outputs = () => {
+      const known = schemasOf(types, ({ output }) => output)
+      const outputOf = ({ continueOnError, matrix, uses }: Definition.TaskDefinition): JsonSchema => {
+        const own = children.get(uses.text)?.outputs ?? known.get(uses.text) ?? {}
+        return matrix === undefined ? own : Scope.listOf(own, continueOnError === true)
+      }
+      return new Map(definition.tasks.map((task) => [task.id, outputOf(task)]))
     }
-    const outputs = new Map(definition.tasks.map((task) => [task.id, outputOf(task)]))
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
     const byId = new Map(definition.tasks.map((task) => [task.id, task]))
@@ -153,7 +159,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     for (const task of definition.tasks) {
       const type = types.get(task.uses.text)
       const child = children.get(task.uses.text)?.plan
-      const input = child === undefined ? schemas.get(task.uses.text)?.input : SubPipeline.inputOf(child)
+      const input = child === undefined ? inputs.get(task.uses.text) : SubPipeline.inputOf(child)
       const checked = TaskCheck.check(reader, {
         task,
         type,
