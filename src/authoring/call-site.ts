@@ -16,8 +16,12 @@ export const parse = (stack: string): ReadonlyArray<CallSite> =>
     return [{ file, line: Number(match[2]), column: Number(match[3]) }]
   })
 
-/** The stack of the caller, as text: it is read only when something is wrong there. */
-export const capture = (): string => new Error().stack ?? ""
+/** The stack of those who called a function, as text: it is read only when something is wrong there. */
+export const capture = (called: (...args: Array<never>) => unknown): string => {
+  const at: { stack?: string } = {}
+  Error.captureStackTrace(at, called)
+  return at.stack ?? ""
+}
 
 /** The innermost call that stands in a file. */
 export const within = (stack: string, file: string): CallSite | undefined =>

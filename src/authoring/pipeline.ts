@@ -189,7 +189,7 @@ export const pipeline = <
   options: PipelineOptions<P, V>,
   build: (context: Build<P, V>) => X,
 ): Pipeline<P, Given<X>> => {
-  const sites: Array<Site> = [{ path: "", stack: CallSite.capture() }]
+  const sites: Array<Site> = [{ path: "", stack: CallSite.capture(pipeline) }]
   const used: Array<Pipeline["used"][number]> = []
   const blocks: Record<Block, Map<string, unknown>> = {
     tasks: new Map(),
@@ -208,7 +208,7 @@ export const pipeline = <
       if (built) throw new TypeError(`Task "${name}" comes after its pipeline was built. ${tooLate}`)
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
-      const stack = CallSite.capture()
+      const stack = CallSite.capture(add)
       sites.push({ path, stack })
       if (isPipeline(type)) used.push({ pipeline: type, stack })
       const { needs, if: condition, matrix, ...rest } = taskOptions

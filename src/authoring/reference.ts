@@ -49,12 +49,13 @@ const written = (text: string): string => `\${{ ${text} }}`
 
 /** A reference whose fields are references. `path` is CEL source. */
 export const ref = <A>(path: string): Ref<A> => {
-  const fields = new Map<string, unknown>()
+  let fields: Map<string, unknown> | undefined
   return new Proxy(Object.freeze({ [source]: path }), {
     get: (target, key) => {
       if (key === source) return target[source]
       if (key === Symbol.toPrimitive) return () => written(path)
       if (typeof key === "symbol") return undefined
+      fields ??= new Map()
       const known = fields.get(key) ?? ref(`${path}.${key}`)
       fields.set(key, known)
       return known
@@ -87,11 +88,11 @@ export const toDocument = (candidate: unknown, path: string, above: ReadonlyArra
   if (typeof candidate === "object") {
     const prototype: unknown = Object.getPrototypeOf(candidate)
     if (prototype === Object.prototype || prototype === null) {
-      return Object.fromEntries(
-        Object.entries(candidate).flatMap(([key, item]) =>
-          item === undefined ? [] : [[key, toDocument(item, `${path}.${key}`, around)]],
-        ),
-      )
+      const fields: Array<readonly [string, unknown]> = []
+      for (const [key, item] of Object.entries(candidate)) {
+        if (item !== undefined) fields.push([key, toDocument(item, `${path}.${key}`, around)])
+      }
+      return Object.fromEntries(fields)
     }
   }
   const given = typeof candidate === "object" ? `a ${candidate.constructor?.name ?? "object"}` : String(candidate)

@@ -1,7 +1,7 @@
 import { assignable, gateHint } from "../domain/assignable.ts"
 import * as SecretReference from "../domain/config/secret-reference.ts"
 import * as Template from "../domain/expression/template.ts"
-import { type JsonSchema, branches, describe, field, isAny } from "../domain/json-schema.ts"
+import { type JsonSchema, describe, field, isAny } from "../domain/json-schema.ts"
 import { formatDuration, parseDuration, parseSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type { FieldReader } from "./field-reader.ts"
@@ -130,12 +130,12 @@ const checkMap = (
   typeOf: TypeOf,
 ): unknown => {
   const out: Array<readonly [string, unknown]> = []
-  const known = Object.keys(schema.properties ?? {})
   for (const { key, keyAt, value } of node.entries) {
     const target =
       field(schema, key) ?? (typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined)
     const place = `${path}.${key}`
-    if (target === undefined && known.length > 0) {
+    const known = target === undefined ? Object.keys(schema.properties ?? {}) : []
+    if (known.length > 0) {
       reader.report(keyAt, place, `There is no input "${key}".${didYouMean(key, known)} Known: ${known.join(", ")}.`)
       continue
     }
@@ -195,8 +195,8 @@ export const checkValue = (
     reader.report(node.at, path, `Expected ${describe(schema)}, got ${kindOf(node)}; ${hint}.`)
     return toJson(node)
   }
-  const options = branches(schema)
-  if (options[0] !== schema) {
+  const options = schema.anyOf ?? schema.oneOf
+  if (options !== undefined) {
     const best = options.reduce((x, y) => (fit(node, y) > fit(node, x) ? y : x))
     if (fit(node, best) === 0) {
       reader.report(node.at, path, `Expected ${describe(schema)}, got ${kindOf(node)}.`)

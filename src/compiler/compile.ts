@@ -10,6 +10,7 @@ import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
+import * as InputCheck from "./input-check.ts"
 import * as Outputs from "./outputs.ts"
 import * as Params from "./params.ts"
 import * as RetryErrors from "./retry-errors.ts"
@@ -48,6 +49,13 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
   return types
 })
 
+/** The JSON Schemas of one side of the task types that there are. */
+const schemasOf = (
+  types: ReadonlyMap<string, AnyTaskType | undefined>,
+  side: (type: AnyTaskType) => AnyTaskType["input"] | AnyTaskType["output"],
+): ReadonlyMap<string, JsonSchema> =>
+  new Map([...types].flatMap(([name, type]) => (type === undefined ? [] : [[name, JsonSchemas.ofSchema(side(type))]])))
+
 /** The pipelines that tasks use. What keeps one from being used is told at the task, and with its own mistakes. */
 const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const library = yield* SubPipeline.SubPipelines
@@ -70,6 +78,9 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
   return children
 })
 
+/** From so many tasks on, compiling the decoders of their inputs costs less than it saves. */
+const manyTasks = 1_000
+
 const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1, finally: 2 }
 
 /** The tasks in the order of the plan: topological, ties by id; each sub-pipeline right before its own tasks. */
@@ -79,7 +90,7 @@ const order = (
   tasks: ReadonlyMap<string, PlanTask>,
   inner: ReadonlyMap<string, ReadonlyArray<PlanTask>>,
 ): ReadonlyArray<PlanTask> => {
-  const sorted = Topology.sort(new Map([...tasks].map(([id, { needs }]) => [id, needs])))
+  const sorted = Topology.sort(tasks)
   if ("order" in sorted) {
     const own = sorted.order.flatMap((id) => tasks.get(id) ?? [])
     const placed = Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
@@ -106,17 +117,17 @@ export const compileDocument = Effect.fnUntraced(function* (
     const schedule = ScheduleSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
     RetryErrors.check(reader, document, types)
-    const schemas = new Map<string, { input: JsonSchema; output: JsonSchema }>()
-    for (const [name, type] of types) {
-      if (type === undefined) continue
-      schemas.set(name, { input: JsonSchemas.ofSchema(type.input), output: JsonSchemas.ofSchema(type.output) })
-    }
+    if (definition.tasks.length > manyTasks) yield* InputCheck.compileDecoders(types.values())
+    const inputs = schemasOf(types, ({ input }) => input)
     const children = yield* loadPipelines(reader, definition)
-    const outputOf = (task: Definition.TaskDefinition): JsonSchema => {
-      const own = children.get(task.uses.text)?.outputs ?? schemas.get(task.uses.text)?.output ?? {}
-      return task.matrix === undefined ? own : Scope.listOf(own, task.continueOnError === true)
+    const outputs = () => {
+      const known = schemasOf(types, ({ output }) => output)
+      const outputOf = ({ continueOnError, matrix, uses }: Definition.TaskDefinition): JsonSchema => {
+        const own = children.get(uses.text)?.outputs ?? known.get(uses.text) ?? {}
+        return matrix === undefined ? own : Scope.listOf(own, continueOnError === true)
+      }
+      return new Map(definition.tasks.map((task) => [task.id, outputOf(task)]))
     }
-    const outputs = new Map(definition.tasks.map((task) => [task.id, outputOf(task)]))
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
     const byId = new Map(definition.tasks.map((task) => [task.id, task]))
@@ -126,7 +137,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     for (const task of definition.tasks) {
       const type = types.get(task.uses.text)
       const child = children.get(task.uses.text)?.plan
-      const input = child === undefined ? schemas.get(task.uses.text)?.input : SubPipeline.inputOf(child)
+      const input = child === undefined ? inputs.get(task.uses.text) : SubPipeline.inputOf(child)
       const checked = TaskCheck.check(reader, {
         task,
         type,

@@ -43,8 +43,8 @@ export interface TaskDefinition {
   readonly pauseUntil: PauseUntil | undefined
   readonly labels: ReadonlyArray<string>
   readonly priority: number | undefined
-  /** The keys that the author wrote, and where. */
-  readonly keys: ReadonlyMap<string, Span>
+  /** The map that the author wrote. */
+  readonly written: Located
 }
 
 /** A pipeline as the author wrote it, shapes checked. */
@@ -163,7 +163,7 @@ const readTask = (
     pauseUntil: readPauseUntil(reader, node, path),
     labels: readLabels(reader, node, path),
     priority: reader.number(node, "priority", path, { min: -1_000, max: 1_000, whole: true }),
-    keys: new Map(node.kind === "map" ? node.entries.map(({ key, keyAt }) => [key, keyAt]) : []),
+    written: node,
   }
 }
 

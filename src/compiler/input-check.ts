@@ -1,6 +1,8 @@
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
 import * as Template from "../domain/expression/template.ts"
 import * as Matrices from "../domain/matrix.ts"
 import type { Matrix } from "../domain/plan.ts"
@@ -21,22 +23,27 @@ type Decoder = Schema.Codec<unknown, unknown>
 /** True for a value without an expression in it. */
 export const isLiteral = (value: unknown): boolean => !Template.hasExpression(JSON.stringify(value))
 
-const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, Schema.SchemaError>>()
+/** Compiles the decoders of task types' inputs before they are first used: worth its time where many tasks are checked. */
+export const compileDecoders = Effect.fnUntraced(function* (types: Iterable<AnyTaskType | undefined>) {
+  const { enable } = yield* Effect.promise(() => import("effect/schema/SchemaJITCompiler"))
+  for (const type of types) if (type !== undefined) enable(type.input.ast)
+})
+
+const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
 
 /** The decoder of a schema, made once. */
 const decoderOf = (schema: Decoder) => {
-  const known = decoders.get(schema) ?? Schema.decodeUnknownExit(schema, { errors: "all", onExcessProperty: "error" })
-  decoders.set(schema, known)
-  return known
+  const known = decoders.get(schema)
+  if (known !== undefined) return known
+  const made = SchemaParser.decodeUnknownExit(schema, { errors: "all", onExcessProperty: "error" })
+  decoders.set(schema, made)
+  return made
 }
 
 const faults = (schema: Decoder, value: unknown) => {
   const exit = decoderOf(schema)(value)
   if (Exit.isSuccess(exit)) return []
-  return exit.cause.reasons.flatMap((reason) => {
-    const error = reason._tag === "Fail" ? reason.error : undefined
-    return error !== undefined && "issue" in error ? format(error.issue).issues : []
-  })
+  return exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? format(reason.error).issues : []))
 }
 
 /** What the Schema itself says of literal inputs (patterns, filters): the JSON Schema cannot tell all of it. */

@@ -15,8 +15,12 @@ export interface LocatedEntry {
 const nowhere: Span = { start: 0, end: 0 }
 
 /** A value that was not read from a text: its place is what `at` says of its path. */
-export const fromJson = (value: unknown, at: (path: string) => Span = () => nowhere, path = ""): Located => {
-  const here = at(path)
+export const fromJson = (
+  value: unknown,
+  at: (path: string) => Span = () => nowhere,
+  path = "",
+  here = at(path),
+): Located => {
   if (Array.isArray(value)) {
     return { kind: "list", at: here, items: value.map((item, i) => fromJson(item, at, `${path}[${i}]`)) }
   }
@@ -25,7 +29,8 @@ export const fromJson = (value: unknown, at: (path: string) => Span = () => nowh
     for (const [key, item] of Object.entries(value)) {
       if (item === undefined) continue
       const inner = path === "" ? key : `${path}.${key}`
-      entries.push({ key, keyAt: at(inner), value: fromJson(item, at, inner) })
+      const keyAt = at(inner)
+      entries.push({ key, keyAt, value: fromJson(item, at, inner, keyAt) })
     }
     return { kind: "map", at: here, entries }
   }

@@ -3,7 +3,7 @@ import { parse } from "yaml"
 import { Catalog } from "../domain/catalog.ts"
 import * as Template from "../domain/expression/template.ts"
 import { type JsonSchema, ofSchema } from "../domain/json-schema.ts"
-import { namedFiles } from "../domain/named-files.ts"
+import { namedFiles, namingFields } from "../domain/named-files.ts"
 import type { Plan, PlanTask } from "../domain/plan.ts"
 import { of } from "../domain/sha256.ts"
 import { isFields } from "./value-diff.ts"
@@ -15,7 +15,7 @@ export interface PlanSide {
   readonly gates: ReadonlySet<string>
   /** Sections of the configuration that each task type reads. */
   readonly reads: ReadonlyMap<string, ReadonlyArray<string>>
-  /** Files that each task names, literally or by the default of a param. */
+  /** Files that tasks name, literally or by the default of a param. */
   readonly names: ReadonlyMap<string, ReadonlyArray<string>>
   /** The resolved configuration by section; secrets are references. */
   readonly config: Readonly<Record<string, unknown>>
@@ -53,12 +53,10 @@ export const usualValue = (plan: Plan, value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, usualValue(plan, item)]))
 }
 
-const named = (plan: Plan, task: PlanTask, traits: Traits | undefined): ReadonlyArray<string> =>
-  traits === undefined
-    ? []
-    : [...new Set(namedFiles(usualValue(plan, task.with), traits.input))].filter(
-        (path) => !Template.hasExpression(path),
-      )
+const named = (plan: Plan, task: PlanTask, { input }: Traits): ReadonlyArray<string> =>
+  [...new Set(namedFiles(usualValue(plan, namingFields(task.with, input)), input))].filter(
+    (path) => !Template.hasExpression(path),
+  )
 
 /** A plan with what this program's task types say of its tasks; the configuration and the files are filled in. */
 export const make = Effect.fnUntraced(function* (
@@ -70,7 +68,13 @@ export const make = Effect.fnUntraced(function* (
     plan,
     gates: new Set(plan.tasks.filter((task) => traits.get(task.type)?.gate === true).map(({ id }) => id)),
     reads: new Map([...traits].map(([type, { config: sections }]) => [type, sections])),
-    names: new Map(plan.tasks.map((task) => [task.id, named(plan, task, traits.get(task.type))])),
+    names: new Map(
+      plan.tasks.flatMap((task) => {
+        const known = traits.get(task.type)
+        const paths = known === undefined ? [] : named(plan, task, known)
+        return paths.length === 0 ? [] : [[task.id, paths]]
+      }),
+    ),
     config,
     files: new Map(),
   }

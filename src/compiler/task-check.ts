@@ -13,7 +13,7 @@ import { didYouMean } from "../domain/suggest.ts"
 import { checkValue } from "./check-value.ts"
 import type { TaskDefinition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
-import type { Located } from "./located.ts"
+import { type Located, entryOf } from "./located.ts"
 import * as InputCheck from "./input-check.ts"
 import * as ScriptArguments from "./script-arguments.ts"
 import type { Span } from "./source.ts"
@@ -31,6 +31,9 @@ interface Context {
   /** True for a task of a block that has ended before this one's starts. */
   readonly earlier: (other: TaskDefinition) => boolean
 }
+
+/** A task of the plan, to which its settings are added one by one: copying them costs a large pipeline much. */
+type Draft = { -readonly [Key in keyof PlanTask]: PlanTask[Key] }
 
 /** A task's status is always known; its other fields only if it succeeded. */
 const readsOutput = (path: ReadonlyArray<string>): boolean => path[0] === "tasks" && path[2] !== "status"
@@ -154,7 +157,7 @@ const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectCla
 const pauseOf = (reader: FieldReader, context: Context, needs: Set<string>): PlanTask["pauseUntil"] => {
   const { pauseUntil, path: taskPath } = context.task
   if (pauseUntil === undefined || !Template.hasExpression(pauseUntil.until)) return pauseUntil
-  const at = context.task.keys.get("pauseUntil") ?? context.task.at
+  const at = entryOf(context.task.written, "pauseUntil")?.keyAt ?? context.task.at
   const path = `${taskPath}.pauseUntil.until`
   const source = wholeSource(pauseUntil.until)
   if (source === undefined) return reader.report(at, path, "until must be a moment, or one expression that gives it.")
@@ -181,7 +184,7 @@ const notOfPipelines = [
 const refuseKeys = (reader: FieldReader, { child, task }: Context): void => {
   if (child !== undefined) {
     for (const key of notOfPipelines) {
-      const at = task.keys.get(key)
+      const at = entryOf(task.written, key)?.keyAt
       if (at === undefined) continue
       reader.report(
         at,
@@ -190,7 +193,7 @@ const refuseKeys = (reader: FieldReader, { child, task }: Context): void => {
       )
     }
   }
-  const approval = task.keys.get("approval")
+  const approval = entryOf(task.written, "approval")?.keyAt
   if (task.matrix !== undefined && approval !== undefined) {
     reader.report(
       approval,
@@ -242,17 +245,17 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
     `${task.path}.with`,
     typeOf,
   ) as Record<string, unknown>
-  const settings = {
-    ...(task.block === "tasks" ? {} : { block: task.block }),
-    needs: [...needs].toSorted(),
-    with: given,
-    ...(asked === undefined ? {} : { if: asked.source }),
-    ...(task.continueOnError === true ? { continueOnError: true } : {}),
-    ...(pauseUntil === undefined ? {} : { pauseUntil }),
+  const planned = (typeName: string, version: number, effects: EffectClass): Draft => {
+    const made: Draft = { id: task.id, type: typeName, version, effects, needs: [...needs].toSorted(), with: given }
+    if (task.block !== "tasks") made.block = task.block
+    if (asked !== undefined) made.if = asked.source
+    if (task.continueOnError === true) made.continueOnError = true
+    if (pauseUntil !== undefined) made.pauseUntil = pauseUntil
+    return made
   }
   if (child !== undefined) {
     if (reader.diagnostics.length === before) checkParams(reader, context, given)
-    return { id: task.id, type: task.uses.text, version: 1, effects: "pure", ...settings }
+    return planned(task.uses.text, 1, "pure")
   }
   if (type === undefined) return undefined
   InputCheck.checkLiterals(reader, context, given, before)
@@ -268,20 +271,15 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
       `Only pure tasks can be cached; ${type.type} is ${effects}. Leave "cache" out.`,
     )
   }
-  return {
-    id: task.id,
-    type: type.type,
-    version: type.version,
-    effects,
-    ...settings,
-    ...(task.retry === undefined ? {} : { retry: task.retry }),
-    ...(task.timeout === undefined ? {} : { timeout: task.timeout }),
-    ...(task.heartbeat === undefined ? {} : { heartbeat: task.heartbeat }),
-    ...(task.cache?.value === true ? { cache: true } : {}),
-    ...(task.resources === undefined ? {} : { resources: task.resources }),
-    ...(many === undefined ? {} : { matrix: many.matrix }),
-    ...(task.approval === undefined ? {} : { approval: task.approval }),
-    ...(task.labels.length === 0 ? {} : { labels: task.labels }),
-    ...(task.priority === undefined || task.priority === 0 ? {} : { priority: task.priority }),
-  }
+  const made = planned(type.type, type.version, effects)
+  if (task.retry !== undefined) made.retry = task.retry
+  if (task.timeout !== undefined) made.timeout = task.timeout
+  if (task.heartbeat !== undefined) made.heartbeat = task.heartbeat
+  if (task.cache?.value === true) made.cache = true
+  if (task.resources !== undefined) made.resources = task.resources
+  if (many !== undefined) made.matrix = many.matrix
+  if (task.approval !== undefined) made.approval = task.approval
+  if (task.labels.length > 0) made.labels = task.labels
+  if (task.priority !== undefined && task.priority !== 0) made.priority = task.priority
+  return made
 }

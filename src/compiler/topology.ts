@@ -2,19 +2,21 @@
 export type Order = { readonly order: ReadonlyArray<string> } | { readonly cycle: ReadonlyArray<string> }
 
 /** Kahn's algorithm over levels: all tasks that are free at once come sorted by id. */
-export const sort = (needs: ReadonlyMap<string, ReadonlyArray<string>>): Order => {
+export const sort = (tasks: ReadonlyMap<string, { readonly needs: ReadonlyArray<string> }>): Order => {
   const waiting = new Map<string, number>()
   const dependents = new Map<string, Array<string>>()
   let level: Array<string> = []
-  for (const [id, own] of needs) {
-    const inside = own.filter((need) => needs.has(need))
-    waiting.set(id, inside.length)
-    if (inside.length === 0) level.push(id)
-    for (const need of inside) {
+  for (const [id, { needs }] of tasks) {
+    let inside = 0
+    for (const need of needs) {
+      if (!tasks.has(need)) continue
+      inside++
       const list = dependents.get(need)
       if (list === undefined) dependents.set(need, [id])
       else list.push(id)
     }
+    waiting.set(id, inside)
+    if (inside === 0) level.push(id)
   }
   const order: Array<string> = []
   while (level.length > 0) {
@@ -30,13 +32,13 @@ export const sort = (needs: ReadonlyMap<string, ReadonlyArray<string>>): Order =
     }
     level = next
   }
-  if (order.length === needs.size) return { order }
+  if (order.length === tasks.size) return { order }
   const stuck = new Set([...waiting].filter(([, left]) => left > 0).map(([id]) => id))
   const path: Array<string> = []
   let at = [...stuck].toSorted()[0]
   while (!path.includes(at)) {
     path.push(at)
-    at = needs.get(at)?.find((need) => stuck.has(need)) ?? at
+    at = tasks.get(at)?.needs.find((need) => stuck.has(need)) ?? at
   }
   return { cycle: [...path.slice(path.indexOf(at)), at] }
 }

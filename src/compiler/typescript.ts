@@ -62,10 +62,12 @@ class FoundSpan implements Source.Span {
  */
 const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
   const spans = sites.map(({ line, column, paths }) => ({ span: spanAt(source, line, column), paths }))
-  const calls = new Map(spans.flatMap(({ span, paths }) => paths.map((path) => [path, span] as const)))
   const starts = spans.map(({ span }) => span.start).toSorted((a, b) => a - b)
+  let known: ReadonlyMap<string, Source.Span> | undefined
+  const callsByPath = () => new Map(spans.flatMap(({ span, paths }) => paths.map((path) => [path, span] as const)))
   const find = (path: string): Source.Span => {
     const [block = "", id = "", ...inner] = path.split(/[.[\]]+/)
+    const calls = (known ??= callsByPath())
     const task = calls.get(`${block}.${id}`)
     const call = task ?? calls.get("") ?? { start: 0, end: 1 }
     const end = starts.find((start) => start > call.start) ?? source.text.length

@@ -74,5 +74,6 @@ export const diff = (old: unknown, next: unknown, path = ""): ReadonlyArray<Fiel
     return keys.flatMap((key) => diff(old[key], next[key], child(path, key)))
   }
   if (Array.isArray(old) && Array.isArray(next)) return lists(old, next, path)
-  return [{ path, ...(old === undefined ? {} : { old }), ...(next === undefined ? {} : { new: next }) }]
+  if (old === undefined) return [{ path, new: next }]
+  return [next === undefined ? { path, old } : { path, old, new: next }]
 }

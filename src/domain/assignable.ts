@@ -6,8 +6,8 @@ const gates: ReadonlyArray<{ readonly prefix: string; readonly hint: string }> =
 ]
 
 /** For a type that only a gate's output has: how to come by one. */
-export const gateHint = (schema: JsonSchema): string | undefined =>
-  gates.find(({ prefix }) => schema["x-name"]?.startsWith(prefix))?.hint
+export const gateHint = ({ "x-name": name }: JsonSchema): string | undefined =>
+  name === undefined ? undefined : gates.find(({ prefix }) => name.startsWith(prefix))?.hint
 
 const mismatch = (from: JsonSchema, to: JsonSchema) => `expected ${describe(to)}, got ${describe(from)}`
 

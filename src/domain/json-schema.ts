@@ -56,7 +56,11 @@ export const branches = (schema: JsonSchema): ReadonlyArray<JsonSchema> => schem
 
 /** True for a node that allows anything. */
 export const isAny = (schema: JsonSchema): boolean =>
-  schema.type === undefined && branches(schema)[0] === schema && schema.enum === undefined && schema.const === undefined
+  schema.type === undefined &&
+  schema.anyOf === undefined &&
+  schema.oneOf === undefined &&
+  schema.enum === undefined &&
+  schema.const === undefined
 
 /** The node that a record's `properties` have for a key. */
 export const field = (schema: JsonSchema, key: string): JsonSchema | undefined =>

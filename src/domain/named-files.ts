@@ -3,6 +3,25 @@ import { type JsonSchema, property } from "./json-schema.ts"
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+const holding = new WeakMap<object, boolean>()
+
+/** True for a schema that calls something in it `InputFile`. */
+const holdsFiles = (schema: unknown): boolean => {
+  if (typeof schema !== "object" || schema === null) return false
+  const known = holding.get(schema)
+  if (known !== undefined) return known
+  const holds = ("x-name" in schema && schema["x-name"] === "InputFile") || Object.values(schema).some(holdsFiles)
+  holding.set(schema, holds)
+  return holds
+}
+
+/** The fields of an input in which files may be named. */
+export const namingFields = (
+  input: Readonly<Record<string, unknown>>,
+  schema: JsonSchema,
+): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(input).filter(([key]) => holdsFiles(property(schema, key)?.schema)))
+
 /** Paths in an input that its schema calls `InputFile`: the bytes behind them decide what the task does. */
 export const namedFiles = (value: unknown, schema: JsonSchema): ReadonlyArray<string> => {
   if (schema["x-name"] === "InputFile") return typeof value === "string" ? [value] : []

@@ -66,7 +66,8 @@ const isWorking = ({ plan, running }: RunState, group: number): boolean => {
 const nodesOf = ({ state }: RunFacts, index: number): ReadonlyArray<number> | undefined => {
   const { plan } = state
   const matrix = matrixAt(state, index)
-  if (matrix !== undefined) return Array.from({ length: matrix.count }, (_, n) => CompiledPlan.instanceAt(plan, index, n))
+  if (matrix !== undefined)
+    return Array.from({ length: matrix.count }, (_, n) => CompiledPlan.instanceAt(plan, index, n))
   const phase = pipelineAt(state, index)?.phase
   return phase === undefined || phase === "ended" ? undefined : CompiledPlan.membersOf(plan, index, phase)
 }

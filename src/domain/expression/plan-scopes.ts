@@ -66,9 +66,8 @@ export class PlanScopes {
     const params = owner?.pipeline?.params ?? this.plan.params
     const built = Scope.build({
       params: params as Readonly<Record<string, JsonSchema>>,
-      outputs: new Map(
-        (this.byPrefix.get(prefix) ?? []).map((task) => [task.id.slice(prefix.length), this.outputOf(task)]),
-      ),
+      outputs: () =>
+        new Map((this.byPrefix.get(prefix) ?? []).map((task) => [task.id.slice(prefix.length), this.outputOf(task)])),
       env: this.plan.env,
     })
     this.built.set(prefix, built)

@@ -5,7 +5,8 @@ import { type Scope, outputRoot, statusRoot } from "./paths.ts"
 /** What a pipeline's expressions can name: the schemas of its params and of its tasks' outputs, and declared variables. */
 export interface Names {
   readonly params: Readonly<Record<string, JsonSchema>>
-  readonly outputs: ReadonlyMap<string, JsonSchema>
+  /** Asked for once, when an expression names a task. */
+  readonly outputs: () => ReadonlyMap<string, JsonSchema>
   readonly env: ReadonlyArray<string>
 }
 
@@ -45,21 +46,39 @@ export const listOf = (output: JsonSchema, mayFail: boolean): JsonSchema => ({
 const taskType = (output: JsonSchema): JsonSchema =>
   output.type === "array" ? output : { ...output, "x-name": output["x-name"] ?? "output" }
 
-/** What expressions of each block may name, with types. */
+/** The roots that have a field for every task. */
+const taskRoots = (outputs: ReadonlyMap<string, JsonSchema>) => {
+  const ids = [...outputs.keys()]
+  const have: JsonSchema = {
+    type: "object",
+    properties: Object.fromEntries(ids.map((id) => [id, { type: "boolean" }])),
+  }
+  return {
+    tasks: record(Object.fromEntries([...outputs].map(([id, output]) => [id, taskType(output)]))),
+    [statusRoot]: record(Object.fromEntries(ids.map((id) => [id, taskStatus]))),
+    [outputRoot]: have,
+  }
+}
+
+/** What expressions of each block may name, with types. What grows with the tasks is made for the first that asks. */
 export const build = (names: Names): Readonly<Record<Block, Scope>> => {
   const params = record(names.params)
-  const tasks = record(Object.fromEntries([...names.outputs].map(([id, output]) => [id, taskType(output)])))
-  const statuses = record(Object.fromEntries([...names.outputs.keys()].map((id) => [id, taskStatus])))
-  const have = Object.fromEntries([...names.outputs.keys()].map((id) => [id, { type: "boolean" }]))
-  const outputs: JsonSchema = { type: "object", properties: have }
   const env = record(Object.fromEntries(names.env.map((name) => [name, { type: "string" }])))
+  let made: ReturnType<typeof taskRoots> | undefined
+  const roots = () => (made ??= taskRoots(names.outputs()))
   const scope = (block: Block): Scope => ({
     params,
     run: runType(block),
-    tasks,
+    get tasks() {
+      return roots().tasks
+    },
     env,
-    [statusRoot]: statuses,
-    [outputRoot]: outputs,
+    get [statusRoot]() {
+      return roots()[statusRoot]
+    },
+    get [outputRoot]() {
+      return roots()[outputRoot]
+    },
   })
   return {
     tasks: scope("tasks"),
