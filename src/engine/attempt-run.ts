@@ -1,19 +1,13 @@
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import type { PlanTask } from "../domain/plan.ts"
 import { formatDuration } from "../domain/quantity.ts"
 import type { Sha256 } from "../domain/sha256.ts"
-import { Attempt } from "../services/attempt.ts"
-import { AttemptFiles, type AttemptLog } from "../services/attempt-files.ts"
-import { LifeSign } from "../services/life-sign.ts"
-import { Observer } from "../services/observer.ts"
-import { ProcessMark } from "../services/process-launch.ts"
-import { Progress } from "../services/progress.ts"
-import { Secrets } from "../services/secrets.ts"
+import type { Attempt } from "../services/attempt.ts"
+import type { Progress } from "../services/progress.ts"
+import * as AttemptServices from "./attempt-services.ts"
 import * as Errors from "./errors.ts"
 import type { RunContext } from "./execution.ts"
 import * as Heartbeat from "./heartbeat.ts"
@@ -47,74 +41,6 @@ export interface Ended {
   readonly facts: Readonly<Record<string, unknown>>
 }
 
-/**
- * Gives an effect the services of one attempt: `Attempt`, `Progress`, the log, the mark of its child processes; the log
- * is closed with it. The same for the attempt's run and its probe.
- */
-const servicesOf = Effect.fnUntraced(function* (
-  run: RunContext,
-  started: Started,
-  facts: Record<string, unknown>,
-  beat?: Heartbeat.Heartbeat["beat"],
-) {
-  const { task, attempt } = started
-  const files = yield* AttemptFiles
-  const observer = yield* Observer
-  const secrets = yield* Secrets
-  let log: AttemptLog | undefined
-  const line = (text: string) => {
-    beat?.()
-    const safe = secrets.redact(text)
-    log ??= files.openLog(run.id, task.id, attempt, ({ message }) => {
-      facts.logLost = message
-      observer.onLog(task.id, `What follows is not kept. ${message}`)
-    })
-    log.write(safe)
-    observer.onLog(task.id, safe)
-  }
-  const memory = task.resources?.memory === undefined ? {} : { memoryBytes: task.resources.memory }
-  const logger = Logger.make<unknown, void>(({ logLevel, message }) => line(`${logLevel}: ${String(message)}`))
-  const own: Attempt["Service"] = {
-    run: run.id,
-    pipeline: run.pipeline,
-    task: task.id,
-    attempt,
-    plan: run.plan,
-    env: run.env,
-    idempotencyKey: `${run.id}/${task.id}`,
-    intent: started.intent,
-    runCreated: run.created,
-    who: run.who,
-    get scratch() {
-      return files.scratch(run.id, task.id, attempt)
-    },
-    log: (text) => Effect.sync(() => line(text)),
-    note: (added) => Effect.sync(() => void Object.assign(facts, added)),
-  }
-  const progress = Progress.of({
-    report: (report) =>
-      Effect.sync(() => {
-        beat?.()
-        observer.onProgress(
-          task.id,
-          report.note === undefined ? report : { ...report, note: secrets.redact(report.note) },
-        )
-      }),
-  })
-  const mark = { run: run.id, task: task.id, attempt, ...memory }
-  return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.updateContext(
-      effect,
-      (context: Context.Context<Exclude<R, Attempt | Progress>>) =>
-        (beat === undefined ? context : Context.add(context, LifeSign, beat)).pipe(
-          Context.add(Attempt, own),
-          Context.add(Progress, progress),
-          Context.add(ProcessMark, mark),
-          Context.add(Logger.CurrentLoggers, new Set([logger])),
-        ) as Context.Context<R>,
-    ).pipe(Effect.ensuring(Effect.sync(() => log?.close())))
-})
-
 /** Whether an error leaves open what happened to the world: then the probe is asked. */
 const leavesOpen = (task: PlanTask, result: Result): boolean => {
   if (task.effects === "pure" || task.effects === "idempotent") return false
@@ -123,10 +49,9 @@ const leavesOpen = (task: PlanTask, result: Result): boolean => {
 }
 
 /** `stopped`: whether this fiber was interrupted; a task that interrupted itself has failed. */
-const fromExit = (exit: Exit.Exit<Result, unknown>, stopped: boolean): Result => {
-  if (Exit.isSuccess(exit)) return exit.value
-  if (stopped && Cause.hasInterrupts(exit.cause)) return { _tag: "Interrupted" }
-  if (!Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Error", error: Errors.ofCause(exit.cause) }
+const fromFailure = (cause: Cause.Cause<unknown>, stopped: boolean): Result => {
+  if (stopped && Cause.hasInterrupts(cause)) return { _tag: "Interrupted" }
+  if (!Cause.hasInterruptsOnly(cause)) return { _tag: "Error", error: Errors.ofCause(cause) }
   return {
     _tag: "Error",
     error: { tag: "Interrupted", message: "The task interrupted itself; nobody had cancelled it" },
@@ -190,31 +115,45 @@ const heartbeatOf = ({ heartbeat }: PlanTask) => {
   return { beat, silent: Effect.as(silence, { _tag: "Silent", reason } satisfies Result) }
 }
 
+const output = (value: unknown): Result => ({ _tag: "Output", output: value, probed: false })
+
 /**
  * Runs the task's Effect with its timeout and heartbeat; interruption and its finalizers are part of it. Never fails, and answers
  * after an interruption too: the caller must be uninterruptible.
  */
-export const run = Effect.fnUntraced(function* (context: RunContext, started: Started, cancelled: () => boolean) {
+export const run = (
+  shared: AttemptServices.Shared,
+  context: RunContext,
+  started: Started,
+  cancelled: () => boolean,
+): Effect.Effect<Ended, never, TaskServices> => {
   const facts: Record<string, unknown> = {}
   const { task, prepared } = started
   const heart = heartbeatOf(task)
-  const withServices = yield* servicesOf(context, started, facts, heart?.beat)
-  const work = Effect.scoped(prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
-  const output = (value: unknown): Result => ({ _tag: "Output", output: value, probed: false })
-  const limited = bounded(Effect.map(work, output), task, heart?.silent)
-  const result = yield* Effect.gen(function* () {
-    const exit = yield* Effect.exit(Effect.interruptible(limited))
-    const first = fromExit(exit, Exit.isFailure(exit) && (yield* wasStopped))
-    // A shutdown asks nothing: the resume will.
-    if (first._tag === "Interrupted" && !cancelled()) return first
-    return leavesOpen(task, first) ? yield* consult(started, first) : first
-  }).pipe(withServices)
-  return { result, facts } satisfies Ended
-})
+  const withServices = AttemptServices.around(shared, context, started, facts, heart?.beat)
+  const work = Effect.suspend(() => prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
+  const limited = bounded(Effect.map(Effect.scoped(work), output), task, heart?.silent)
+  const ended = (result: Result): Ended => ({ result, facts })
+  const afterwards = (exit: Exit.Failure<Result, unknown>) =>
+    Effect.gen(function* () {
+      const first = fromFailure(exit.cause, yield* wasStopped)
+      // A shutdown asks nothing: the resume will.
+      if (first._tag === "Interrupted" && !cancelled()) return ended(first)
+      return ended(leavesOpen(task, first) ? yield* consult(started, first) : first)
+    })
+  return withServices(
+    Effect.flatMap(Effect.exit(Effect.interruptible(limited)), (exit) => {
+      if (Exit.isFailure(exit)) return afterwards(exit)
+      const result = exit.value
+      return leavesOpen(task, result) ? Effect.map(consult(started, result), ended) : Effect.succeed(ended(result))
+    }),
+  )
+}
 
 /** What became of an attempt whose process died: the same question, asked at resume. */
-export const afterCrash = Effect.fnUntraced(function* (context: RunContext, started: Started) {
-  const facts: Record<string, unknown> = {}
-  const withServices = yield* servicesOf(context, started, facts)
-  return yield* consult(started, { _tag: "Interrupted" }).pipe(withServices)
-})
+export const afterCrash = (
+  shared: AttemptServices.Shared,
+  context: RunContext,
+  started: Started,
+): Effect.Effect<Result, never, TaskServices> =>
+  AttemptServices.around(shared, context, started, {})(consult(started, { _tag: "Interrupted" }))

@@ -4,13 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { Observer } from "../services/observer.ts"
-import { Secrets } from "../services/secrets.ts"
 import * as Asking from "./asking.ts"
 import * as AttemptRun from "./attempt-run.ts"
 import * as Claims from "./claims.ts"
@@ -106,7 +106,8 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     options.largeOutputs.get(sha256),
   )
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
-  const secrets = yield* Secrets
+  const shared = yield* Outcome.shared
+  const { secrets } = shared
   const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Cause.Cause<Errors.LedgerLost> | undefined
@@ -162,32 +163,32 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     const text = JSON.stringify(input.value)
     const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
     let begun: AttemptRun.Started | undefined
-    const attempted = Effect.withFiber((fiber) => {
-      claims.settle(index)
-      if (!holds(index) || !admits(index)) return Effect.void
-      const intent = recorder.record(
-        { type: "dev.dandori.attempt.started.v1", data: { task: task.id, attempt, ...shown } },
-        task.id,
-      )
-      const started: AttemptRun.Started = {
-        index,
-        task,
-        prepared: type,
-        attempt,
-        decoded: decoded.value,
-        input: input.value,
-        intent: intent.hash,
-      }
-      begun = started
-      fibers.set(index, { attempt, fiber })
-      return Outcome.carryOut(context, recorder, started, options.largeOutputs)
-    }).pipe(
-      Effect.tapErrorTag("LedgerLost", (error) => stop(error, error.unbegun === true ? begun : undefined)),
-      Effect.ensuring(
-        Effect.sync(() => {
-          if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
-        }),
-      ),
+    const attempted = Effect.onExit(
+      Effect.withFiber((fiber) => {
+        claims.settle(index)
+        if (!holds(index) || !admits(index)) return Effect.void
+        const intent = recorder.record(
+          { type: "dev.dandori.attempt.started.v1", data: { attempt, ...shown, task: task.id } },
+          task.id,
+        )
+        begun = {
+          index,
+          task,
+          prepared: type,
+          attempt,
+          decoded: decoded.value,
+          input: input.value,
+          intent: intent.hash,
+        }
+        fibers.set(index, { attempt, fiber })
+        return Outcome.carryOut(shared, context, recorder, begun, options.largeOutputs)
+      }),
+      (exit) => {
+        if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
+        if (Exit.isSuccess(exit)) return Effect.void
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        return error === undefined ? Effect.void : stop(error, error.unbegun === true ? begun : undefined)
+      },
     )
     const claim = { index, task, attempt, capacity: state.capacity }
     const refused = (error: Parameters<typeof Errors.ofError>[0]) =>
@@ -293,7 +294,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       input: value,
       intent,
     }
-    yield* Outcome.recover(context, recorder, started, options.largeOutputs)
+    yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs)
   }
   if (options.control !== undefined) {
     const stop = options.control.onCancel((reason) => {

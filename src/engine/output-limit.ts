@@ -1,9 +1,7 @@
-import * as Effect from "effect/Effect"
 import { type LimitsSection, bytesOf } from "../domain/config/limits.ts"
 import type { ErrorData } from "../domain/event.ts"
 import * as JsonSize from "../domain/json-size.ts"
 import { formatSize } from "../domain/quantity.ts"
-import { Settings } from "../services/settings.ts"
 
 /** Beyond this nobody counts: it is too much in any case. */
 const enough = 64 * 2 ** 20
@@ -38,15 +36,13 @@ const largestOutput = (section: LimitsSection): number => {
   return known
 }
 
-/** Why a task's output, encoded, is refused: it is larger than the configuration allows; undefined where it is not. */
-export const refuse = (task: string, output: unknown): Effect.Effect<ErrorData | undefined, never, Settings> =>
-  Effect.map(Settings, ({ sections }) =>
-    refusal(
-      `The output of ${task}`,
-      output,
-      largestOutput(sections.limits),
-      "Store large data as an artifact and put its reference into the output, or raise output in configs/base/limits.yaml",
-    ),
+/** Why a task's output, encoded, is refused: it is larger than the limits allow; undefined where it is not. */
+export const refuse = (task: string, output: unknown, section: LimitsSection): ErrorData | undefined =>
+  refusal(
+    `The output of ${task}`,
+    output,
+    largestOutput(section),
+    "Store large data as an artifact and put its reference into the output, or raise output in configs/base/limits.yaml",
   )
 
 /** Why what a gate says is refused: it would be too large for an event. */

@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Event } from "../domain/event.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
+import { Settings } from "../services/settings.ts"
 import * as Errors from "./errors.ts"
 import * as Outcome from "./outcome.ts"
 import * as OutputLimit from "./output-limit.ts"
@@ -71,7 +72,8 @@ const outputOf = (event: Event) =>
 /** Refuses an output that is larger than the configuration allows. */
 export const checkSize = Effect.fnUntraced(function* (event: Event) {
   const data = outputOf(event)
-  const tooLarge = data === undefined ? undefined : yield* OutputLimit.refuse(data.task, data.output)
+  const { limits } = (yield* Settings).sections
+  const tooLarge = data === undefined ? undefined : OutputLimit.refuse(data.task, data.output, limits)
   if (tooLarge !== undefined) return yield* new OutputRefused({ reason: tooLarge.message })
 })
 
