@@ -4,6 +4,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Plan, PlanTask } from "../src/domain/plan.ts"
 import type { AnyTaskType } from "../src/domain/task-type.ts"
+import * as IntMap from "../src/engine/int-map.ts"
 import * as Run from "../src/engine/run.ts"
 import { runStatus } from "../src/engine/run-state.ts"
 import { align, type Bars } from "../src/market/bars.ts"
@@ -108,7 +109,9 @@ export const bench: Bench = (scale) =>
       const status = runStatus(state)
       if (status === "failed" && type.type === dqFile.type) return
       if (status !== "succeeded" && status !== "warned") {
-        throw new Error(`${type.type}: ${status} ${JSON.stringify([...state.tasks].map(([, task]) => task.error))}`)
+        throw new Error(
+          `${type.type}: ${status} ${JSON.stringify(IntMap.entries(state.tasks).map(([, task]) => task.error))}`,
+        )
       }
     }
     const figures: Array<Figure> = []

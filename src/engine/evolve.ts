@@ -5,6 +5,7 @@ import * as Cancelling from "./cancelling.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import * as DueHeap from "./due-heap.ts"
 import * as Holding from "./holding.ts"
+import * as IntMap from "./int-map.ts"
 import * as Retrying from "./retrying.ts"
 import {
   type ApprovalState,
@@ -119,7 +120,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
         return leaveReady(
           {
             ...state,
-            tasks: HashMap.set(state.tasks, index, running),
+            tasks: IntMap.set(state.tasks, index, running),
             running: HashMap.set(state.running, index, true),
             held: Holding.change(state.held, Transitions.resourcesOf(state, index), 1),
           },

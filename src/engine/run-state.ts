@@ -6,6 +6,7 @@ import type { Sha256 } from "../domain/sha256.ts"
 import { type CompiledPlan, blockOf, indexOfId, parentOf, templateOf } from "./compiled-plan.ts"
 import type { DueHeap } from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
+import * as IntMap from "./int-map.ts"
 
 /**
  * Where a task stands. `ready` waits for resources only; `retrying` waits for its due time; `waiting` for a moment or for
@@ -106,7 +107,7 @@ export interface RunState extends Course {
   readonly plan: CompiledPlan
   readonly status: "created" | "running" | "cancelling" | FinalRunStatus
   readonly capacity: Capacity
-  readonly tasks: HashMap.HashMap<number, TaskState>
+  readonly tasks: IntMap.IntMap<TaskState>
   /** Needs not yet met; a task without an entry still has all of them. */
   readonly waitingFor: HashMap.HashMap<number, number>
   /** Tasks one of whose needs did not succeed. */
@@ -158,7 +159,7 @@ export const initial = (plan: CompiledPlan): RunState => ({
   plan,
   status: "created",
   capacity: nobody,
-  tasks: HashMap.empty(),
+  tasks: IntMap.empty,
   waitingFor: HashMap.empty(),
   blocked: HashMap.empty(),
   matrices: HashMap.empty(),
@@ -189,10 +190,7 @@ export const finalStatusOf = (course: Course): FinalRunStatus => {
 }
 
 /** A task's state by index. */
-export const taskAt = (state: RunState, index: number): TaskState => {
-  const found = HashMap.get(state.tasks, index)
-  return found._tag === "Some" ? found.value : untouched
-}
+export const taskAt = (state: RunState, index: number): TaskState => IntMap.get(state.tasks, index) ?? untouched
 
 /** A task's state by id. */
 export const taskOf = (state: RunState, id: string): TaskState => taskAt(state, indexOfId(state.plan, id))

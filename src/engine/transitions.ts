@@ -4,6 +4,7 @@ import * as CompiledPlan from "./compiled-plan.ts"
 import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"
+import * as IntMap from "./int-map.ts"
 import {
   type Course,
   type PipelineState,
@@ -32,7 +33,7 @@ export const without = <A>(map: HashMap.HashMap<number, A>, key: number): HashMa
 /** A state with one task changed. */
 export const put = (state: RunState, index: number, task: TaskState): RunState => ({
   ...state,
-  tasks: HashMap.set(state.tasks, index, task),
+  tasks: IntMap.set(state.tasks, index, task),
 })
 
 const classOf = ({ plan }: RunState, index: number): number => plan.classOf[CompiledPlan.templateOf(plan, index)]
@@ -123,12 +124,12 @@ export const enter = (state: RunState, parent: number, phase: Block): RunState =
       queues.set(resourceClass, Fifo.push(queue, index))
     }
   }
+  let { tasks } = state
+  for (const index of free) tasks = IntMap.set(tasks, index, { ...taskAt(state, index), status: "ready" })
   const next: RunState = {
     ...state,
     ...onCourse(state, parent, { phase, open: members.length }),
-    tasks: HashMap.mutate(state.tasks, (tasks) => {
-      for (const index of free) HashMap.set(tasks, index, { ...taskAt(state, index), status: "ready" })
-    }),
+    tasks,
     ready: HashMap.mutate(state.ready, (ready) => {
       for (const [resourceClass, queue] of queues) HashMap.set(ready, resourceClass, queue)
     }),
@@ -261,7 +262,7 @@ export const end = (before: RunState, index: number, task: TaskState): RunState 
     {
       ...before,
       ...released(before, index),
-      tasks: HashMap.set(before.tasks, index, final),
+      tasks: IntMap.set(before.tasks, index, final),
       unknown: without(before.unknown, index),
       approvals: without(before.approvals, index),
       stopping: without(before.stopping, index),
@@ -313,14 +314,12 @@ export const expand = (
   const resourceClass = classOf(state, matrix)
   const found = HashMap.get(state.ready, resourceClass)
   let queue = found._tag === "Some" ? found.value : Fifo.empty
-  for (const index of indexes) queue = Fifo.push(queue, index)
-  return {
-    ...state,
-    ready: HashMap.set(state.ready, resourceClass, queue),
-    tasks: HashMap.mutate(state.tasks, (tasks) => {
-      for (const index of indexes) HashMap.set(tasks, index, { status: "ready", attempt: 0 })
-    }),
+  let { tasks } = state
+  for (const index of indexes) {
+    queue = Fifo.push(queue, index)
+    tasks = IntMap.set(tasks, index, { status: "ready", attempt: 0 })
   }
+  return { ...state, ready: HashMap.set(state.ready, resourceClass, queue), tasks }
 }
 
 /** A sub-pipeline has its params, and where it has a timeout the moment when it is over: its first block begins. */

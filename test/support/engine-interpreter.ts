@@ -6,6 +6,7 @@ import { compilePlan, indexOfId, taskOfNode } from "../../src/engine/compiled-pl
 import * as Matrices from "../../src/domain/matrix.ts"
 import { type Command, decide } from "../../src/engine/decide.ts"
 import { evolve } from "../../src/engine/evolve.ts"
+import * as IntMap from "../../src/engine/int-map.ts"
 import { type RunState, initial, isTimed, runStatus, taskAt } from "../../src/engine/run-state.ts"
 import { Model } from "./engine-model.ts"
 import * as RandomPlan from "./engine-random-plan.ts"
@@ -51,7 +52,7 @@ export const snapshot = (state: RunState): string =>
     state.phase,
     state.status,
     state.open,
-    [...state.tasks].toSorted(([a], [b]) => a - b),
+    IntMap.entries(state.tasks),
     [...state.running].toSorted(([a], [b]) => a - b),
     [...state.unknown].toSorted(([a], [b]) => a - b),
     [...state.waitingFor].toSorted(([a], [b]) => a - b),
