@@ -66,6 +66,7 @@ export const make = Effect.fnUntraced(function* <E>(
     settle: (index: number): void => void waiting.delete(index),
     /** Gives up the claims of tasks that no longer stand where they did: a cancel came. */
     dropUnless: (stands: (index: number) => boolean): Effect.Effect<void> => {
+      if (waiting.size === 0) return Effect.void
       const dropped = [...waiting].filter(([index]) => !stands(index))
       if (dropped.length === 0) return Effect.void
       for (const [index] of dropped) waiting.delete(index)

@@ -23,15 +23,22 @@ import {
 import * as Transitions from "./transitions.ts"
 import { end, leaveReady, put, stopRunning, tryAgain } from "./transitions.ts"
 
-const withOutput = (data: {
+const withOutput = ({
+  output,
+  outputArtifact,
+  receipts,
+}: {
   readonly output?: unknown
   readonly outputArtifact?: Artifact
   readonly receipts?: ReadonlyArray<Artifact>
-}): Partial<TaskState> => ({
-  ...(data.output === undefined ? {} : { output: data.output }),
-  ...(data.outputArtifact === undefined ? {} : { outputArtifact: data.outputArtifact }),
-  ...(data.receipts === undefined ? {} : { receipts: data.receipts }),
-})
+}): Partial<TaskState> => {
+  if (outputArtifact === undefined && receipts === undefined) return output === undefined ? {} : { output }
+  return {
+    ...(output === undefined ? {} : { output }),
+    ...(outputArtifact === undefined ? {} : { outputArtifact }),
+    ...(receipts === undefined ? {} : { receipts }),
+  }
+}
 
 const onTask = (
   state: RunState,
@@ -45,6 +52,12 @@ const onTask = (
   if (course?.phase !== CompiledPlan.blockOf(state.plan, index)) return state
   const task = taskAt(state, index)
   return when(task) ? change(index, task) : state
+}
+
+const withoutDue = (task: TaskState): TaskState => {
+  if (task.due === undefined) return task
+  const { due: _, ...rest } = task
+  return rest
 }
 
 const isOf =
@@ -114,9 +127,8 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       return Cancelling.cancel(state, event.data.timeout === true)
     case "dev.dandori.attempt.started.v1":
       return onTask(state, event.data.task, startable, (index, task) => {
-        const { due: _, ...rest } = task
         if (CompiledPlan.isGroup(state.plan, index)) return state
-        const running: TaskState = { ...rest, status: "running", attempt: event.data.attempt, lost: false }
+        const running: TaskState = { ...withoutDue(task), status: "running", attempt: event.data.attempt, lost: false }
         return leaveReady(
           {
             ...state,

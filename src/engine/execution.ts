@@ -196,7 +196,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
         claims.settle(index)
         return holds(index) ? fail(Errors.ofError(error)) : Effect.void
       })
-    return claims.start(claim, attempted, refused, isHeld())
+    return claims.start(claim, attempted, refused, isHeld)
   }
 
   /** Whether the run itself still has room for the task: others may have started while it waited for its lease. */
@@ -330,7 +330,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
       if (broken !== undefined) return yield* Effect.failCause(broken)
       const state = recorder.state()
       const commands = decide(state, now())
-      const held = commands.some(startsWork) && (yield* isHeld())
+      const held = commands.some(startsWork) && (yield* isHeld)
       for (const command of commands) if (!held || !startsWork(command)) yield* carryOut(command)
       yield* claims.dropUnless(holds)
       const status = runStatus(recorder.state())

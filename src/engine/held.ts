@@ -24,9 +24,8 @@ export const make = Effect.fnUntraced(function* (pipeline: string, recorder: Rec
     watching = true
     return Effect.asVoid(Effect.forkIn(Effect.delay(look, lookMillis), scope))
   })
-  return Effect.fnUntraced(function* () {
-    const found = yield* cordons.against(pipeline)
-    const id = Option.match(found, { onNone: () => undefined, onSome: (cordon) => cordon.id })
+  return Effect.flatMap(cordons.against(pipeline), (found) => {
+    const id = Option.isSome(found) ? found.value.id : undefined
     if (id !== holder) {
       if (holder !== undefined) recorder.record({ type: "dev.dandori.run.released.v1", data: { cordon: holder } })
       if (Option.isSome(found)) {
@@ -35,7 +34,6 @@ export const make = Effect.fnUntraced(function* (pipeline: string, recorder: Rec
       }
       holder = id
     }
-    if (id !== undefined) yield* watch
-    return id !== undefined
+    return id === undefined ? Effect.succeed(false) : Effect.as(watch, true)
   })
 })

@@ -157,16 +157,19 @@ export const leave = (state: RunState, parent: number): RunState => {
   return end(ended, parent, { ...taskAt(state, parent), status: finalStatusOf(course) })
 }
 
-/** What changes when the attempt of a task no longer runs. */
-const released = (state: RunState, index: number): Pick<RunState, "running" | "held"> | undefined =>
+/** What runs and is held once the attempt of a task, if there is one, no longer runs. */
+const released = (state: RunState, index: number): Pick<RunState, "running" | "held"> =>
   HashMap.has(state.running, index)
     ? {
         running: HashMap.remove(state.running, index),
         held: Holding.change(state.held, resourcesOf(state, index), -1),
       }
-    : undefined
+    : state
 
-export const stopRunning = (state: RunState, index: number): RunState => ({ ...state, ...released(state, index) })
+export const stopRunning = (state: RunState, index: number): RunState => {
+  const { held, running } = released(state, index)
+  return { ...state, held, running }
+}
 
 const isBad = (status: TaskState["status"]) => status === "failed" || status === "timed_out" || status === "lost"
 
@@ -258,20 +261,19 @@ export const end = (before: RunState, index: number, task: TaskState): RunState 
   const bad = isBad(task.status)
   const final: TaskState = bad && planTask.continueOnError ? { ...task, status: "warned" } : task
   const ok = isGood(final.status)
-  let state = leaveReady(
-    {
-      ...before,
-      ...released(before, index),
-      tasks: IntMap.set(before.tasks, index, final),
-      unknown: without(before.unknown, index),
-      approvals: without(before.approvals, index),
-      stopping: without(before.stopping, index),
-      ...(isInstance || course === undefined
-        ? {}
-        : onCourse(before, parent, taskEnded(course, planTask.block ?? "tasks", final.status, bad))),
-    },
-    index,
-  )
+  const { held, running } = released(before, index)
+  const ended: RunState = {
+    ...before,
+    running,
+    held,
+    tasks: IntMap.set(before.tasks, index, final),
+    unknown: without(before.unknown, index),
+    approvals: without(before.approvals, index),
+    stopping: without(before.stopping, index),
+  }
+  const counts = !isInstance && course !== undefined
+  const counted = counts ? taskEnded(course, planTask.block ?? "tasks", final.status, bad) : undefined
+  let state = leaveReady(counted === undefined ? ended : { ...ended, ...onCourse(before, parent, counted) }, index)
   if (isInstance) return instanceEnded(state, template, final.status)
   if (planTask.pipeline !== undefined && pipelineAt(state, index) === undefined) {
     state = shutOut(state, index, final.status === "cancelled" ? "cancelled" : "skipped")

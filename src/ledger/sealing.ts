@@ -37,6 +37,17 @@ const partsOf = (author: Author) => {
   return parts
 }
 
+let lastTime = Number.NaN
+let lastText = ""
+
+/** A time in milliseconds since the epoch as ISO 8601; most events share theirs with the one before. */
+const timeText = (time: number): string => {
+  if (time === lastTime) return lastText
+  lastText = new Date(time).toISOString()
+  lastTime = time
+  return lastText
+}
+
 /**
  * Seals an event onto a head. The line is the entry's RFC 8785 text: the keys are written here in canonical order,
  * so that only `data` goes through the canonicaliser. `entryhash` is SHA-256 over the same text without `entryhash`.
@@ -50,7 +61,7 @@ export const seal = (
   const sequence = head.sequence + 1
   const { first, source } = partsOf(author)
   const before = `${first}${CanonicalJson.encode(event.data)},"datacontenttype":"application/json",`
-  const after = `"id":"${meta.id}","prevhash":"${head.hash}","sequence":"${sequence}",${source}"subject":${JSON.stringify(meta.subject)},"time":"${new Date(meta.time).toISOString()}","type":"${event.type}"}`
+  const after = `"id":"${meta.id}","prevhash":"${head.hash}","sequence":"${sequence}",${source}"subject":${JSON.stringify(meta.subject)},"time":"${timeText(meta.time)}","type":"${event.type}"}`
   const hash = Sha256.of(before + after)
   return { line: `${before}"entryhash":"${hash}",${after}\n`, head: { sequence, hash } }
 }

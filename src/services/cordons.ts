@@ -80,13 +80,18 @@ const make = (root: string) => {
   let seen: { readonly at: number; readonly cordons: ReadonlyArray<Cordon> } | undefined
   return Cordons.of({
     list,
-    against: Effect.fnUntraced(function* (pipeline) {
-      const now = yield* Clock.currentTimeMillis
-      if (seen === undefined || now - seen.at >= freshMillis || now < seen.at) {
-        seen = { at: now, cordons: mayHave() ? yield* list : [] }
-      }
-      return Option.fromNullishOr(seen.cordons.find((cordon) => holds(cordon, now, pipeline)))
-    }),
+    against: (pipeline) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const first = (cordons: ReadonlyArray<Cordon>) =>
+          Option.fromNullishOr(cordons.find((cordon) => holds(cordon, now, pipeline)))
+        if (seen !== undefined && now - seen.at < freshMillis && now >= seen.at) {
+          return Effect.succeed(first(seen.cordons))
+        }
+        return Effect.map(mayHave() ? list : Effect.succeed([]), (cordons) => {
+          seen = { at: now, cordons }
+          return first(cordons)
+        })
+      }),
     raise: Effect.fnUntraced(function* (given) {
       yield* Durable.makeFolderDurably(root)
       const epoch = Math.max(0, ...(yield* list).map((cordon) => cordon.epoch)) + 1
