@@ -24,7 +24,8 @@ export const make = Effect.fnUntraced(function* (pipeline: string, recorder: Rec
     watching = true
     return Effect.asVoid(Effect.forkIn(Effect.delay(look, lookMillis), scope))
   })
-  return Effect.flatMap(cordons.against(pipeline), (found) => {
+  const against = Effect.suspend(() => cordons.against(pipeline))
+  return Effect.flatMap(against, (found) => {
     const id = Option.isSome(found) ? found.value.id : undefined
     if (id !== holder) {
       if (holder !== undefined) recorder.record({ type: "dev.dandori.run.released.v1", data: { cordon: holder } })
