@@ -28,10 +28,12 @@ export const pop = <A>(queue: Fifo<A>): Fifo<A> => {
   return { front, back: null, size: queue.size - 1 }
 }
 
-/** The elements in order, as they are asked for. */
-export function* values<A>(queue: Fifo<A>): Generator<A> {
+function* each<A>(queue: Fifo<A>): Generator<A> {
   for (let cell = queue.front; cell !== null; cell = cell.next) yield cell.value
   const rest: Array<A> = []
   for (let cell = queue.back; cell !== null; cell = cell.next) rest.push(cell.value)
   for (let i = rest.length - 1; i >= 0; i--) yield rest[i]
 }
+
+/** The elements in order, as they are asked for. */
+export const values = <A>(queue: Fifo<A>): Iterable<A> => (queue.size === 0 ? [] : each(queue))
