@@ -11,7 +11,7 @@ import { type ArtifactError, Artifacts } from "../services/artifacts.ts"
 import { Secrets } from "../services/secrets.ts"
 import type { Command } from "./decide.ts"
 import type { Inputs } from "./inputs.ts"
-import { largestValue } from "./outcome.ts"
+import { largestValue } from "./kept-value.ts"
 import type { Prepared } from "./prepared.ts"
 import type { Recorder } from "./recorder.ts"
 

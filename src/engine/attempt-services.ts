@@ -1,6 +1,8 @@
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import type { LimitsSection } from "../domain/config/limits.ts"
 import { Attempt } from "../services/attempt.ts"
 import { AttemptFiles, type AttemptLog } from "../services/attempt-files.ts"
 import { LifeSign } from "../services/life-sign.ts"
@@ -8,6 +10,7 @@ import { Observer, type RunObserver } from "../services/observer.ts"
 import { ProcessMark } from "../services/process-launch.ts"
 import { Progress } from "../services/progress.ts"
 import { Secrets } from "../services/secrets.ts"
+import { Settings } from "../services/settings.ts"
 import type { Started } from "./attempt-run.ts"
 import type { RunContext } from "./execution.ts"
 
@@ -16,11 +19,18 @@ export interface Shared {
   readonly files: AttemptFiles["Service"]
   readonly observer: RunObserver
   readonly secrets: Secrets["Service"]
+  readonly limits: LimitsSection
+  /** Milliseconds that pass, whatever happens to the clock meanwhile. */
+  readonly millis: () => number
 }
 
-/** The shared services, from the execution's own. */
-export const shared: Effect.Effect<Shared, never, AttemptFiles | Secrets> = Effect.gen(function* () {
-  return { files: yield* AttemptFiles, observer: yield* Observer, secrets: yield* Secrets }
+/** What is shared, from the execution's own services. */
+export const shared = Effect.gen(function* () {
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const { limits } = (yield* Settings).sections
+  const millis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const services = { files: yield* AttemptFiles, observer: yield* Observer, secrets: yield* Secrets }
+  return { ...services, limits, millis } satisfies Shared
 })
 
 /** Effect's own log goes into the log of the attempt that writes it. */

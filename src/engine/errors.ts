@@ -17,6 +17,12 @@ export class LedgerLost extends Schema.TaggedError<LedgerLost>()("LedgerLost", {
   }
 }
 
+/** The loss of a run's ledger by what the operating system said of it. */
+export const ledgerLost =
+  (run: string) =>
+  ({ message }: { readonly message: string }): LedgerLost =>
+    new LedgerLost({ run, reason: message })
+
 const trait = (error: object, name: string) => name in error && (error as Record<string, unknown>)[name] === true
 
 /** At most so much of a text, as an event can hold it: no half characters, neither the text's own nor by the cut. */

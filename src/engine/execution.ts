@@ -13,13 +13,16 @@ import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { Observer } from "../services/observer.ts"
 import * as Asking from "./asking.ts"
 import * as AttemptRun from "./attempt-run.ts"
+import * as AttemptServices from "./attempt-services.ts"
 import * as Claims from "./claims.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
 import * as Errors from "./errors.ts"
+import * as Failure from "./failure.ts"
 import * as Held from "./held.ts"
 import * as Holding from "./holding.ts"
 import * as Inputs from "./inputs.ts"
+import * as KeptValue from "./kept-value.ts"
 import * as LedgerNews from "./ledger-news.ts"
 import * as Outcome from "./outcome.ts"
 import type { Prepared } from "./prepared.ts"
@@ -106,7 +109,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     options.largeOutputs.get(sha256),
   )
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
-  const shared = yield* Outcome.shared
+  const shared = yield* AttemptServices.shared
   const { secrets } = shared
   const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
@@ -128,7 +131,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     Effect.sync(() => {
       // Before anything is recorded: whoever is woken by that must not start another attempt.
       broken ??= Cause.fail(error)
-      if (unbegun !== undefined) Outcome.lose(recorder, unbegun, "the ledger was lost before it began")
+      if (unbegun !== undefined) Failure.lose(recorder, unbegun, "the ledger was lost before it began")
       latch.openUnsafe()
     })
 
@@ -161,7 +164,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     const decoded = type.decodeInput(input.value)
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
-    const shown = text.length <= Outcome.largestValue ? { input: secrets.redactValue(input.value) } : {}
+    const shown = text.length <= KeptValue.largestValue ? { input: secrets.redactValue(input.value) } : {}
     let begun: AttemptRun.Started | undefined
     const attempted = Effect.onExit(
       Effect.withFiber((fiber) => {
@@ -316,8 +319,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
-  const ledgerLost = ({ message }: { readonly message: string }) =>
-    new Errors.LedgerLost({ run: context.id, reason: message })
+  const ledgerLost = Errors.ledgerLost(context.id)
   yield* writer.broken.pipe(
     Effect.flatMap((error) => stop(ledgerLost(error))),
     inBackground,

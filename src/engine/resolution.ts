@@ -6,7 +6,7 @@ import type { Event } from "../domain/event.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { Settings } from "../services/settings.ts"
 import * as Errors from "./errors.ts"
-import * as Outcome from "./outcome.ts"
+import * as KeptValue from "./kept-value.ts"
 import * as OutputLimit from "./output-limit.ts"
 import type { Prepared } from "./prepared.ts"
 import { type RunState, taskOf } from "./run-state.ts"
@@ -83,6 +83,6 @@ export const recordable = Effect.fnUntraced(function* (event: Event, large: Map<
   if (data === undefined) return event
   yield* checkSize(event)
   const { output, ...said } = data
-  const stored = yield* Outcome.storeOutput({ value: output, text: JSON.stringify(output) }, large)
+  const stored = yield* KeptValue.storeOutput({ value: output, text: JSON.stringify(output) }, large)
   return { type: "dev.dandori.task.resolved.v1", data: { ...said, ...stored } } as const
 })
