@@ -1,4 +1,4 @@
-/** Start of the command line, from source and compiled: `--version`, and `validate` of a file of 50 tasks. */
+/** Start of the command line, from source and compiled: from `--version` to a run of three tasks. */
 import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Bench, Figure } from "./figure.ts"
@@ -58,6 +58,8 @@ export const bench: Bench = (scale) =>
     const file = join(folder, "bench.yaml")
     symlinkSync(join(Place.repository, "configs"), join(folder, "configs"))
     writeFileSync(file, pipelineText(50))
+    const three = join(folder, "three.yaml")
+    writeFileSync(three, pipelineText(3))
     const { missing, programs: found } = programs(scale)
     const figures: Array<Figure> = []
     const repeats = scale === "full" ? 20 : 2
@@ -67,13 +69,16 @@ export const bench: Bench = (scale) =>
     for (const [how, argv] of found) {
       for (const [words, limit] of [
         [["--version"], 15],
+        [["--help"], undefined],
+        [["completion", "bash"], undefined],
         [["validate", file], 50],
+        [["run", three], undefined],
       ] as const) {
         Figures.spawns(1, [...argv, ...words], folder)
         const taken = Figures.spawns(repeats, [...argv, ...words], folder)
         figures.push(
           Figures.fromTimes(`${words[0]}, ${how}`, taken, {
-            ...(how === "compiled" ? { target: { atMost: limit } } : {}),
+            ...(how === "compiled" && limit !== undefined ? { target: { atMost: limit } } : {}),
             against: {
               what: "the processor time of an empty Bun program",
               ratio: Figures.percentile(taken.cpu, 0.5) / Figures.percentile(bare.cpu, 0.5),

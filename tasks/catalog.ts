@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { AnyTaskType } from "../src/domain/task-type.ts"
-import * as ProgramModules from "../src/program-modules.ts"
 import { Catalog, TaskTypeBroken } from "../src/domain/catalog.ts"
 import * as CodeDigest from "../src/services/code-digest.ts"
 import * as ProjectTaskTypes from "../src/services/project-task-types.ts"
@@ -47,7 +46,8 @@ const loadOwn = Effect.fnUntraced(function* (name: string, file: string) {
   if (Object.hasOwn(shipped, name)) {
     return yield* broken("the name belongs to a task type that ships with dandori; rename the folder")
   }
-  yield* Effect.sync(ProgramModules.register)
+  const ProgramModules = yield* Effect.promise(() => import("../src/program-modules.ts"))
+  ProgramModules.register()
   const module: { default?: unknown } = yield* Effect.tryPromise({
     try: () => import(file),
     catch: (cause) => broken(reasonOf(cause)),

@@ -5,59 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { run } from "./commands/run.ts"
-import { runs } from "./commands/runs.ts"
-import { cordon } from "./commands/cordon.ts"
-import { config } from "./commands/config.ts"
-import { convert } from "./commands/convert.ts"
-import { deploy } from "./commands/deploy.ts"
-import { doctor } from "./commands/doctor.ts"
-import { ledger } from "./commands/ledger.ts"
-import { model } from "./commands/model.ts"
-import { snapshot } from "./commands/snapshot.ts"
-import { worm } from "./commands/worm.ts"
-import { compile } from "./commands/compile.ts"
-import { completion } from "./commands/completion.ts"
-import { fmt } from "./commands/fmt.ts"
-import { init } from "./commands/init.ts"
-import { graph } from "./commands/graph.ts"
-import { schedule } from "./commands/schedule.ts"
-import { plan } from "./commands/plan.ts"
-import { schema } from "./commands/schema.ts"
-import { simulate } from "./commands/simulate.ts"
-import { validate } from "./commands/validate.ts"
-import { version as versionCommand } from "./commands/version.ts"
+import { commandLine } from "./command-list.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
-import { root } from "./root.ts"
 import * as Usage from "./usage.ts"
-
-const commands = [
-  init,
-  run,
-  runs,
-  validate,
-  fmt,
-  convert,
-  compile,
-  plan,
-  deploy,
-  graph,
-  schema,
-  schedule,
-  cordon,
-  simulate,
-  config,
-  doctor,
-  ledger,
-  model,
-  snapshot,
-  worm,
-] as const
-const cli = (version: string) => {
-  const all = [...commands, versionCommand(version)] as const
-  return root.pipe(Command.withSubcommands([...all, completion(all)]))
-}
 
 const isUsage = (error: unknown): boolean =>
   typeof error === "object" &&
@@ -94,8 +45,8 @@ const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: 
  * Runs the command line and exits with its code. SIGTERM and SIGHUP stop the work and leave runs to be resumed; so does
  * Ctrl-C where no run listens to it, and a second one does not wait for that.
  */
-export const main = (argv: ReadonlyArray<string>, version: string): Promise<void> => {
-  const program = Command.runWith(cli(version), { version })(argv).pipe(
+export const main = async (argv: ReadonlyArray<string>, version: string): Promise<void> => {
+  const program = Command.runWith(await commandLine(argv, version), { version })(argv).pipe(
     Effect.provide(Layer.merge(Usage.layer(argv), NodeServices.layer)),
   )
   const fiber = Effect.runFork(program)

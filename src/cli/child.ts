@@ -1,4 +1,5 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as MachineCode from "../services/machine-code.ts"
 
 /** Runs a hidden command: a part of this program's work in a process of its own. */
 export const run = async (kind: "trainer" | "compile", argument: string): Promise<void> => {
@@ -8,5 +9,6 @@ export const run = async (kind: "trainer" | "compile", argument: string): Promis
     return
   }
   const { main } = await import("../compiler/typescript-child.ts")
+  MachineCode.usual()
   await main(argument)
 }

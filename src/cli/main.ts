@@ -1,7 +1,11 @@
 #!/usr/bin/env -S bun --no-install
 import { version } from "../../package.json"
+import * as MachineCode from "../services/machine-code.ts"
 
 const [first, second] = process.argv.slice(2)
+
+MachineCode.sparing()
+setTimeout(MachineCode.usual, 500).unref()
 
 /** Answers what needs nothing else at once; the rest of the program is imported when it is needed. */
 if ((first === "--version" || first === "version") && second === undefined) {

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Ledger from "../ledger/ledger.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import { root } from "./root.ts"
 import { who } from "./who.ts"
@@ -21,11 +20,17 @@ export const findOptional = Effect.option(find)
 
 /** The ledger of a home for reading: unlike `Project.ledgerLayer` it makes no key. */
 export const ledger = (home: string, env: string) =>
-  Ledger.layerSegments({
-    folder: join(home, "ledger"),
-    author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
-    flushIntervalMillis: 1_000,
-  })
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("../ledger/ledger.ts")),
+      ({ layerSegments }) =>
+        layerSegments({
+          folder: join(home, "ledger"),
+          author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
+          flushIntervalMillis: 1_000,
+        }),
+    ),
+  )
 
 /** The project's paths. On a command line any path is allowed. */
 export const workspace = (project: string, home: string) =>

@@ -8,7 +8,6 @@ import { type Compiled, compileYaml } from "./compile.ts"
 import type { PipelineInvalid } from "./diagnostic.ts"
 import * as Source from "./source.ts"
 import { SubPipelines, type SubPipeline } from "./sub-pipeline.ts"
-import { compileTypeScript } from "./typescript.ts"
 
 const extensions = [".yaml", ".yml", ".ts"]
 
@@ -65,6 +64,11 @@ type CompileError =
   | TaskTypeBroken
   | CompileChild.CompileChildFailed
   | CompileChild.PipelineTooSlow
+
+const compileTypeScript = Effect.fnUntraced(function* (source: Source.Source, path: string) {
+  const TypeScript = yield* Effect.promise(() => import("./typescript.ts"))
+  return yield* TypeScript.compileTypeScript(source, path)
+})
 
 const compileBeside = (file: string, open: ReadonlyArray<string>): Effect.Effect<Compiled, CompileError, Catalog> =>
   Effect.gen(function* () {

@@ -12,9 +12,11 @@ const offsetOf = (moment: Temporal.ZonedDateTime): number => moment.offsetNanose
 
 /** True for a zone of the IANA database that this program knows, and for UTC. */
 export const isTimeZone = (name: string): boolean => {
+  if (name === "UTC") return true
+  if (!/^[A-Za-z_]+\/.+$/.test(name)) return false
   try {
-    new Intl.DateTimeFormat("en", { timeZone: name })
-    return /^(UTC|[A-Za-z_]+\/.+)$/.test(name)
+    zoned(name, 0)
+    return true
   } catch {
     return false
   }

@@ -3,7 +3,11 @@ import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as MachineCode from "./machine-code.ts"
 import { attempt, writeFileDurably } from "./durable-files.ts"
+
+/** A file of so many bytes is work, not a part of the start. */
+const large = 64 * 1024
 
 /** There is no file to compile at this path, or it cannot be read. */
 export class PipelineMissing extends Schema.TaggedError<PipelineMissing>()("PipelineMissing", {
@@ -48,6 +52,7 @@ export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
     bytes: await Fs.readFile(file),
     path: await Fs.realpath(file),
   })).pipe(Effect.mapError(({ code, reason }) => refuse(code, reason)))
+  if (bytes.length > large) MachineCode.usual()
   return { text: yield* Effect.fromResult(textOf(file, bytes)), path }
 })
 

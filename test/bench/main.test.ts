@@ -46,7 +46,10 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     `${name}: Dandori`,
     `${name}: effect/workflow`,
   ]),
-  "cli-start": ["--version, source", "validate, source", "an empty Bun program"],
+  "cli-start": [
+    ...["--version", "--help", "completion", "validate", "run"].map((name) => `${name}, source`),
+    "an empty Bun program",
+  ],
   compile: ["20 tasks of YAML", "50 tasks of TypeScript", "plan of 50: prepare a run"],
   data: ["dq, 2,688 rows of parquet", "dq, 2,688 rows of csv", "seed", "features", "backtest, simulate and measure"],
   ledger: ["append 50 events, batched", "append and wait, one at a time", "verify", "sha256sum"],

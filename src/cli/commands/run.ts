@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { againFlags, waitFlag } from "./runs.ts"
+import { againFlags, waitFlag } from "../run-flags.ts"
 
 interface Asked {
   readonly pipeline: Option.Option<string>

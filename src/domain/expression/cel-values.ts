@@ -1,6 +1,6 @@
 import type { Environment } from "@marcbachmann/cel-js"
-import { Duration } from "@marcbachmann/cel-js/evaluator"
 import { type JsonSchema, branches, isAny } from "../json-schema.ts"
+import { celLibrary } from "./cel-library.ts"
 import { durationText } from "./functions.ts"
 
 type Convert = (value: unknown) => unknown
@@ -99,7 +99,7 @@ export const toJson = (value: unknown): unknown => {
   if (value === null || typeof value !== "object") return value
   if (Array.isArray(value)) return value.map(toJson)
   if (value instanceof Date) return value.toISOString()
-  if (value instanceof Duration) return durationText(value)
+  if (value instanceof celLibrary().Duration) return durationText(value)
   const entries = value instanceof Map ? [...value.entries()] : Object.entries(value)
   return Object.fromEntries(entries.map(([key, item]) => [String(key), toJson(item)]))
 }

@@ -1,8 +1,9 @@
-import { type ASTNode, Environment } from "@marcbachmann/cel-js"
+import type { ASTNode } from "@marcbachmann/cel-js"
 import type { JsonSchema } from "../json-schema.ts"
 import * as JsonSchemas from "../json-schema.ts"
 import { didYouMean } from "../suggest.ts"
 import { isNode, pathOf } from "./ast.ts"
+import { celLibrary } from "./cel-library.ts"
 import { TypeRegistry, schemaOf, toJson } from "./cel-values.ts"
 import * as Functions from "./functions.ts"
 import * as Guards from "./guards.ts"
@@ -31,6 +32,7 @@ export interface Expression {
 const longest = 10_000
 
 const environmentFor = (scope: Scope, roots: ReadonlySet<string>) => {
+  const { Environment } = celLibrary()
   const environment = new Environment({ homogeneousAggregateLiterals: false })
   Functions.register(environment)
   const mixed: ReadonlyArray<readonly [string, (a: number, b: number) => number | boolean]> = [
@@ -133,6 +135,7 @@ export const compile = (source: string, scope: Scope): Expression | ExpressionFa
   }
   let ast: ASTNode
   try {
+    const { Environment } = celLibrary()
     ast = new Environment().parse(source).ast
   } catch (error) {
     const range = (error as { range?: { start: number; end: number } }).range ?? { start: 0, end: source.length }

@@ -1,6 +1,7 @@
-import { type ASTNode, Environment } from "@marcbachmann/cel-js"
-import { Duration } from "@marcbachmann/cel-js/evaluator"
+import type { ASTNode, Environment } from "@marcbachmann/cel-js"
+import type { Duration } from "@marcbachmann/cel-js/evaluator"
 import { formatDuration, parseDuration } from "../quantity.ts"
+import { celLibrary } from "./cel-library.ts"
 
 /** What `duration` is called inside: CEL's own knows no days and cannot be replaced. As long, so that places stay. */
 const durationName = "_length_"
@@ -16,7 +17,7 @@ export const register = (environment: Environment): void => {
   environment.registerFunction(`${durationName}(string): google.protobuf.Duration`, (text: string) => {
     const millis = parseDuration(text)
     if (millis === undefined) throw new Error(`"${text}" is no duration, like 90s, 5m or 2d`)
-    return Duration.fromMilliseconds(millis)
+    return celLibrary().Duration.fromMilliseconds(millis)
   })
   environment.registerFunction("string(google.protobuf.Duration): string", durationText)
   environment.registerFunction("string(google.protobuf.Timestamp): string", (time: Date) => time.toISOString())
@@ -35,8 +36,16 @@ export const plain = (message: string): string => message.replaceAll(durationNam
 const isConstant = (node: unknown): boolean =>
   typeof node === "object" && node !== null && "op" in node && node.op === "value"
 
-const constants = new Environment()
-register(constants)
+let constantsOnly: Environment | undefined
+
+/** An environment without variables. */
+const forConstants = (): Environment => {
+  if (constantsOnly !== undefined) return constantsOnly
+  const { Environment } = celLibrary()
+  constantsOnly = new Environment()
+  register(constantsOnly)
+  return constantsOnly
+}
 
 /** Where a call of `duration` begins; undefined for any other node. */
 export const durationStart = (node: ASTNode): number | undefined =>
@@ -52,6 +61,7 @@ export const constantFault = (source: string, node: ASTNode): string | undefined
   const text = source.slice(node.range.start, node.range.end)
   const start = durationStart(node)
   const checked = start === undefined ? text : renamed(text, [0])
+  const constants = forConstants()
   if (!constants.check(checked).valid) return undefined
   try {
     constants.evaluate(checked)
