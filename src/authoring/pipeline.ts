@@ -140,10 +140,10 @@ export type Outputs = Readonly<Record<string, Expression<unknown>>>
 
 type Given<X> = X extends Outputs ? { readonly [K in keyof X]: X[K] extends Expression<infer A> ? A : never } : object
 
-/** A part of the document and the stack of the call that wrote it. */
+/** A part of the document and the call that wrote it. */
 export interface Site {
   readonly path: string
-  readonly stack: string
+  readonly call: Error
 }
 
 /** A pipeline as a document: the same that YAML holds, and where its parts come from. */
@@ -153,8 +153,8 @@ export interface Pipeline<out P = unknown, out O = unknown> {
   readonly types?: { readonly params: P; readonly outputs: O }
   readonly document: Readonly<Record<string, unknown>>
   readonly sites: ReadonlyArray<Site>
-  /** The pipelines that it uses, each with the stack of the call. */
-  readonly used: ReadonlyArray<{ readonly pipeline: Pipeline; readonly stack: string }>
+  /** The pipelines that it uses, each with the call. */
+  readonly used: ReadonlyArray<{ readonly pipeline: Pipeline; readonly call: Error }>
 }
 
 /** True for what `pipeline()` gives. */
@@ -189,7 +189,7 @@ export const pipeline = <
   options: PipelineOptions<P, V>,
   build: (context: Build<P, V>) => X,
 ): Pipeline<P, Given<X>> => {
-  const sites: Array<Site> = [{ path: "", stack: CallSite.capture(pipeline) }]
+  const sites: Array<Site> = [{ path: "", call: CallSite.capture() }]
   const used: Array<Pipeline["used"][number]> = []
   const blocks: Record<Block, Map<string, unknown>> = {
     tasks: new Map(),
@@ -208,9 +208,9 @@ export const pipeline = <
       if (built) throw new TypeError(`Task "${name}" comes after its pipeline was built. ${tooLate}`)
       if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
-      const stack = CallSite.capture(add)
-      sites.push({ path, stack })
-      if (isPipeline(type)) used.push({ pipeline: type, stack })
+      const call = CallSite.capture()
+      sites.push({ path, call })
+      if (isPipeline(type)) used.push({ pipeline: type, call })
       const { needs, if: condition, matrix, ...rest } = taskOptions
       blocks[block].set(name, {
         uses: isPipeline(type) ? `pipeline/${String(type.document.id)}` : type.type,
