@@ -36,7 +36,7 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
   const catalog = yield* Catalog
   const types = new Map<string, AnyTaskType | undefined>()
   for (const { uses, path } of definition.tasks) {
-    if (SubPipeline.idOf(uses.text) !== undefined) continue
+    if (types.get(uses.text) !== undefined || SubPipeline.idOf(uses.text) !== undefined) continue
     if (!types.has(uses.text)) types.set(uses.text, yield* catalog.load(uses.text))
     if (types.get(uses.text) !== undefined) continue
     const hint = didYouMean(uses.text, catalog.names)
@@ -92,8 +92,17 @@ const order = (
 ): ReadonlyArray<PlanTask> => {
   const sorted = Topology.sort(tasks)
   if ("order" in sorted) {
-    const own = sorted.order.flatMap((id) => tasks.get(id) ?? [])
-    const placed = Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
+    const own: Array<PlanTask> = []
+    let handlers = false
+    for (const id of sorted.order) {
+      const task = tasks.get(id)
+      if (task === undefined) continue
+      own.push(task)
+      handlers ||= task.block !== undefined
+    }
+    const placed = handlers
+      ? Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
+      : own
     return inner.size === 0 ? placed : placed.flatMap((task) => [task, ...(inner.get(task.id) ?? [])])
   }
   const first = definition.tasks.find((task) => task.id === sorted.cycle[0])
@@ -130,7 +139,8 @@ export const compileDocument = Effect.fnUntraced(function* (
     }
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
-    const byId = new Map(definition.tasks.map((task) => [task.id, task]))
+    const byId = new Map<string, Definition.TaskDefinition>()
+    for (const task of definition.tasks) byId.set(task.id, task)
     const tasks = new Map<string, PlanTask>()
     const inner = new Map<string, ReadonlyArray<PlanTask>>()
     let used = 0

@@ -1,7 +1,7 @@
 import { parseDuration, parseSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import * as Diagnostic from "./diagnostic.ts"
-import { type Located, get, kindOf } from "./located.ts"
+import { type Located, get, keysOf, kindOf } from "./located.ts"
 import type { Source, Span } from "./source.ts"
 
 /** What a plan holds as an exact number, and people as a figure. */
@@ -25,6 +25,7 @@ export class FieldReader {
   /** Checks that a node is a map with known keys; undefined when it is no map. */
   map(node: Located, path: string, what: string, known: ReadonlyArray<string>): Located | undefined {
     if (node.kind !== "map") return this.report(node.at, path, `${what} must be a map, not ${kindOf(node)}.`)
+    if (keysOf(node).every((key) => known.includes(key))) return node
     for (const { key, keyAt } of node.entries) {
       if (known.includes(key)) continue
       const inner = path === "" ? key : `${path}.${key}`

@@ -13,8 +13,9 @@ import { didYouMean } from "../domain/suggest.ts"
 import { checkValue } from "./check-value.ts"
 import type { TaskDefinition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
-import { type Located, entryOf } from "./located.ts"
+import { type Located, entryOf, fromJson, jsonOf } from "./located.ts"
 import * as InputCheck from "./input-check.ts"
+import { isPlain } from "./plain-value.ts"
 import * as ScriptArguments from "./script-arguments.ts"
 import type { Span } from "./source.ts"
 
@@ -47,7 +48,7 @@ const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
 const expression = (
   reader: FieldReader,
   context: Context,
-  needs: Set<string>,
+  needs: Array<string>,
   source: string,
   at: Span,
   path: string,
@@ -69,7 +70,7 @@ const expression = (
     const other = context.byId.get(reference[1])
     if (other === undefined) continue
     if (other.id === context.task.id) reader.report(at, path, `Task ${other.id} cannot read itself.`)
-    else if (other.block === context.task.block) needs.add(other.id)
+    else if (other.block === context.task.block) needs.push(other.id)
     else if (!context.earlier(other))
       reader.report(at, path, `Task ${other.id} is in ${other.block}, which starts later.`)
   }
@@ -94,7 +95,7 @@ const expression = (
 const condition = (
   reader: FieldReader,
   context: Context,
-  needs: Set<string>,
+  needs: Array<string>,
 ): { readonly source: string; readonly known?: Guards.Known } | undefined => {
   const { task } = context
   if (task.if === undefined) return undefined
@@ -115,7 +116,7 @@ const condition = (
 const matrixOf = (
   reader: FieldReader,
   context: Context,
-  needs: Set<string>,
+  needs: Array<string>,
 ): { readonly matrix: Matrix; readonly type: JsonSchema } | undefined => {
   const { task } = context
   if (task.matrix === undefined) return undefined
@@ -154,7 +155,7 @@ const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectCla
 }
 
 /** The moment of `pauseUntil`, its expression type-checked. */
-const pauseOf = (reader: FieldReader, context: Context, needs: Set<string>): PlanTask["pauseUntil"] => {
+const pauseOf = (reader: FieldReader, context: Context, needs: Array<string>): PlanTask["pauseUntil"] => {
   const { pauseUntil, path: taskPath } = context.task
   if (pauseUntil === undefined || !Template.hasExpression(pauseUntil.until)) return pauseUntil
   const at = entryOf(context.task.written, "pauseUntil")?.keyAt ?? context.task.at
@@ -215,38 +216,43 @@ const checkParams = (reader: FieldReader, { child, task }: Context, given: Recor
   }
 }
 
+const none: ReadonlyArray<string> = []
+
+const inOrder = (needs: ReadonlyArray<string>): ReadonlyArray<string> =>
+  needs.length === 0 ? none : needs.length === 1 ? needs : [...new Set(needs)].toSorted()
+
 /** Checks one task and gives its node of the plan; undefined when its task type is unknown. */
 export const check = (reader: FieldReader, outer: Context): PlanTask | undefined => {
   const { child, task, type } = outer
-  const needs = new Set<string>()
+  const needs: Array<string> = []
   refuseKeys(reader, outer)
   for (const need of task.needs) {
     const other = outer.byId.get(need.text)
     if (other === undefined) {
       const hint = didYouMean(need.text, [...outer.byId.keys()])
       reader.report(need.at, `${task.path}.needs`, `There is no task "${need.text}".${hint}`)
-    } else if (other.block === task.block) needs.add(other.id)
+    } else if (other.block === task.block) needs.push(other.id)
     else if (!outer.earlier(other)) {
       reader.report(need.at, `${task.path}.needs`, `Task ${other.id} is in ${other.block}, which starts later.`)
     }
   }
   const asked = condition(reader, outer, needs)
-  const context: Context = { ...outer, ...(asked?.known === undefined ? {} : { known: asked.known }) }
+  const context: Context = asked?.known === undefined ? outer : { ...outer, known: asked.known }
   const many = matrixOf(reader, context, needs)
   const inner: Context = many === undefined ? context : { ...context, scope: { ...context.scope, matrix: many.type } }
-  const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
+  const node: Located = task.with ?? fromJson({}, () => task.at)
   const before = reader.diagnostics.length
   const typeOf = (text: string, at: Span, path: string) => expression(reader, inner, needs, text, at, path)?.type
   const pauseUntil = pauseOf(reader, context, needs)
-  const given = checkValue(
-    reader,
-    node,
-    type === undefined && child === undefined ? {} : context.input,
-    `${task.path}.with`,
-    typeOf,
-  ) as Record<string, unknown>
+  const schema = type === undefined && child === undefined ? {} : context.input
+  const json = jsonOf(node)
+  const plain = json !== undefined && isPlain(json, schema)
+  const given = (plain ? json : checkValue(reader, node, schema, `${task.path}.with`, typeOf)) as Record<
+    string,
+    unknown
+  >
   const planned = (typeName: string, version: number, effects: EffectClass): Draft => {
-    const made: Draft = { id: task.id, type: typeName, version, effects, needs: [...needs].toSorted(), with: given }
+    const made: Draft = { id: task.id, type: typeName, version, effects, needs: inOrder(needs), with: given }
     if (task.block !== "tasks") made.block = task.block
     if (asked !== undefined) made.if = asked.source
     if (task.continueOnError === true) made.continueOnError = true
@@ -258,11 +264,11 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
     return planned(task.uses.text, 1, "pure")
   }
   if (type === undefined) return undefined
-  InputCheck.checkLiterals(reader, context, given, before)
+  InputCheck.checkLiterals(reader, context, given, before, plain)
   if (many !== undefined && reader.diagnostics.length === before) {
     InputCheck.checkCombinations(reader, context, given, many.matrix)
   }
-  ScriptArguments.check(reader, node, task)
+  if (!plain) ScriptArguments.check(reader, node, task)
   const effects = effectsOf(type, given)
   if (task.cache?.value === true && effects !== "pure") {
     reader.report(
