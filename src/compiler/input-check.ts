@@ -42,11 +42,13 @@ const decoderOf = (schema: Decoder) => {
 
 const quickDecoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
 
-/** True for a value whose keys are known to be right, where the Schema has nothing against it. */
-const isFaultless = (schema: Decoder, value: unknown): boolean => {
+/** True for an input with no unknown keys and no expressions where the Schema has nothing against it. */
+export const isFaultless = (type: AnyTaskType, given: unknown): boolean => {
+  if (!("fields" in type.input)) return true
+  const schema = type.input as Decoder
   const decode = quickDecoders.get(schema) ?? SchemaParser.decodeUnknownExit(schema)
   quickDecoders.set(schema, decode)
-  return Exit.isSuccess(decode(value))
+  return Exit.isSuccess(decode(given))
 }
 
 const faults = (schema: Decoder, value: unknown) => {
@@ -55,18 +57,15 @@ const faults = (schema: Decoder, value: unknown) => {
   return exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? format(reason.error).issues : []))
 }
 
-/** What the Schema itself says of literal inputs, `plain` ones among them (patterns, filters): the JSON Schema cannot tell all of it. */
+/** What the Schema itself says of literal inputs (patterns, filters): the JSON Schema cannot tell all of it. */
 export const checkLiterals = (
   reader: FieldReader,
   context: Context,
   given: Record<string, unknown>,
   before: number,
-  plain: boolean,
 ): void => {
   const { task, type } = context
   if (type === undefined || !("fields" in type.input)) return
-  const isClean = reader.diagnostics.length === before
-  if (plain && isClean && isFaultless(type.input as Decoder, given)) return
   const report = (schema: Decoder, value: unknown, prefix: ReadonlyArray<string>) => {
     for (const issue of faults(schema, value)) {
       const steps = [...prefix, ...(issue.path ?? []).map(String)]
@@ -76,7 +75,7 @@ export const checkLiterals = (
     }
   }
   const told = reader.diagnostics.slice(before).map(({ path }) => path)
-  if (isClean && isLiteral(given)) return report(type.input as Decoder, given, [])
+  if (told.length === 0 && isLiteral(given)) return report(type.input as Decoder, given, [])
   const fields = type.input.fields as Record<string, Decoder>
   for (const [key, value] of Object.entries(given)) {
     if (fields[key] === undefined || !isLiteral(value)) continue

@@ -131,6 +131,23 @@ export const get = (node: Located, key: string): Located | undefined =>
 export const keysOf = (node: Extract<Located, { kind: "map" }>): ReadonlyArray<string> =>
   node instanceof JsonMap ? Object.keys(node.json) : node.entries.map(({ key }) => key)
 
+/** A text that stands somewhere in the file. */
+export interface PlacedText {
+  readonly text: string
+  readonly at: Span
+}
+
+/** The items of a list of texts; undefined where one of them is none. */
+export const textsOf = (node: Extract<Located, { kind: "list" }>): ReadonlyArray<PlacedText> | undefined => {
+  if (node instanceof JsonList && node.json.length === 0) return []
+  const texts: Array<PlacedText> = []
+  for (const item of node.items) {
+    if (item.kind !== "scalar" || typeof item.value !== "string") return undefined
+    texts.push({ text: item.value, at: item.at })
+  }
+  return texts
+}
+
 /** What a node is, for messages. */
 export const kindOf = (node: Located): string =>
   node.kind === "map"

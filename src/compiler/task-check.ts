@@ -13,9 +13,9 @@ import { didYouMean } from "../domain/suggest.ts"
 import { checkValue } from "./check-value.ts"
 import type { TaskDefinition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
-import { type Located, entryOf, fromJson, jsonOf } from "./located.ts"
+import { type Located, entryOf } from "./located.ts"
 import * as InputCheck from "./input-check.ts"
-import { isPlain } from "./plain-value.ts"
+import * as PlainTask from "./plain-task.ts"
 import * as ScriptArguments from "./script-arguments.ts"
 import type { Span } from "./source.ts"
 
@@ -32,9 +32,6 @@ interface Context {
   /** True for a task of a block that has ended before this one's starts. */
   readonly earlier: (other: TaskDefinition) => boolean
 }
-
-/** A task of the plan, to which its settings are added one by one: copying them costs a large pipeline much. */
-type Draft = { -readonly [Key in keyof PlanTask]: PlanTask[Key] }
 
 /** A task's status is always known; its other fields only if it succeeded. */
 const readsOutput = (path: ReadonlyArray<string>): boolean => path[0] === "tasks" && path[2] !== "status"
@@ -149,11 +146,6 @@ const placeOf = (reader: FieldReader, at: Span, source: string): Span => {
   return found === -1 ? at : { start: at.start + found, end: at.start + found + source.length }
 }
 
-const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectClass => {
-  const stated = type.type === "command" || type.type === "http" ? given.effects : undefined
-  return stated === "pure" || stated === "idempotent" || stated === "once" ? stated : type.effects
-}
-
 /** The moment of `pauseUntil`, its expression type-checked. */
 const pauseOf = (reader: FieldReader, context: Context, needs: Array<string>): PlanTask["pauseUntil"] => {
   const { pauseUntil, path: taskPath } = context.task
@@ -216,11 +208,6 @@ const checkParams = (reader: FieldReader, { child, task }: Context, given: Recor
   }
 }
 
-const none: ReadonlyArray<string> = []
-
-const inOrder = (needs: ReadonlyArray<string>): ReadonlyArray<string> =>
-  needs.length === 0 ? none : needs.length === 1 ? needs : [...new Set(needs)].toSorted()
-
 /** Checks one task and gives its node of the plan; undefined when its task type is unknown. */
 export const check = (reader: FieldReader, outer: Context): PlanTask | undefined => {
   const { child, task, type } = outer
@@ -240,19 +227,21 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
   const context: Context = asked?.known === undefined ? outer : { ...outer, known: asked.known }
   const many = matrixOf(reader, context, needs)
   const inner: Context = many === undefined ? context : { ...context, scope: { ...context.scope, matrix: many.type } }
-  const node: Located = task.with ?? fromJson({}, () => task.at)
+  const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
   const before = reader.diagnostics.length
   const typeOf = (text: string, at: Span, path: string) => expression(reader, inner, needs, text, at, path)?.type
   const pauseUntil = pauseOf(reader, context, needs)
   const schema = type === undefined && child === undefined ? {} : context.input
-  const json = jsonOf(node)
-  const plain = json !== undefined && isPlain(json, schema)
-  const given = (plain ? json : checkValue(reader, node, schema, `${task.path}.with`, typeOf)) as Record<
-    string,
-    unknown
-  >
-  const planned = (typeName: string, version: number, effects: EffectClass): Draft => {
-    const made: Draft = { id: task.id, type: typeName, version, effects, needs: inOrder(needs), with: given }
+  const given = checkValue(reader, node, schema, `${task.path}.with`, typeOf) as Record<string, unknown>
+  const planned = (typeName: string, version: number, effects: EffectClass): PlainTask.Draft => {
+    const made: PlainTask.Draft = {
+      id: task.id,
+      type: typeName,
+      version,
+      effects,
+      needs: PlainTask.inOrder(needs),
+      with: given,
+    }
     if (task.block !== "tasks") made.block = task.block
     if (asked !== undefined) made.if = asked.source
     if (task.continueOnError === true) made.continueOnError = true
@@ -264,12 +253,12 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
     return planned(task.uses.text, 1, "pure")
   }
   if (type === undefined) return undefined
-  InputCheck.checkLiterals(reader, context, given, before, plain)
+  InputCheck.checkLiterals(reader, context, given, before)
   if (many !== undefined && reader.diagnostics.length === before) {
     InputCheck.checkCombinations(reader, context, given, many.matrix)
   }
-  if (!plain) ScriptArguments.check(reader, node, task)
-  const effects = effectsOf(type, given)
+  ScriptArguments.check(reader, node, task)
+  const effects = PlainTask.effectsOf(type, given)
   if (task.cache?.value === true && effects !== "pure") {
     reader.report(
       task.cache.at,
@@ -278,14 +267,8 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
     )
   }
   const made = planned(type.type, type.version, effects)
-  if (task.retry !== undefined) made.retry = task.retry
-  if (task.timeout !== undefined) made.timeout = task.timeout
-  if (task.heartbeat !== undefined) made.heartbeat = task.heartbeat
-  if (task.cache?.value === true) made.cache = true
-  if (task.resources !== undefined) made.resources = task.resources
+  PlainTask.settle(made, task)
   if (many !== undefined) made.matrix = many.matrix
-  if (task.approval !== undefined) made.approval = task.approval
-  if (task.labels.length > 0) made.labels = task.labels
-  if (task.priority !== undefined && task.priority !== 0) made.priority = task.priority
+  PlainTask.place(made, task)
   return made
 }
