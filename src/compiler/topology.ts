@@ -19,7 +19,7 @@ export const sort = (tasks: Tasks): Order => {
   const numbers = new Map<string, number>()
   for (let i = 0; i < ids.length; i++) numbers.set(ids[i], i)
   const waiting = new Int32Array(ids.length)
-  const dependents = new Array<Array<number> | undefined>(ids.length)
+  const dependents: Array<Array<number> | undefined> = Array.from({ length: ids.length })
   let level: Array<string> = []
   let at = 0
   for (const { needs } of tasks.values()) {

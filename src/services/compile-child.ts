@@ -40,6 +40,8 @@ const noInstall = { BUN_OPTIONS: "--no-install" }
 const channel = 3
 const longest = 64 * 1024 * 1024
 const newline = "\n".charCodeAt(0)
+/** How long a child has to end that is no longer needed. */
+const graceMillis = 1_000
 
 type Said = Effect.Effect<string, CompileChildFailed>
 
@@ -109,8 +111,24 @@ const start = (file: string, [program, ...argv]: ReadonlyArray<string>) => {
       waiting = undefined
       pipe?.write("?")
     },
-    /** One that has answered ends by itself when nobody listens any more; any other is killed. */
-    stop: () => (line === undefined ? kill() : pipe?.end()),
+    /** One that has answered ends by itself when nobody listens any more; one that does not is killed. */
+    stop: Effect.callback<void>((resume) => {
+      if (line === undefined || pipe === undefined || pipe === null) {
+        kill()
+        return resume(Effect.void)
+      }
+      const late = setTimeout(() => {
+        kill()
+        resume(Effect.void)
+      }, graceMillis)
+      const gone = () => {
+        clearTimeout(late)
+        resume(Effect.void)
+      }
+      if (child.exitCode !== null || child.signalCode !== null) return gone()
+      child.once("exit", gone)
+      pipe.end()
+    }),
   }
 }
 
@@ -128,7 +146,7 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: stri
   const program = yield* CompileProgram
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => start(file, program)),
-    ({ stop }) => Effect.sync(stop),
+    ({ stop }) => stop,
   )
   const next = Effect.timeoutOrElse(child.hear, {
     duration: limitMillis,

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as CompileChild from "../../src/services/compile-child.ts"
 
 const answered = (script: string, limitMillis = 20_000) =>
@@ -44,6 +45,24 @@ describe("the child that evaluates a pipeline file", () => {
         Effect.scoped,
       )
       assert.deepStrictEqual(yield* both, [1, 2])
+    }),
+  )
+
+  it.live("has ended when it is no longer needed, by itself or not", () =>
+    Effect.gen(function* () {
+      const isThere = (pid: unknown) => {
+        try {
+          return process.kill(Number(pid), 0)
+        } catch {
+          return false
+        }
+      }
+      assert.isFalse(isThere(yield* answered(`echo $$ >&3; head -c 1 <&3`)))
+      const stuck = yield* answered(`echo $$ >&3; exec sleep 60`)
+      yield* Effect.repeat(
+        Effect.sync(() => isThere(stuck)),
+        { while: (there) => there, schedule: Schedule.spaced(20) },
+      ).pipe(Effect.timeout("20 seconds"))
     }),
   )
 
