@@ -54,10 +54,10 @@ export const bench: Bench = (scale) =>
     const trainer = await Figures.times(rounds, trainerOf(folder))
     const compile = await Figures.times(rounds, () =>
       Effect.runPromise(
-        Effect.provideService(CompileChild.evaluate(script, 60_000), CompileChild.CompileProgram, [
-          ...cli,
-          "__compile",
-        ]),
+        CompileChild.evaluate(script, 60_000).pipe(
+          Effect.provideService(CompileChild.CompileProgram, [...cli, "__compile"]),
+          Effect.scoped,
+        ),
       ),
     )
     const processes = ProcessesLocal.layer({ folder: join(folder, "processes") })

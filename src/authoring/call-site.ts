@@ -16,13 +16,9 @@ export const parse = (stack: string): ReadonlyArray<CallSite> =>
     return [{ file, line: Number(match[2]), column: Number(match[3]) }]
   })
 
-/** The stack of those who called a function, as text: it is read only when something is wrong there. */
-export const capture = (called: (...args: Array<never>) => unknown): string => {
-  const at: { stack?: string } = {}
-  Error.captureStackTrace(at, called)
-  return at.stack ?? ""
-}
+/** Marks a call. Its stack becomes text when it is read, which is worth it only when something is wrong there. */
+export const capture = (): Error => new Error("A call")
 
 /** The innermost call that stands in a file. */
-export const within = (stack: string, file: string): CallSite | undefined =>
+export const within = ({ stack = "" }: Error, file: string): CallSite | undefined =>
   parse(stack).find((site) => site.file === file)

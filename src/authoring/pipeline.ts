@@ -2,7 +2,7 @@ import type { AnyTaskType, TaskError, TaskType } from "../domain/task-type.ts"
 import * as CallSite from "./call-site.ts"
 import type { Matrix } from "./matrix.ts"
 import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
-import { type Accepts, type Expression, type Ref, ref, sourceOf, toDocument } from "./reference.ts"
+import { type Accepts, type Expression, type Ref, put, ref, sourceOf, toDocument } from "./reference.ts"
 import type { Schedule, ScheduledParams } from "./schedule.ts"
 
 type Block = "tasks" | "onFailure" | "onCancel" | "finally"
@@ -140,10 +140,10 @@ export type Outputs = Readonly<Record<string, Expression<unknown>>>
 
 type Given<X> = X extends Outputs ? { readonly [K in keyof X]: X[K] extends Expression<infer A> ? A : never } : object
 
-/** A part of the document and the stack of the call that wrote it. */
+/** A part of the document and the call that wrote it. */
 export interface Site {
   readonly path: string
-  readonly stack: string
+  readonly call: Error
 }
 
 /** A pipeline as a document: the same that YAML holds, and where its parts come from. */
@@ -153,19 +153,24 @@ export interface Pipeline<out P = unknown, out O = unknown> {
   readonly types?: { readonly params: P; readonly outputs: O }
   readonly document: Readonly<Record<string, unknown>>
   readonly sites: ReadonlyArray<Site>
-  /** The pipelines that it uses, each with the stack of the call. */
-  readonly used: ReadonlyArray<{ readonly pipeline: Pipeline; readonly stack: string }>
+  /** The pipelines that it uses, each with the call. */
+  readonly used: ReadonlyArray<{ readonly pipeline: Pipeline; readonly call: Error }>
 }
 
 /** True for what `pipeline()` gives. */
 export const isPipeline = (candidate: unknown): candidate is Pipeline =>
   typeof candidate === "object" && candidate !== null && "_tag" in candidate && candidate._tag === "dandori/Pipeline"
 
-const taskId = (task: Expression<unknown>, path: string): string => {
+const taskId = (task: Expression<unknown>, path: string, at: number): string => {
   const [root, id, rest] = (sourceOf(task) ?? "").split(".")
   if (root !== "tasks" || id === undefined || rest !== undefined)
-    throw new TypeError(`${path} must be what task() returned`)
+    throw new TypeError(`${path}.needs[${at}] must be what task() returned`)
   return id
+}
+
+const isEmpty = (fields: object): boolean => {
+  for (const _ in fields) return false
+  return true
 }
 
 const tooLate = "It adds its tasks at once: await what it needs before pipeline(…) is called."
@@ -189,37 +194,35 @@ export const pipeline = <
   options: PipelineOptions<P, V>,
   build: (context: Build<P, V>) => X,
 ): Pipeline<P, Given<X>> => {
-  const sites: Array<Site> = [{ path: "", stack: CallSite.capture(pipeline) }]
+  const sites: Array<Site> = [{ path: "", call: CallSite.capture() }]
   const used: Array<Pipeline["used"][number]> = []
-  const blocks: Record<Block, Map<string, unknown>> = {
-    tasks: new Map(),
-    onFailure: new Map(),
-    onCancel: new Map(),
-    finally: new Map(),
-  }
+  const blocks: Record<Block, Record<string, unknown>> = { tasks: {}, onFailure: {}, onCancel: {}, finally: {} }
   let built = false
   const adder = (block: Block): AddTask => {
     const add = (
       name: string,
       type: AnyTaskType | Pipeline,
       input: unknown,
-      taskOptions: TaskOptions & { readonly matrix?: Matrix } = {},
+      taskOptions?: TaskOptions & { readonly matrix?: Matrix },
     ): unknown => {
       if (built) throw new TypeError(`Task "${name}" comes after its pipeline was built. ${tooLate}`)
-      if (blocks[block].has(name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
+      if (Object.hasOwn(blocks[block], name)) throw new TypeError(`The task id "${name}" is taken. Rename one of them.`)
       const path = `${block}.${name}`
-      const stack = CallSite.capture(add)
-      sites.push({ path, stack })
-      if (isPipeline(type)) used.push({ pipeline: type, stack })
-      const { needs, if: condition, matrix, ...rest } = taskOptions
-      blocks[block].set(name, {
+      const call = CallSite.capture()
+      sites.push({ path, call })
+      if (isPipeline(type)) used.push({ pipeline: type, call })
+      const written: Record<string, unknown> = {
         uses: isPipeline(type) ? `pipeline/${String(type.document.id)}` : type.type,
         with: toDocument(input, `${path}.with`),
-        ...(needs === undefined ? {} : { needs: needs.map((task, i) => taskId(task, `${path}.needs[${i}]`)) }),
-        ...(condition === undefined ? {} : { if: conditionOf(condition) }),
-        ...(matrix === undefined ? {} : { matrix: toDocument(matrix.document, `${path}.matrix`) }),
-        ...(toDocument(rest, path) as object),
-      })
+      }
+      if (taskOptions !== undefined) {
+        const { needs, if: condition, matrix, ...rest } = taskOptions
+        if (needs !== undefined) written.needs = needs.map((task, i) => taskId(task, path, i))
+        if (condition !== undefined) written.if = conditionOf(condition)
+        if (matrix !== undefined) written.matrix = toDocument(matrix.document, `${path}.matrix`)
+        Object.assign(written, toDocument(rest, path))
+      }
+      put(blocks[block], name, written)
       return ref(`tasks.${name}`)
     }
     return add as AddTask
@@ -237,7 +240,7 @@ export const pipeline = <
   })
   built = true
   if (outputs instanceof Promise) throw new TypeError(`The function of pipeline("${id}") is async. ${tooLate}`)
-  const written = Object.entries(blocks).filter(([, tasks]) => tasks.size > 0)
+  const written = Object.entries(blocks).filter(([, tasks]) => !isEmpty(tasks))
   return {
     _tag: "dandori/Pipeline",
     sites,
@@ -254,7 +257,7 @@ export const pipeline = <
             ),
           }),
       ...(outputs === undefined ? {} : { outputs: toDocument(outputs, "outputs") }),
-      ...Object.fromEntries(written.map(([block, tasks]) => [block, Object.fromEntries(tasks)])),
+      ...Object.fromEntries(written),
     },
   }
 }

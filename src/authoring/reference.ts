@@ -47,21 +47,29 @@ export const sourceOf = (candidate: unknown): string | undefined =>
 
 const written = (text: string): string => `\${{ ${text} }}`
 
-/** A reference whose fields are references. `path` is CEL source. */
-export const ref = <A>(path: string): Ref<A> => {
-  let fields: Map<string, unknown> | undefined
-  return new Proxy(Object.freeze({ [source]: path }), {
-    get: (target, key) => {
-      if (key === source) return target[source]
-      if (key === Symbol.toPrimitive) return () => written(path)
-      if (typeof key === "symbol") return undefined
-      fields ??= new Map()
-      const known = fields.get(key) ?? ref(`${path}.${key}`)
-      fields.set(key, known)
-      return known
-    },
-  }) as unknown as Ref<A>
+interface Target {
+  readonly [source]: string
 }
+
+/** The references to the fields of each: those that were asked for. */
+const fieldsOf = new WeakMap<Target, Map<string, unknown>>()
+
+const handler: ProxyHandler<Target> = {
+  get: (target, key) => {
+    const path = target[source]
+    if (key === source) return path
+    if (key === Symbol.toPrimitive) return () => written(path)
+    if (typeof key === "symbol") return undefined
+    const fields = fieldsOf.get(target) ?? new Map<string, unknown>()
+    const known = fields.get(key) ?? ref(`${path}.${key}`)
+    fieldsOf.set(target, fields.set(key, known))
+    return known
+  },
+}
+
+/** A reference whose fields are references. `path` is CEL source. */
+export const ref = <A>(path: string): Ref<A> =>
+  new Proxy<Target>(Object.freeze({ [source]: path }), handler) as unknown as Ref<A>
 
 /**
  * An expression as CEL source, for what references, `when` and `has` cannot say:
@@ -70,31 +78,66 @@ export const ref = <A>(path: string): Ref<A> => {
  */
 export const expression = <A = never>(cel: string): Expression<A> => ref<A>(cel)
 
+/** Sets a field, whatever its name: `__proto__` would set the prototype. */
+export const put = (fields: Record<string, unknown>, key: string, value: unknown): void => {
+  if (key !== "__proto__") fields[key] = value
+  else Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
+/** A list or record on the way down to a value, and the step that leads on. */
+interface Above {
+  readonly value: object
+  readonly above: Above | undefined
+  step: string | number
+}
+
+/** Where a value stands: put together only when something is wrong there. */
+const placeOf = (path: string, above: Above | undefined): string => {
+  if (above === undefined) return path
+  const { step } = above
+  return `${placeOf(path, above.above)}${typeof step === "number" ? `[${step}]` : `.${step}`}`
+}
+
+const isWithin = (candidate: unknown, above: Above | undefined): boolean => {
+  for (let at = above; at !== undefined; at = at.above) if (at.value === candidate) return true
+  return false
+}
+
 /**
  * A value as a pipeline document holds it: references become `${{ … }}`, keys without a value are left out. Throws a
  * `TypeError` that names the place for what JSON cannot hold.
  */
-export const toDocument = (candidate: unknown, path: string, above: ReadonlyArray<unknown> = []): unknown => {
+export const toDocument = (candidate: unknown, path: string, above?: Above): unknown => {
+  if (typeof candidate === "string") {
+    if (candidate.isWellFormed()) return candidate
+    throw new TypeError(`${placeOf(path, above)} holds half a character (a lone surrogate), which no record can hold`)
+  }
+  if (candidate === null || typeof candidate === "boolean") return candidate
+  if (typeof candidate === "number" && Number.isFinite(candidate)) return candidate
   const text = sourceOf(candidate)
   if (text !== undefined) return written(text)
-  if (typeof candidate === "string" && !candidate.isWellFormed()) {
-    throw new TypeError(`${path} holds half a character (a lone surrogate), which no record can hold`)
+  if (isWithin(candidate, above)) throw new TypeError(`${placeOf(path, above)} holds itself`)
+  if (Array.isArray(candidate)) {
+    const here: Above = { value: candidate, above, step: 0 }
+    return candidate.map((item, i) => {
+      here.step = i
+      return toDocument(item, path, here)
+    })
   }
-  if (candidate === null || typeof candidate === "string" || typeof candidate === "boolean") return candidate
-  if (typeof candidate === "number" && Number.isFinite(candidate)) return candidate
-  if (above.includes(candidate)) throw new TypeError(`${path} holds itself`)
-  const around = [...above, candidate]
-  if (Array.isArray(candidate)) return candidate.map((item, i) => toDocument(item, `${path}[${i}]`, around))
   if (typeof candidate === "object") {
     const prototype: unknown = Object.getPrototypeOf(candidate)
     if (prototype === Object.prototype || prototype === null) {
-      const fields: Array<readonly [string, unknown]> = []
+      const here: Above = { value: candidate, above, step: "" }
+      const fields: Record<string, unknown> = {}
       for (const [key, item] of Object.entries(candidate)) {
-        if (item !== undefined) fields.push([key, toDocument(item, `${path}.${key}`, around)])
+        if (item === undefined) continue
+        here.step = key
+        const value = toDocument(item, path, here)
+        put(fields, key, value)
       }
-      return Object.fromEntries(fields)
+      return fields
     }
   }
   const given = typeof candidate === "object" ? `a ${candidate.constructor?.name ?? "object"}` : String(candidate)
-  throw new TypeError(`${path} must be plain JSON or a reference, not ${given}`)
+  throw new TypeError(`${placeOf(path, above)} must be plain JSON or a reference, not ${given}`)
 }

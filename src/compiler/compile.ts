@@ -16,6 +16,7 @@ import * as Params from "./params.ts"
 import * as RetryErrors from "./retry-errors.ts"
 import * as ScheduleSettings from "./schedule-settings.ts"
 import * as Scope from "../domain/expression/scope.ts"
+import * as PlainTask from "./plain-task.ts"
 import type { Source } from "./source.ts"
 import * as SubPipeline from "./sub-pipeline.ts"
 import * as TaskCheck from "./task-check.ts"
@@ -36,7 +37,7 @@ const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: 
   const catalog = yield* Catalog
   const types = new Map<string, AnyTaskType | undefined>()
   for (const { uses, path } of definition.tasks) {
-    if (SubPipeline.idOf(uses.text) !== undefined) continue
+    if (types.get(uses.text) !== undefined || SubPipeline.idOf(uses.text) !== undefined) continue
     if (!types.has(uses.text)) types.set(uses.text, yield* catalog.load(uses.text))
     if (types.get(uses.text) !== undefined) continue
     const hint = didYouMean(uses.text, catalog.names)
@@ -92,8 +93,17 @@ const order = (
 ): ReadonlyArray<PlanTask> => {
   const sorted = Topology.sort(tasks)
   if ("order" in sorted) {
-    const own = sorted.order.flatMap((id) => tasks.get(id) ?? [])
-    const placed = Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
+    const own: Array<PlanTask> = []
+    let handlers = false
+    for (const id of sorted.order) {
+      const task = tasks.get(id)
+      if (task === undefined) continue
+      own.push(task)
+      handlers ||= task.block !== undefined
+    }
+    const placed = handlers
+      ? Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
+      : own
     return inner.size === 0 ? placed : placed.flatMap((task) => [task, ...(inner.get(task.id) ?? [])])
   }
   const first = definition.tasks.find((task) => task.id === sorted.cycle[0])
@@ -103,6 +113,59 @@ const order = (
     `These tasks wait for each other: ${sorted.cycle.join(" → ")}. Break the circle.`,
   )
   return []
+}
+
+/** What the tasks of a pipeline are checked against. */
+interface Known {
+  readonly types: ReadonlyMap<string, AnyTaskType | undefined>
+  readonly children: ReadonlyMap<string, Compiled>
+  readonly inputs: ReadonlyMap<string, JsonSchema>
+  readonly scopes: ReturnType<typeof Scope.build>
+}
+
+/** Checks every task; `inner` are the tasks of sub-pipelines, by the task that uses each. */
+const checkTasks = (reader: FieldReader, definition: Definition.Definition, known: Known) => {
+  const { children, inputs, scopes, types } = known
+  const byId = new Map<string, Definition.TaskDefinition>()
+  for (const task of definition.tasks) byId.set(task.id, task)
+  const tasks = new Map<string, PlanTask>()
+  const inner = new Map<string, ReadonlyArray<PlanTask>>()
+  let used = 0
+  for (const task of definition.tasks) {
+    const type = types.get(task.uses.text)
+    const child = children.get(task.uses.text)?.plan
+    const input = child === undefined ? inputs.get(task.uses.text) : SubPipeline.inputOf(child)
+    const plain = type === undefined ? undefined : PlainTask.make(task, type, input ?? {}, byId)
+    if (plain !== undefined) {
+      tasks.set(task.id, plain)
+      continue
+    }
+    const checked = TaskCheck.check(reader, {
+      task,
+      type,
+      child,
+      input: input ?? {},
+      scope: scopes[task.block],
+      byId,
+      earlier: (other) => blockOrder[other.block] < blockOrder[task.block],
+    })
+    if (checked === undefined) continue
+    if (child === undefined) {
+      tasks.set(task.id, checked)
+      continue
+    }
+    used += child.tasks.length
+    if (used > Definition.maxTasks) {
+      const reason = `The pipelines that this one uses have more than ${Definition.maxTasks} tasks together. Use fewer, or a matrix.`
+      reader.report(task.uses.at, `${task.path}.uses`, reason)
+      break
+    }
+    const { outputs: given = {}, params: taken, timeout } = child
+    const limit = timeout === undefined ? {} : { timeout }
+    tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given, ...limit } })
+    inner.set(task.id, SubPipeline.placed(checked, child))
+  }
+  return { tasks, inner }
 }
 
 /** Compiles a located document. All mistakes of the file come at once, in file order. */
@@ -130,39 +193,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     }
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
-    const byId = new Map(definition.tasks.map((task) => [task.id, task]))
-    const tasks = new Map<string, PlanTask>()
-    const inner = new Map<string, ReadonlyArray<PlanTask>>()
-    let used = 0
-    for (const task of definition.tasks) {
-      const type = types.get(task.uses.text)
-      const child = children.get(task.uses.text)?.plan
-      const input = child === undefined ? inputs.get(task.uses.text) : SubPipeline.inputOf(child)
-      const checked = TaskCheck.check(reader, {
-        task,
-        type,
-        child,
-        input: input ?? {},
-        scope: scopes[task.block],
-        byId,
-        earlier: (other) => blockOrder[other.block] < blockOrder[task.block],
-      })
-      if (checked === undefined) continue
-      if (child === undefined) {
-        tasks.set(task.id, checked)
-        continue
-      }
-      used += child.tasks.length
-      if (used > Definition.maxTasks) {
-        const reason = `The pipelines that this one uses have more than ${Definition.maxTasks} tasks together. Use fewer, or a matrix.`
-        reader.report(task.uses.at, `${task.path}.uses`, reason)
-        break
-      }
-      const { outputs: given = {}, params: taken, timeout } = child
-      const limit = timeout === undefined ? {} : { timeout }
-      tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given, ...limit } })
-      inner.set(task.id, SubPipeline.placed(checked, child))
-    }
+    const { inner, tasks } = checkTasks(reader, definition, { types, children, inputs, scopes })
     const given = Outputs.check(reader, definition, tasks, scopes.tasks)
     const { audit, requires } = AuditCheck.check(reader, definition, tasks, inner, children)
     const placed = order(reader, definition, tasks, inner)

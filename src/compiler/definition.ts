@@ -12,15 +12,9 @@ import {
 import { FieldReader } from "./field-reader.ts"
 import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
 import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
-import { type Located, type LocatedEntry, entryOf, get, kindOf, toJson } from "./located.ts"
+import { type Located, type LocatedEntry, type PlacedText, entryOf, get, keysOf, kindOf, toJson } from "./located.ts"
 import { type Defaults, readDefaults, readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
-
-/** A text that stands somewhere in the file. */
-export interface PlacedText {
-  readonly text: string
-  readonly at: Span
-}
 
 /** A task as the author wrote it, shapes checked. */
 export interface TaskDefinition {
@@ -107,6 +101,63 @@ const idHint = (id: string): string => {
   return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
 }
 
+/** What a task says beside its type, its input and its needs. */
+type Settings = Omit<TaskDefinition, "id" | "at" | "path" | "block" | "uses" | "with" | "needs" | "written">
+
+const readNeeds = (reader: FieldReader, node: Located, path: string): ReadonlyArray<PlacedText> => {
+  const needs = get(node, "needs")
+  return needs?.kind === "scalar" && typeof needs.value === "string"
+    ? [{ text: needs.value, at: needs.at }]
+    : reader.texts(node, "needs", path)
+}
+
+const readSettings = (reader: FieldReader, node: Located, path: string): Settings & Pick<TaskDefinition, "needs"> => {
+  const condition = get(node, "if")
+  if (
+    condition !== undefined &&
+    (condition.kind !== "scalar" || (typeof condition.value !== "string" && typeof condition.value !== "boolean"))
+  ) {
+    reader.report(condition.at, `${path}.if`, `if must be an expression, not ${kindOf(condition)}.`)
+  }
+  const cache = get(node, "cache")
+  const cacheFlag = reader.flag(node, "cache", path)
+  const needs = readNeeds(reader, node, path)
+  return {
+    needs,
+    if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
+    retry: readRetry(reader, node, path),
+    timeout: reader.limit(node, "timeout", path),
+    heartbeat: reader.limit(node, "heartbeat", path),
+    cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
+    continueOnError: reader.flag(node, "continueOnError", path),
+    resources: readResources(reader, node, path),
+    matrix: readMatrix(reader, node, path),
+    approval: readApproval(reader, node, path),
+    pauseUntil: readPauseUntil(reader, node, path),
+    labels: readLabels(reader, node, path),
+    priority: reader.number(node, "priority", path, { min: -1_000, max: 1_000, whole: true }),
+  }
+}
+
+/** The settings of a task that says nothing. */
+const bareSettings: Settings = {
+  if: undefined,
+  retry: undefined,
+  timeout: undefined,
+  heartbeat: undefined,
+  cache: undefined,
+  continueOnError: undefined,
+  resources: undefined,
+  matrix: undefined,
+  approval: undefined,
+  pauseUntil: undefined,
+  labels: [],
+  priority: undefined,
+}
+
+const isBare = (node: Located): boolean =>
+  node.kind === "map" && keysOf(node).every((key) => key === "uses" || key === "with" || key === "needs")
+
 const readTask = (
   reader: FieldReader,
   entry: { key: string; keyAt: Span; value: Located },
@@ -129,20 +180,8 @@ const readTask = (
   if (uses.kind !== "scalar" || typeof uses.value !== "string") {
     return reader.report(uses.at, `${path}.uses`, `uses must name a task type, not ${kindOf(uses)}.`)
   }
-  const condition = get(node, "if")
-  if (
-    condition !== undefined &&
-    (condition.kind !== "scalar" || (typeof condition.value !== "string" && typeof condition.value !== "boolean"))
-  ) {
-    reader.report(condition.at, `${path}.if`, `if must be an expression, not ${kindOf(condition)}.`)
-  }
-  const cache = get(node, "cache")
-  const cacheFlag = reader.flag(node, "cache", path)
-  const needs = get(node, "needs")
-  const needed: ReadonlyArray<PlacedText> =
-    needs?.kind === "scalar" && typeof needs.value === "string"
-      ? [{ text: needs.value, at: needs.at }]
-      : reader.texts(node, "needs", path)
+  const said = isBare(node) ? undefined : readSettings(reader, node, path)
+  const settings = said ?? bareSettings
   return {
     id: entry.key,
     at: entry.keyAt,
@@ -150,19 +189,19 @@ const readTask = (
     block,
     uses: { text: uses.value, at: uses.at },
     with: get(node, "with"),
-    needs: needed,
-    if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
-    retry: readRetry(reader, node, path) ?? defaults?.retry,
-    timeout: reader.limit(node, "timeout", path),
-    heartbeat: reader.limit(node, "heartbeat", path) ?? defaults?.heartbeat,
-    cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
-    continueOnError: reader.flag(node, "continueOnError", path),
-    resources: readResources(reader, node, path),
-    matrix: readMatrix(reader, node, path),
-    approval: readApproval(reader, node, path),
-    pauseUntil: readPauseUntil(reader, node, path),
-    labels: readLabels(reader, node, path),
-    priority: reader.number(node, "priority", path, { min: -1_000, max: 1_000, whole: true }),
+    needs: said?.needs ?? readNeeds(reader, node, path),
+    if: settings.if,
+    retry: settings.retry ?? defaults?.retry,
+    timeout: settings.timeout,
+    heartbeat: settings.heartbeat ?? defaults?.heartbeat,
+    cache: settings.cache,
+    continueOnError: settings.continueOnError,
+    resources: settings.resources,
+    matrix: settings.matrix,
+    approval: settings.approval,
+    pauseUntil: settings.pauseUntil,
+    labels: settings.labels,
+    priority: settings.priority,
     written: node,
   }
 }

@@ -1,7 +1,7 @@
 import { parseDuration, parseSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import * as Diagnostic from "./diagnostic.ts"
-import { type Located, get, kindOf } from "./located.ts"
+import { type Located, type PlacedText, get, keysOf, kindOf, textsOf } from "./located.ts"
 import type { Source, Span } from "./source.ts"
 
 /** What a plan holds as an exact number, and people as a figure. */
@@ -25,6 +25,7 @@ export class FieldReader {
   /** Checks that a node is a map with known keys; undefined when it is no map. */
   map(node: Located, path: string, what: string, known: ReadonlyArray<string>): Located | undefined {
     if (node.kind !== "map") return this.report(node.at, path, `${what} must be a map, not ${kindOf(node)}.`)
+    if (keysOf(node).every((key) => known.includes(key))) return node
     for (const { key, keyAt } of node.entries) {
       if (known.includes(key)) continue
       const inner = path === "" ? key : `${path}.${key}`
@@ -115,13 +116,15 @@ export class FieldReader {
   }
 
   /** A list of texts, each with its place. */
-  texts(parent: Located, key: string, path: string): ReadonlyArray<{ readonly text: string; readonly at: Span }> {
+  texts(parent: Located, key: string, path: string): ReadonlyArray<PlacedText> {
     const node = get(parent, key)
     if (node === undefined) return []
     if (node.kind !== "list") {
       this.report(node.at, `${path}.${key}`, `${key} must be a list, like [a, b], not ${kindOf(node)}.`)
       return []
     }
+    const texts = textsOf(node)
+    if (texts !== undefined) return texts
     return node.items.flatMap((item, i) => {
       if (item.kind === "scalar" && typeof item.value === "string") return [{ text: item.value, at: item.at }]
       this.report(item.at, `${path}.${key}[${i}]`, `Each of ${key} must be text, not ${kindOf(item)}.`)

@@ -40,6 +40,17 @@ const decoderOf = (schema: Decoder) => {
   return made
 }
 
+const quickDecoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
+
+/** True for an input with no unknown keys and no expressions where the Schema has nothing against it. */
+export const isFaultless = (type: AnyTaskType, given: unknown): boolean => {
+  if (!("fields" in type.input)) return true
+  const schema = type.input as Decoder
+  const decode = quickDecoders.get(schema) ?? SchemaParser.decodeUnknownExit(schema)
+  quickDecoders.set(schema, decode)
+  return Exit.isSuccess(decode(given))
+}
+
 const faults = (schema: Decoder, value: unknown) => {
   const exit = decoderOf(schema)(value)
   if (Exit.isSuccess(exit)) return []

@@ -14,31 +14,99 @@ export interface LocatedEntry {
 
 const nowhere: Span = { start: 0, end: 0 }
 
-/** A value that was not read from a text: its place is what `at` says of its path. */
-export const fromJson = (
-  value: unknown,
-  at: (path: string) => Span = () => nowhere,
-  path = "",
-  here = at(path),
-): Located => {
-  if (Array.isArray(value)) {
-    return { kind: "list", at: here, items: value.map((item, i) => fromJson(item, at, `${path}[${i}]`)) }
-  }
-  if (typeof value === "object" && value !== null) {
-    const entries: Array<LocatedEntry> = []
-    for (const [key, item] of Object.entries(value)) {
-      if (item === undefined) continue
-      const inner = path === "" ? key : `${path}.${key}`
-      const keyAt = at(inner)
-      entries.push({ key, keyAt, value: fromJson(item, at, inner, keyAt) })
-    }
-    return { kind: "map", at: here, entries }
-  }
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
-    return { kind: "scalar", value, at: here }
-  }
-  throw new TypeError(`${path} is no JSON value`)
+/** Where the value of a path stands. */
+type Places = (path: string) => Span
+
+/** Where a value stands that was not read from a text. */
+interface Origin {
+  readonly places: Places
+  readonly path: string
+  readonly at: Span
 }
+
+const placed = (places: Places, path: string): Origin => ({ places, path, at: places(path) })
+
+/** A list that was not read from a text. Its items are made when they are asked for. */
+class JsonList {
+  readonly json: ReadonlyArray<unknown>
+  private readonly origin: Origin | undefined
+  private made: ReadonlyArray<Located> | undefined
+  constructor(json: JsonList["json"], origin: Origin | undefined) {
+    this.json = json
+    this.origin = origin
+  }
+  get kind(): "list" {
+    return "list"
+  }
+  get at(): Span {
+    return this.origin?.at ?? nowhere
+  }
+  get items(): ReadonlyArray<Located> {
+    const { json, origin } = this
+    return (this.made ??= json.map((item, i) =>
+      nodeOf(item, origin === undefined ? undefined : placed(origin.places, `${origin.path}[${i}]`)),
+    ))
+  }
+}
+
+/** A map that was not read from a text. Its entries are made when they are asked for. */
+class JsonMap {
+  readonly json: Readonly<Record<string, unknown>>
+  private readonly origin: Origin | undefined
+  private made: ReadonlyArray<LocatedEntry> | undefined
+  constructor(json: JsonMap["json"], origin: Origin | undefined) {
+    this.json = json
+    this.origin = origin
+  }
+  get kind(): "map" {
+    return "map"
+  }
+  get at(): Span {
+    return this.origin?.at ?? nowhere
+  }
+  private originOf(key: string): Origin | undefined {
+    const { origin } = this
+    return origin === undefined ? undefined : placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
+  }
+  entry(key: string): LocatedEntry | undefined {
+    if (!Object.hasOwn(this.json, key)) return undefined
+    const item = this.json[key]
+    if (item === undefined) return undefined
+    const origin = this.originOf(key)
+    return { key, keyAt: origin?.at ?? nowhere, value: nodeOf(item, origin) }
+  }
+  get(key: string): Located | undefined {
+    if (!Object.hasOwn(this.json, key)) return undefined
+    const item = this.json[key]
+    return item === undefined ? undefined : nodeOf(item, this.originOf(key))
+  }
+  get entries(): ReadonlyArray<LocatedEntry> {
+    if (this.made !== undefined) return this.made
+    const made: Array<LocatedEntry> = []
+    for (const key of Object.keys(this.json)) {
+      const entry = this.entry(key)
+      if (entry !== undefined) made.push(entry)
+    }
+    return (this.made = made)
+  }
+}
+
+const nodeOf = (value: unknown, origin: Origin | undefined): Located => {
+  if (Array.isArray(value)) return new JsonList(value as JsonList["json"], origin)
+  if (typeof value === "object" && value !== null) return new JsonMap(value as JsonMap["json"], origin)
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
+    return { kind: "scalar", value, at: origin?.at ?? nowhere }
+  }
+  throw new TypeError(`${origin?.path ?? "A value"} is no JSON value`)
+}
+
+/** A value that was not read from a text: its place is what `places` says of its path. */
+export const fromJson = (value: unknown, places?: Places): Located =>
+  nodeOf(value, places === undefined ? undefined : placed(places, ""))
+
+/** The value as it was given, of a node that was not read from a text: without a walk, and not to be changed. */
+export const jsonOf = (node: Located): object | undefined =>
+  node instanceof JsonMap || node instanceof JsonList ? node.json : undefined
 
 /** The plain value. */
 export const toJson = (node: Located): unknown => {
@@ -50,12 +118,35 @@ export const toJson = (node: Located): unknown => {
 /** The entry under a key of a map. */
 export const entryOf = (node: Located, key: string): LocatedEntry | undefined => {
   if (node.kind !== "map") return undefined
+  if (node instanceof JsonMap) return node.entry(key)
   for (const entry of node.entries) if (entry.key === key) return entry
   return undefined
 }
 
 /** The value under a key of a map. */
-export const get = (node: Located, key: string): Located | undefined => entryOf(node, key)?.value
+export const get = (node: Located, key: string): Located | undefined =>
+  node instanceof JsonMap ? node.get(key) : entryOf(node, key)?.value
+
+/** The keys of a map. */
+export const keysOf = (node: Extract<Located, { kind: "map" }>): ReadonlyArray<string> =>
+  node instanceof JsonMap ? Object.keys(node.json) : node.entries.map(({ key }) => key)
+
+/** A text that stands somewhere in the file. */
+export interface PlacedText {
+  readonly text: string
+  readonly at: Span
+}
+
+/** The items of a list of texts; undefined where one of them is none. */
+export const textsOf = (node: Extract<Located, { kind: "list" }>): ReadonlyArray<PlacedText> | undefined => {
+  if (node instanceof JsonList && node.json.length === 0) return []
+  const texts: Array<PlacedText> = []
+  for (const item of node.items) {
+    if (item.kind !== "scalar" || typeof item.value !== "string") return undefined
+    texts.push({ text: item.value, at: item.at })
+  }
+  return texts
+}
 
 /** What a node is, for messages. */
 export const kindOf = (node: Located): string =>

@@ -3,7 +3,7 @@ import type { Sha256 } from "../domain/sha256.ts"
 import { type StaleCache, staleCaches } from "./plan-diff-caches.ts"
 import { type Weakening, weakenings } from "./plan-diff-safeguards.ts"
 import type { PlanSide } from "./plan-side.ts"
-import { type FieldChange, diff } from "./value-diff.ts"
+import { type FieldChange, diff, same } from "./value-diff.ts"
 
 /** A task that came, went or is another. */
 export interface TaskChange {
@@ -52,6 +52,7 @@ export const taskChanges = (old: Plan, next: Plan): ReadonlyArray<TaskChange> =>
     const { id, type } = task
     const was = before.get(id)
     if (was === undefined) return [{ id, type, change: "added", fields: diff(silent, saying(task)) }]
+    if (same(was, task)) return []
     const fields = diff(saying(was), saying(task))
     return fields.length === 0 ? [] : [{ id, type, change: "changed", fields }]
   })

@@ -53,10 +53,11 @@ export const usualValue = (plan: Plan, value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, usualValue(plan, item)]))
 }
 
-const named = (plan: Plan, task: PlanTask, { input }: Traits): ReadonlyArray<string> =>
-  [...new Set(namedFiles(usualValue(plan, namingFields(task.with, input)), input))].filter(
-    (path) => !Template.hasExpression(path),
-  )
+const named = (plan: Plan, task: PlanTask, { input }: Traits): ReadonlyArray<string> => {
+  const fields = namingFields(task.with, input)
+  if (fields === undefined) return []
+  return [...new Set(namedFiles(usualValue(plan, fields), input))].filter((path) => !Template.hasExpression(path))
+}
 
 /** A plan with what this program's task types say of its tasks; the configuration and the files are filled in. */
 export const make = Effect.fnUntraced(function* (

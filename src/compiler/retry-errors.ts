@@ -44,6 +44,7 @@ export const check = (
     const tasks = get(document, block)
     if (tasks?.kind !== "map") continue
     for (const { key, value } of tasks.entries) {
+      if (get(value, "retry") === undefined) continue
       const uses = get(value, "uses")
       const type = uses?.kind === "scalar" ? types.get(String(uses.value)) : undefined
       if (type !== undefined) checkNames(reader, value, `${block}.${key}`, [type], `No ${type.type} task`)

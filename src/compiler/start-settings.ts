@@ -53,6 +53,7 @@ const labelPattern = /^[a-z0-9][a-z0-9_.-]{0,62}$/
 /** The `labels` of a task, sorted: a worker must have all of them to take it. */
 export const readLabels = (reader: FieldReader, parent: Located, path: string): ReadonlyArray<string> => {
   const labels = reader.texts(parent, "labels", path)
+  if (labels.length === 0) return []
   for (const { at, text } of labels) {
     if (!labelPattern.test(text)) {
       reader.report(at, `${path}.labels`, `"${text}" is no label: small letters, digits, '.', '_' and '-', at most 63.`)

@@ -15,6 +15,7 @@ import type { TaskDefinition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, entryOf } from "./located.ts"
 import * as InputCheck from "./input-check.ts"
+import * as PlainTask from "./plain-task.ts"
 import * as ScriptArguments from "./script-arguments.ts"
 import type { Span } from "./source.ts"
 
@@ -32,9 +33,6 @@ interface Context {
   readonly earlier: (other: TaskDefinition) => boolean
 }
 
-/** A task of the plan, to which its settings are added one by one: copying them costs a large pipeline much. */
-type Draft = { -readonly [Key in keyof PlanTask]: PlanTask[Key] }
-
 /** A task's status is always known; its other fields only if it succeeded. */
 const readsOutput = (path: ReadonlyArray<string>): boolean => path[0] === "tasks" && path[2] !== "status"
 
@@ -47,7 +45,7 @@ const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
 const expression = (
   reader: FieldReader,
   context: Context,
-  needs: Set<string>,
+  needs: Array<string>,
   source: string,
   at: Span,
   path: string,
@@ -69,7 +67,7 @@ const expression = (
     const other = context.byId.get(reference[1])
     if (other === undefined) continue
     if (other.id === context.task.id) reader.report(at, path, `Task ${other.id} cannot read itself.`)
-    else if (other.block === context.task.block) needs.add(other.id)
+    else if (other.block === context.task.block) needs.push(other.id)
     else if (!context.earlier(other))
       reader.report(at, path, `Task ${other.id} is in ${other.block}, which starts later.`)
   }
@@ -94,7 +92,7 @@ const expression = (
 const condition = (
   reader: FieldReader,
   context: Context,
-  needs: Set<string>,
+  needs: Array<string>,
 ): { readonly source: string; readonly known?: Guards.Known } | undefined => {
   const { task } = context
   if (task.if === undefined) return undefined
@@ -115,7 +113,7 @@ const condition = (
 const matrixOf = (
   reader: FieldReader,
   context: Context,
-  needs: Set<string>,
+  needs: Array<string>,
 ): { readonly matrix: Matrix; readonly type: JsonSchema } | undefined => {
   const { task } = context
   if (task.matrix === undefined) return undefined
@@ -148,13 +146,8 @@ const placeOf = (reader: FieldReader, at: Span, source: string): Span => {
   return found === -1 ? at : { start: at.start + found, end: at.start + found + source.length }
 }
 
-const effectsOf = (type: AnyTaskType, given: Record<string, unknown>): EffectClass => {
-  const stated = type.type === "command" || type.type === "http" ? given.effects : undefined
-  return stated === "pure" || stated === "idempotent" || stated === "once" ? stated : type.effects
-}
-
 /** The moment of `pauseUntil`, its expression type-checked. */
-const pauseOf = (reader: FieldReader, context: Context, needs: Set<string>): PlanTask["pauseUntil"] => {
+const pauseOf = (reader: FieldReader, context: Context, needs: Array<string>): PlanTask["pauseUntil"] => {
   const { pauseUntil, path: taskPath } = context.task
   if (pauseUntil === undefined || !Template.hasExpression(pauseUntil.until)) return pauseUntil
   const at = entryOf(context.task.written, "pauseUntil")?.keyAt ?? context.task.at
@@ -218,35 +211,37 @@ const checkParams = (reader: FieldReader, { child, task }: Context, given: Recor
 /** Checks one task and gives its node of the plan; undefined when its task type is unknown. */
 export const check = (reader: FieldReader, outer: Context): PlanTask | undefined => {
   const { child, task, type } = outer
-  const needs = new Set<string>()
+  const needs: Array<string> = []
   refuseKeys(reader, outer)
   for (const need of task.needs) {
     const other = outer.byId.get(need.text)
     if (other === undefined) {
       const hint = didYouMean(need.text, [...outer.byId.keys()])
       reader.report(need.at, `${task.path}.needs`, `There is no task "${need.text}".${hint}`)
-    } else if (other.block === task.block) needs.add(other.id)
+    } else if (other.block === task.block) needs.push(other.id)
     else if (!outer.earlier(other)) {
       reader.report(need.at, `${task.path}.needs`, `Task ${other.id} is in ${other.block}, which starts later.`)
     }
   }
   const asked = condition(reader, outer, needs)
-  const context: Context = { ...outer, ...(asked?.known === undefined ? {} : { known: asked.known }) }
+  const context: Context = asked?.known === undefined ? outer : { ...outer, known: asked.known }
   const many = matrixOf(reader, context, needs)
   const inner: Context = many === undefined ? context : { ...context, scope: { ...context.scope, matrix: many.type } }
   const node: Located = task.with ?? { kind: "map", entries: [], at: task.at }
   const before = reader.diagnostics.length
   const typeOf = (text: string, at: Span, path: string) => expression(reader, inner, needs, text, at, path)?.type
   const pauseUntil = pauseOf(reader, context, needs)
-  const given = checkValue(
-    reader,
-    node,
-    type === undefined && child === undefined ? {} : context.input,
-    `${task.path}.with`,
-    typeOf,
-  ) as Record<string, unknown>
-  const planned = (typeName: string, version: number, effects: EffectClass): Draft => {
-    const made: Draft = { id: task.id, type: typeName, version, effects, needs: [...needs].toSorted(), with: given }
+  const schema = type === undefined && child === undefined ? {} : context.input
+  const given = checkValue(reader, node, schema, `${task.path}.with`, typeOf) as Record<string, unknown>
+  const planned = (typeName: string, version: number, effects: EffectClass): PlainTask.Draft => {
+    const made: PlainTask.Draft = {
+      id: task.id,
+      type: typeName,
+      version,
+      effects,
+      needs: PlainTask.inOrder(needs),
+      with: given,
+    }
     if (task.block !== "tasks") made.block = task.block
     if (asked !== undefined) made.if = asked.source
     if (task.continueOnError === true) made.continueOnError = true
@@ -263,7 +258,7 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
     InputCheck.checkCombinations(reader, context, given, many.matrix)
   }
   ScriptArguments.check(reader, node, task)
-  const effects = effectsOf(type, given)
+  const effects = PlainTask.effectsOf(type, given)
   if (task.cache?.value === true && effects !== "pure") {
     reader.report(
       task.cache.at,
@@ -272,14 +267,8 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
     )
   }
   const made = planned(type.type, type.version, effects)
-  if (task.retry !== undefined) made.retry = task.retry
-  if (task.timeout !== undefined) made.timeout = task.timeout
-  if (task.heartbeat !== undefined) made.heartbeat = task.heartbeat
-  if (task.cache?.value === true) made.cache = true
-  if (task.resources !== undefined) made.resources = task.resources
+  PlainTask.settle(made, task)
   if (many !== undefined) made.matrix = many.matrix
-  if (task.approval !== undefined) made.approval = task.approval
-  if (task.labels.length > 0) made.labels = task.labels
-  if (task.priority !== undefined && task.priority !== 0) made.priority = task.priority
+  PlainTask.place(made, task)
   return made
 }

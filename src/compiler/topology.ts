@@ -1,22 +1,38 @@
 /** A loop of ids, each needing the next, or the ids in topological order with ties in byte order. */
 export type Order = { readonly order: ReadonlyArray<string> } | { readonly cycle: ReadonlyArray<string> }
 
+type Tasks = ReadonlyMap<string, { readonly needs: ReadonlyArray<string> }>
+
+const cycleAmong = (tasks: Tasks, stuck: ReadonlySet<string>): ReadonlyArray<string> => {
+  const path: Array<string> = []
+  let at = [...stuck].toSorted()[0]
+  while (!path.includes(at)) {
+    path.push(at)
+    at = tasks.get(at)?.needs.find((need) => stuck.has(need)) ?? at
+  }
+  return [...path.slice(path.indexOf(at)), at]
+}
+
 /** Kahn's algorithm over levels: all tasks that are free at once come sorted by id. */
-export const sort = (tasks: ReadonlyMap<string, { readonly needs: ReadonlyArray<string> }>): Order => {
-  const waiting = new Map<string, number>()
-  const dependents = new Map<string, Array<string>>()
+export const sort = (tasks: Tasks): Order => {
+  const ids = [...tasks.keys()]
+  const numbers = new Map<string, number>()
+  for (let i = 0; i < ids.length; i++) numbers.set(ids[i], i)
+  const waiting = new Int32Array(ids.length)
+  const dependents: Array<Array<number> | undefined> = Array.from({ length: ids.length })
   let level: Array<string> = []
-  for (const [id, { needs }] of tasks) {
-    let inside = 0
+  let at = 0
+  for (const { needs } of tasks.values()) {
     for (const need of needs) {
-      if (!tasks.has(need)) continue
-      inside++
-      const list = dependents.get(need)
-      if (list === undefined) dependents.set(need, [id])
-      else list.push(id)
+      const number = numbers.get(need)
+      if (number === undefined) continue
+      waiting[at]++
+      const list = dependents[number]
+      if (list === undefined) dependents[number] = [at]
+      else list.push(at)
     }
-    waiting.set(id, inside)
-    if (inside === 0) level.push(id)
+    if (waiting[at] === 0) level.push(ids[at])
+    at++
   }
   const order: Array<string> = []
   while (level.length > 0) {
@@ -24,21 +40,13 @@ export const sort = (tasks: ReadonlyMap<string, { readonly needs: ReadonlyArray<
     const next: Array<string> = []
     for (const id of level) {
       order.push(id)
-      for (const dependent of dependents.get(id) ?? []) {
-        const left = (waiting.get(dependent) ?? 0) - 1
-        waiting.set(dependent, left)
-        if (left === 0) next.push(dependent)
+      for (const dependent of dependents[numbers.get(id) ?? -1] ?? []) {
+        waiting[dependent]--
+        if (waiting[dependent] === 0) next.push(ids[dependent])
       }
     }
     level = next
   }
   if (order.length === tasks.size) return { order }
-  const stuck = new Set([...waiting].filter(([, left]) => left > 0).map(([id]) => id))
-  const path: Array<string> = []
-  let at = [...stuck].toSorted()[0]
-  while (!path.includes(at)) {
-    path.push(at)
-    at = tasks.get(at)?.needs.find((need) => stuck.has(need)) ?? at
-  }
-  return { cycle: [...path.slice(path.indexOf(at)), at] }
+  return { cycle: cycleAmong(tasks, new Set(ids.filter((_, i) => waiting[i] > 0))) }
 }

@@ -10,9 +10,9 @@ export interface PlacedSite {
   readonly paths: ReadonlyArray<string>
 }
 
-/** What the child hands back: the document and its places, or the one mistake that kept it from being made. */
+/** What the child hands back: the document, or the one mistake that kept it from being made. */
 export type Answer =
-  | { readonly _tag: "Document"; readonly document: unknown; readonly sites: ReadonlyArray<PlacedSite> }
+  | { readonly _tag: "Document"; readonly document: unknown }
   | {
       readonly _tag: "Mistake"
       readonly message: string
@@ -37,8 +37,7 @@ const mistake = (file: string, cause: unknown): Answer => {
     return { _tag: "Mistake", message: first.message, ...place }
   }
   const message = first instanceof Error ? first.message : `This was thrown: ${String(first)}`
-  const stack = first instanceof Error ? (first.stack ?? "") : ""
-  const site = CallSite.within(stack, file) ?? { line: 1, column: 1 }
+  const site = (first instanceof Error ? CallSite.within(first, file) : undefined) ?? { line: 1, column: 1 }
   return { _tag: "Mistake", message, file, line: site.line, column: site.column }
 }
 
@@ -55,7 +54,7 @@ const noPipeline = (file: string, module: Readonly<Record<string, unknown>>): An
 
 /** A pipeline that is used, but is not the one that lies beside this file under its id: that one would be compiled in. */
 const elsewhere = async (file: string, { used }: Pipeline): Promise<Answer | undefined> => {
-  for (const { pipeline, stack } of used) {
+  for (const { call, pipeline } of used) {
     const name = `${String(pipeline.document.id)}.ts`
     const beside = await import(join(dirname(file), name)).then(
       (module: { readonly default?: unknown }) => module.default,
@@ -63,7 +62,7 @@ const elsewhere = async (file: string, { used }: Pipeline): Promise<Answer | und
     )
     if (beside === pipeline) continue
     const message = `The pipeline "${String(pipeline.document.id)}" is not the one of ${name} in this folder. A pipeline that another one uses lies beside it, as the default export of a file with its id.`
-    return { _tag: "Mistake", message, file, ...(CallSite.within(stack, file) ?? { line: 1, column: 1 }) }
+    return { _tag: "Mistake", message, file, ...(CallSite.within(call, file) ?? { line: 1, column: 1 }) }
   }
   return undefined
 }
@@ -71,26 +70,30 @@ const elsewhere = async (file: string, { used }: Pipeline): Promise<Answer | und
 const described = async (file: string, module: Readonly<Record<string, unknown>>): Promise<Answer> => {
   const candidate = module.default
   if (!isPipeline(candidate)) return noPipeline(file, module)
-  const wrong = await elsewhere(file, candidate)
-  if (wrong !== undefined) return wrong
+  return (await elsewhere(file, candidate)) ?? { _tag: "Document", document: candidate.document }
+}
+
+/** The places of a document: the parent asks for them when there is a mistake to be placed. */
+const placed = (file: string, candidate: unknown): ReadonlyArray<PlacedSite> => {
+  if (!isPipeline(candidate)) return []
   // A loop calls from one place again and again: its stack is read once.
-  const byStack = Map.groupBy(candidate.sites, ({ stack }) => stack)
-  const sites = [...byStack].flatMap(([stack, written]): ReadonlyArray<PlacedSite> => {
-    const site = CallSite.within(stack, file)
+  const byStack = Map.groupBy(candidate.sites, ({ call }) => call.stack)
+  return [...byStack.values()].flatMap((written): ReadonlyArray<PlacedSite> => {
+    const site = CallSite.within(written[0].call, file)
     const paths = written.map(({ path }) => path)
     return site === undefined ? [] : [{ line: site.line, column: site.column, paths }]
   })
-  return { _tag: "Document", document: candidate.document, sites }
 }
 
 /** Evaluates the pipeline file (an absolute path, links followed), hands its document to the parent and ends. */
 export const main = async (file: string): Promise<never> => {
-  Error.stackTraceLimit = 50
+  Error.stackTraceLimit = 52
   const { register } = await import("../program-modules.ts")
   register()
+  let made: unknown
   const evaluated = await import(file).then(
-    (module: Readonly<Record<string, unknown>>) => described(file, module),
+    (module: Readonly<Record<string, unknown>>) => described(file, ((made = module.default), module)),
     (cause: unknown) => mistake(file, cause),
   )
-  return answer(evaluated)
+  return answer(evaluated, () => placed(file, made))
 }

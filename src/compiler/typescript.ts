@@ -78,18 +78,21 @@ const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
 }
 
 /**
- * The document that a TypeScript pipeline makes: a child process evaluates the file (`path`: absolute, links followed).
- * A mistake stands at the call that made it.
+ * The document that a TypeScript pipeline makes, without places, and the one with them: a child process evaluates the
+ * file (`path`: absolute, links followed), and says where its calls stand when it is asked. Of a mistake that keeps the
+ * document from being made the place is known.
  */
-export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
-  source: Source.Source,
-  path: string,
-  limitMillis = defaultLimitMillis,
-) {
-  const answer = (yield* CompileChild.evaluate(path, limitMillis)) as Answer
-  if (answer._tag === "Document") return Located.fromJson(answer.document, places(source, answer.sites))
-  const { line, column, file } = answer
-  const message = answer.message.replace(` imported from ${path}`, "")
+const evaluate = Effect.fnUntraced(function* (source: Source.Source, path: string, limitMillis: number) {
+  const { answer, further } = yield* CompileChild.evaluate(path, limitMillis)
+  const made = answer as Answer
+  if (made._tag === "Document") {
+    const placed = Effect.map(further, (sites) =>
+      Located.fromJson(made.document, places(source, sites as ReadonlyArray<PlacedSite>)),
+    )
+    return { document: Located.fromJson(made.document), placed }
+  }
+  const { line, column, file } = made
+  const message = made.message.replace(` imported from ${path}`, "")
   const diagnostic =
     file === path
       ? Diagnostic.at(source, importSpan(source, message) ?? spanAt(source, line, column), "", message)
@@ -97,11 +100,26 @@ export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
   return yield* new Diagnostic.PipelineInvalid({ file: source.file, diagnostics: [diagnostic] })
 })
 
-/** Compiles a TypeScript pipeline: its document gets the same checks as YAML. */
+/** The document that a TypeScript pipeline makes, without places. */
+export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
+  source: Source.Source,
+  path: string,
+  limitMillis = defaultLimitMillis,
+) {
+  return (yield* evaluate(source, path, limitMillis)).document
+}, Effect.scoped)
+
+/**
+ * Compiles a TypeScript pipeline: its document gets the same checks as YAML. A mistake stands at the call that made it;
+ * where that is, is worked out only when there is one.
+ */
 export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(function* (
   source: Source.Source,
   path: string,
   limitMillis = defaultLimitMillis,
 ) {
-  return yield* compileDocument(source, yield* readTypeScript(source, path, limitMillis))
-})
+  const { document, placed } = yield* evaluate(source, path, limitMillis)
+  return yield* compileDocument(source, document).pipe(
+    Effect.catchTag("PipelineInvalid", () => Effect.flatMap(placed, (all) => compileDocument(source, all))),
+  )
+}, Effect.scoped)

@@ -15,12 +15,24 @@ const holdsFiles = (schema: unknown): boolean => {
   return holds
 }
 
-/** The fields of an input in which files may be named. */
+const naming = new WeakMap<JsonSchema, Map<string, boolean>>()
+
+/** True for a field of an input in which files may be named: looked up once for each schema. */
+const isNaming = (schema: JsonSchema, key: string): boolean => {
+  const known = naming.get(schema) ?? new Map<string, boolean>()
+  const answer = known.get(key) ?? holdsFiles(property(schema, key)?.schema)
+  naming.set(schema, known.set(key, answer))
+  return answer
+}
+
+/** The fields of an input in which files may be named; undefined where it has none. */
 export const namingFields = (
   input: Readonly<Record<string, unknown>>,
   schema: JsonSchema,
-): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(input).filter(([key]) => holdsFiles(property(schema, key)?.schema)))
+): Readonly<Record<string, unknown>> | undefined => {
+  const keys = Object.keys(input).filter((key) => isNaming(schema, key))
+  return keys.length === 0 ? undefined : Object.fromEntries(keys.map((key) => [key, input[key]]))
+}
 
 /** Paths in an input that its schema calls `InputFile`: the bytes behind them decide what the task does. */
 export const namedFiles = (value: unknown, schema: JsonSchema): ReadonlyArray<string> => {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
-import { writeSync } from "node:fs"
-import type { Readable } from "node:stream"
+import { readSync, writeSync } from "node:fs"
+import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -39,65 +39,138 @@ const noInstall = { BUN_OPTIONS: "--no-install" }
 
 const channel = 3
 const longest = 64 * 1024 * 1024
+const newline = "\n".charCodeAt(0)
+/** How long a child has to end that is no longer needed. */
+const graceMillis = 1_000
+
+type Said = Effect.Effect<string, CompileChildFailed>
+
+/** Starts the child in a process group of its own. It says one line, and another one each time that it is asked. */
+const start = (file: string, [program, ...argv]: ReadonlyArray<string>) => {
+  const child = spawn(program, [...argv, file], {
+    detached: true,
+    env: childEnvironment(process.env, noInstall),
+    stdio: ["ignore", 2, 2, "pipe"],
+  })
+  // There is none where the program could not be started.
+  const pipe = child.stdio[channel] as Duplex | null | undefined
+  let chunks: Array<Buffer> = []
+  let length = 0
+  let line: Said | undefined
+  let ended: Said | undefined
+  let waiting: ((said: Said) => void) | undefined
+  const tell = () => {
+    const said = line ?? ended
+    if (said !== undefined) waiting?.(said)
+  }
+  const text = () => Buffer.concat(chunks).toString("utf8")
+  const end = (said: Said) => {
+    ended ??= said
+    tell()
+  }
+  const fail = (reason: string) => end(Effect.fail(new CompileChildFailed({ file, reason })))
+  const kill = () => {
+    if (child.pid === undefined) return
+    try {
+      process.kill(-child.pid, "SIGKILL")
+    } catch {
+      child.kill("SIGKILL")
+    }
+  }
+  child.on("error", (cause) => fail(cause.message))
+  pipe?.on("data", (chunk: Buffer) => {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > longest) {
+      kill()
+      fail(`it describes more than ${longest} bytes`)
+    } else if (chunk.at(-1) === newline) {
+      line = Effect.sync(text)
+      tell()
+    }
+  })
+  // What is asked of a child that has ended goes nowhere: its end tells why.
+  pipe?.on("error", () => {})
+  // Bun's "close" does not wait for this pipe: what was written may come after it.
+  const drained = new Promise((resolve) => pipe?.once("close", resolve))
+  child.on("close", (code, signal) => {
+    void drained.then(() => {
+      if (code === 0 && length > 0) return end(Effect.sync(text))
+      fail(`its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`)
+    })
+  })
+  return {
+    hear: Effect.callback<string, CompileChildFailed>((resume) => {
+      waiting = resume
+      tell()
+    }),
+    ask: () => {
+      chunks = []
+      length = 0
+      line = undefined
+      waiting = undefined
+      pipe?.write("?")
+    },
+    /** One that has answered ends by itself when nobody listens any more; one that does not is killed. */
+    stop: Effect.callback<void>((resume) => {
+      if (line === undefined || pipe === undefined || pipe === null) {
+        kill()
+        return resume(Effect.void)
+      }
+      const late = setTimeout(() => {
+        kill()
+        resume(Effect.void)
+      }, graceMillis)
+      const gone = () => {
+        clearTimeout(late)
+        resume(Effect.void)
+      }
+      if (child.exitCode !== null || child.signalCode !== null) return gone()
+      child.once("exit", gone)
+      pipe.end()
+    }),
+  }
+}
+
+/** What a child answered, and what else it says when it is asked: it waits as long as the scope is open. */
+export interface Evaluated {
+  readonly answer: unknown
+  readonly further: Effect.Effect<unknown, PipelineTooSlow | CompileChildFailed>
+}
 
 /**
  * Evaluates a TypeScript pipeline in a process group of its own, and gives what it answered. The child's output goes to
  * standard error; it sees PATH, HOME, LANG and TZ. When the time is over, or the fiber is interrupted, it is killed.
  */
 export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: string, limitMillis: number) {
-  const [program, ...argv] = yield* CompileProgram
-  const answered = Effect.callback<string, CompileChildFailed>((resume) => {
-    const fail = (reason: string) => resume(Effect.fail(new CompileChildFailed({ file, reason })))
-    const child = spawn(program, [...argv, file], {
-      detached: true,
-      env: childEnvironment(process.env, noInstall),
-      stdio: ["ignore", 2, 2, "pipe"],
-    })
-    const kill = () => {
-      if (child.pid === undefined) return
-      try {
-        process.kill(-child.pid, "SIGKILL")
-      } catch {
-        child.kill("SIGKILL")
-      }
-    }
-    const chunks: Array<Buffer> = []
-    let length = 0
-    child.on("error", (cause) => fail(cause.message))
-    // There is none where the program could not be started.
-    const pipe = child.stdio[channel] as Readable | null | undefined
-    if (pipe === undefined || pipe === null) return
-    pipe.on("data", (chunk: Buffer) => {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length <= longest) return
-      kill()
-      fail(`it describes more than ${longest} bytes`)
-    })
-    // Bun's "close" does not wait for this pipe: what was written may come after it.
-    const drained = new Promise((resolve) => pipe.once("close", resolve))
-    child.on("close", (code, signal) => {
-      void drained.then(() => {
-        const text = Buffer.concat(chunks).toString("utf8")
-        if (code === 0 && text !== "") return resume(Effect.succeed(text))
-        fail(`its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`)
-      })
-    })
-    return Effect.sync(kill)
-  })
-  const text = yield* Effect.timeoutOrElse(answered, {
+  const program = yield* CompileProgram
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => start(file, program)),
+    ({ stop }) => stop,
+  )
+  const next = Effect.timeoutOrElse(child.hear, {
     duration: limitMillis,
     orElse: () => new PipelineTooSlow({ file, limitMillis }),
-  })
-  return yield* Effect.try({
-    try: (): unknown => JSON.parse(text),
-    catch: () => new CompileChildFailed({ file, reason: "its answer was cut off" }),
-  })
+  }).pipe(
+    Effect.flatMap((text) =>
+      Effect.try({
+        try: (): unknown => JSON.parse(text),
+        catch: () => new CompileChildFailed({ file, reason: "its answer was cut off" }),
+      }),
+    ),
+  )
+  const answer = yield* next
+  return { answer, further: Effect.andThen(Effect.sync(child.ask), next) } satisfies Evaluated
 })
 
-/** In the child: hands the answer to the parent and ends, whatever the pipeline file left running. */
-export const answer = (value: unknown): never => {
-  const bytes = Buffer.from(JSON.stringify(value))
+const write = (value: unknown): void => {
+  const bytes = Buffer.from(`${JSON.stringify(value)}\n`)
   for (let at = 0; at < bytes.length;) at += writeSync(channel, bytes, at)
+}
+
+/** In the child: hands the answer to the parent, and more if it is asked; then ends, whatever the pipeline file left running. */
+export const answer = (value: unknown, further: () => unknown): never => {
+  write(value)
+  if (readSync(channel, Buffer.alloc(1)) > 0) write(further())
   process.exit(0)
 }

@@ -75,7 +75,7 @@ describe("a pipeline in TypeScript", () => {
       sites.map(({ path }) => path),
       ["", "tasks.a"],
     )
-    for (const { stack } of sites) assert.include(stack, "pipeline.test.ts")
+    for (const { call } of sites) assert.include(call.stack, "pipeline.test.ts")
   })
 
   it("refuses an id twice in a block, and a need that is no task", () => {

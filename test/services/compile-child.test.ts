@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as CompileChild from "../../src/services/compile-child.ts"
 
 const answered = (script: string, limitMillis = 20_000) =>
   CompileChild.evaluate("one.ts", limitMillis).pipe(
+    Effect.map(({ answer }) => answer),
+    Effect.scoped,
     Effect.provideService(CompileChild.CompileProgram, ["sh", "-c", script]),
   )
 
@@ -30,6 +33,48 @@ describe("the child that evaluates a pipeline file", () => {
         Effect.flip,
       )
       assert.match((yield* missing).message, /ENOENT/)
+    }),
+  )
+
+  it.live("says more when it is asked", () =>
+    Effect.gen(function* () {
+      const script = `printf '1\\n' >&3; head -c 1 <&3 >/dev/null; printf '2\\n' >&3`
+      const both = CompileChild.evaluate("one.ts", 20_000).pipe(
+        Effect.flatMap(({ answer, further }) => Effect.map(further, (more) => [answer, more])),
+        Effect.provideService(CompileChild.CompileProgram, ["sh", "-c", script]),
+        Effect.scoped,
+      )
+      assert.deepStrictEqual(yield* both, [1, 2])
+    }),
+  )
+
+  it.live("has ended when it is no longer needed, by itself or not", () =>
+    Effect.gen(function* () {
+      const isThere = (pid: unknown) => {
+        try {
+          return process.kill(Number(pid), 0)
+        } catch {
+          return false
+        }
+      }
+      assert.isFalse(isThere(yield* answered(`echo $$ >&3; head -c 1 <&3`)))
+      const stuck = yield* answered(`echo $$ >&3; exec sleep 60`)
+      yield* Effect.repeat(
+        Effect.sync(() => isThere(stuck)),
+        { while: (there) => there, schedule: Schedule.spaced(20) },
+      ).pipe(Effect.timeout("20 seconds"))
+    }),
+  )
+
+  it.live("that is gone when it is asked is told so", () =>
+    Effect.gen(function* () {
+      const gone = CompileChild.evaluate("one.ts", 20_000).pipe(
+        Effect.flatMap(({ further }) => further),
+        Effect.provideService(CompileChild.CompileProgram, ["sh", "-c", `printf '1\\n' >&3; kill -9 $$`]),
+        Effect.scoped,
+        Effect.flip,
+      )
+      assert.match((yield* gone).message, /ended with signal SIGKILL before it was done/)
     }),
   )
 
