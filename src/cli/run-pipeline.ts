@@ -7,6 +7,7 @@ import * as Run from "../engine/run.ts"
 import { runStatus } from "../engine/run-state.ts"
 import * as Checkpoint from "../ledger/checkpoint.ts"
 import * as Root from "../ledger/root.ts"
+import * as MachineCode from "../services/machine-code.ts"
 import { Observer } from "../services/observer.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
@@ -57,7 +58,8 @@ const signHead = (result: Run.RunResult) => {
 const inProject =
   (options: Parameters<typeof Project.services>[0], view: RunView.RunView) =>
   <E, R>(run: Effect.Effect<Run.RunResult, E, R>) =>
-    Root.reconcile().pipe(
+    Effect.sync(MachineCode.usual).pipe(
+      Effect.andThen(Root.reconcile()),
       Effect.andThen(run),
       Effect.flatMap(signHead),
       Effect.provideService(Observer, view.observer),

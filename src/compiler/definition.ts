@@ -183,6 +183,7 @@ const readTask = (
   const said = isBare(node) ? undefined : readSettings(reader, node, path)
   const settings = said ?? bareSettings
   return {
+    ...settings,
     id: entry.key,
     at: entry.keyAt,
     path,
@@ -190,18 +191,8 @@ const readTask = (
     uses: { text: uses.value, at: uses.at },
     with: get(node, "with"),
     needs: said?.needs ?? readNeeds(reader, node, path),
-    if: settings.if,
     retry: settings.retry ?? defaults?.retry,
-    timeout: settings.timeout,
     heartbeat: settings.heartbeat ?? defaults?.heartbeat,
-    cache: settings.cache,
-    continueOnError: settings.continueOnError,
-    resources: settings.resources,
-    matrix: settings.matrix,
-    approval: settings.approval,
-    pauseUntil: settings.pauseUntil,
-    labels: settings.labels,
-    priority: settings.priority,
     written: node,
   }
 }

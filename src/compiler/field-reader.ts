@@ -1,7 +1,7 @@
 import { parseDuration, parseSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import * as Diagnostic from "./diagnostic.ts"
-import { type Located, type PlacedText, get, keysOf, kindOf, textsOf } from "./located.ts"
+import { type Located, type PlacedText, get, keysOf, kindOf } from "./located.ts"
 import type { Source, Span } from "./source.ts"
 
 /** What a plan holds as an exact number, and people as a figure. */
@@ -123,8 +123,6 @@ export class FieldReader {
       this.report(node.at, `${path}.${key}`, `${key} must be a list, like [a, b], not ${kindOf(node)}.`)
       return []
     }
-    const texts = textsOf(node)
-    if (texts !== undefined) return texts
     return node.items.flatMap((item, i) => {
       if (item.kind === "scalar" && typeof item.value === "string") return [{ text: item.value, at: item.at }]
       this.report(item.at, `${path}.${key}[${i}]`, `Each of ${key} must be text, not ${kindOf(item)}.`)

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Template from "../domain/expression/template.ts"
@@ -29,27 +30,25 @@ export const compileDecoders = Effect.fnUntraced(function* (types: Iterable<AnyT
   for (const type of types) if (type !== undefined) enable(type.input.ast)
 })
 
-const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
-
-/** The decoder of a schema, made once. */
-const decoderOf = (schema: Decoder) => {
-  const known = decoders.get(schema)
-  if (known !== undefined) return known
-  const made = SchemaParser.decodeUnknownExit(schema, { errors: "all", onExcessProperty: "error" })
-  decoders.set(schema, made)
-  return made
+/** Gives the decoder of a schema, made once. */
+const decoding = (options?: SchemaAST.ParseOptions) => {
+  const decoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
+  return (schema: Decoder) => {
+    const known = decoders.get(schema)
+    if (known !== undefined) return known
+    const made = SchemaParser.decodeUnknownExit(schema, options)
+    decoders.set(schema, made)
+    return made
+  }
 }
 
-const quickDecoders = new WeakMap<Decoder, (value: unknown) => Exit.Exit<unknown, SchemaIssue.Issue>>()
+const decoderOf = decoding({ errors: "all", onExcessProperty: "error" })
+/** Says no more than whether something is wrong. */
+const quickDecoderOf = decoding()
 
 /** True for an input with no unknown keys and no expressions where the Schema has nothing against it. */
-export const isFaultless = (type: AnyTaskType, given: unknown): boolean => {
-  if (!("fields" in type.input)) return true
-  const schema = type.input as Decoder
-  const decode = quickDecoders.get(schema) ?? SchemaParser.decodeUnknownExit(schema)
-  quickDecoders.set(schema, decode)
-  return Exit.isSuccess(decode(given))
-}
+export const isFaultless = (type: AnyTaskType, given: unknown): boolean =>
+  !("fields" in type.input) || Exit.isSuccess(quickDecoderOf(type.input as Decoder)(given))
 
 const faults = (schema: Decoder, value: unknown) => {
   const exit = decoderOf(schema)(value)

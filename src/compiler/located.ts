@@ -26,20 +26,24 @@ interface Origin {
 
 const placed = (places: Places, path: string): Origin => ({ places, path, at: places(path) })
 
-/** A list that was not read from a text. Its items are made when they are asked for. */
-class JsonList {
-  readonly json: ReadonlyArray<unknown>
-  private readonly origin: Origin | undefined
-  private made: ReadonlyArray<Located> | undefined
-  constructor(json: JsonList["json"], origin: Origin | undefined) {
+/** A list or map that was not read from a text. */
+class JsonNode<J extends object> {
+  readonly json: J
+  protected readonly origin: Origin | undefined
+  constructor(json: J, origin: Origin | undefined) {
     this.json = json
     this.origin = origin
   }
-  get kind(): "list" {
-    return "list"
-  }
   get at(): Span {
     return this.origin?.at ?? nowhere
+  }
+}
+
+/** Its items are made when they are asked for. */
+class JsonList extends JsonNode<ReadonlyArray<unknown>> {
+  private made: ReadonlyArray<Located> | undefined
+  get kind(): "list" {
+    return "list"
   }
   get items(): ReadonlyArray<Located> {
     const { json, origin } = this
@@ -49,45 +53,22 @@ class JsonList {
   }
 }
 
-/** A map that was not read from a text. Its entries are made when they are asked for. */
-class JsonMap {
-  readonly json: Readonly<Record<string, unknown>>
-  private readonly origin: Origin | undefined
+/** Its entries are made when they are asked for. */
+class JsonMap extends JsonNode<Readonly<Record<string, unknown>>> {
   private made: ReadonlyArray<LocatedEntry> | undefined
-  constructor(json: JsonMap["json"], origin: Origin | undefined) {
-    this.json = json
-    this.origin = origin
-  }
   get kind(): "map" {
     return "map"
   }
-  get at(): Span {
-    return this.origin?.at ?? nowhere
-  }
-  private originOf(key: string): Origin | undefined {
-    const { origin } = this
-    return origin === undefined ? undefined : placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
-  }
   entry(key: string): LocatedEntry | undefined {
-    if (!Object.hasOwn(this.json, key)) return undefined
-    const item = this.json[key]
+    const { json, origin } = this
+    const item = Object.hasOwn(json, key) ? json[key] : undefined
     if (item === undefined) return undefined
-    const origin = this.originOf(key)
-    return { key, keyAt: origin?.at ?? nowhere, value: nodeOf(item, origin) }
-  }
-  get(key: string): Located | undefined {
-    if (!Object.hasOwn(this.json, key)) return undefined
-    const item = this.json[key]
-    return item === undefined ? undefined : nodeOf(item, this.originOf(key))
+    const inner =
+      origin === undefined ? undefined : placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
+    return { key, keyAt: inner?.at ?? nowhere, value: nodeOf(item, inner) }
   }
   get entries(): ReadonlyArray<LocatedEntry> {
-    if (this.made !== undefined) return this.made
-    const made: Array<LocatedEntry> = []
-    for (const key of Object.keys(this.json)) {
-      const entry = this.entry(key)
-      if (entry !== undefined) made.push(entry)
-    }
-    return (this.made = made)
+    return (this.made ??= Object.keys(this.json).flatMap((key) => this.entry(key) ?? []))
   }
 }
 
@@ -105,8 +86,7 @@ export const fromJson = (value: unknown, places?: Places): Located =>
   nodeOf(value, places === undefined ? undefined : placed(places, ""))
 
 /** The value as it was given, of a node that was not read from a text: without a walk, and not to be changed. */
-export const jsonOf = (node: Located): object | undefined =>
-  node instanceof JsonMap || node instanceof JsonList ? node.json : undefined
+export const jsonOf = (node: Located): object | undefined => (node instanceof JsonNode ? node.json : undefined)
 
 /** The plain value. */
 export const toJson = (node: Located): unknown => {
@@ -124,8 +104,7 @@ export const entryOf = (node: Located, key: string): LocatedEntry | undefined =>
 }
 
 /** The value under a key of a map. */
-export const get = (node: Located, key: string): Located | undefined =>
-  node instanceof JsonMap ? node.get(key) : entryOf(node, key)?.value
+export const get = (node: Located, key: string): Located | undefined => entryOf(node, key)?.value
 
 /** The keys of a map. */
 export const keysOf = (node: Extract<Located, { kind: "map" }>): ReadonlyArray<string> =>
@@ -135,17 +114,6 @@ export const keysOf = (node: Extract<Located, { kind: "map" }>): ReadonlyArray<s
 export interface PlacedText {
   readonly text: string
   readonly at: Span
-}
-
-/** The items of a list of texts; undefined where one of them is none. */
-export const textsOf = (node: Extract<Located, { kind: "list" }>): ReadonlyArray<PlacedText> | undefined => {
-  if (node instanceof JsonList && node.json.length === 0) return []
-  const texts: Array<PlacedText> = []
-  for (const item of node.items) {
-    if (item.kind !== "scalar" || typeof item.value !== "string") return undefined
-    texts.push({ text: item.value, at: item.at })
-  }
-  return texts
 }
 
 /** What a node is, for messages. */

@@ -104,7 +104,9 @@ const make = (
   const cutBack = (bytes: number) => {
     try {
       Fs.ftruncateSync(fd, bytes)
-    } catch {}
+    } catch {
+      // The write's own error is told; whoever reads cuts a torn end back.
+    }
   }
   /** Into the cache of the operating system: another thread would take longer to take it up. */
   const write = (bytes: Buffer) => {

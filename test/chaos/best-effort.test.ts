@@ -37,12 +37,7 @@ afterEach(async () => {
 const mount = async () => (disk = await Weather.smallDisk(project, ".dandori/ledger", 4 << 20))
 const touch = (name: string) => Fs.writeFile(join(project.folder, name), "")
 const dandori = (...args: ReadonlyArray<string>) => Sample.start(project, args, { before: disk?.before ?? [] }).said
-const onlyRun = async () => {
-  const { out } = await dandori("runs", "list", "--json")
-  const runs = Sample.ndjson(out)
-  assert.strictEqual(runs.length, 1, out)
-  return runs[0]
-}
+const onlyRun = async () => Sample.onlyRunIn(await dandori("runs", "list", "--json"))
 
 /** A call whose lines can be waited for. */
 const watched = (args: ReadonlyArray<string>, before = disk?.before ?? []) => {

@@ -15,11 +15,7 @@ afterEach(() => Sample.remove(project))
 
 const dandori = (...args: ReadonlyArray<string>) => Sample.start(project, args, { before: clock.before }).said
 
-const onlyRun = async () => {
-  const runs = Sample.ndjson((await dandori("runs", "list", "--json")).out)
-  assert.strictEqual(runs.length, 1)
-  return runs[0]
-}
+const onlyRun = async () => Sample.onlyRunIn(await dandori("runs", "list", "--json"))
 
 /** The events of a run; its ledger is intact, and its entries stand in the order of their sequence. */
 const eventsOf = async (run: string) => {

@@ -19,12 +19,7 @@ afterEach(async () => {
 
 const mount = async (folder: string) => (disk = await Weather.smallDisk(project, folder, 4 << 20))
 const dandori = (...args: ReadonlyArray<string>) => Sample.start(project, args, { before: disk?.before ?? [] }).said
-const onlyRun = async () => {
-  const { out } = await dandori("runs", "list", "--json")
-  const runs = Sample.ndjson(out)
-  assert.strictEqual(runs.length, 1, out)
-  return runs[0]
-}
+const onlyRun = async () => Sample.onlyRunIn(await dandori("runs", "list", "--json"))
 
 /** The streams on a disk, by file. */
 const streams = async (folder: string) => {

@@ -17,11 +17,7 @@ beforeEach(async () => {
 afterEach(() => Sample.remove(project))
 
 const dandori = (...args: ReadonlyArray<string>) => Sample.dandori(project, ...args)
-const onlyRun = async () => {
-  const runs = Sample.ndjson((await dandori("runs", "list", "--json")).out)
-  assert.strictEqual(runs.length, 1)
-  return runs[0]
-}
+const onlyRun = async () => Sample.onlyRunIn(await dandori("runs", "list", "--json"))
 
 /** A run both of whose tasks are at work. */
 const atWork = async () => {

@@ -7,10 +7,20 @@ interface Message {
   readonly decode: (bytes: Uint8Array) => object
   readonly toObject: (message: object, options: object) => any
 }
-// The generated module has no types of its own; `Message` says what is used of it.
-const { collector } = (root as any).opentelemetry.proto
-const trace: Message = collector.trace.v1.ExportTraceServiceRequest
-const metrics: Message = collector.metrics.v1.ExportMetricsServiceRequest
+/** What is used of the generated module, which has no types of its own. */
+interface Generated {
+  readonly opentelemetry: {
+    readonly proto: {
+      readonly collector: {
+        readonly trace: { readonly v1: { readonly ExportTraceServiceRequest: Message } }
+        readonly metrics: { readonly v1: { readonly ExportMetricsServiceRequest: Message } }
+      }
+    }
+  }
+}
+const { collector } = (root as unknown as Generated).opentelemetry.proto
+const trace = collector.trace.v1.ExportTraceServiceRequest
+const metrics = collector.metrics.v1.ExportMetricsServiceRequest
 
 const mapped = (value: unknown, change: (key: string, text: string) => string): unknown => {
   if (Array.isArray(value)) return value.map((item) => mapped(item, change))

@@ -144,6 +144,13 @@ export const leftBehind = async (runs: ReadonlyArray<string>): Promise<ReadonlyA
   return found
 }
 
+/** The one run that `runs list --json` told of. */
+export const onlyRunIn = ({ err, out }: Said) => {
+  const runs = ndjson(out)
+  if (runs.length !== 1) throw new Error(`There are ${runs.length} runs: ${out}${err}`)
+  return runs[0]
+}
+
 /** The runs of a project, oldest first. */
 export const runsOf = async (
   project: SampleProject,
