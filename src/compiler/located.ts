@@ -68,7 +68,13 @@ class JsonMap extends JsonNode<Readonly<Record<string, unknown>>> {
     return { key, keyAt: inner?.at ?? nowhere, value: nodeOf(item, inner) }
   }
   get entries(): ReadonlyArray<LocatedEntry> {
-    return (this.made ??= Object.keys(this.json).flatMap((key) => this.entry(key) ?? []))
+    if (this.made !== undefined) return this.made
+    const made: Array<LocatedEntry> = []
+    for (const key of Object.keys(this.json)) {
+      const entry = this.entry(key)
+      if (entry !== undefined) made.push(entry)
+    }
+    return (this.made = made)
   }
 }
 
