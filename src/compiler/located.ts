@@ -12,7 +12,8 @@ export interface LocatedEntry {
   readonly value: Located
 }
 
-const nowhere: Span = { start: 0, end: 0 }
+/** The place of what was not read from a text. */
+export const nowhere: Span = { start: 0, end: 0 }
 
 /** Where the value of a path stands. */
 type Places = (path: string) => Span
@@ -86,6 +87,16 @@ const nodeOf = (value: unknown, origin: Origin | undefined): Located => {
   }
   throw new TypeError(`${origin?.path ?? "A value"} is no JSON value`)
 }
+
+/** An entry of a map that was not read from a text. */
+export const entry = (key: string, value: unknown): LocatedEntry => ({
+  key,
+  keyAt: nowhere,
+  value: nodeOf(value, undefined),
+})
+
+/** A map that was not read from a text. */
+export const map = (entries: ReadonlyArray<LocatedEntry>): Located => ({ kind: "map", entries, at: nowhere })
 
 /** A value that was not read from a text: its place is what `places` says of its path. */
 export const fromJson = (value: unknown, places?: Places): Located =>
