@@ -23,6 +23,18 @@ export interface PlanSide {
   readonly files: ReadonlyMap<string, unknown>
 }
 
+const byIds = new WeakMap<Plan, ReadonlyMap<string, PlanTask>>()
+
+/** The tasks of a plan by id: made once, as much in a comparison asks for it. */
+export const tasksById = (plan: Plan): ReadonlyMap<string, PlanTask> => {
+  const known = byIds.get(plan)
+  if (known !== undefined) return known
+  const made = new Map<string, PlanTask>()
+  for (const task of plan.tasks) made.set(task.id, task)
+  byIds.set(plan, made)
+  return made
+}
+
 /** What a comparison has to know of a task type. */
 interface Traits {
   readonly gate: boolean

@@ -1,5 +1,5 @@
 import type { PlanTask } from "../domain/plan.ts"
-import type { PlanSide } from "./plan-side.ts"
+import { type PlanSide, tasksById } from "./plan-side.ts"
 
 /** Where a safeguard is weaker than it was. `old` or `new` is left out where there is none. */
 export interface Weakness {
@@ -22,28 +22,35 @@ export interface Pair {
   readonly task: PlanTask
 }
 
-const pairing = (old: PlanSide, next: PlanSide): ReadonlyMap<string, PlanTask> => {
-  const after = new Map(next.plan.tasks.map((task) => [task.id, task]))
-  const found = new Map<string, PlanTask>()
-  const taken = new Set<string>()
-  for (const { id, type } of old.plan.tasks) {
-    const task = after.get(id)
-    if (task?.type !== type) continue
-    found.set(id, task)
-    taken.add(id)
-  }
-  const byType = (tasks: ReadonlyArray<PlanTask>) => Map.groupBy(tasks, ({ type }) => type)
-  const gone = byType(old.plan.tasks.filter(({ id }) => !found.has(id)))
-  const fresh = byType(next.plan.tasks.filter(({ id }) => !taken.has(id)))
-  for (const [type, [was, ...others]] of gone) {
+/** What became of each old task, by its id. */
+interface Heirs {
+  readonly get: (id: string) => PlanTask | undefined
+}
+
+/** The one of the same id and type, else the only one left of its type. */
+const heirsOf = (old: PlanSide, next: PlanSide): Heirs => {
+  const [before, after] = [tasksById(old.plan), tasksById(next.plan)]
+  const left = ({ plan }: PlanSide, others: ReadonlyMap<string, PlanTask>) =>
+    Map.groupBy(
+      plan.tasks.filter(({ id, type }) => others.get(id)?.type !== type),
+      ({ type }) => type,
+    )
+  const fresh = left(next, before)
+  const renamed = new Map<string, PlanTask>()
+  for (const [type, [was, ...others]] of left(old, after)) {
     const [task, ...more] = fresh.get(type) ?? []
-    if (was !== undefined && task !== undefined && others.length + more.length === 0) found.set(was.id, task)
+    if (was !== undefined && task !== undefined && others.length + more.length === 0) renamed.set(was.id, task)
   }
-  return found
+  return {
+    get: (id) => {
+      const task = after.get(id)
+      return task !== undefined && task.type === before.get(id)?.type ? task : renamed.get(id)
+    },
+  }
 }
 
 interface Paired {
-  readonly heirs: ReadonlyMap<string, PlanTask>
+  readonly heirs: Heirs
   readonly pairs: ReadonlyArray<Pair>
 }
 
@@ -53,18 +60,19 @@ const known = new WeakMap<PlanSide, WeakMap<PlanSide, Paired>>()
 const pairedOnce = (old: PlanSide, next: PlanSide): Paired => {
   const found = known.get(old)?.get(next)
   if (found !== undefined) return found
-  const heirs = pairing(old, next)
-  const pairs = old.plan.tasks.flatMap((was): ReadonlyArray<Pair> => {
+  const heirs = heirsOf(old, next)
+  const pairs: Array<Pair> = []
+  for (const was of old.plan.tasks) {
     const task = heirs.get(was.id)
-    return task === undefined ? [] : [{ was, task }]
-  })
+    if (task !== undefined) pairs.push({ was, task })
+  }
   const byNext = known.get(old) ?? new WeakMap<PlanSide, Paired>()
   known.set(old, byNext.set(next, { heirs, pairs }))
   return { heirs, pairs }
 }
 
 /** What became of each old task: the one of the same id and type, else the only one left of its type (it was renamed). */
-export const heirs = (old: PlanSide, next: PlanSide): ReadonlyMap<string, PlanTask> => pairedOnce(old, next).heirs
+export const heirs = (old: PlanSide, next: PlanSide): Heirs => pairedOnce(old, next).heirs
 
 /** The tasks that both sides have. */
 export const paired = (old: PlanSide, next: PlanSide): ReadonlyArray<Pair> => pairedOnce(old, next).pairs

@@ -75,7 +75,6 @@ const start = (
     tell()
   }
   const failed = (reason: string) => Effect.fail(new CompileChildFailed({ file, reason }))
-  const cutOff = failed("its answer was cut off")
   const kill = () => {
     if (child.pid === undefined) return
     try {
@@ -90,7 +89,7 @@ const start = (
       if (Array.isArray(said)) onPart(said)
       else answer = Effect.succeed(said)
     } catch {
-      answer = cutOff
+      answer = failed("its answer was cut off")
     }
     tell()
   }
@@ -116,7 +115,7 @@ const start = (
   const drained = new Promise((resolve) => pipe?.once("close", resolve))
   child.on("close", (code, signal) => {
     void drained.then(() => {
-      if (code === 0 && length > 0) return end(cutOff)
+      if (code === 0 && length > 0) return answer === undefined ? take(Buffer.concat(open).toString("utf8")) : tell()
       end(
         failed(
           `its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`,
