@@ -27,31 +27,43 @@ interface Heirs {
   readonly get: (id: string) => PlanTask | undefined
 }
 
-/** The one of the same id and type, else the only one left of its type. */
-const heirsOf = (old: PlanSide, next: PlanSide): Heirs => {
-  const [before, after] = [tasksById(old.plan), tasksById(next.plan)]
-  const left = ({ plan }: PlanSide, others: ReadonlyMap<string, PlanTask>) =>
-    Map.groupBy(
-      plan.tasks.filter(({ id, type }) => others.get(id)?.type !== type),
-      ({ type }) => type,
-    )
-  const fresh = left(next, before)
-  const renamed = new Map<string, PlanTask>()
-  for (const [type, [was, ...others]] of left(old, after)) {
-    const [task, ...more] = fresh.get(type) ?? []
-    if (was !== undefined && task !== undefined && others.length + more.length === 0) renamed.set(was.id, task)
-  }
-  return {
-    get: (id) => {
-      const task = after.get(id)
-      return task !== undefined && task.type === before.get(id)?.type ? task : renamed.get(id)
-    },
-  }
-}
-
 interface Paired {
   readonly heirs: Heirs
   readonly pairs: ReadonlyArray<Pair>
+}
+
+const byType = (tasks: ReadonlyArray<PlanTask>) => Map.groupBy(tasks, ({ type }) => type)
+
+/** The tasks of which one of their type went and one came. */
+const renamed = (
+  gone: ReadonlyArray<PlanTask>,
+  before: ReadonlyMap<string, PlanTask>,
+  next: PlanSide,
+): ReadonlyMap<string, PlanTask> => {
+  const found = new Map<string, PlanTask>()
+  if (gone.length === 0) return found
+  const fresh = byType(next.plan.tasks.filter(({ id, type }) => before.get(id)?.type !== type))
+  for (const [type, [was, ...others]] of byType(gone)) {
+    const [task, ...more] = fresh.get(type) ?? []
+    if (was !== undefined && task !== undefined && others.length + more.length === 0) found.set(was.id, task)
+  }
+  return found
+}
+
+const pair = (old: PlanSide, next: PlanSide): Paired => {
+  const [before, after] = [tasksById(old.plan), tasksById(next.plan)]
+  const kept = (was: PlanTask | undefined): PlanTask | undefined => {
+    const task = was === undefined ? undefined : after.get(was.id)
+    return task?.type === was?.type ? task : undefined
+  }
+  const gone = old.plan.tasks.filter((was) => kept(was) === undefined)
+  const others = renamed(gone, before, next)
+  const pairs: Array<Pair> = []
+  for (const was of old.plan.tasks) {
+    const task = kept(was) ?? others.get(was.id)
+    if (task !== undefined) pairs.push({ was, task })
+  }
+  return { heirs: { get: (id) => kept(before.get(id)) ?? others.get(id) }, pairs }
 }
 
 const known = new WeakMap<PlanSide, WeakMap<PlanSide, Paired>>()
@@ -60,15 +72,10 @@ const known = new WeakMap<PlanSide, WeakMap<PlanSide, Paired>>()
 const pairedOnce = (old: PlanSide, next: PlanSide): Paired => {
   const found = known.get(old)?.get(next)
   if (found !== undefined) return found
-  const heirs = heirsOf(old, next)
-  const pairs: Array<Pair> = []
-  for (const was of old.plan.tasks) {
-    const task = heirs.get(was.id)
-    if (task !== undefined) pairs.push({ was, task })
-  }
+  const made = pair(old, next)
   const byNext = known.get(old) ?? new WeakMap<PlanSide, Paired>()
-  known.set(old, byNext.set(next, { heirs, pairs }))
-  return { heirs, pairs }
+  known.set(old, byNext.set(next, made))
+  return made
 }
 
 /** What became of each old task: the one of the same id and type, else the only one left of its type (it was renamed). */
