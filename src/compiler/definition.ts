@@ -107,9 +107,12 @@ const idHint = (id: string): string => {
   return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
 }
 
+const none: ReadonlyArray<PlacedText> = []
+
 const readNeeds = (reader: FieldReader, node: Located, path: string): ReadonlyArray<PlacedText> => {
   const needs = get(node, "needs")
-  return needs?.kind === "scalar" && typeof needs.value === "string"
+  if (needs === undefined) return none
+  return needs.kind === "scalar" && typeof needs.value === "string"
     ? [{ text: needs.value, at: needs.at }]
     : reader.texts(node, "needs", path)
 }

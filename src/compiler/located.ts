@@ -60,13 +60,17 @@ class JsonMap extends JsonNode<Readonly<Record<string, unknown>>> {
   get kind(): "map" {
     return "map"
   }
+  private originOf(key: string): Origin | undefined {
+    const { origin } = this
+    return origin && placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
+  }
+  value(key: string): Located | undefined {
+    const item = Object.hasOwn(this.json, key) ? this.json[key] : undefined
+    return item === undefined ? undefined : nodeOf(item, this.originOf(key))
+  }
   entry(key: string): LocatedEntry | undefined {
-    const { json, origin } = this
-    const item = Object.hasOwn(json, key) ? json[key] : undefined
-    if (item === undefined) return undefined
-    const inner =
-      origin === undefined ? undefined : placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
-    return { key, keyAt: inner?.at ?? nowhere, value: nodeOf(item, inner) }
+    const value = this.value(key)
+    return value && { key, keyAt: this.originOf(key)?.at ?? nowhere, value }
   }
   get entries(): ReadonlyArray<LocatedEntry> {
     if (this.made !== undefined) return this.made
@@ -121,7 +125,8 @@ export const entryOf = (node: Located, key: string): LocatedEntry | undefined =>
 }
 
 /** The value under a key of a map. */
-export const get = (node: Located, key: string): Located | undefined => entryOf(node, key)?.value
+export const get = (node: Located, key: string): Located | undefined =>
+  node instanceof JsonMap ? node.value(key) : entryOf(node, key)?.value
 
 /** The keys of a map. */
 export const keysOf = (node: Extract<Located, { kind: "map" }>): ReadonlyArray<string> =>
