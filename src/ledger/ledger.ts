@@ -14,6 +14,7 @@ import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
+import * as PassingLocks from "../services/passing-locks.ts"
 import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
@@ -110,8 +111,14 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     uuid: ids.uuid,
   }
 
-  const lock = (stream: string, patience: number) =>
-    FileLock.acquireWithin(`${pathOf(stream)}.lock`, patience).pipe(
+  const passing = yield* PassingLocks.make
+  const lockOf = (stream: string) => `${pathOf(stream)}.lock`
+  const lock = (
+    stream: string,
+    patience: number,
+    acquire = (path: string) => FileLock.acquireWithin(path, patience),
+  ) =>
+    acquire(lockOf(stream)).pipe(
       Effect.catchTags({
         LockBusy: (busy) =>
           Effect.fail(new StreamBusy({ stream, ...(busy.pid === undefined ? {} : { pid: busy.pid }) })),
@@ -240,7 +247,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     folder: options.folder,
     create: Effect.fnUntraced(function* (stream, writing) {
       yield* folderOf(stream)
-      yield* lock(stream, 0)
+      yield* lock(stream, 0, passing.acquire)
       const file = yield* appendTo(stream, writing)
       if (file.end() > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
       return writer(stream, genesis(stream), file)
@@ -284,7 +291,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     seal: (stream) =>
       AppendFile.seal(pathOf(stream)).pipe(
         Effect.mapError(failedBy(stream)),
-        Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(`${pathOf(stream)}.lock`)))),
+        Effect.andThen(passing.retire(lockOf(stream))),
       ),
     discard: (stream) =>
       Effect.gen(function* () {
@@ -292,7 +299,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         if ((yield* bytesOf(stream)).length > 0) return
         const remove = (file: string) => fs.remove(file, { force: true }).pipe(Effect.mapError(failedBy(stream)))
         yield* remove(pathOf(stream))
-        yield* remove(`${pathOf(stream)}.lock`)
+        yield* remove(lockOf(stream))
       }).pipe(
         Effect.scoped,
         Effect.catchTag("StreamBusy", () => Effect.void),
