@@ -259,7 +259,10 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     const own = yield* Scope.fork(scope)
     const close = Scope.close(own, Exit.void)
-    const opened = openForAppend(stream, before).pipe(Scope.provide(own), Effect.onError(() => close))
+    const opened = openForAppend(stream, before).pipe(
+      Scope.provide(own),
+      Effect.onError(() => close),
+    )
     return { writer: yield* opened, close } satisfies Kept
   })
 

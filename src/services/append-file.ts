@@ -230,8 +230,7 @@ export const shapeOf = (path: string) =>
   })
 
 /** Whether nothing has happened to a file. */
-export const isSame = (a: Shape, b: Shape): boolean =>
-  a.inode === b.inode && a.bytes === b.bytes && a.time === b.time
+export const isSame = (a: Shape, b: Shape): boolean => a.inode === b.inode && a.bytes === b.bytes && a.time === b.time
 
 /** Makes a file read-only that grows no more. */
 export const seal = (path: string) => attemptNow("change the mode of", path, () => Fs.chmodSync(path, 0o444))
