@@ -223,6 +223,7 @@ export interface Shape {
   readonly time: number
 }
 
+/** The shape of the file at a path. */
 export const shapeOf = (path: string) =>
   attemptNow("look at", path, (): Shape => {
     const { ino, mtimeMs, size } = Fs.statSync(path)
