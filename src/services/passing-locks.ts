@@ -4,8 +4,8 @@ import type * as Scope from "effect/Scope"
 import * as FileLock from "./file-lock.ts"
 
 /**
- * Exclusive locks of things that come and go. Where many files were removed, the file system takes long to make one, so
- * the file of a lock that has no more use becomes, under another name, that of the next one.
+ * Exclusive locks of things that come and go. Making and removing a file for each can take longer than all else that a
+ * lock needs, so the file of a lock that has no more use becomes, under another name, that of the next one.
  */
 export interface PassingLocks {
   /** As `FileLock.acquire`. */
