@@ -15,7 +15,6 @@ import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
-import * as PassingLocks from "../services/passing-locks.ts"
 import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
@@ -123,7 +122,6 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   }
 
   const scope = yield* Effect.scope
-  const passing = yield* PassingLocks.make
   const lockOf = (stream: string) => `${pathOf(stream)}.lock`
   const lock = (stream: string, patience: number) =>
     Effect.mapError(FileLock.acquireWithin(lockOf(stream), patience), refusedBy(stream))
@@ -133,7 +131,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     )
   /** The lock of a stream that is new; its folder may be new too. */
   const newLock = (stream: string) => {
-    const acquire = passing.acquire(lockOf(stream))
+    const acquire = FileLock.acquire(lockOf(stream))
     return Effect.catch(acquire, (error) => {
       if (error._tag === "LockBusy" || error.code !== "ENOENT") return Effect.fail(refusedBy(stream)(error))
       return Effect.andThen(folderOf(stream), Effect.mapError(acquire, refusedBy(stream)))
@@ -316,7 +314,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     seal: (stream) =>
       AppendFile.seal(pathOf(stream)).pipe(
         Effect.mapError(failedBy(stream)),
-        Effect.andThen(passing.retire(lockOf(stream))),
+        Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(lockOf(stream))))),
       ),
     discard: (stream) =>
       Effect.gen(function* () {

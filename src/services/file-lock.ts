@@ -51,7 +51,6 @@ export interface HeldLock {
 
 const LOCK_EX = 2
 const LOCK_NB = 4
-const LOCK_UN = 8
 const darwin = process.platform === "darwin"
 const closeOnExec = darwin ? 0x1000000 : 0o2000000
 /** EBADF, EINTR, EINVAL, ENOLCK, ENOTSUP: refusals that are not "held by another". */
@@ -78,9 +77,6 @@ export const flock = (fd: number): 0 | string => {
   const location = "__error" in symbols ? symbols.__error() : symbols.__errno_location()
   return (location === null ? undefined : refusals[read.i32(location)]) ?? "busy"
 }
-
-/** Frees the lock of an open file; false where that is refused. */
-export const unlock = (fd: number): boolean => (library ??= openLibrary()).symbols.flock(fd, LOCK_UN) === 0
 
 const alive = (pid: number) => {
   try {
@@ -172,8 +168,7 @@ export const removeFree = (path: string): void => {
 /** Removes a lock file that has no more use. */
 export const forget = (path: string): void => rmSync(path, { force: true })
 
-/** Takes the lock of a file, as its open descriptor, or fails at once when it is held. */
-export const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
+const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
   Effect.suspend(() => {
     try {
       const answer = tryLock(path)
