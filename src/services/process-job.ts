@@ -28,23 +28,19 @@ const standardInput = (): Effect.Effect<string | undefined> => {
   const reader = Bun.stdin.stream().getReader()
   const decoder = new TextDecoder()
   let held = ""
-  const next: Effect.Effect<string | undefined> = Effect.suspend(() => {
-    const at = held.indexOf("\n")
-    if (at >= 0) {
-      const found = held.slice(0, at)
-      held = held.slice(at + 1)
-      return Effect.succeed(found)
+  return Effect.gen(function* () {
+    for (;;) {
+      const at = held.indexOf("\n")
+      if (at >= 0) {
+        const found = held.slice(0, at)
+        held = held.slice(at + 1)
+        return found
+      }
+      const { done, value } = yield* Effect.promise(() => reader.read())
+      if (done) return undefined
+      held += decoder.decode(value, { stream: true })
     }
-    return Effect.flatMap(
-      Effect.promise(() => reader.read()),
-      ({ done, value }) => {
-        if (done) return Effect.succeed(undefined)
-        held += decoder.decode(value, { stream: true })
-        return next
-      },
-    )
   })
-  return next
 }
 
 /**

@@ -44,12 +44,16 @@ const letGo = ({ child, stderr, stdout }: Worker): void => {
   closeSync(child.lifeline)
 }
 
-/** Hands a line to a worker. One that has ended does not take it, and its end says so. */
+/** Hands a line to a worker. One that has ended does not take it, and its end is seen elsewhere. */
 const hand = ({ child }: Worker, line: string): void => {
   const { stdin } = child.subprocess
   if (typeof stdin !== "object") return
-  stdin.write(line)
-  void Promise.resolve(stdin.flush()).catch(() => undefined)
+  try {
+    stdin.write(line)
+    void Promise.resolve(stdin.flush()).catch(() => undefined)
+  } catch {
+    // its pipe is closed
+  }
 }
 
 /**
@@ -66,8 +70,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
   const idle = new Map<Worker, Idle>()
   const fork = yield* FiberSet.makeRuntime()
 
-  const stop = (worker: Worker, signals: ReadonlyArray<"SIGTERM">) =>
-    Effect.map(Child.stopGroup(folder, worker.child, signals), () => letGo(worker))
+  const stop = (worker: Worker) => Effect.map(Child.stopGroup(folder, worker.child, []), () => letGo(worker))
 
   /** Until the worker gets a job; stops it when its minute is over, when it says something or ends, and with the scope. */
   const watch = (worker: Worker, { wanted }: Idle) =>
@@ -77,7 +80,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
       Effect.promise(() => worker.child.subprocess.exited),
       Effect.promise(worker.stdout.stirred),
       Effect.promise(worker.stderr.stirred),
-    ]).pipe(Effect.ensuring(Effect.suspend(() => (idle.delete(worker) ? stop(worker, []) : Effect.void))))
+    ]).pipe(Effect.ensuring(Effect.suspend(() => (idle.delete(worker) ? stop(worker) : Effect.void))))
 
   const keep = (worker: Worker): boolean => {
     const { child, stderr, stdout } = worker
@@ -131,7 +134,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
       catch: (cause) => Child.notRecorded(folder, spawn, cause),
     }).pipe(
       Effect.as(worker),
-      Effect.onError(() => stop(worker, [])),
+      Effect.onError(() => stop(worker)),
     )
   })
 

@@ -42,7 +42,7 @@ const work = (job: string) =>
       spawn("sh", loop, { stdio: "ignore", detached: todo.stray === true }).unref()
     }
     if (todo.exit !== undefined) process.exit(todo.exit)
-    if (todo.fail !== undefined) return yield* Effect.fail(new Error(todo.fail))
+    if (todo.fail !== undefined) return yield* Effect.fail(todo.fail)
     if (todo.hang === true || todo.grow === true) {
       for (const signal of ["SIGINT", "SIGTERM"] as const) {
         process.removeAllListeners(signal)

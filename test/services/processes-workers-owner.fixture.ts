@@ -12,7 +12,7 @@ const jobs: ReadonlyArray<string> = JSON.parse(works)
 const program = Effect.gen(function* () {
   const { run } = yield* Processes
   yield* Effect.forEach(jobs, (job) => run({ argv, graceMillis: Number(grace), job }), { concurrency: "unbounded" })
-  yield* Effect.never
+  return yield* Effect.never
 })
 
 await Effect.runPromise(
