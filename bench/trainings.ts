@@ -69,8 +69,8 @@ export const figures = (folder: string, cli: ReadonlyArray<string>): ReadonlyArr
   const manifest = manifestOf(folder, cli)
   const width = availableParallelism()
   return [
-    ...both("20 trainings refused at once, one by one", shortOf(manifest), { rounds: 5, count: 20, width: 1 }),
-    ...both("4 trainings, one by one", manifest, { rounds: 3, count: 4, width: 1 }),
-    ...both(`8 trainings, ${width} at a time`, manifest, { rounds: 3, count: 8, width }),
+    ...both("10 trainings of too little data, one by one", shortOf(manifest), { rounds: 5, count: 10, width: 1 }),
+    ...both("4 trainings, one by one", manifest, { rounds: 2, count: 4, width: 1 }),
+    ...both(`8 trainings, ${width} at a time`, manifest, { rounds: 2, count: 8, width }),
   ]
 }
