@@ -56,6 +56,7 @@ class Reading {
   document(): Located | undefined {
     if (!this.nextLine() || this.indent !== 0) return undefined
     const found = this.map(0, 0)
+    // A line whose indentation is that of no open map or list has ended them all.
     return this.indent === -1 ? found : undefined
   }
 
@@ -107,7 +108,7 @@ class Reading {
       if (value === undefined) return undefined
       entries.push({ key: name, keyAt: { start: keyStart, end: keyStart + name.length }, value })
     } while (this.indent === indent)
-    return this.indent < indent ? { kind: "map", entries, at: { start, end: this.end } } : undefined
+    return { kind: "map", entries, at: { start, end: this.end } }
   }
 
   private list(indent: number, depth: number): Located | undefined {
@@ -120,11 +121,11 @@ class Reading {
       key.lastIndex = this.at
       const opens = key.test(this.text)
       if (opens) this.indent = column
-      const item = opens ? this.nested(column, depth) : this.valueOnLine(indent, depth)
+      const item = opens ? this.nested(column, depth) : this.valueOnLine(depth)
       if (item === undefined) return undefined
       items.push(item)
     }
-    return this.indent <= indent ? { kind: "list", items, at: { start, end: this.end } } : undefined
+    return { kind: "list", items, at: { start, end: this.end } }
   }
 
   private nested(indent: number, depth: number): Located | undefined {
@@ -134,17 +135,17 @@ class Reading {
 
   /** What stands after a key of a map at `indent`: on its line, or below. */
   private valueIn(indent: number, depth: number): Located | undefined {
-    if (!this.skip(nothing)) return this.valueOnLine(indent, depth)
+    if (!this.skip(nothing)) return this.valueOnLine(depth)
     if (!this.nextLine()) return undefined
     if (this.indent > indent) return this.nested(this.indent, depth)
     return this.indent === indent && this.text[this.at] === "-" ? this.list(indent, depth + 1) : undefined
   }
 
-  private valueOnLine(indent: number, depth: number): Located | undefined {
+  private valueOnLine(depth: number): Located | undefined {
     const value = this.value(plain, depth)
     if (value === undefined || !this.skip(restOfLine)) return undefined
     this.end = this.at
-    return this.nextLine() && this.indent <= indent ? value : undefined
+    return this.nextLine() ? value : undefined
   }
 
   private value(unquoted: RegExp, depth: number): Located | undefined {

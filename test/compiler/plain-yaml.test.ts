@@ -27,7 +27,17 @@ const alike = (text: string): boolean => {
   return true
 }
 
-const beginnings = ["", "a: ", "a:\n  b: ", "a:\n- ", "a: [", "a: { b: ", "a:\n  - b: 1\n    c: ", "# c\na: "]
+const beginnings = [
+  "",
+  "a: ",
+  "a:\n  b: ",
+  "a:\n- ",
+  "a: [",
+  "a: { b: ",
+  "a:\n  - b: 1\n    c: ",
+  "a:\n  b:\n    c: 1",
+  "# c\na: ",
+]
 const pieces = [
   ...["a", "b:", "c: ", "x y", "x: y", "a:b", "http://x/y", "${{ a.b }}", "'x'", "'", '"y"', '"\\n"', '"\\x"', '"'],
   ...[
