@@ -54,7 +54,7 @@ class Reading {
   }
 
   document(): Located | undefined {
-    if (!this.nextLine() || this.indent !== 0) return undefined
+    if (!this.nextLine() || this.indent > 0) return undefined
     const found = this.map(0, 0)
     // A line whose indentation is that of no open map or list has ended them all.
     return this.indent === -1 ? found : undefined

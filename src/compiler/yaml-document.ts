@@ -1,4 +1,5 @@
-import { type Node, type YAMLMap, type YAMLSeq, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml"
+import type * as Yaml from "yaml"
+import type { Node, YAMLMap, YAMLSeq } from "yaml"
 import * as Diagnostic from "./diagnostic.ts"
 import type { Located, LocatedEntry } from "./located.ts"
 import * as PlainYaml from "./plain-yaml.ts"
@@ -25,6 +26,7 @@ export const read = (source: Source): Read => {
 
 /** As `read`, by the library alone. */
 export const readAny = (source: Source): Read => {
+  const { isAlias, isMap, isScalar, isSeq, parseDocument } = require("yaml") as typeof Yaml
   const diagnostics: Array<Diagnostic.Diagnostic> = []
   const report = (span: Span, path: string, message: string) =>
     diagnostics.push(Diagnostic.at(source, span, path, message))
