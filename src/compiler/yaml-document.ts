@@ -1,6 +1,8 @@
-import { type Node, type YAMLMap, type YAMLSeq, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml"
+import type * as Yaml from "yaml"
+import type { Node, YAMLMap, YAMLSeq } from "yaml"
 import * as Diagnostic from "./diagnostic.ts"
 import type { Located, LocatedEntry } from "./located.ts"
+import * as PlainYaml from "./plain-yaml.ts"
 import type { Source, Span } from "./source.ts"
 
 /** Largest file that is read, in characters. */
@@ -10,10 +12,21 @@ const maxDepth = 100
 
 const coreTags = new Set(["str", "int", "float", "bool", "null", "map", "seq"].map((tag) => `tag:yaml.org,2002:${tag}`))
 
+/** What was read, and every mistake of the text. */
+interface Read {
+  readonly document: Located | undefined
+  readonly diagnostics: ReadonlyArray<Diagnostic.Diagnostic>
+}
+
 /** Reads a YAML 1.2 document with positions. What YAML would let pass quietly (duplicate keys, tags, huge numbers) is a mistake. */
-export const read = (
-  source: Source,
-): { document: Located | undefined; diagnostics: ReadonlyArray<Diagnostic.Diagnostic> } => {
+export const read = (source: Source): Read => {
+  const document = source.text.length > maxLength ? undefined : PlainYaml.read(source.text)
+  return document === undefined ? readAny(source) : { document, diagnostics: [] }
+}
+
+/** As `read`, by the library alone. */
+export const readAny = (source: Source): Read => {
+  const { isAlias, isMap, isScalar, isSeq, parseDocument } = require("yaml") as typeof Yaml
   const diagnostics: Array<Diagnostic.Diagnostic> = []
   const report = (span: Span, path: string, message: string) =>
     diagnostics.push(Diagnostic.at(source, span, path, message))
