@@ -79,6 +79,7 @@ const elsewhere = async (file: string, { used }: Pipeline): Promise<Answer | und
 }
 
 const tasksInPart = 500
+const blocks: ReadonlySet<string> = new Set<Block>(["tasks", "onFailure", "onCancel", "finally"])
 
 /** Hands tasks on while the file is still being evaluated, so that the parent is not left waiting. */
 const handOn = () => {
@@ -102,8 +103,8 @@ const handOn = () => {
     rest: (document: Pipeline["document"]) => {
       const pipeline = pipelines.get(document)
       if (pipeline === undefined) return { document, pipeline }
-      const { finally: _, onCancel: __, onFailure: ___, tasks: ____, ...rest } = document
-      return { document: rest, pipeline }
+      const settings = Object.entries(document).filter(([key]) => !blocks.has(key))
+      return { document: Object.fromEntries(settings), pipeline }
     },
   }
 }

@@ -134,8 +134,8 @@ export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
 
 /**
  * Compiles a TypeScript pipeline: its document gets the same checks as YAML. What checks it is imported while a child
- * process evaluates the file. A mistake stands at the call that made it;
- * where that is, is worked out only when there is one.
+ * process evaluates the file. A mistake stands at the call that made it; where that is, is worked out only when there is
+ * one.
  */
 export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(function* (
   source: Source.Source,
