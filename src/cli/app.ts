@@ -63,20 +63,14 @@ export const main = async (argv: ReadonlyArray<string>, version: string): Promis
     interrupted = true
     stop(ExitCode.exitCodes.interrupted)
   })
-  // A reader that went away (`| head`) is no mistake of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)
-    process.stderr.write(`The output could not be written: ${error.message}\n`)
-    process.exit(ExitCode.exitCodes.io)
-  })
   return new Promise(() => {
     fiber.addObserver((exit) => {
-      if (Exit.isFailure(exit)) {
-        const { code, text } = explain(exit.cause, argv.includes("--debug"))
-        if (text !== "") process.stderr.write(`${text}\n`)
-        process.exitCode ??= code
-      }
-      void Effect.runPromise(Output.drained).then(() => process.exit())
+      const { code, text } = Exit.isFailure(exit)
+        ? explain(exit.cause, argv.includes("--debug"))
+        : { code: undefined, text: "" }
+      process.exitCode ??= code
+      const last = text === "" ? Effect.void : Output.message(text)
+      void Effect.runPromise(Effect.andThen(last, Output.drained)).then(() => process.exit())
     })
   })
 }
