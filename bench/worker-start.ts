@@ -1,4 +1,4 @@
-/** Start of child processes until their work begins, and its share of the work: what workers kept warm could save. */
+/** Start of child processes until their work begins, its share of the work, and what workers save that are kept. */
 import { cpSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -8,6 +8,7 @@ import { Processes } from "../src/services/processes.ts"
 import type { Bench, Figure } from "./figure.ts"
 import * as Figures from "./figure.ts"
 import * as Place from "./place.ts"
+import * as Trainings from "./trainings.ts"
 
 const cli = [process.execPath, join(Place.repository, "src/cli/main.ts")]
 
@@ -83,13 +84,15 @@ export const bench: Bench = (scale) =>
         Figures.fromValues("train in the sample pipeline", "ms", [training]),
         Figures.fromValues("its child's start, of that", "%", [share(training)], { target: { atMost: 5 } }),
         Figures.fromValues("its child's start, of all tasks", "%", [share(all)]),
+        ...Trainings.figures(folder, cli),
       )
     }
     return {
       figures,
       notes: [
         "a start goes from the call to the first thing that the child does: the trainer looks for a manifest that is not there",
-        "train has one child per training with the built-in trainer; seed, dq, features and backtest have none",
+        "train with the built-in trainer keeps its child for the next training of the run; seed, dq, features and backtest have none, command starts one each time",
+        "trainings: one process that starts them, to its end and theirs; its processor time counts theirs",
       ],
     }
   })

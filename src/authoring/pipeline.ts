@@ -5,7 +5,7 @@ import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
 import { type Accepts, type Expression, type Ref, put, ref, sourceOf, toDocument } from "./reference.ts"
 import type { Schedule, ScheduledParams } from "./schedule.ts"
 
-type Block = "tasks" | "onFailure" | "onCancel" | "finally"
+export type Block = "tasks" | "onFailure" | "onCancel" | "finally"
 
 /** How often and after which errors a task is tried again. Durations carry units: `30s`, `5 minutes`. */
 export interface RetryOptions {
@@ -161,6 +161,16 @@ export interface Pipeline<out P = unknown, out O = unknown> {
 export const isPipeline = (candidate: unknown): candidate is Pipeline =>
   typeof candidate === "object" && candidate !== null && "_tag" in candidate && candidate._tag === "dandori/Pipeline"
 
+/** Is told of each task as it is added, as its pipeline's document will hold it. */
+type Listener = (document: Pipeline["document"], block: Block, id: string, task: object) => void
+
+let listener: Listener | undefined
+
+/** Who evaluates a file can hand its tasks on before the whole of it has been evaluated. */
+export const listen = (told: Listener): void => {
+  listener = told
+}
+
 const taskId = (task: Expression<unknown>, path: string, at: number): string => {
   const [root, id, rest] = (sourceOf(task) ?? "").split(".")
   if (root !== "tasks" || id === undefined || rest !== undefined)
@@ -196,6 +206,7 @@ export const pipeline = <
 ): Pipeline<P, Given<X>> => {
   const sites: Array<Site> = [{ path: "", call: CallSite.capture() }]
   const used: Array<Pipeline["used"][number]> = []
+  const document: Record<string, unknown> = { version: 1, id }
   const blocks: Record<Block, Record<string, unknown>> = { tasks: {}, onFailure: {}, onCancel: {}, finally: {} }
   let built = false
   const adder = (block: Block): AddTask => {
@@ -220,9 +231,10 @@ export const pipeline = <
         if (needs !== undefined) written.needs = needs.map((task, i) => taskId(task, path, i))
         if (condition !== undefined) written.if = conditionOf(condition)
         if (matrix !== undefined) written.matrix = toDocument(matrix.document, `${path}.matrix`)
-        Object.assign(written, toDocument(rest, path))
+        if (!isEmpty(rest)) Object.assign(written, toDocument(rest, path))
       }
       put(blocks[block], name, written)
+      listener?.(document, block, name, written)
       return ref(`tasks.${name}`)
     }
     return add as AddTask
@@ -240,24 +252,13 @@ export const pipeline = <
   })
   built = true
   if (outputs instanceof Promise) throw new TypeError(`The function of pipeline("${id}") is async. ${tooLate}`)
-  const written = Object.entries(blocks).filter(([, tasks]) => !isEmpty(tasks))
-  return {
-    _tag: "dandori/Pipeline",
-    sites,
-    used,
-    document: {
-      version: 1,
-      id,
-      ...(toDocument(settings, "pipeline") as object),
-      ...(params === undefined
-        ? {}
-        : {
-            params: Object.fromEntries(
-              Object.entries(params).map(([name, param]) => [name, jsonSchemaOf(name, param)]),
-            ),
-          }),
-      ...(outputs === undefined ? {} : { outputs: toDocument(outputs, "outputs") }),
-      ...Object.fromEntries(written),
-    },
+  Object.assign(document, toDocument(settings, "pipeline"))
+  if (params !== undefined) {
+    document.params = Object.fromEntries(
+      Object.entries(params).map(([name, param]) => [name, jsonSchemaOf(name, param)]),
+    )
   }
+  if (outputs !== undefined) document.outputs = toDocument(outputs, "outputs")
+  for (const [block, tasks] of Object.entries(blocks)) if (!isEmpty(tasks)) document[block] = tasks
+  return { _tag: "dandori/Pipeline", sites, used, document }
 }

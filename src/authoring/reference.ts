@@ -129,7 +129,8 @@ export const toDocument = (candidate: unknown, path: string, above?: Above): unk
     if (prototype === Object.prototype || prototype === null) {
       const here: Above = { value: candidate, above, step: "" }
       const fields: Record<string, unknown> = {}
-      for (const [key, item] of Object.entries(candidate)) {
+      for (const key of Object.keys(candidate)) {
+        const item = (candidate as Readonly<Record<string, unknown>>)[key]
         if (item === undefined) continue
         here.step = key
         const value = toDocument(item, path, here)

@@ -1,18 +1,19 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type * as SettingsFiles from "../services/settings-files.ts"
+import { compileFile } from "../compiler/compile-file.ts"
+import type { Plan } from "../domain/plan.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
 import { refused, shownPath } from "./pipeline-validate.ts"
-import * as PlanSides from "./plan-sides.ts"
 import * as ProjectReaders from "./project-readers.ts"
 
 /** A pipeline file that compiles. */
-export interface CompiledFile extends PlanSides.Side {
+export interface CompiledFile {
   /** Absolute. */
   readonly file: string
+  readonly plan: Plan
 }
 
 /**
@@ -20,7 +21,7 @@ export interface CompiledFile extends PlanSides.Side {
  * does not compile, after every mistake of all of them.
  */
 export const compileAll = Effect.fnUntraced(
-  function* (names: ReadonlyArray<string>, configuration: SettingsFiles.Configuration) {
+  function* (names: ReadonlyArray<string>) {
     const { flags, project } = yield* ProjectReaders.find
     const files =
       names.length === 0
@@ -29,8 +30,8 @@ export const compileAll = Effect.fnUntraced(
     const compiled: Array<CompiledFile> = []
     let code = 0
     for (const file of new Set(files)) {
-      const one = yield* Effect.result(PlanSides.ofFile(project, file, configuration))
-      if (Result.isSuccess(one)) compiled.push({ ...one.success, file })
+      const one = yield* Effect.result(compileFile(shownPath(file)))
+      if (Result.isSuccess(one)) compiled.push({ file, plan: one.success.plan })
       else {
         code = code === ExitCode.exitCodes.badData ? code : ExitCode.ofError(one.failure)
         yield* refused(shownPath(file), one.failure, flags.json)

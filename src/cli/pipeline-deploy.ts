@@ -13,7 +13,7 @@ import * as FileLock from "../services/file-lock.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
-import { type CompiledFile, compileAll } from "./compiled-files.ts"
+import { compileAll } from "./compiled-files.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import { shownPath } from "./pipeline-validate.ts"
@@ -29,7 +29,7 @@ const patience = 30_000
 
 /** A pipeline to deploy, and how it differs from what is deployed. */
 interface Candidate {
-  readonly compiled: CompiledFile
+  readonly compiled: PlanSides.FileSide
   readonly diff: PlanDiff.PlanDiff
   readonly before: Deployments.Deployment | undefined
 }
@@ -42,7 +42,7 @@ const unreadable = ({ message }: { readonly message: string }) => ({
 })
 
 const unread = (
-  compiled: CompiledFile,
+  compiled: PlanSides.FileSide,
   before: Deployments.Deployment,
   error: { readonly message: string },
 ): Candidate => ({
@@ -51,7 +51,10 @@ const unread = (
   diff: { ...PlanDiff.compare(undefined, compiled.side), weaker: [unreadable(error)] },
 })
 
-const candidateOf = Effect.fnUntraced(function* (compiled: CompiledFile, before: Deployments.Deployment | undefined) {
+const candidateOf = Effect.fnUntraced(function* (
+  compiled: PlanSides.FileSide,
+  before: Deployments.Deployment | undefined,
+) {
   if (before === undefined) return { compiled, before, diff: PlanDiff.compare(undefined, compiled.side) }
   return yield* PlanSides.ofDeployment(before).pipe(
     Effect.map((old): Candidate => ({ compiled, before, diff: PlanDiff.compare(old, compiled.side) })),
@@ -62,7 +65,7 @@ const candidateOf = Effect.fnUntraced(function* (compiled: CompiledFile, before:
   )
 })
 
-const twice = (compiled: ReadonlyArray<CompiledFile>): string | undefined => {
+const twice = (compiled: ReadonlyArray<PlanSides.FileSide>): string | undefined => {
   const files = Map.groupBy(compiled, ({ side }) => side.plan.id)
   const found = [...files].find(([, same]) => same.length > 1)
   if (found === undefined) return undefined
@@ -148,8 +151,9 @@ const tell = Effect.fnUntraced(function* ({ compiled, diff }: Candidate, deploye
 export const deployFiles = Effect.fnUntraced(
   function* (names: ReadonlyArray<string>, reason: string | undefined) {
     const { env, home, project } = yield* Project.find
+    const files = yield* compileAll(names)
     const configuration = yield* SettingsFiles.load(project, env)
-    const compiled = yield* compileAll(names, configuration)
+    const compiled = yield* PlanSides.ofCompiled(project, files, configuration)
     const same = twice(compiled)
     if (same !== undefined) return yield* new Output.UsageError({ reason: same })
     yield* WorkspaceFiles.makeHome(home)

@@ -10,7 +10,7 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as GitTree from "../services/git-tree.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
-import { type CompiledFile, compileAll } from "./compiled-files.ts"
+import type { CompiledFile } from "./compiled-files.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as OpenRuns from "./open-runs.ts"
 import * as Output from "./output.ts"
@@ -52,7 +52,7 @@ const againstOf = (text: string): Against => {
 
 const oldOf = Effect.fnUntraced(function* (
   older: Older,
-  { file, side }: CompiledFile,
+  { file, side }: PlanSides.FileSide,
   configuration: SettingsFiles.Configuration,
 ) {
   const { env, project } = yield* ProjectReaders.find
@@ -78,7 +78,7 @@ const exitOf = (diff: PlanDiff.PlanDiff): number => {
 }
 
 const tell = Effect.fnUntraced(function* (
-  { file, side }: CompiledFile,
+  { file, side }: PlanSides.FileSide,
   old: Old,
   diff: PlanDiff.PlanDiff,
   open: ReadonlyArray<RecordedRun>,
@@ -118,13 +118,16 @@ const atHand = Effect.fnUntraced(function* (against: Against) {
   return { kind: "revision", revision: { name: against.revision, tree } } satisfies Older
 })
 
-/** Compares pipelines with what is deployed, with a file or with a git revision; the exit code says what was found. */
+/**
+ * Compares pipelines (`all`: every one of `pipelines/`) with what is deployed, with a file or with a git revision; the exit
+ * code says what was found.
+ */
 export const showChanges = Effect.fnUntraced(
-  function* (names: ReadonlyArray<string>, againstText: string) {
+  function* (files: ReadonlyArray<CompiledFile>, all: boolean, againstText: string) {
     const { env, flags, home, project } = yield* ProjectReaders.find
     const against = againstOf(againstText)
     const configuration = yield* SettingsFiles.load(project, env)
-    const compiled = yield* compileAll(names, configuration)
+    const compiled = yield* PlanSides.ofCompiled(project, files, configuration)
     if (compiled.length === 0) return yield* Output.message("pipelines/ has no pipeline yet.")
     if (against.kind === "file" && compiled.length > 1) {
       return yield* new Output.UsageError({ reason: "Only one pipeline can be compared with a file. Name one." })
@@ -140,7 +143,7 @@ export const showChanges = Effect.fnUntraced(
         yield* tell(one, old, diff, open)
       }
       if (!flags.json && !flags.quiet) yield* advise(diffs)
-      if (names.length === 0 && older.kind === "deployed" && !flags.quiet) {
+      if (all && older.kind === "deployed" && !flags.quiet) {
         const gone = [...older.deployed.keys()].filter((id) => !compiled.some(({ side }) => side.plan.id === id))
         if (gone.length > 0) yield* Output.message(`Deployed, but no longer in pipelines/: ${gone.join(", ")}`)
       }

@@ -13,6 +13,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import { usual } from "../../tasks/dq/expectations.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import { Missing } from "./missing.ts"
+import type { CompiledFile } from "./compiled-files.ts"
 import { shownPath } from "./pipeline-validate.ts"
 
 /** Larger files are data, not policy: they are neither compared nor kept with a deployment. */
@@ -45,6 +46,22 @@ const complete = Effect.fnUntraced(function* (project: string, plan: Plan, confi
   const bytes = yield* bytesOf(project, side)
   return { side: PlanSide.withFiles(side, bytes, usual), bytes } satisfies Side
 })
+
+/** A side of which the file is known. */
+export interface FileSide extends Side {
+  /** Absolute. */
+  readonly file: string
+}
+
+/** Pipelines as their files say them now. */
+export const ofCompiled = (
+  project: string,
+  compiled: ReadonlyArray<CompiledFile>,
+  configuration: SettingsFiles.Configuration,
+) =>
+  Effect.forEach(compiled, ({ file, plan }) =>
+    Effect.map(complete(project, plan, configuration), (side): FileSide => ({ ...side, file })),
+  )
 
 /** A pipeline as its file says it now. */
 export const ofFile = Effect.fnUntraced(function* (

@@ -31,7 +31,7 @@ const why = (task: Plan.PlanTask): string => {
 export const check = (
   reader: FieldReader,
   definition: Definition,
-  tasks: ReadonlyMap<string, Plan.PlanTask>,
+  tasks: ReadonlyArray<Plan.PlanTask>,
   inner: ReadonlyMap<string, ReadonlyArray<Plan.PlanTask>>,
   children: ReadonlyMap<string, Used>,
 ): Audit => {
@@ -39,8 +39,7 @@ export const check = (
   const further = [...children.values()].find(({ requires }) => requires !== undefined)?.requires
   const requires = audit === "required" ? definition.id : further
   if (audit !== "best-effort") return { audit: "required", requires }
-  const byId = new Map(definition.tasks.map((task) => [task.id, task]))
-  for (const task of definition.tasks) {
+  for (const task of definition.tasks.values()) {
     const insists = children.get(task.uses.text)?.requires
     if (insists === undefined) continue
     const used = SubPipeline.idOf(task.uses.text)
@@ -48,9 +47,9 @@ export const check = (
     const reason = `${whose} audit: required, so a pipeline with audit: best-effort cannot use it.`
     reader.report(task.uses.at, `${task.path}.uses`, reason)
   }
-  for (const task of [...tasks.values(), ...[...inner.values()].flat()]) {
+  for (const task of [...tasks, ...[...inner.values()].flat()]) {
     if (task.effects === "pure" || task.effects === "idempotent") continue
-    const place = byId.get(task.id.split("/")[0])
+    const place = definition.tasks.get(task.id.split("/")[0])
     if (place !== undefined) reader.report(place.uses.at, `${place.path}.uses`, why(task))
   }
   return { audit, requires: undefined }

@@ -4,7 +4,7 @@ import type { Catalog, TaskTypeBroken } from "../domain/catalog.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type * as CompileChild from "../services/compile-child.ts"
 import * as PipelineFile from "../services/pipeline-file.ts"
-import { type Compiled, compileYaml } from "./compile.ts"
+import type { Compiled } from "./compile.ts"
 import type { PipelineInvalid } from "./diagnostic.ts"
 import * as Source from "./source.ts"
 import { SubPipelines, type SubPipeline } from "./sub-pipeline.ts"
@@ -65,6 +65,12 @@ type CompileError =
   | CompileChild.CompileChildFailed
   | CompileChild.PipelineTooSlow
 
+const compileYaml = Effect.fnUntraced(function* (source: Source.Source) {
+  const Compile = yield* Effect.promise(() => import("./compile.ts"))
+  return yield* Compile.compileYaml(source)
+})
+
+/** The rest of the compiler is imported while the child process of the file is at work. */
 const compileTypeScript = Effect.fnUntraced(function* (source: Source.Source, path: string) {
   const TypeScript = yield* Effect.promise(() => import("./typescript.ts"))
   return yield* TypeScript.compileTypeScript(source, path)

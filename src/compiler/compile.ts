@@ -36,7 +36,7 @@ export interface Compiled {
 const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const catalog = yield* Catalog
   const types = new Map<string, AnyTaskType | undefined>()
-  for (const { uses, path } of definition.tasks) {
+  for (const { uses, path } of definition.tasks.values()) {
     if (types.get(uses.text) !== undefined || SubPipeline.idOf(uses.text) !== undefined) continue
     if (!types.has(uses.text)) types.set(uses.text, yield* catalog.load(uses.text))
     if (types.get(uses.text) !== undefined) continue
@@ -61,7 +61,7 @@ const schemasOf = (
 const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const library = yield* SubPipeline.SubPipelines
   const children = new Map<string, Compiled>()
-  for (const { path, uses } of definition.tasks) {
+  for (const { path, uses } of definition.tasks.values()) {
     const id = SubPipeline.idOf(uses.text)
     if (id === undefined) continue
     const child = yield* library.load(id)
@@ -88,25 +88,18 @@ const blockOrder: Record<Block, number> = { tasks: 0, onFailure: 1, onCancel: 1,
 const order = (
   reader: FieldReader,
   definition: Definition.Definition,
-  tasks: ReadonlyMap<string, PlanTask>,
+  tasks: ReadonlyArray<PlanTask>,
   inner: ReadonlyMap<string, ReadonlyArray<PlanTask>>,
 ): ReadonlyArray<PlanTask> => {
   const sorted = Topology.sort(tasks)
   if ("order" in sorted) {
-    const own: Array<PlanTask> = []
-    let handlers = false
-    for (const id of sorted.order) {
-      const task = tasks.get(id)
-      if (task === undefined) continue
-      own.push(task)
-      handlers ||= task.block !== undefined
-    }
-    const placed = handlers
+    const own = sorted.order
+    const placed = own.some(({ block }) => block !== undefined)
       ? Definition.blocks.flatMap((block) => own.filter((task) => (task.block ?? "tasks") === block))
       : own
     return inner.size === 0 ? placed : placed.flatMap((task) => [task, ...(inner.get(task.id) ?? [])])
   }
-  const first = definition.tasks.find((task) => task.id === sorted.cycle[0])
+  const first = definition.tasks.get(sorted.cycle[0])
   reader.report(
     first?.at ?? { start: 0, end: 1 },
     first?.path ?? "tasks",
@@ -126,18 +119,17 @@ interface Known {
 /** Checks every task; `inner` are the tasks of sub-pipelines, by the task that uses each. */
 const checkTasks = (reader: FieldReader, definition: Definition.Definition, known: Known) => {
   const { children, inputs, scopes, types } = known
-  const byId = new Map<string, Definition.TaskDefinition>()
-  for (const task of definition.tasks) byId.set(task.id, task)
-  const tasks = new Map<string, PlanTask>()
+  const byId = definition.tasks
+  const tasks: Array<PlanTask> = []
   const inner = new Map<string, ReadonlyArray<PlanTask>>()
   let used = 0
-  for (const task of definition.tasks) {
+  for (const task of byId.values()) {
     const type = types.get(task.uses.text)
     const child = children.get(task.uses.text)?.plan
     const input = child === undefined ? inputs.get(task.uses.text) : SubPipeline.inputOf(child)
     const plain = type === undefined ? undefined : PlainTask.make(task, type, input ?? {}, byId)
     if (plain !== undefined) {
-      tasks.set(task.id, plain)
+      tasks.push(plain)
       continue
     }
     const checked = TaskCheck.check(reader, {
@@ -151,7 +143,7 @@ const checkTasks = (reader: FieldReader, definition: Definition.Definition, know
     })
     if (checked === undefined) continue
     if (child === undefined) {
-      tasks.set(task.id, checked)
+      tasks.push(checked)
       continue
     }
     used += child.tasks.length
@@ -162,7 +154,7 @@ const checkTasks = (reader: FieldReader, definition: Definition.Definition, know
     }
     const { outputs: given = {}, params: taken, timeout } = child
     const limit = timeout === undefined ? {} : { timeout }
-    tasks.set(task.id, { ...checked, pipeline: { params: taken, outputs: given, ...limit } })
+    tasks.push({ ...checked, pipeline: { params: taken, outputs: given, ...limit } })
     inner.set(task.id, SubPipeline.placed(checked, child))
   }
   return { tasks, inner }
@@ -179,17 +171,18 @@ export const compileDocument = Effect.fnUntraced(function* (
     Params.check(reader, definition)
     const schedule = ScheduleSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
-    RetryErrors.check(reader, document, types)
-    if (definition.tasks.length > manyTasks) yield* InputCheck.compileDecoders(types.values())
+    RetryErrors.check(reader, document, definition, types)
+    if (definition.tasks.size > manyTasks) yield* InputCheck.compileDecoders(types.values())
     const inputs = schemasOf(types, ({ input }) => input)
     const children = yield* loadPipelines(reader, definition)
     const outputs = () => {
       const known = schemasOf(types, ({ output }) => output)
-      const outputOf = ({ continueOnError, matrix, uses }: Definition.TaskDefinition): JsonSchema => {
+      const outputOf = ({ settings, uses }: Definition.TaskDefinition): JsonSchema => {
+        const { continueOnError, matrix } = settings
         const own = children.get(uses.text)?.outputs ?? known.get(uses.text) ?? {}
         return matrix === undefined ? own : Scope.listOf(own, continueOnError === true)
       }
-      return new Map(definition.tasks.map((task) => [task.id, outputOf(task)]))
+      return new Map([...definition.tasks].map(([id, task]) => [id, outputOf(task)]))
     }
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })

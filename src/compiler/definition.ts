@@ -16,15 +16,8 @@ import { type Located, type LocatedEntry, type PlacedText, entryOf, get, keysOf,
 import { type Defaults, readDefaults, readResources, readRetry } from "./task-settings.ts"
 import type { Source, Span } from "./source.ts"
 
-/** A task as the author wrote it, shapes checked. */
-export interface TaskDefinition {
-  readonly id: string
-  readonly at: Span
-  readonly path: string
-  readonly block: Block
-  readonly uses: PlacedText
-  readonly with: Located | undefined
-  readonly needs: ReadonlyArray<PlacedText>
+/** What a task says beside its type, its input and its needs. */
+export interface TaskSettings {
   readonly if: PlacedText | undefined
   readonly retry: Retry | undefined
   readonly timeout: number | undefined
@@ -37,6 +30,18 @@ export interface TaskDefinition {
   readonly pauseUntil: PauseUntil | undefined
   readonly labels: ReadonlyArray<string>
   readonly priority: number | undefined
+}
+
+/** A task as the author wrote it, shapes checked. */
+export interface TaskDefinition {
+  readonly id: string
+  readonly at: Span
+  readonly path: string
+  readonly block: Block
+  readonly uses: PlacedText
+  readonly with: Located | undefined
+  readonly needs: ReadonlyArray<PlacedText>
+  readonly settings: TaskSettings
   /** The map that the author wrote. */
   readonly written: Located
 }
@@ -54,7 +59,8 @@ export interface Definition {
   /** What a pipeline that uses this one sees: one expression each. */
   readonly outputs: ReadonlyMap<string, PlacedText>
   readonly schedule: LocatedEntry | undefined
-  readonly tasks: ReadonlyArray<TaskDefinition>
+  /** By id, in file order. */
+  readonly tasks: ReadonlyMap<string, TaskDefinition>
 }
 
 export const blocks: ReadonlyArray<Block> = ["tasks", "onFailure", "onCancel", "finally"]
@@ -101,17 +107,22 @@ const idHint = (id: string): string => {
   return idPattern.test(better) && better !== id ? ` Try "${better}".` : ""
 }
 
-/** What a task says beside its type, its input and its needs. */
-type Settings = Omit<TaskDefinition, "id" | "at" | "path" | "block" | "uses" | "with" | "needs" | "written">
+const none: ReadonlyArray<PlacedText> = []
 
 const readNeeds = (reader: FieldReader, node: Located, path: string): ReadonlyArray<PlacedText> => {
   const needs = get(node, "needs")
-  return needs?.kind === "scalar" && typeof needs.value === "string"
+  if (needs === undefined) return none
+  return needs.kind === "scalar" && typeof needs.value === "string"
     ? [{ text: needs.value, at: needs.at }]
     : reader.texts(node, "needs", path)
 }
 
-const readSettings = (reader: FieldReader, node: Located, path: string): Settings & Pick<TaskDefinition, "needs"> => {
+const readSettings = (
+  reader: FieldReader,
+  node: Located,
+  path: string,
+  defaults: Defaults | undefined,
+): TaskSettings => {
   const condition = get(node, "if")
   if (
     condition !== undefined &&
@@ -121,13 +132,11 @@ const readSettings = (reader: FieldReader, node: Located, path: string): Setting
   }
   const cache = get(node, "cache")
   const cacheFlag = reader.flag(node, "cache", path)
-  const needs = readNeeds(reader, node, path)
   return {
-    needs,
     if: condition?.kind === "scalar" ? { text: String(condition.value), at: condition.at } : undefined,
-    retry: readRetry(reader, node, path),
+    retry: readRetry(reader, node, path) ?? defaults?.retry,
     timeout: reader.limit(node, "timeout", path),
-    heartbeat: reader.limit(node, "heartbeat", path),
+    heartbeat: reader.limit(node, "heartbeat", path) ?? defaults?.heartbeat,
     cache: cacheFlag === undefined || cache === undefined ? undefined : { value: cacheFlag, at: cache.at },
     continueOnError: reader.flag(node, "continueOnError", path),
     resources: readResources(reader, node, path),
@@ -140,7 +149,7 @@ const readSettings = (reader: FieldReader, node: Located, path: string): Setting
 }
 
 /** The settings of a task that says nothing. */
-const bareSettings: Settings = {
+export const noSettings: TaskSettings = {
   if: undefined,
   retry: undefined,
   timeout: undefined,
@@ -155,45 +164,43 @@ const bareSettings: Settings = {
   priority: undefined,
 }
 
-const isBare = (node: Located): boolean =>
-  node.kind === "map" && keysOf(node).every((key) => key === "uses" || key === "with" || key === "needs")
+const isSilent = (node: Located): boolean => {
+  if (node.kind !== "map") return false
+  for (const key of keysOf(node)) if (key !== "uses" && key !== "with" && key !== "needs") return false
+  return true
+}
 
-const readTask = (
-  reader: FieldReader,
-  entry: { key: string; keyAt: Span; value: Located },
-  block: Block,
-  defaults: Defaults | undefined,
-): TaskDefinition | undefined => {
-  const path = `${block}.${entry.key}`
-  if (!idPattern.test(entry.key)) {
-    reader.report(
-      entry.keyAt,
+/** Reads the tasks of one pipeline; most say no more than their type, input and needs, and share their settings. */
+const taskReader = (reader: FieldReader, defaults: Defaults | undefined) => {
+  const shared: TaskSettings = { ...noSettings, retry: defaults?.retry, heartbeat: defaults?.heartbeat }
+  return ({ key: id, keyAt, value }: LocatedEntry, block: Block): TaskDefinition | undefined => {
+    const path = `${block}.${id}`
+    if (!idPattern.test(id)) {
+      reader.report(
+        keyAt,
+        path,
+        `"${id}" is no task id: small letters, digits and _ (a dash reads as minus in expressions).${idHint(id)}`,
+      )
+    }
+    const quiet = isSilent(value)
+    const node = quiet ? value : reader.map(value, path, `Task ${id}`, taskKeys)
+    if (node === undefined) return undefined
+    const uses = get(node, "uses")
+    if (uses === undefined) return reader.report(keyAt, path, `Task ${id} has no "uses": which task type is it?`)
+    if (uses.kind !== "scalar" || typeof uses.value !== "string") {
+      return reader.report(uses.at, `${path}.uses`, `uses must name a task type, not ${kindOf(uses)}.`)
+    }
+    return {
+      id,
+      at: keyAt,
       path,
-      `"${entry.key}" is no task id: small letters, digits and _ (a dash reads as minus in expressions).${idHint(entry.key)}`,
-    )
-  }
-  const node = reader.map(entry.value, path, `Task ${entry.key}`, taskKeys)
-  if (node === undefined) return undefined
-  const uses = get(node, "uses")
-  if (uses === undefined)
-    return reader.report(entry.keyAt, path, `Task ${entry.key} has no "uses": which task type is it?`)
-  if (uses.kind !== "scalar" || typeof uses.value !== "string") {
-    return reader.report(uses.at, `${path}.uses`, `uses must name a task type, not ${kindOf(uses)}.`)
-  }
-  const said = isBare(node) ? undefined : readSettings(reader, node, path)
-  const settings = said ?? bareSettings
-  return {
-    ...settings,
-    id: entry.key,
-    at: entry.keyAt,
-    path,
-    block,
-    uses: { text: uses.value, at: uses.at },
-    with: get(node, "with"),
-    needs: said?.needs ?? readNeeds(reader, node, path),
-    retry: settings.retry ?? defaults?.retry,
-    heartbeat: settings.heartbeat ?? defaults?.heartbeat,
-    written: node,
+      block,
+      uses: { text: uses.value, at: uses.at },
+      with: get(node, "with"),
+      needs: readNeeds(reader, node, path),
+      settings: quiet ? shared : readSettings(reader, node, path, defaults),
+      written: node,
+    }
   }
 }
 
@@ -254,8 +261,9 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
   }
   const defaultsNode = get(node, "defaults")
   const defaults = defaultsNode === undefined ? undefined : readDefaults(reader, defaultsNode)
-  const tasks: Array<TaskDefinition> = []
-  const seen = new Map<string, Block>()
+  const readTask = taskReader(reader, defaults)
+  const tasks = new Map<string, TaskDefinition>()
+  const unreadable = new Map<string, Block>()
   for (const block of blocks) {
     const part = get(node, block)
     if (part === undefined) continue
@@ -264,7 +272,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
       continue
     }
     for (const entry of part.entries) {
-      const before = seen.get(entry.key)
+      const before = tasks.get(entry.key)?.block ?? unreadable.get(entry.key)
       if (before !== undefined) {
         reader.report(
           entry.keyAt,
@@ -273,16 +281,16 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
         )
         continue
       }
-      seen.set(entry.key, block)
-      const task = readTask(reader, entry, block, defaults)
-      if (task !== undefined) tasks.push(task)
+      const task = readTask(entry, block)
+      if (task === undefined) unreadable.set(entry.key, block)
+      else tasks.set(entry.key, task)
     }
   }
   const tasksNode = get(node, "tasks")
   if (tasksNode === undefined || (tasksNode.kind === "map" && tasksNode.entries.length === 0)) {
     reader.report(tasksNode?.at ?? top, "tasks", "The pipeline has no tasks.")
   }
-  if (tasks.length > maxTasks && !reader.source.file.endsWith(".ts")) {
+  if (tasks.size > maxTasks && !reader.source.file.endsWith(".ts")) {
     reader.report(top, "tasks", `A file holds at most ${maxTasks} tasks. Generate more in TypeScript.`)
   }
   return {

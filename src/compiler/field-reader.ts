@@ -123,10 +123,11 @@ export class FieldReader {
       this.report(node.at, `${path}.${key}`, `${key} must be a list, like [a, b], not ${kindOf(node)}.`)
       return []
     }
-    return node.items.flatMap((item, i) => {
-      if (item.kind === "scalar" && typeof item.value === "string") return [{ text: item.value, at: item.at }]
-      this.report(item.at, `${path}.${key}[${i}]`, `Each of ${key} must be text, not ${kindOf(item)}.`)
-      return []
-    })
+    const texts: Array<PlacedText> = []
+    for (const [i, item] of node.items.entries()) {
+      if (item.kind === "scalar" && typeof item.value === "string") texts.push({ text: item.value, at: item.at })
+      else this.report(item.at, `${path}.${key}[${i}]`, `Each of ${key} must be text, not ${kindOf(item)}.`)
+    }
+    return texts
   }
 }

@@ -12,7 +12,8 @@ export interface LocatedEntry {
   readonly value: Located
 }
 
-const nowhere: Span = { start: 0, end: 0 }
+/** The place of what was not read from a text. */
+export const nowhere: Span = { start: 0, end: 0 }
 
 /** Where the value of a path stands. */
 type Places = (path: string) => Span
@@ -59,16 +60,26 @@ class JsonMap extends JsonNode<Readonly<Record<string, unknown>>> {
   get kind(): "map" {
     return "map"
   }
+  private originOf(key: string): Origin | undefined {
+    const { origin } = this
+    return origin && placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
+  }
+  value(key: string): Located | undefined {
+    const item = Object.hasOwn(this.json, key) ? this.json[key] : undefined
+    return item === undefined ? undefined : nodeOf(item, this.originOf(key))
+  }
   entry(key: string): LocatedEntry | undefined {
-    const { json, origin } = this
-    const item = Object.hasOwn(json, key) ? json[key] : undefined
-    if (item === undefined) return undefined
-    const inner =
-      origin === undefined ? undefined : placed(origin.places, origin.path === "" ? key : `${origin.path}.${key}`)
-    return { key, keyAt: inner?.at ?? nowhere, value: nodeOf(item, inner) }
+    const value = this.value(key)
+    return value && { key, keyAt: this.originOf(key)?.at ?? nowhere, value }
   }
   get entries(): ReadonlyArray<LocatedEntry> {
-    return (this.made ??= Object.keys(this.json).flatMap((key) => this.entry(key) ?? []))
+    if (this.made !== undefined) return this.made
+    const made: Array<LocatedEntry> = []
+    for (const key of Object.keys(this.json)) {
+      const entry = this.entry(key)
+      if (entry !== undefined) made.push(entry)
+    }
+    return (this.made = made)
   }
 }
 
@@ -80,6 +91,16 @@ const nodeOf = (value: unknown, origin: Origin | undefined): Located => {
   }
   throw new TypeError(`${origin?.path ?? "A value"} is no JSON value`)
 }
+
+/** An entry of a map that was not read from a text. */
+export const entry = (key: string, value: unknown): LocatedEntry => ({
+  key,
+  keyAt: nowhere,
+  value: nodeOf(value, undefined),
+})
+
+/** A map that was not read from a text. */
+export const map = (entries: ReadonlyArray<LocatedEntry>): Located => ({ kind: "map", entries, at: nowhere })
 
 /** A value that was not read from a text: its place is what `places` says of its path. */
 export const fromJson = (value: unknown, places?: Places): Located =>
@@ -104,7 +125,8 @@ export const entryOf = (node: Located, key: string): LocatedEntry | undefined =>
 }
 
 /** The value under a key of a map. */
-export const get = (node: Located, key: string): Located | undefined => entryOf(node, key)?.value
+export const get = (node: Located, key: string): Located | undefined =>
+  node instanceof JsonMap ? node.value(key) : entryOf(node, key)?.value
 
 /** The keys of a map. */
 export const keysOf = (node: Extract<Located, { kind: "map" }>): ReadonlyArray<string> =>

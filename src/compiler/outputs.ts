@@ -26,11 +26,12 @@ const maySkip = (tasks: ReadonlyMap<string, PlanTask>, id: string): string | und
 export const check = (
   reader: FieldReader,
   definition: Definition,
-  tasks: ReadonlyMap<string, PlanTask>,
+  planned: ReadonlyArray<PlanTask>,
   scope: Cel.Scope,
 ): { readonly outputs: Readonly<Record<string, string>>; readonly type: JsonSchema } => {
   const outputs: Record<string, string> = {}
   const types: Record<string, JsonSchema> = {}
+  const tasks = new Map(definition.outputs.size === 0 ? [] : planned.map((task) => [task.id, task]))
   for (const [name, { at, text }] of definition.outputs) {
     const path = `outputs.${name}`
     const source = wholeSource(text) ?? ""

@@ -1,14 +1,11 @@
 import type { EffectClass } from "../domain/effect-class.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
-import type { PlanTask } from "../domain/plan.ts"
+import type { Matrix, PauseUntil, PlanTask } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
-import type { TaskDefinition } from "./definition.ts"
+import type { TaskDefinition, TaskSettings } from "./definition.ts"
 import * as InputCheck from "./input-check.ts"
 import { jsonOf } from "./located.ts"
 import { isPlain } from "./plain-value.ts"
-
-/** A task of the plan, to which its settings are added one by one: copying them costs a large pipeline much. */
-export type Draft = { -readonly [Key in keyof PlanTask]: PlanTask[Key] }
 
 /** What a task does to the world: some types leave it to the task. */
 export const effectsOf = (type: AnyTaskType, given: Readonly<Record<string, unknown>>): EffectClass => {
@@ -22,20 +19,41 @@ const none: ReadonlyArray<string> = []
 export const inOrder = (needs: ReadonlyArray<string>): ReadonlyArray<string> =>
   needs.length === 0 ? none : needs.length === 1 ? needs : [...new Set(needs)].toSorted()
 
-/** Adds what a task says of how its attempts are made. */
-export const settle = (made: Draft, task: TaskDefinition): void => {
-  if (task.retry !== undefined) made.retry = task.retry
-  if (task.timeout !== undefined) made.timeout = task.timeout
-  if (task.heartbeat !== undefined) made.heartbeat = task.heartbeat
-  if (task.cache?.value === true) made.cache = true
-  if (task.resources !== undefined) made.resources = task.resources
+/** What is worked out of a task, beside its settings. */
+interface Worked {
+  readonly type: string
+  readonly version: number
+  readonly effects: EffectClass
+  readonly needs: ReadonlyArray<string>
+  readonly with: Readonly<Record<string, unknown>>
+  readonly if?: string | undefined
+  readonly matrix?: Matrix | undefined
+  readonly pauseUntil?: PauseUntil | undefined
 }
 
-/** Adds what a task says of when and where it starts. */
-export const place = (made: Draft, task: TaskDefinition): void => {
-  if (task.approval !== undefined) made.approval = task.approval
-  if (task.labels.length > 0) made.labels = task.labels
-  if (task.priority !== undefined && task.priority !== 0) made.priority = task.priority
+/** A task's node of the plan: its keys in the order of the canonical text, so that writing that of a large plan copies nothing. */
+export const node = ({ block, id }: TaskDefinition, settings: TaskSettings, worked: Worked): PlanTask => {
+  const made = {} as { -readonly [Key in keyof PlanTask]: PlanTask[Key] }
+  if (settings.approval !== undefined) made.approval = settings.approval
+  if (block !== "tasks") made.block = block
+  if (settings.cache?.value === true) made.cache = true
+  if (settings.continueOnError === true) made.continueOnError = true
+  made.effects = worked.effects
+  if (settings.heartbeat !== undefined) made.heartbeat = settings.heartbeat
+  made.id = id
+  if (worked.if !== undefined) made.if = worked.if
+  if (settings.labels.length > 0) made.labels = settings.labels
+  if (worked.matrix !== undefined) made.matrix = worked.matrix
+  made.needs = worked.needs
+  if (worked.pauseUntil !== undefined) made.pauseUntil = worked.pauseUntil
+  if (settings.priority !== undefined && settings.priority !== 0) made.priority = settings.priority
+  if (settings.resources !== undefined) made.resources = settings.resources
+  if (settings.retry !== undefined) made.retry = settings.retry
+  if (settings.timeout !== undefined) made.timeout = settings.timeout
+  made.type = worked.type
+  made.version = worked.version
+  made.with = worked.with
+  return made
 }
 
 /** The needs of a task that are in order: tasks of its own block. */
@@ -62,17 +80,18 @@ export const make = (
   input: JsonSchema,
   byId: ReadonlyMap<string, TaskDefinition>,
 ): PlanTask | undefined => {
-  if (task.if !== undefined || task.matrix !== undefined || task.cache !== undefined) return undefined
+  const { settings } = task
+  if (settings.if !== undefined || settings.matrix !== undefined || settings.cache !== undefined) return undefined
   const given = task.with === undefined ? undefined : jsonOf(task.with)
-  if (task.pauseUntil !== undefined || given === undefined || !isPlain(given, input)) return undefined
+  if (settings.pauseUntil !== undefined || given === undefined || !isPlain(given, input)) return undefined
   const needs = needsOf(task, byId)
   if (needs === undefined || !InputCheck.isFaultless(type, given)) return undefined
   const inputs = given as Readonly<Record<string, unknown>>
-  const effects = effectsOf(type, inputs)
-  const made: Draft = { id: task.id, type: type.type, version: type.version, effects, needs, with: inputs }
-  if (task.block !== "tasks") made.block = task.block
-  if (task.continueOnError === true) made.continueOnError = true
-  settle(made, task)
-  place(made, task)
-  return made
+  return node(task, settings, {
+    type: type.type,
+    version: type.version,
+    effects: effectsOf(type, inputs),
+    needs,
+    with: inputs,
+  })
 }

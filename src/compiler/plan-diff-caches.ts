@@ -1,5 +1,5 @@
 import type { PlanTask } from "../domain/plan.ts"
-import { type PlanSide, takes } from "./plan-side.ts"
+import { type PlanSide, takes, tasksById } from "./plan-side.ts"
 import { isFields, same } from "./value-diff.ts"
 
 /** A task that has run and was remembered, and will have to run again. */
@@ -38,7 +38,7 @@ const ownReason = (old: PlanSide, next: PlanSide, was: PlanTask, task: PlanTask)
  * configuration, named files), or they take the output of a task of which that is so.
  */
 export const staleCaches = (old: PlanSide, next: PlanSide): ReadonlyArray<StaleCache> => {
-  const before = new Map(old.plan.tasks.map((task) => [task.id, task]))
+  const before = tasksById(old.plan)
   const cached = next.plan.tasks.filter(({ cache, id }) => cache === true && before.get(id)?.cache === true)
   if (cached.length === 0) return []
   const touched = new Map<string, string>()

@@ -2,7 +2,7 @@ import { type Plan, type PlanTask, digest } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { type StaleCache, staleCaches } from "./plan-diff-caches.ts"
 import { type Weakening, weakenings } from "./plan-diff-safeguards.ts"
-import type { PlanSide } from "./plan-side.ts"
+import { type PlanSide, tasksById } from "./plan-side.ts"
 import { type FieldChange, diff, same } from "./value-diff.ts"
 
 /** A task that came, went or is another. */
@@ -44,28 +44,30 @@ const settingsOf = (plan: Plan) => {
   return settings
 }
 
+/** A task that came or went. All that it says is put together when it is asked for: a new pipeline may be large. */
+const whole = (change: "added" | "removed", task: PlanTask): TaskChange => ({
+  id: task.id,
+  type: task.type,
+  change,
+  get fields() {
+    return change === "added" ? diff(silent, saying(task)) : diff(saying(task), silent)
+  },
+})
+
 /** Tasks that came, went or are another, in the order of the newer plan, those that went last. */
 export const taskChanges = (old: Plan, next: Plan): ReadonlyArray<TaskChange> => {
-  const before = new Map(old.tasks.map((task) => [task.id, task]))
-  const after = new Set(next.tasks.map(({ id }) => id))
-  const found = next.tasks.flatMap((task): ReadonlyArray<TaskChange> => {
-    const { id, type } = task
-    const was = before.get(id)
-    if (was === undefined) return [{ id, type, change: "added", fields: diff(silent, saying(task)) }]
-    if (same(was, task)) return []
-    const fields = diff(saying(was), saying(task))
-    return fields.length === 0 ? [] : [{ id, type, change: "changed", fields }]
-  })
-  const gone = old.tasks.filter(({ id }) => !after.has(id))
-  return [
-    ...found,
-    ...gone.map((task) => ({
-      id: task.id,
-      type: task.type,
-      change: "removed" as const,
-      fields: diff(saying(task), silent),
-    })),
-  ]
+  const [before, after] = [tasksById(old), tasksById(next)]
+  const found: Array<TaskChange> = []
+  for (const task of next.tasks) {
+    const was = before.get(task.id)
+    if (was === undefined) found.push(whole("added", task))
+    else if (!same(was, task)) {
+      const fields = diff(saying(was), saying(task))
+      if (fields.length > 0) found.push({ id: task.id, type: task.type, change: "changed", fields })
+    }
+  }
+  for (const task of old.tasks) if (!after.has(task.id)) found.push(whole("removed", task))
+  return found
 }
 
 /** Settings of the pipeline that differ. */
@@ -98,9 +100,9 @@ const fileChanges = (old: PlanSide, next: PlanSide): ReadonlyArray<FieldChange> 
 
 /** Task types that became gates, or are none any more, without another version: the plan does not say it. */
 const gateChanges = (old: PlanSide, next: PlanSide): ReadonlyArray<FieldChange> => {
-  const before = new Map(old.plan.tasks.map(({ id, type }) => [id, type]))
+  const before = tasksById(old.plan)
   return next.plan.tasks
-    .filter(({ id, type }) => before.get(id) === type && old.gates.has(id) !== next.gates.has(id))
+    .filter(({ id, type }) => before.get(id)?.type === type && old.gates.has(id) !== next.gates.has(id))
     .map(({ id }) => ({ path: `tasks.${id} is a gate`, old: old.gates.has(id), new: next.gates.has(id) }))
 }
 

@@ -3,7 +3,7 @@ import { parse } from "yaml"
 import { Catalog } from "../domain/catalog.ts"
 import * as Template from "../domain/expression/template.ts"
 import { type JsonSchema, ofSchema } from "../domain/json-schema.ts"
-import { namedFiles, namingFields } from "../domain/named-files.ts"
+import { holdsFiles, namedFiles, namingFields } from "../domain/named-files.ts"
 import type { Plan, PlanTask } from "../domain/plan.ts"
 import { of } from "../domain/sha256.ts"
 import { isFields } from "./value-diff.ts"
@@ -23,11 +23,25 @@ export interface PlanSide {
   readonly files: ReadonlyMap<string, unknown>
 }
 
+const byIds = new WeakMap<Plan, ReadonlyMap<string, PlanTask>>()
+
+/** The tasks of a plan by id: made once, as much in a comparison asks for it. */
+export const tasksById = (plan: Plan): ReadonlyMap<string, PlanTask> => {
+  const known = byIds.get(plan)
+  if (known !== undefined) return known
+  const made = new Map<string, PlanTask>()
+  for (const task of plan.tasks) made.set(task.id, task)
+  byIds.set(plan, made)
+  return made
+}
+
 /** What a comparison has to know of a task type. */
 interface Traits {
   readonly gate: boolean
   readonly config: ReadonlyArray<string>
   readonly input: JsonSchema
+  /** Whether its input may name files. */
+  readonly files: boolean
 }
 
 /** The traits of the task types that a plan names, as this program knows them. */
@@ -37,7 +51,9 @@ const traitsOf = Effect.fnUntraced(function* (plan: Plan) {
   for (const type of new Set(plan.tasks.map((task) => task.type))) {
     const found = yield* catalog.load(type)
     if (found === undefined) continue
-    traits.set(type, { gate: found.gate !== undefined, config: found.config ?? [], input: ofSchema(found.input) })
+    const input = ofSchema(found.input)
+    const [gate, files] = [found.gate !== undefined, holdsFiles(input)]
+    traits.set(type, { gate, config: found.config ?? [], input, files })
   }
   return traits
 })
@@ -65,20 +81,16 @@ export const make = Effect.fnUntraced(function* (
   config: PlanSide["config"],
 ): Effect.fn.Return<PlanSide, Effect.Error<ReturnType<typeof traitsOf>>, Catalog> {
   const traits = yield* traitsOf(plan)
-  return {
-    plan,
-    gates: new Set(plan.tasks.filter((task) => traits.get(task.type)?.gate === true).map(({ id }) => id)),
-    reads: new Map([...traits].map(([type, { config: sections }]) => [type, sections])),
-    names: new Map(
-      plan.tasks.flatMap((task) => {
-        const known = traits.get(task.type)
-        const paths = known === undefined ? [] : named(plan, task, known)
-        return paths.length === 0 ? [] : [[task.id, paths]]
-      }),
-    ),
-    config,
-    files: new Map(),
+  const gates = new Set<string>()
+  const names = new Map<string, ReadonlyArray<string>>()
+  for (const task of plan.tasks) {
+    const known = traits.get(task.type)
+    if (known?.gate === true) gates.add(task.id)
+    const paths = known?.files === true ? named(plan, task, known) : []
+    if (paths.length > 0) names.set(task.id, paths)
   }
+  const reads = new Map([...traits].map(([type, { config: sections }]) => [type, sections]))
+  return { plan, gates, reads, names, config, files: new Map() }
 })
 
 const valueOf = (bytes: Uint8Array, asYaml: boolean): unknown => {

@@ -1,6 +1,6 @@
 import { didYouMean } from "../domain/suggest.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
-import { blocks } from "./definition.ts"
+import type { Definition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, get } from "./located.ts"
 
@@ -36,18 +36,14 @@ const checkNames = (
 export const check = (
   reader: FieldReader,
   document: Located,
+  { tasks }: Definition,
   types: ReadonlyMap<string, AnyTaskType | undefined>,
 ): void => {
   const all = [...types.values()].flatMap((type) => type ?? [])
   checkNames(reader, get(document, "defaults"), "defaults", all, "No task of this pipeline")
-  for (const block of blocks) {
-    const tasks = get(document, block)
-    if (tasks?.kind !== "map") continue
-    for (const { key, value } of tasks.entries) {
-      if (get(value, "retry") === undefined) continue
-      const uses = get(value, "uses")
-      const type = uses?.kind === "scalar" ? types.get(String(uses.value)) : undefined
-      if (type !== undefined) checkNames(reader, value, `${block}.${key}`, [type], `No ${type.type} task`)
-    }
+  for (const { path, settings, uses, written } of tasks.values()) {
+    if (settings.retry === undefined) continue
+    const type = types.get(uses.text)
+    if (type !== undefined) checkNames(reader, written, path, [type], `No ${type.type} task`)
   }
 }

@@ -11,9 +11,10 @@ const approvals = (old: PlanSide, next: PlanSide) => {
     was: "approval" in was ? was.approval : undefined,
     now: "approval" in now ? now.approval : undefined,
   })
+  const tasks = paired(old, next).filter(({ was }) => was.approval !== undefined)
   return [
     of("approval", old.plan, next.plan),
-    ...paired(old, next).map(({ was, task }) => of(`tasks.${task.id}.approval`, was, task)),
+    ...tasks.map(({ was, task }) => of(`tasks.${task.id}.approval`, was, task)),
   ].filter(({ was }) => was !== undefined && was !== false)
 }
 

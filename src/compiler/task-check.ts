@@ -11,7 +11,7 @@ import type { Matrix, Plan, PlanTask } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import { checkValue } from "./check-value.ts"
-import type { TaskDefinition } from "./definition.ts"
+import { noSettings, type TaskDefinition, type TaskSettings } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, entryOf } from "./located.ts"
 import * as InputCheck from "./input-check.ts"
@@ -37,8 +37,8 @@ interface Context {
 const readsOutput = (path: ReadonlyArray<string>): boolean => path[0] === "tasks" && path[2] !== "status"
 
 const mayBeAbsent = (context: Context, other: TaskDefinition): boolean =>
-  context.task.if !== undefined ||
-  (other.continueOnError === true && other.matrix === undefined) ||
+  context.task.settings.if !== undefined ||
+  (other.settings.continueOnError === true && other.settings.matrix === undefined) ||
   context.earlier(other)
 
 /** Type-checks one expression, notes which tasks it needs, and reports what is wrong at its place. */
@@ -76,8 +76,9 @@ const expression = (
     const other = context.byId.get(reference[1])
     if (!readsOutput(reference) || other === undefined || !mayBeAbsent(context, other)) continue
     if (!isKnown(`tasks.${other.id}`, i)) {
-      const has = `has(${other.matrix === undefined ? reference.join(".") : `tasks.${other.id}`})`
-      const ask = other.matrix === undefined ? `if: '\${{ tasks.${other.id}.status == "succeeded" }}', or ${has}` : has
+      const single = other.settings.matrix === undefined
+      const has = `has(${single ? reference.join(".") : `tasks.${other.id}`})`
+      const ask = single ? `if: '\${{ tasks.${other.id}.status == "succeeded" }}', or ${has}` : has
       reader.report(at, path, `Task ${other.id} may have no output here. Ask first: ${ask}.`)
     }
   }
@@ -95,12 +96,13 @@ const condition = (
   needs: Array<string>,
 ): { readonly source: string; readonly known?: Guards.Known } | undefined => {
   const { task } = context
-  if (task.if === undefined) return undefined
-  const parts = Template.parse(task.if.text)
+  const asked = task.settings.if
+  if (asked === undefined) return undefined
+  const parts = Template.parse(asked.text)
   const whole = !("unclosedAt" in parts) && parts.length === 1 ? parts[0] : undefined
-  if (whole === undefined) return reader.report(task.if.at, `${task.path}.if`, "if must be one expression: '${{ … }}'.")
+  if (whole === undefined) return reader.report(asked.at, `${task.path}.if`, "if must be one expression: '${{ … }}'.")
   const source = whole._tag === "Expression" ? whole.source : whole.text.trim()
-  const at = placeOf(reader, task.if.at, source)
+  const at = placeOf(reader, asked.at, source)
   const compiled = expression(reader, context, needs, source, at, `${task.path}.if`)
   const type = compiled?.type
   if (type !== undefined && type.type !== "boolean" && !isAny(type)) {
@@ -116,8 +118,8 @@ const matrixOf = (
   needs: Array<string>,
 ): { readonly matrix: Matrix; readonly type: JsonSchema } | undefined => {
   const { task } = context
-  if (task.matrix === undefined) return undefined
-  const { broken, matrix, open } = task.matrix
+  if (task.settings.matrix === undefined) return undefined
+  const { broken, matrix, open } = task.settings.matrix
   const items = new Map<string, JsonSchema>()
   const values: Record<string, string> = {}
   for (const [axis, at] of open) {
@@ -148,7 +150,8 @@ const placeOf = (reader: FieldReader, at: Span, source: string): Span => {
 
 /** The moment of `pauseUntil`, its expression type-checked. */
 const pauseOf = (reader: FieldReader, context: Context, needs: Array<string>): PlanTask["pauseUntil"] => {
-  const { pauseUntil, path: taskPath } = context.task
+  const { path: taskPath, settings } = context.task
+  const { pauseUntil } = settings
   if (pauseUntil === undefined || !Template.hasExpression(pauseUntil.until)) return pauseUntil
   const at = entryOf(context.task.written, "pauseUntil")?.keyAt ?? context.task.at
   const path = `${taskPath}.pauseUntil.until`
@@ -187,7 +190,7 @@ const refuseKeys = (reader: FieldReader, { child, task }: Context): void => {
     }
   }
   const approval = entryOf(task.written, "approval")?.keyAt
-  if (task.matrix !== undefined && approval !== undefined) {
+  if (task.settings.matrix !== undefined && approval !== undefined) {
     reader.report(
       approval,
       `${task.path}.approval`,
@@ -233,24 +236,21 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
   const pauseUntil = pauseOf(reader, context, needs)
   const schema = type === undefined && child === undefined ? {} : context.input
   const given = checkValue(reader, node, schema, `${task.path}.with`, typeOf) as Record<string, unknown>
-  const planned = (typeName: string, version: number, effects: EffectClass): PlainTask.Draft => {
-    const made: PlainTask.Draft = {
-      id: task.id,
+  const planned = (settings: TaskSettings, typeName: string, version: number, effects: EffectClass): PlanTask =>
+    PlainTask.node(task, settings, {
       type: typeName,
       version,
       effects,
       needs: PlainTask.inOrder(needs),
       with: given,
-    }
-    if (task.block !== "tasks") made.block = task.block
-    if (asked !== undefined) made.if = asked.source
-    if (task.continueOnError === true) made.continueOnError = true
-    if (pauseUntil !== undefined) made.pauseUntil = pauseUntil
-    return made
-  }
+      if: asked?.source,
+      matrix: many?.matrix,
+      pauseUntil,
+    })
   if (child !== undefined) {
     if (reader.diagnostics.length === before) checkParams(reader, context, given)
-    return planned(task.uses.text, 1, "pure")
+    const { continueOnError } = task.settings
+    return planned({ ...noSettings, continueOnError }, task.uses.text, 1, "pure")
   }
   if (type === undefined) return undefined
   InputCheck.checkLiterals(reader, context, given, before)
@@ -259,16 +259,13 @@ export const check = (reader: FieldReader, outer: Context): PlanTask | undefined
   }
   ScriptArguments.check(reader, node, task)
   const effects = PlainTask.effectsOf(type, given)
-  if (task.cache?.value === true && effects !== "pure") {
+  const { cache } = task.settings
+  if (cache?.value === true && effects !== "pure") {
     reader.report(
-      task.cache.at,
+      cache.at,
       `${task.path}.cache`,
       `Only pure tasks can be cached; ${type.type} is ${effects}. Leave "cache" out.`,
     )
   }
-  const made = planned(type.type, type.version, effects)
-  PlainTask.settle(made, task)
-  if (many !== undefined) made.matrix = many.matrix
-  PlainTask.place(made, task)
-  return made
+  return planned(task.settings, type.type, type.version, effects)
 }

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path"
-import { type Pipeline, isPipeline } from "../authoring/pipeline.ts"
+import { type Block, type Pipeline, isPipeline, listen } from "../authoring/pipeline.ts"
 import * as CallSite from "../authoring/call-site.ts"
-import { answer } from "../services/compile-child.ts"
+import { answer, part } from "../services/compile-child.ts"
 
 /** A call in the file, line and column from 1, and what it wrote: paths in the document. */
 export interface PlacedSite {
@@ -10,9 +10,20 @@ export interface PlacedSite {
   readonly paths: ReadonlyArray<string>
 }
 
-/** What the child hands back: the document, or the one mistake that kept it from being made. */
+/** What the child says when it is asked where its calls stand. */
+export interface Sites {
+  readonly sites: ReadonlyArray<PlacedSite>
+}
+
+/** Tasks of the pipeline that the child counts as `pipeline`, in the order in which they were added. */
+export type Part = readonly [pipeline: number, block: Block, tasks: ReadonlyArray<readonly [id: string, task: object]>]
+
+/**
+ * What the child hands back: the document, without the tasks that went before it in parts, or the one mistake that kept
+ * it from being made.
+ */
 export type Answer =
-  | { readonly _tag: "Document"; readonly document: unknown }
+  | { readonly _tag: "Document"; readonly document: Pipeline["document"]; readonly pipeline: number | undefined }
   | {
       readonly _tag: "Mistake"
       readonly message: string
@@ -67,10 +78,47 @@ const elsewhere = async (file: string, { used }: Pipeline): Promise<Answer | und
   return undefined
 }
 
-const described = async (file: string, module: Readonly<Record<string, unknown>>): Promise<Answer> => {
+const tasksInPart = 500
+
+/** Hands tasks on while the file is still being evaluated, so that the parent is not left waiting. */
+const handOn = () => {
+  const pipelines = new Map<Pipeline["document"], number>()
+  let [of, open]: [number, Block] = [0, "tasks"]
+  let tasks: Array<readonly [string, object]> = []
+  const flush = () => {
+    if (tasks.length > 0) part([of, open, tasks] satisfies Part)
+    tasks = []
+  }
+  listen((document, block, id, task) => {
+    const pipeline = pipelines.get(document) ?? pipelines.size
+    pipelines.set(document, pipeline)
+    if (pipeline !== of || block !== open || tasks.length === tasksInPart) flush()
+    ;[of, open] = [pipeline, block]
+    tasks.push([id, task])
+  })
+  return {
+    flush,
+    /** What is left of a document to be handed over, and the number that its tasks went under. */
+    rest: (document: Pipeline["document"]) => {
+      const pipeline = pipelines.get(document)
+      if (pipeline === undefined) return { document, pipeline }
+      const { finally: _, onCancel: __, onFailure: ___, tasks: ____, ...rest } = document
+      return { document: rest, pipeline }
+    },
+  }
+}
+
+const described = async (
+  file: string,
+  module: Readonly<Record<string, unknown>>,
+  { flush, rest }: ReturnType<typeof handOn>,
+): Promise<Answer> => {
   const candidate = module.default
   if (!isPipeline(candidate)) return noPipeline(file, module)
-  return (await elsewhere(file, candidate)) ?? { _tag: "Document", document: candidate.document }
+  const wrong = await elsewhere(file, candidate)
+  if (wrong !== undefined) return wrong
+  flush()
+  return { _tag: "Document", ...rest(candidate.document) }
 }
 
 /** The places of a document: the parent asks for them when there is a mistake to be placed. */
@@ -90,10 +138,11 @@ export const main = async (file: string): Promise<never> => {
   Error.stackTraceLimit = 52
   const { register } = await import("../program-modules.ts")
   register()
+  const handed = handOn()
   let made: unknown
   const evaluated = await import(file).then(
-    (module: Readonly<Record<string, unknown>>) => described(file, ((made = module.default), module)),
+    (module: Readonly<Record<string, unknown>>) => described(file, ((made = module.default), module), handed),
     (cause: unknown) => mistake(file, cause),
   )
-  return answer(evaluated, () => placed(file, made))
+  return answer(evaluated, () => ({ sites: placed(file, made) }) satisfies Sites)
 }

@@ -1,10 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as CompileChild from "../services/compile-child.ts"
-import { compileDocument } from "./compile.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import * as Located from "./located.ts"
 import * as Source from "./source.ts"
-import type { Answer, PlacedSite } from "./typescript-child.ts"
+import type { Answer, Part, PlacedSite, Sites } from "./typescript-child.ts"
 
 /** How long a TypeScript pipeline may take to describe itself. */
 export const defaultLimitMillis = 10_000
@@ -77,19 +76,43 @@ const places = (source: Source.Source, sites: ReadonlyArray<PlacedSite>) => {
   return (path: string): Source.Span => new FoundSpan(find, path)
 }
 
+/** Puts the parts of documents together as they come: tasks are nodes before the last of them is known. */
+const assembly = () => {
+  const blocksOf = new Map<number, Map<string, Array<Located.LocatedEntry>>>()
+  return {
+    add: (part: ReadonlyArray<unknown>) => {
+      const [pipeline, block, tasks] = part as unknown as Part
+      const blocks = blocksOf.get(pipeline) ?? new Map<string, Array<Located.LocatedEntry>>()
+      const entries = blocks.get(block) ?? []
+      blocksOf.set(pipeline, blocks.set(block, entries))
+      for (const [id, task] of tasks) entries.push(Located.entry(id, task))
+    },
+    whole: ({ document, pipeline }: Extract<Answer, { readonly _tag: "Document" }>): Located.Located => {
+      const blocks = pipeline === undefined ? [] : (blocksOf.get(pipeline) ?? [])
+      const entries = Object.entries(document).map(([key, value]) => Located.entry(key, value))
+      return Located.map([
+        ...entries,
+        ...[...blocks].map(([key, tasks]) => ({ key, keyAt: Located.nowhere, value: Located.map(tasks) })),
+      ])
+    },
+  }
+}
+
 /**
  * The document that a TypeScript pipeline makes, without places, and the one with them: a child process evaluates the
  * file (`path`: absolute, links followed), and says where its calls stand when it is asked. Of a mistake that keeps the
  * document from being made the place is known.
  */
 const evaluate = Effect.fnUntraced(function* (source: Source.Source, path: string, limitMillis: number) {
-  const { answer, further } = yield* CompileChild.evaluate(path, limitMillis)
+  const { add, whole } = assembly()
+  const { answer, further } = yield* CompileChild.evaluate(path, limitMillis, add)
   const made = answer as Answer
   if (made._tag === "Document") {
-    const placed = Effect.map(further, (sites) =>
-      Located.fromJson(made.document, places(source, sites as ReadonlyArray<PlacedSite>)),
+    const document = whole(made)
+    const placed = Effect.map(further, (said) =>
+      Located.fromJson(Located.toJson(document), places(source, (said as Sites).sites)),
     )
-    return { document: Located.fromJson(made.document), placed }
+    return { document, placed }
   }
   const { line, column, file } = made
   const message = made.message.replace(` imported from ${path}`, "")
@@ -110,7 +133,8 @@ export const readTypeScript = Effect.fn("Compiler.readTypeScript")(function* (
 }, Effect.scoped)
 
 /**
- * Compiles a TypeScript pipeline: its document gets the same checks as YAML. A mistake stands at the call that made it;
+ * Compiles a TypeScript pipeline: its document gets the same checks as YAML. What checks it is imported while a child
+ * process evaluates the file. A mistake stands at the call that made it;
  * where that is, is worked out only when there is one.
  */
 export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(function* (
@@ -118,7 +142,10 @@ export const compileTypeScript = Effect.fn("Compiler.compileTypeScript")(functio
   path: string,
   limitMillis = defaultLimitMillis,
 ) {
-  const { document, placed } = yield* evaluate(source, path, limitMillis)
+  const [{ document, placed }, { compileDocument }] = yield* Effect.all(
+    [evaluate(source, path, limitMillis), Effect.promise(() => import("./compile.ts"))],
+    { concurrency: "unbounded" },
+  )
   return yield* compileDocument(source, document).pipe(
     Effect.catchTag("PipelineInvalid", () => Effect.flatMap(placed, (all) => compileDocument(source, all))),
   )

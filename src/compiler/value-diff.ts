@@ -14,12 +14,15 @@ export const isFields = (value: unknown): value is Fields =>
 /** True when two JSON values are the same, whatever the order of their keys. A key without a value is none. */
 export const same = (a: unknown, b: unknown): boolean => {
   if (a === b) return true
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]))
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false
+    for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false
+    return true
+  }
   if (!isFields(a) || !isFields(b)) return false
-  return (
-    Object.keys(a).every((key) => same(a[key], b[key])) &&
-    Object.keys(b).every((key) => a[key] !== undefined || b[key] === undefined)
-  )
+  for (const key of Object.keys(a)) if (!same(a[key], b[key])) return false
+  for (const key of Object.keys(b)) if (a[key] === undefined && b[key] !== undefined) return false
+  return true
 }
 
 const child = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`)

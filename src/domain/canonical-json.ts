@@ -25,27 +25,34 @@ const orderedList = (list: ReadonlyArray<unknown>): unknown => {
   return copy ?? list
 }
 
+/** Keys that are numbers come first in every object, whatever the order they were written in. */
+const isUnusual = (key: string): boolean => {
+  const first = key.charCodeAt(0)
+  return (first >= 48 && first <= 57) || key === "__proto__"
+}
+
 const orderedFields = (fields: Readonly<Record<string, unknown>>): unknown => {
   if (!isPlain(fields)) return unusual
   const keys = Object.keys(fields)
-  let same = true
+  let inOrder = true
   for (let i = 0; i < keys.length; i++) {
-    // Keys that are numbers come first in every object, whatever the order they were written in.
-    if (/^[0-9]|^__proto__$/.test(keys[i])) return unusual
-    if (i > 0 && keys[i - 1] > keys[i]) same = false
+    if (isUnusual(keys[i])) return unusual
+    if (i > 0 && keys[i - 1] > keys[i]) inOrder = false
   }
-  if (!same) keys.sort()
-  const values: Array<unknown> = []
-  for (const key of keys) {
-    const value = ordered(fields[key])
+  if (!inOrder) keys.sort()
+  let copy: Record<string, unknown> | undefined = inOrder ? undefined : {}
+  for (let i = 0; i < keys.length; i++) {
+    const item = fields[keys[i]]
+    const value = ordered(item)
     if (value === unusual) return unusual
-    if (value !== fields[key]) same = false
-    values.push(value)
+    if (copy === undefined) {
+      if (value === item) continue
+      copy = {}
+      for (let before = 0; before < i; before++) copy[keys[before]] = fields[keys[before]]
+    }
+    copy[keys[i]] = value
   }
-  if (same) return fields
-  const copy: Record<string, unknown> = {}
-  for (let i = 0; i < keys.length; i++) copy[keys[i]] = values[i]
-  return copy
+  return copy ?? fields
 }
 
 /** The value with all keys in order, as far as possible the value itself. */

@@ -6,7 +6,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const holding = new WeakMap<object, boolean>()
 
 /** True for a schema that calls something in it `InputFile`. */
-const holdsFiles = (schema: unknown): boolean => {
+export const holdsFiles = (schema: unknown): boolean => {
   if (typeof schema !== "object" || schema === null) return false
   const known = holding.get(schema)
   if (known !== undefined) return known

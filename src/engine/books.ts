@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { Sha256 } from "../domain/sha256.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
@@ -19,7 +20,7 @@ export interface Incomplete {
   readonly reason: string
 }
 
-/** Closes a run's books when it has ended: root entry, read-only file, scratch folders gone. */
+/** Closes a run's books when it has ended: root entry, scratch folders gone meanwhile, read-only file. */
 export const closeIfOver = Effect.fnUntraced(function* (
   run: string,
   state: RunState,
@@ -29,10 +30,14 @@ export const closeIfOver = Effect.fnUntraced(function* (
   const ledger = yield* Ledger
   const files = yield* AttemptFiles
   const head = writer.head()
-  yield* Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
-  yield* ledger.seal(StreamName.ofRun(run))
+  const inbox = yield* Inbox
+  const closing = Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
+  const closed = yield* Effect.forkChild(closing, { startImmediately: true })
+  yield* Effect.yieldNow
   yield* files.clean(run)
-  yield* Effect.ignore((yield* Inbox).clear(run))
+  yield* Effect.ignore(inbox.clear(run))
+  yield* Fiber.join(closed)
+  yield* ledger.seal(StreamName.ofRun(run))
 })
 
 /**

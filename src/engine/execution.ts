@@ -59,11 +59,13 @@ export interface Control {
 }
 
 /** Everything an execution needs besides services. */
-export interface Options {
+export interface Options<E = never> {
   readonly prepared: Prepared
   readonly context: RunContext
   readonly writer: StreamWriter.StreamWriter
   readonly state: RunState
+  /** Succeeds once the run's first event is durable; nothing is done or appended before. */
+  readonly begun?: Effect.Effect<void, E>
   /** Outputs that are too large for an event, by artifact digest, as far as they are already loaded. */
   readonly largeOutputs: Map<string, unknown>
   readonly control?: Control
@@ -97,7 +99,7 @@ const startsWork = (command: Command): boolean => command._tag === "Start" || co
  *      ^                        │
  *      └────── evolve <──events─┘
  */
-export const execute = Effect.fnUntraced(function* (options: Options) {
+export const execute = Effect.fnUntraced(function* <E = never>(options: Options<E>) {
   const { prepared, context, writer } = options
   const scope = yield* Effect.scope
   const now = yield* steadyClock
@@ -279,6 +281,7 @@ export const execute = Effect.fnUntraced(function* (options: Options) {
     }
   }
 
+  yield* options.begun ?? Effect.void
   for (const { task: id, attempt, intent } of options.lost ?? []) {
     const index = CompiledPlan.indexOfId(prepared.plan, id)
     if (index === -1) continue

@@ -1,3 +1,4 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -146,6 +147,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
   }
   return yield* Effect.scoped(
     Effect.gen(function* () {
+      const scope = yield* Effect.scope
       const stream = StreamName.ofRun(run)
       const hasTurn = request.plan.concurrency?.onConflict === "fail"
       if (request.plan.concurrency !== undefined && hasTurn) {
@@ -155,35 +157,42 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       const writer = yield* ledger.create(stream, { audit, flushMillis: Durability.flushMillis(request) })
       const created: Event = { type: "dev.dandori.run.created.v1", data }
       const first = writer.append(created)
-      yield* writer.durable.pipe(Effect.mapError(failWith(stream)))
-      let unopened: Sha256 | undefined
-      const opening = Root.opened(stream, first.hash)
-      const opened = yield* Effect.forkScoped(
-        audit === "required"
-          ? opening
-          : Effect.catchTag(opening, "LedgerFailed", () => Effect.sync(() => void (unopened = first.hash))),
-      )
-      const observer = yield* Observer
-      let state = initial(prepared.plan)
-      const fold = (event: Event, time: number) => {
-        state = evolve(state, { ...event, time })
-        observer.onEvent({ ...event, time, run })
-      }
-      fold(created, first.time)
+      const recorded: Array<Event & { readonly time: number }> = [{ ...created, time: first.time }]
       for (const taken of request.takeover?.events ?? []) {
         const event = Takeover.begunAt(taken, request.plan, first.time)
         const subject = "task" in event.data ? `${run}/${event.data.task}` : run
-        fold(event, writer.append(event, subject).time)
+        recorded.push({ ...event, time: writer.append(event, subject).time })
       }
-      const known = Fiber.join(opened).pipe(
-        Effect.mapError((error) => new Errors.LedgerLost({ run, reason: error.message })),
-      )
+      const written = yield* Effect.forkScoped(writer.durable, { startImmediately: true })
+      // The flush begins now; what follows is made ready meanwhile.
+      yield* Effect.yieldNow
+      let unopened: Sha256 | undefined
+      const opening = Root.opened(stream, first.hash).pipe(Effect.provideService(Ledger, ledger))
+      const opened = Deferred.makeUnsafe<void, Errors.LedgerLost>()
+      const observer = yield* Observer
+      const begun = Effect.gen(function* () {
+        yield* Effect.mapError(Fiber.join(written), failWith(stream))
+        yield* (
+          audit === "required"
+            ? opening
+            : Effect.catchTag(opening, "LedgerFailed", () => Effect.sync(() => void (unopened = first.hash)))
+        ).pipe(
+          Effect.mapError((error) => new Errors.LedgerLost({ run, reason: error.message })),
+          Deferred.into(opened),
+          Effect.forkIn(scope, { startImmediately: true }),
+        )
+        yield* Effect.yieldNow
+        for (const event of recorded) observer.onEvent({ ...event, run })
+      })
+      const state = recorded.reduce(evolve, initial(prepared.plan))
+      const known = Deferred.await(opened)
       const context = contextOf(run, data, { who: request.who, requester: request.who }, known)
-      const options: Execution.Options = {
+      const options: Execution.Options<LedgerFailed> = {
         prepared,
         context,
         writer,
         state,
+        begun,
         largeOutputs: yield* Outputs.loadLarge(state),
         hasTurn,
         ...(request.control === undefined ? {} : { control: request.control }),

@@ -3,7 +3,9 @@ import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { type Entry, data as eventData } from "../domain/event.ts"
 import * as Sha256 from "../domain/sha256.ts"
+import * as RootLine from "./root-line.ts"
 import { type Head, genesis } from "./sealing.ts"
+import * as StreamName from "./stream-name.ts"
 
 /** What is wrong at one place of a stream. `line` counts from 1, `offset` is the byte where the line begins. */
 export interface Fault {
@@ -79,6 +81,13 @@ const isCanonical = (value: unknown, text: string): boolean => {
 const hashKey = ',"entryhash":"'
 const hashLength = `"entryhash":"",`.length + 64
 
+/** Whether the hash of a line is the one that stands in it. */
+const hashFits = (text: string, entryhash: string): boolean => {
+  // The envelope's keys are sorted, so what comes after its own `entryhash` holds no other: quotes in texts are escaped.
+  const at = text.lastIndexOf(hashKey) + 1
+  return Sha256.of(text.slice(0, at) + text.slice(at + hashLength)) === entryhash
+}
+
 const readLine = (text: string): Entry | string => {
   let value: unknown
   try {
@@ -87,16 +96,17 @@ const readLine = (text: string): Entry | string => {
     return "is not JSON"
   }
   if (!isEntry(value)) return "is not an event"
-  // The envelope's keys are sorted, so what comes after its own `entryhash` holds no other: quotes in texts are escaped.
-  const at = text.lastIndexOf(hashKey) + 1
-  if (Sha256.of(text.slice(0, at) + text.slice(at + hashLength)) !== value.entryhash) {
-    return "was changed: its hash does not fit its content"
-  }
+  if (!hashFits(text, value.entryhash)) return "was changed: its hash does not fit its content"
   return isCanonical(value, text) ? value : "is not in canonical form"
 }
 
 /** True when the text is a whole entry's line (without its newline), wherever it belongs. */
 export const isLine = (text: string): boolean => typeof readLine(text) !== "string"
+
+const lines = new WeakMap<Entry, string>()
+
+/** The line of an entry, without its newline. */
+export const lineOf = (entry: Entry): string => lines.get(entry) ?? CanonicalJson.encode(entry)
 
 const isData: ReadonlyMap<string, (data: unknown) => boolean> = new Map(
   Object.entries(eventData).map(([type, schema]) => [type, Schema.is(schema as Schema.Schema<unknown>)]),
@@ -124,6 +134,7 @@ export const read = (stream: string, bytes: Uint8Array, start: Start = { head: g
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const whole = isUtf8(buffer)
   const entries: Array<Entry> = []
+  const isRun = StreamName.runOf(stream) !== undefined
   let { head } = start
   let at = 0
   const stop = (kind: Fault["kind"], reason: string): Chain => {
@@ -135,7 +146,10 @@ export const read = (stream: string, bytes: Uint8Array, start: Start = { head: g
     const end = buffer.indexOf(10, at)
     if (end === -1) return stop("torn", "has no end")
     if (!whole && !isUtf8(buffer.subarray(at, end))) return stop("altered", "is not UTF-8")
-    const entry = readLine(buffer.toString("utf8", at, end))
+    const text = buffer.toString("utf8", at, end)
+    const known = isRun ? undefined : RootLine.parse(text)
+    const isKnown = known !== undefined && hashFits(text, known.entryhash)
+    const entry = isKnown ? known : readLine(text)
     if (typeof entry === "string") return stop("altered", entry)
     const expected = head.sequence + 1
     if (entry.sequence !== String(expected)) {
@@ -145,8 +159,9 @@ export const read = (stream: string, bytes: Uint8Array, start: Start = { head: g
       return missing ? stop("gap", `${what}: entries are missing`) : stop("altered", `${what}: moved or repeated`)
     }
     if (entry.prevhash !== head.hash) return stop("altered", "does not continue the entry before it (prevhash)")
-    if (isData.get(entry.type)?.(entry.data) === false)
+    if (!isKnown && isData.get(entry.type)?.(entry.data) === false)
       return stop("altered", `has data that ${entry.type} does not allow`)
+    if (isKnown) lines.set(entry, text)
     entries.push(entry)
     head = { sequence: expected, hash: entry.entryhash }
     at = end + 1

@@ -1,10 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
-import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Entry, Event } from "../domain/event.ts"
 import * as DurableFiles from "../services/durable-files.ts"
-import type * as Chain from "./chain.ts"
+import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamDamaged } from "./errors.ts"
 import { LedgerKey } from "./keys.ts"
 import { Ledger } from "./ledger.ts"
@@ -30,7 +29,7 @@ export const leavesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Merkle.Ha
   entries.map((entry) => {
     const known = leaves.get(entry)
     if (known !== undefined) return known
-    const made = Merkle.leaf(CanonicalJson.encode(entry))
+    const made = Merkle.leaf(Chain.lineOf(entry))
     leaves.set(entry, made)
     return made
   })

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
@@ -82,11 +83,16 @@ export interface SegmentOptions {
   readonly flushIntervalMillis: number
 }
 
-/** A file as this process left it: its size and time, and the head of the stream in it. */
-interface Left {
-  readonly bytes: number
-  readonly time: number
+/** A stream's writer that stays open after an append. */
+interface Kept {
+  readonly writer: StreamWriter.StreamWriter
+  readonly close: Effect.Effect<void>
+}
+
+/** A file as this process left it: its shape, the head of the stream in it, and its writer where that is still open. */
+interface Left extends AppendFile.Shape {
   readonly head: Head
+  readonly kept: Kept | undefined
 }
 
 /** A stream as this process verified it, and its file's time then. */
@@ -97,6 +103,11 @@ interface Verified {
 
 const failedBy = (stream: string) => (error: { readonly message: string }) =>
   new LedgerFailed({ stream, reason: error.message })
+
+const refusedBy = (stream: string) => (error: FileLock.LockBusy | FileLock.LockFailed) =>
+  error._tag === "LockFailed"
+    ? failedBy(stream)(error)
+    : new StreamBusy({ stream, ...(error.pid === undefined ? {} : { pid: error.pid }) })
 
 const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   const fs = yield* FileSystem.FileSystem
@@ -110,14 +121,22 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     uuid: ids.uuid,
   }
 
+  const scope = yield* Effect.scope
+  const lockOf = (stream: string) => `${pathOf(stream)}.lock`
   const lock = (stream: string, patience: number) =>
-    FileLock.acquireWithin(`${pathOf(stream)}.lock`, patience).pipe(
-      Effect.catchTags({
-        LockBusy: (busy) =>
-          Effect.fail(new StreamBusy({ stream, ...(busy.pid === undefined ? {} : { pid: busy.pid }) })),
-        LockFailed: (error) => Effect.fail(new LedgerFailed({ stream, reason: error.message })),
-      }),
+    Effect.mapError(FileLock.acquireWithin(lockOf(stream), patience), refusedBy(stream))
+  const folderOf = (stream: string) =>
+    DurableFiles.makeFolderDurably(path.dirname(pathOf(stream)), { mode: 0o700 }).pipe(
+      Effect.mapError(failedBy(stream)),
     )
+  /** The lock of a stream that is new; its folder may be new too. */
+  const newLock = (stream: string) => {
+    const acquire = FileLock.acquire(lockOf(stream))
+    return Effect.catch(acquire, (error) => {
+      if (error._tag === "LockBusy" || error.code !== "ENOENT") return Effect.fail(refusedBy(stream)(error))
+      return Effect.andThen(folderOf(stream), Effect.mapError(acquire, refusedBy(stream)))
+    })
+  }
   const bytesOf = (stream: string) =>
     Effect.gen(function* () {
       const file = pathOf(stream)
@@ -212,9 +231,8 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   const left = new Map<string, Left>()
   const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
 
-  /** A stream's writer for one append: only what another process added since this one's last append is read. */
-  const openForAppend = Effect.fnUntraced(function* (stream: string) {
-    const before = left.get(stream)
+  /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
+  const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
     if (before === undefined) {
       const known = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
       if (known === undefined || known.fault !== undefined) return (yield* open(stream)).writer
@@ -225,22 +243,31 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
       return yield* new StreamDamaged({ stream, line: before.head.sequence, reason })
     }
-    if (now.bytes === before.bytes) {
-      if (now.time !== before.time) return (yield* open(stream)).writer
-      return writer(stream, before.head, yield* appendTo(stream))
-    }
+    if (now.bytes === before.bytes) return (yield* open(stream)).writer
     return (yield* goOn(stream, yield* bytesFrom(stream, before.bytes), before)).writer
   })
-  const folderOf = (stream: string) =>
-    DurableFiles.makeFolderDurably(path.dirname(pathOf(stream)), { mode: 0o700 }).pipe(
-      Effect.mapError(failedBy(stream)),
+
+  /** A stream's writer for one append: that of the last one, where nothing has happened to the file since. */
+  const keptForAppend = Effect.fnUntraced(function* (stream: string) {
+    const before = left.get(stream)
+    if (before?.kept !== undefined) {
+      if (AppendFile.isSame(before, yield* shapeOf(stream))) return before.kept
+      left.set(stream, { ...before, kept: undefined })
+      yield* before.kept.close
+    }
+    const own = yield* Scope.fork(scope)
+    const close = Scope.close(own, Exit.void)
+    const opened = openForAppend(stream, before).pipe(
+      Scope.provide(own),
+      Effect.onError(() => close),
     )
+    return { writer: yield* opened, close } satisfies Kept
+  })
 
   return Ledger.of({
     folder: options.folder,
     create: Effect.fnUntraced(function* (stream, writing) {
-      yield* folderOf(stream)
-      yield* lock(stream, 0)
+      yield* newLock(stream)
       const file = yield* appendTo(stream, writing)
       if (file.end() > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
       return writer(stream, genesis(stream), file)
@@ -275,16 +302,19 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       Effect.gen(function* () {
         if (!left.has(stream)) yield* folderOf(stream)
         yield* lock(stream, 10_000)
-        const writer = yield* openForAppend(stream)
+        const kept = yield* keptForAppend(stream)
         left.delete(stream)
-        for (const event of events) writer.append(event)
-        yield* writer.durable.pipe(Effect.mapError((error: DurableFiles.FileFailed) => failedBy(stream)(error)))
-        left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head() })
+        const { close, writer } = kept
+        yield* Effect.gen(function* () {
+          for (const event of events) writer.append(event)
+          yield* Effect.mapError(writer.durable, failedBy(stream))
+          left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
+        }).pipe(Effect.onError(() => close))
       }).pipe(Effect.scoped, turns[stream].withPermit),
     seal: (stream) =>
       AppendFile.seal(pathOf(stream)).pipe(
         Effect.mapError(failedBy(stream)),
-        Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(`${pathOf(stream)}.lock`)))),
+        Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(lockOf(stream))))),
       ),
     discard: (stream) =>
       Effect.gen(function* () {
@@ -292,7 +322,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         if ((yield* bytesOf(stream)).length > 0) return
         const remove = (file: string) => fs.remove(file, { force: true }).pipe(Effect.mapError(failedBy(stream)))
         yield* remove(pathOf(stream))
-        yield* remove(`${pathOf(stream)}.lock`)
+        yield* remove(lockOf(stream))
       }).pipe(
         Effect.scoped,
         Effect.catchTag("StreamBusy", () => Effect.void),

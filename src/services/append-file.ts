@@ -216,12 +216,22 @@ export const open = (options: {
     (file) => Effect.ignore(file.close()),
   )
 
-/** Size of a file and when it was last changed, milliseconds since the epoch. */
+/** Which file lies at a path: its inode, its size, and when it was last changed (milliseconds since the epoch). */
+export interface Shape {
+  readonly inode: number
+  readonly bytes: number
+  readonly time: number
+}
+
+/** The shape of the file at a path. */
 export const shapeOf = (path: string) =>
-  attemptNow("look at", path, () => {
-    const { mtimeMs, size } = Fs.statSync(path)
-    return { bytes: size, time: mtimeMs }
+  attemptNow("look at", path, (): Shape => {
+    const { ino, mtimeMs, size } = Fs.statSync(path)
+    return { inode: ino, bytes: size, time: mtimeMs }
   })
+
+/** Whether nothing has happened to a file. */
+export const isSame = (a: Shape, b: Shape): boolean => a.inode === b.inode && a.bytes === b.bytes && a.time === b.time
 
 /** Makes a file read-only that grows no more. */
 export const seal = (path: string) => attemptNow("change the mode of", path, () => Fs.chmodSync(path, 0o444))

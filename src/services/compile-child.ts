@@ -43,10 +43,17 @@ const newline = "\n".charCodeAt(0)
 /** How long a child has to end that is no longer needed. */
 const graceMillis = 1_000
 
-type Said = Effect.Effect<string, CompileChildFailed>
+type Said = Effect.Effect<unknown, CompileChildFailed>
 
-/** Starts the child in a process group of its own. It says one line, and another one each time that it is asked. */
-const start = (file: string, [program, ...argv]: ReadonlyArray<string>) => {
+/**
+ * Starts the child in a process group of its own. It says parts, each a list, while it is at work; then an answer, and
+ * another one each time that it is asked.
+ */
+const start = (
+  file: string,
+  [program, ...argv]: ReadonlyArray<string>,
+  onPart: (part: ReadonlyArray<unknown>) => void,
+) => {
   const child = spawn(program, [...argv, file], {
     detached: true,
     env: childEnvironment(process.env, noInstall),
@@ -54,21 +61,20 @@ const start = (file: string, [program, ...argv]: ReadonlyArray<string>) => {
   })
   // There is none where the program could not be started.
   const pipe = child.stdio[channel] as Duplex | null | undefined
-  let chunks: Array<Buffer> = []
+  let open: Array<Buffer> = []
   let length = 0
-  let line: Said | undefined
+  let answer: Said | undefined
   let ended: Said | undefined
   let waiting: ((said: Said) => void) | undefined
   const tell = () => {
-    const said = line ?? ended
+    const said = answer ?? ended
     if (said !== undefined) waiting?.(said)
   }
-  const text = () => Buffer.concat(chunks).toString("utf8")
   const end = (said: Said) => {
     ended ??= said
     tell()
   }
-  const fail = (reason: string) => end(Effect.fail(new CompileChildFailed({ file, reason })))
+  const failed = (reason: string) => Effect.fail(new CompileChildFailed({ file, reason }))
   const kill = () => {
     if (child.pid === undefined) return
     try {
@@ -77,17 +83,31 @@ const start = (file: string, [program, ...argv]: ReadonlyArray<string>) => {
       child.kill("SIGKILL")
     }
   }
-  child.on("error", (cause) => fail(cause.message))
+  const take = (line: string) => {
+    try {
+      const said: unknown = JSON.parse(line)
+      if (Array.isArray(said)) onPart(said)
+      else answer = Effect.succeed(said)
+    } catch {
+      answer = failed("its answer was cut off")
+    }
+    tell()
+  }
+  child.on("error", (cause) => end(failed(cause.message)))
   pipe?.on("data", (chunk: Buffer) => {
-    chunks.push(chunk)
     length += chunk.length
     if (length > longest) {
       kill()
-      fail(`it describes more than ${longest} bytes`)
-    } else if (chunk.at(-1) === newline) {
-      line = Effect.sync(text)
-      tell()
+      return end(failed(`it describes more than ${longest} bytes`))
     }
+    let from = 0
+    for (let to = chunk.indexOf(newline); to !== -1; to = chunk.indexOf(newline, from)) {
+      open.push(chunk.subarray(from, to))
+      take(Buffer.concat(open).toString("utf8"))
+      open = []
+      from = to + 1
+    }
+    open.push(chunk.subarray(from))
   })
   // What is asked of a child that has ended goes nowhere: its end tells why.
   pipe?.on("error", () => {})
@@ -95,25 +115,27 @@ const start = (file: string, [program, ...argv]: ReadonlyArray<string>) => {
   const drained = new Promise((resolve) => pipe?.once("close", resolve))
   child.on("close", (code, signal) => {
     void drained.then(() => {
-      if (code === 0 && length > 0) return end(Effect.sync(text))
-      fail(`its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`)
+      if (code === 0 && length > 0) return answer === undefined ? take(Buffer.concat(open).toString("utf8")) : tell()
+      end(
+        failed(
+          `its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`,
+        ),
+      )
     })
   })
   return {
-    hear: Effect.callback<string, CompileChildFailed>((resume) => {
+    hear: Effect.callback<unknown, CompileChildFailed>((resume) => {
       waiting = resume
       tell()
     }),
     ask: () => {
-      chunks = []
-      length = 0
-      line = undefined
+      answer = undefined
       waiting = undefined
       pipe?.write("?")
     },
     /** One that has answered ends by itself when nobody listens any more; one that does not is killed. */
     stop: Effect.callback<void>((resume) => {
-      if (line === undefined || pipe === undefined || pipe === null) {
+      if (answer === undefined || pipe === undefined || pipe === null) {
         kill()
         return resume(Effect.void)
       }
@@ -139,34 +161,39 @@ export interface Evaluated {
 }
 
 /**
- * Evaluates a TypeScript pipeline in a process group of its own, and gives what it answered. The child's output goes to
+ * Evaluates a TypeScript pipeline in a process group of its own, and gives what it answered; `onPart` is given what it
+ * handed on before. The child's output goes to
  * standard error; it sees PATH, HOME, LANG and TZ. When the time is over, or the fiber is interrupted, it is killed.
  */
-export const evaluate = Effect.fn("CompileChild.evaluate")(function* (file: string, limitMillis: number) {
+export const evaluate = Effect.fn("CompileChild.evaluate")(function* (
+  file: string,
+  limitMillis: number,
+  onPart: (part: ReadonlyArray<unknown>) => void = () => {},
+) {
   const program = yield* CompileProgram
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => start(file, program)),
+    Effect.sync(() => start(file, program, onPart)),
     ({ stop }) => stop,
   )
   const next = Effect.timeoutOrElse(child.hear, {
     duration: limitMillis,
     orElse: () => new PipelineTooSlow({ file, limitMillis }),
-  }).pipe(
-    Effect.flatMap((text) =>
-      Effect.try({
-        try: (): unknown => JSON.parse(text),
-        catch: () => new CompileChildFailed({ file, reason: "its answer was cut off" }),
-      }),
-    ),
-  )
+  })
   const answer = yield* next
   return { answer, further: Effect.andThen(Effect.sync(child.ask), next) } satisfies Evaluated
 })
 
-const write = (value: unknown): void => {
-  const bytes = Buffer.from(`${JSON.stringify(value)}\n`)
+const writeAll = (bytes: Uint8Array): void => {
   for (let at = 0; at < bytes.length;) at += writeSync(channel, bytes, at)
 }
+
+const write = (value: unknown): void => {
+  writeAll(Buffer.from(JSON.stringify(value)))
+  writeAll(Uint8Array.of(newline))
+}
+
+/** In the child: hands on a part of the answer, while the rest is still to come. */
+export const part = (value: ReadonlyArray<unknown>): void => write(value)
 
 /** In the child: hands the answer to the parent, and more if it is asked; then ends, whatever the pipeline file left running. */
 export const answer = (value: unknown, further: () => unknown): never => {

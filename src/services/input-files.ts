@@ -17,6 +17,16 @@ export const exists = (path: string): Effect.Effect<boolean, Durable.FileFailed>
     ),
   )
 
+/** True when there is a folder at the path. */
+export const isFolder = (path: string): Effect.Effect<boolean, Durable.FileFailed> =>
+  Durable.attempt("look at", path, () => stat(path)).pipe(
+    Effect.map((found) => found.isDirectory()),
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.succeed(false),
+    ),
+  )
+
 /** The files that an absolute path or pattern (`*`, `?`, `**`, `[…]`, `{…}`) names, sorted. A plain path names itself. */
 export const matching = (pattern: string): Effect.Effect<ReadonlyArray<string>, Durable.FileFailed> => {
   const special = /[*?[{]/.exec(pattern)

@@ -30,6 +30,13 @@ export interface Spawn {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /**
+   * Makes the program a worker, which is kept for the next job of the same program, folder, environment and grace if it has
+   * done this one well. It reads, in place of `stdin`, a line of JSON for each job, `{"job", "attempt", "end"}`, and when a
+   * job is done it prints the line `end` to standard output and to standard error; when standard input ends, it ends. It
+   * starts each job from a clean state. A job that fails ends the worker, and its exit code is the job's.
+   */
+  readonly job?: string
   /** Each line of standard output and error as it comes. */
   readonly onStdout?: (line: string) => Effect.Effect<void>
   readonly onStderr?: (line: string) => Effect.Effect<void>
@@ -50,7 +57,10 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Child processes, each in a process group of its own that never outlives its attempt. */
+/**
+ * Child processes, each in a process group of its own that never outlives its attempt, or, for a worker that was given a
+ * job, this service.
+ */
 export class Processes extends Context.Service<
   Processes,
   {

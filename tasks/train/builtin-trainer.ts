@@ -1,6 +1,7 @@
 /**
  * The built-in trainer, in a process of its own: reads a manifest, computes, leaves `result.json` and the model's files
- * in the output folder. One thread; the same manifest gives the same bytes.
+ * in the output folder. One thread; the same manifest gives the same bytes, whatever the process did before: nothing of a
+ * job stays in it but loaded code.
  */
 import { join } from "node:path"
 import * as Console from "effect/Console"
@@ -17,6 +18,7 @@ import * as DatasetBars from "../../src/services/dataset-bars.ts"
 import * as DuckDb from "../../src/services/duckdb-embedded.ts"
 import * as Durable from "../../src/services/durable-files.ts"
 import * as InputFiles from "../../src/services/input-files.ts"
+import * as Job from "../../src/services/process-job.ts"
 import * as Contract from "./contract.ts"
 import type { FoldSummary } from "./schema.ts"
 
@@ -179,9 +181,12 @@ const run = Effect.fnUntraced(function* (manifest: Contract.Manifest) {
 })
 
 /** Runs the steps that a manifest asks for. A result that is blocked is written to `result.json` and no failure. */
-export const main = (manifestPath: string) =>
-  InputFiles.readText(manifestPath).pipe(
-    Effect.flatMap(decodeManifest),
-    Effect.flatMap(run),
+const work = (manifestPath: string) =>
+  InputFiles.readText(manifestPath).pipe(Effect.flatMap(decodeManifest), Effect.flatMap(run))
+
+/** Does the work of one manifest, or, for a project's folder, of all whose paths come as jobs. */
+export const main = (path: string) =>
+  InputFiles.isFolder(path).pipe(
+    Effect.flatMap((isFolder) => (isFolder ? Job.serve(work) : work(path))),
     Effect.provide(DuckDb.layer),
   )

@@ -22,12 +22,12 @@ import { Workspace } from "../../src/services/workspace.ts"
 import * as Contract from "./contract.ts"
 import { TrainerFailed, TrainingBlocked } from "./errors.ts"
 import { TrainInput, type Trainer, type TrainOutput } from "./schema.ts"
-import { runTrainer } from "./trainer-process.ts"
+import { type Program, runTrainer } from "./trainer-process.ts"
 
 const decodeResult = Schema.decodeUnknownEffect(Schema.fromJsonString(Contract.ResultFile))
 const encodeInput = Schema.encodeSync(TrainInput)
 
-/** The hidden command of this program that runs the built-in trainer on a manifest. */
+/** The hidden command of this program that runs the built-in trainer. */
 const trainerCommand = "__trainer"
 
 const configSections = ["training", "core_policy", "universe", "cost_table", "backtest_policy", "dq"] as const
@@ -72,38 +72,39 @@ const manifestOf = Effect.fnUntraced(function* (input: TrainInput, trainer: Trai
 const step = Effect.fnUntraced(function* (
   manifest: Contract.Manifest,
   name: Contract.Manifest["step"],
-  argv: ReadonlyArray<string>,
+  program: Program,
 ) {
   const { project } = yield* Workspace
   const { scratch } = yield* Attempt
   const path = join(scratch, `manifest-${name}.json`)
   yield* Durable.writeFileDurably(path, `${JSON.stringify({ ...manifest, step: name })}\n`)
-  yield* runTrainer(argv, path, project)
+  yield* runTrainer(program, path, project)
   const result = join(manifest.output, Contract.files.result)
   if (!(yield* InputFiles.exists(result))) return undefined
   return yield* Effect.mapError(
     Effect.flatMap(InputFiles.readText(result), decodeResult),
-    (error) => new TrainerFailed({ program: argv.join(" "), reason: `${Contract.files.result}: ${error.message}` }),
+    (error) =>
+      new TrainerFailed({ program: program.argv.join(" "), reason: `${Contract.files.result}: ${error.message}` }),
   )
 })
 
 const trained = Effect.fnUntraced(function* (manifest: Contract.Manifest) {
   const { self } = yield* Processes
-  const builtin = [...self, trainerCommand]
+  const builtin = { argv: [...self, trainerCommand], worker: true }
   const steps =
     manifest.trainer.kind === "builtin"
-      ? [{ name: "train" as const, argv: builtin }]
+      ? [{ name: "train" as const, program: builtin }]
       : [
-          { name: "samples" as const, argv: builtin },
-          { name: "fit" as const, argv: manifest.trainer.argv },
-          { name: "finish" as const, argv: builtin },
+          { name: "samples" as const, program: builtin },
+          { name: "fit" as const, program: { argv: manifest.trainer.argv, worker: false } },
+          { name: "finish" as const, program: builtin },
         ]
-  for (const { argv, name } of steps) {
-    const result = yield* step(manifest, name, argv)
+  for (const { name, program } of steps) {
+    const result = yield* step(manifest, name, program)
     if (result?.status === "blocked") return yield* new TrainingBlocked({ reasons: result.reasons })
     if (result !== undefined) return result
   }
-  return yield* new TrainerFailed({ program: builtin.join(" "), reason: `it left no ${Contract.files.result}` })
+  return yield* new TrainerFailed({ program: builtin.argv.join(" "), reason: `it left no ${Contract.files.result}` })
 })
 
 /** The part of the dataset that the pair needs. */

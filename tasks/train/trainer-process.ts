@@ -15,11 +15,20 @@ const killedFromOutside = ["SIGKILL", "SIGHUP", "SIGTERM"]
 /** Exit codes by which a shell or a runtime reports such a signal of its child. */
 const killedExits = [137, 143]
 
+/** A trainer's program; a worker takes one manifest after the other. */
+export interface Program {
+  readonly argv: ReadonlyArray<string>
+  readonly worker: boolean
+}
+
 const tail = (text: string) => text.trim().split("\n").slice(-10).join("\n")
 
-/** Runs the program with the manifest's path as its last argument, in `cwd`. Interruption stops all that it started. */
+/**
+ * Runs the program with the manifest's path as its last argument, in `cwd`. A worker gets `cwd` as its argument, so that a
+ * list of processes says whose it is, and the manifest as a job. Interruption stops all that the program started.
+ */
 export const runTrainer = Effect.fn("train.trainer")(function* (
-  argv: ReadonlyArray<string>,
+  { argv, worker }: Program,
   manifest: string,
   cwd: string,
 ) {
@@ -30,7 +39,7 @@ export const runTrainer = Effect.fn("train.trainer")(function* (
   const unavailable = (reason: string) => new TrainerUnavailable({ program, reason })
   const ended = yield* processes
     .run({
-      argv: [...argv, manifest],
+      ...(worker ? { argv: [...argv, cwd], job: manifest } : { argv: [...argv, manifest] }),
       cwd,
       graceMillis,
       onStdout: (line) =>

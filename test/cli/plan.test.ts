@@ -45,6 +45,26 @@ describe("dandori plan", () => {
     }),
   )
 
+  it.effect("shows the first thousand tasks of a large new pipeline, and all of them to machines", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const loop = `for (let i = 0; i < 1203; i++) task(\`t${"$"}{i}\`, command, { argv: ["echo", String(i)] })`
+      const head = 'import { pipeline } from "dandori"\nimport { command } from "dandori/tasks"\n'
+      yield* write(
+        folder,
+        "pipelines/large.ts",
+        `${head}export default pipeline("large", {}, ({ task }) => { ${loop} })\n`,
+      )
+      const { out } = yield* dandori(folder, "plan", "large")
+      assert.lengthOf(out.match(/^ {2}\+ t\d+ \(command\)$/gm) ?? [], 1_000)
+      assert.match(out, /\n {2}\+ 203 more tasks \(--json lists them\)\n\n1,?203 tasks added\n/)
+      const [all] = ndjson((yield* dandori(folder, "plan", "large", "--json")).out)
+      const tasks = all.tasks as ReadonlyArray<object>
+      assert.lengthOf(tasks, 1_203)
+      assert.deepInclude(tasks[1_202], { change: "added", type: "command" })
+    }),
+  )
+
   it.effect("of a comment or another order of keys sees nothing", () =>
     Effect.gen(function* () {
       const folder = yield* project

@@ -276,6 +276,32 @@ describe("a ledger of segment files", () => {
     }),
   )
 
+  it.live(
+    "appends to the file that lies at its place, also where another of the same size and time was put there",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Project.folder
+        const path = fileOf(home, "system")
+        yield* onLedger(home, (ledger) =>
+          Effect.gen(function* () {
+            for (const n of [1, 2]) yield* ledger.record("system", [key(n)])
+            yield* Effect.promise(async () => {
+              const { atime, mtime } = await Fs.stat(path)
+              await Fs.copyFile(path, `${path}.copy`)
+              await Fs.utimes(`${path}.copy`, atime, mtime)
+              await Fs.utimes(path, atime, mtime)
+              await Fs.rename(`${path}.copy`, path)
+            })
+            yield* ledger.record("system", [key(3)])
+            yield* ledger.record("system", [key(4)])
+          }),
+        )
+        const chain = yield* onLedger(home, (ledger) => ledger.read("system"))
+        assert.isUndefined(chain.fault)
+        assert.strictEqual(chain.head.sequence, 4)
+      }),
+  )
+
   it.live("notices that entries which it wrote are gone or changed before it appends again", () =>
     Effect.gen(function* () {
       const home = yield* Project.folder

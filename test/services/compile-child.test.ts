@@ -36,6 +36,25 @@ describe("the child that evaluates a pipeline file", () => {
     }),
   )
 
+  it.live("hands parts on in their order, and then answers", () =>
+    Effect.gen(function* () {
+      const parts: Array<unknown> = []
+      const script = `printf '[1' >&3; sleep 0.05; printf ',"ä"]\n[2]\n{"x"' >&3; sleep 0.05; printf ':3}\n' >&3`
+      const { answer } = yield* CompileChild.evaluate("one.ts", 20_000, (part) => void parts.push(part)).pipe(
+        Effect.provideService(CompileChild.CompileProgram, ["sh", "-c", script]),
+        Effect.scoped,
+      )
+      assert.deepStrictEqual(parts, [[1, "ä"], [2]])
+      assert.deepStrictEqual(answer, { x: 3 })
+    }),
+  )
+
+  it.live("that ends after its parts, before its answer, has failed", () =>
+    Effect.gen(function* () {
+      assert.match((yield* Effect.flip(answered(`printf '[1]\n' >&3`))).message, /its answer was cut off/)
+    }),
+  )
+
   it.live("says more when it is asked", () =>
     Effect.gen(function* () {
       const script = `printf '1\\n' >&3; head -c 1 <&3 >/dev/null; printf '2\\n' >&3`

@@ -18,8 +18,13 @@ export const plan = Command.make(
     ),
   },
   Effect.fn(function* ({ against, files }) {
-    const { showChanges } = yield* Effect.promise(() => import("../plan-changes.ts"))
-    yield* showChanges(files, against)
+    const { compileAll } = yield* Effect.promise(() => import("../compiled-files.ts"))
+    // What compares is imported while the pipelines are being compiled.
+    const [compiled, { showChanges }] = yield* Effect.all(
+      [compileAll(files), Effect.promise(() => import("../plan-changes.ts"))],
+      { concurrency: "unbounded" },
+    )
+    yield* showChanges(compiled, files.length === 0, against)
   }),
 ).pipe(
   Command.withDescription(

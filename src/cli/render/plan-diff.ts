@@ -11,10 +11,27 @@ export const part = (title: string, lines: ReadonlyArray<string>, on: boolean): 
   lines.length === 0 ? [] : ["", Output.bold(title, on), ...lines.map((line) => `  ${line}`)]
 
 /** A task that came, went or is another, and how. */
-export const taskLines = ({ change, fields, id, type }: TaskChange, on: boolean): ReadonlyArray<string> => {
+const taskLines = ({ change, fields, id, type }: TaskChange, on: boolean): ReadonlyArray<string> => {
   const head = marked(change, `${id}${type === id ? "" : ` (${type})`}`, on)
   const details = change === "removed" ? [] : fields.filter(({ path }) => path !== "type" || change === "changed")
   return [head, ...details.map((field) => `    ${change === "added" ? changeText(field) : changeLine(field, on)}`)]
+}
+
+/** Tasks that are shown with all that they say; of a larger pipeline nobody reads more. */
+const mostWhole = 1_000
+
+/** The tasks of a comparison. Every one that changed is shown; of those that came, or went, the first ones. */
+export const tasksLines = (tasks: ReadonlyArray<TaskChange>, on: boolean): ReadonlyArray<string> => {
+  const shown = { added: 0, removed: 0, changed: 0 }
+  const lines = tasks.flatMap((task) => {
+    shown[task.change]++
+    return task.change !== "changed" && shown[task.change] > mostWhole ? [] : taskLines(task, on)
+  })
+  const more = (["added", "removed"] as const).flatMap((change) => {
+    const left = shown[change] - mostWhole
+    return left > 0 ? [marked(change, `${count(left, "more task", "more tasks")} (--json lists them)`, on)] : []
+  })
+  return [...lines, ...more]
 }
 
 /** What is weaker, and why; a line each. */
@@ -50,11 +67,7 @@ export const sum = ({ config, files, settings, tasks }: PlanDiff): string => {
 
 /** The lines of a comparison, without its headline. */
 export const lines = (diff: PlanDiff, { dates, runs }: Beside, on: boolean): ReadonlyArray<string> => [
-  ...part(
-    "Tasks",
-    diff.tasks.flatMap((task) => taskLines(task, on)),
-    on,
-  ),
+  ...part("Tasks", tasksLines(diff.tasks, on), on),
   ...part(
     "Pipeline",
     diff.settings.map((change) => changeLine(change, on)),

@@ -4,7 +4,7 @@ import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { changeLine } from "./field-changes.ts"
 import { clean, table } from "./line.ts"
-import { part, taskLines } from "./plan-diff.ts"
+import { part, tasksLines } from "./plan-diff.ts"
 import { number } from "./run-results.ts"
 
 const mostChanges = 20
@@ -72,11 +72,7 @@ export const lines = (diff: RunDiff, on: boolean): ReadonlyArray<string> => {
     ...part("Environment", changes(diff.environment), on),
     ...part("Configuration", changes(diff.config), on),
     ...part("Pipeline", changes(diff.settings), on),
-    ...part(
-      "Tasks of the plan",
-      diff.tasks.flatMap((task) => taskLines(task, on)),
-      on,
-    ),
+    ...part("Tasks of the plan", tasksLines(diff.tasks, on), on),
     ...part("How the tasks went", table(diff.outcomes.map(outcomeRow)), on),
     ...part(
       "Outputs",
