@@ -1,10 +1,14 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type { Stdio } from "effect/Stdio"
+import type { Terminal } from "effect/Terminal"
 import { commandLine } from "./command-list.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
@@ -42,12 +46,20 @@ const explain = (cause: Cause.Cause<unknown>, debug: boolean): { readonly code: 
 }
 
 /**
+ * Leaves out what only the library's prompts and wizard use: to make a terminal opens standard input and takes a
+ * command ten milliseconds. A command that asks something brings its own.
+ */
+const withoutPrompts = <A, E, R>(program: Effect.Effect<A, E, R>) =>
+  program as Effect.Effect<A, E, Exclude<R, ChildProcessSpawner | Stdio | Terminal>>
+
+/**
  * Runs the command line and exits with its code. SIGTERM and SIGHUP stop the work and leave runs to be resumed; so does
  * Ctrl-C where no run listens to it, and a second one does not wait for that.
  */
 export const main = async (argv: ReadonlyArray<string>, version: string): Promise<void> => {
   const program = Command.runWith(await commandLine(argv, version), { version })(argv).pipe(
-    Effect.provide(Layer.merge(Usage.layer(argv), NodeServices.layer)),
+    withoutPrompts,
+    Effect.provide(Layer.mergeAll(Usage.layer(argv), NodeFileSystem.layer, NodePath.layer)),
   )
   const fiber = Effect.runFork(program)
   const stop = (code: number) => {
@@ -63,20 +75,14 @@ export const main = async (argv: ReadonlyArray<string>, version: string): Promis
     interrupted = true
     stop(ExitCode.exitCodes.interrupted)
   })
-  // A reader that went away (`| head`) is no mistake of ours.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)
-    process.stderr.write(`The output could not be written: ${error.message}\n`)
-    process.exit(ExitCode.exitCodes.io)
-  })
   return new Promise(() => {
     fiber.addObserver((exit) => {
-      if (Exit.isFailure(exit)) {
-        const { code, text } = explain(exit.cause, argv.includes("--debug"))
-        if (text !== "") process.stderr.write(`${text}\n`)
-        process.exitCode ??= code
-      }
-      void Effect.runPromise(Output.drained).then(() => process.exit())
+      const { code, text } = Exit.isFailure(exit)
+        ? explain(exit.cause, argv.includes("--debug"))
+        : { code: undefined, text: "" }
+      process.exitCode ??= code
+      const last = text === "" ? Effect.void : Output.message(text)
+      void Effect.runPromise(Effect.andThen(last, Output.drained)).then(() => process.exit())
     })
   })
 }

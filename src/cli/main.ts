@@ -9,7 +9,7 @@ setTimeout(MachineCode.usual, 500).unref()
 
 /** Answers what needs nothing else at once; the rest of the program is imported when it is needed. */
 if ((first === "--version" || first === "version") && second === undefined) {
-  process.stdout.write(`dandori ${version}\n`)
+  await Bun.write(Bun.stdout, `dandori ${version}\n`)
 } else if (first === "__trainer" && second !== undefined) {
   const { run } = await import("./child.ts")
   await run("trainer", second)

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as ExitCode from "./exit-code.ts"
 import * as Standard from "./standard-streams.ts"
 
 /** Ends a command with an exit code after it has said all that there is to say. */
@@ -12,39 +13,36 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
-/**
- * Succeeds when the text has left this process: a pipe that is read slowly loses nothing. Never where standard output
- * cannot be written: its "error" follows, which ends the process.
- */
-const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
+/** Ends the process, whose standard output cannot be written. A reader that went away (`| head`) is no mistake of ours. */
+export const unwritable = (error: { readonly code?: string; readonly message: string }): void => {
+  if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)
+  Standard.write(2, `The output could not be written: ${error.message}\n`)
+  process.exit(ExitCode.exitCodes.io)
+}
+
+/** Succeeds when the text has left this process: a pipe that is read slowly loses nothing. */
+const write = (descriptor: Standard.Descriptor, text: string): Effect.Effect<void> =>
   Effect.andThen(
     Standard.flushed,
     Effect.callback<void>((resume) => {
-      stream.write(text.endsWith("\n") ? text : `${text}\n`, (error) => {
-        if (!(error instanceof Error) || stream === process.stderr) resume(Effect.void)
-      })
+      Standard.send(descriptor, text.endsWith("\n") ? text : `${text}\n`).then(
+        () => resume(Effect.void),
+        (error) => (descriptor === 1 ? unwritable(error) : resume(Effect.void)),
+      )
     }),
   )
 
 /** Data, for people and programs: standard output. */
-export const data = (text: string): Effect.Effect<void> => write(process.stdout, text)
+export const data = (text: string): Effect.Effect<void> => write(1, text)
 
 /** One JSON value per line on standard output. */
 export const json = (value: unknown): Effect.Effect<void> => data(JSON.stringify(value))
 
 /** Words beside the data: standard error. */
-export const message = (text: string): Effect.Effect<void> => write(process.stderr, text)
+export const message = (text: string): Effect.Effect<void> => write(2, text)
 
 /** Succeeds when all that was written so far has left this process. */
-export const drained: Effect.Effect<void> = Effect.all(
-  [
-    Standard.flushed,
-    ...[process.stdout, process.stderr].map((stream) =>
-      Effect.callback<void>((resume) => void stream.write("", () => resume(Effect.void))),
-    ),
-  ],
-  { concurrency: "unbounded", discard: true },
-)
+export const drained: Effect.Effect<void> = Effect.andThen(Standard.flushed, Standard.sent)
 
 /** Ends the command with this code unless it is 0. */
 export const exitWith = (code: number): Effect.Effect<void, Exit> =>

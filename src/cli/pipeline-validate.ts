@@ -10,6 +10,7 @@ import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
 import { count } from "./plain-text.ts"
 import * as ProjectReaders from "./project-readers.ts"
+import * as Standard from "./standard-streams.ts"
 
 /** A pipeline file as people name it: from the working folder. */
 export const shownPath = (file: string): string => {
@@ -61,7 +62,7 @@ export const validateFiles = Effect.fnUntraced(
           digest: digest(plan),
         })
       } else if (!flags.quiet) {
-        const good = Output.green("ok", Output.colours(process.stdout))
+        const good = Output.green("ok", Output.colours(Standard.output))
         yield* Output.data(`${good}  ${file}  ${plan.id}, ${count(plan.tasks.length, "task", "tasks")}`)
       }
     }

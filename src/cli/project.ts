@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { cpus, hostname, totalmem } from "node:os"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -87,7 +88,7 @@ export const services = (options: {
     ObjectStore.layer,
     DuckDbEmbedded.layer,
     Catalog.layer(project),
-  ).pipe(Layer.provideMerge(NodeServices.layer))
+  ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))
   return Layer.mergeAll(EvidenceLedger.layer(home), Notifier.layer(), ModelRegistry.layerState, ModelFiles.layer).pipe(
     Layer.provideMerge(base),
   )

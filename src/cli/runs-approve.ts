@@ -1,3 +1,4 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Clock from "effect/Clock"
 import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
@@ -50,6 +51,9 @@ const describe = (run: RecordedRun.RecordedRun, asked: Requested, granted: Reado
     ...(asked.due === undefined ? [] : [`  until      ${dateTime(asked.due)}`]),
   ].join("\n")
 
+const ask = (message: string) =>
+  Effect.provide(Prompt.run(Prompt.Confirm({ message, initial: false })), NodeServices.layer)
+
 /** Shows what a task waits to be approved for, and records that this person agrees or refuses. */
 export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
   const { env, flags, home, project } = yield* Project.find
@@ -71,7 +75,7 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
     if (process.stdin.isTTY !== true || flags.noInput) {
       return yield* new Output.UsageError({ reason: `To ${refuse ? "refuse" : "agree"}, say --yes` })
     }
-    const agreed = yield* Prompt.run(Prompt.Confirm({ message: refuse ? "Refuse?" : "Agree?", initial: false }))
+    const agreed = yield* ask(refuse ? "Refuse?" : "Agree?")
     if (!agreed) return yield* Output.message("Nothing was recorded.")
   }
   const configuration = yield* SettingsFiles.load(project, env)

@@ -1,8 +1,50 @@
-import { writeSync } from "node:fs"
+import { fstatSync, writeSync } from "node:fs"
 import * as Effect from "effect/Effect"
 
 /** File descriptors of standard output and standard error. */
-type Descriptor = 1 | 2
+export type Descriptor = 1 | 2
+
+const writers = new Map<Descriptor, Bun.FileSink>()
+
+/** The writer of a stream. Once it is made, writing to a slow reader stops nothing: the pipe says so instead. */
+const writerOf = (descriptor: Descriptor): Bun.FileSink => {
+  const known = writers.get(descriptor)
+  if (known !== undefined) return known
+  const made = (descriptor === 1 ? Bun.stdout : Bun.stderr).writer()
+  writers.set(descriptor, made)
+  return made
+}
+
+let sending: Promise<unknown> = Promise.resolve()
+
+/**
+ * Writes a text after all that was sent before; the promise is kept when it has left this process, however slow its
+ * reader, and broken when the stream cannot be written. `process.stdout` does the same, and takes a command ten
+ * milliseconds to be made.
+ */
+export const send = (descriptor: Descriptor, text: string): Promise<void> => {
+  const writing = async () => {
+    const writer = writerOf(descriptor)
+    await Promise.all([writer.write(text), writer.flush()])
+  }
+  const written = writing()
+  sending = Promise.allSettled([sending, written])
+  return written
+}
+
+/** Succeeds when all that was sent so far has left this process, or could not. */
+export const sent: Effect.Effect<void> = Effect.promise(() => sending.then(() => undefined))
+
+/** Standard output, for those who only ask what it is: a file or a pipe is known without `process.stdout`. */
+export const output = {
+  get isTTY(): boolean {
+    try {
+      return fstatSync(1).isCharacterDevice() && process.stdout.isTTY
+    } catch {
+      return false
+    }
+  },
+}
 
 const closed = new Set<Descriptor>()
 
@@ -52,6 +94,7 @@ const pump = (descriptor: Descriptor): void => {
  * `flushed`. When the reader has gone (`| head`), the rest is dropped and the work goes on.
  */
 export const write = (descriptor: Descriptor, text: string): void => {
+  writerOf(descriptor)
   waiting[descriptor].push(Buffer.from(text))
   if (waiting[descriptor].length === 1) pump(descriptor)
 }
