@@ -14,7 +14,7 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
 }
 
 /** Ends the process, whose standard output cannot be written. A reader that went away (`| head`) is no mistake of ours. */
-export const unwritable = (error: { readonly code?: string; readonly message: string }): void => {
+const unwritable = (error: { readonly code?: string; readonly message: string }): void => {
   if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)
   Standard.write(2, `The output could not be written: ${error.message}\n`)
   process.exit(ExitCode.exitCodes.io)

@@ -34,10 +34,11 @@ export const closeIfOver = Effect.fnUntraced(function* (
   const closing = Root.closed(StreamName.ofRun(run), head.sequence, head.hash)
   const closed = yield* Effect.forkChild(closing, { startImmediately: true })
   yield* Effect.yieldNow
-  yield* files.clean(run)
-  yield* Effect.ignore(inbox.clear(run))
+  // What cannot be tidied up keeps no books open: it is told when they are closed.
+  const tidied = yield* Effect.exit(Effect.andThen(files.clean(run), Effect.ignore(inbox.clear(run))))
   yield* Fiber.join(closed)
   yield* ledger.seal(StreamName.ofRun(run))
+  yield* tidied
 })
 
 /**

@@ -9,7 +9,9 @@ import { taskType } from "../../src/authoring/task-type.ts"
 import * as Run from "../../src/engine/run.ts"
 import { runStatus, taskOf } from "../../src/engine/run-state.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
+import * as StreamName from "../../src/ledger/stream-name.ts"
 import { Attempt } from "../../src/services/attempt.ts"
+import { AttemptFiles } from "../../src/services/attempt-files.ts"
 import { Broken, echo, plan, task, typeOf } from "../support/engine-plan.ts"
 import * as Project from "../support/engine-project.ts"
 
@@ -60,6 +62,27 @@ describe("a run", () => {
         const log = yield* Effect.promise(() => Fs.readFile(join(place.home, "logs", run, "first.1.log"), "utf8"))
         assert.strictEqual(log, "a line\n")
       }).pipe(Effect.provide(Project.services(place, { types: [scratch, echo] })))
+    }),
+  )
+
+  it.live("closes its books though its scratch folders cannot be removed, and tells of it", () =>
+    Effect.gen(function* () {
+      const place = yield* Project.temporary
+      yield* Effect.gen(function* () {
+        const files = yield* AttemptFiles
+        const stuck = AttemptFiles.of({ ...files, clean: () => Effect.die(new Error("the folder is busy")) })
+        const exit = yield* Run.start(Project.request(plan([task("only", echo, { with: { value: 1 } })]))).pipe(
+          Effect.provideService(AttemptFiles, stuck),
+          Effect.exit,
+        )
+        assert.include(String(exit), "the folder is busy")
+        const ledger = yield* Ledger
+        const { entries } = yield* ledger.read("root")
+        assert.deepStrictEqual(Project.story(entries), ["stream.opened", "stream.closed"])
+        const { stream } = entries[1].data as { readonly stream: string }
+        const { mode } = yield* Effect.promise(() => Fs.stat(join(ledger.folder, StreamName.segmentPath(stream))))
+        assert.strictEqual(mode & 0o777, 0o444)
+      }).pipe(Effect.provide(Project.services(place, { types: [echo] })))
     }),
   )
 
