@@ -6,3 +6,8 @@ export const register = (): void =>
     dandori: () => import("./index.ts"),
     "dandori/tasks": () => import("../tasks/index.ts"),
   })
+
+/** Imports what nearly every pipeline file imports. */
+export const preload = async (): Promise<void> => {
+  await Promise.all([import("./index.ts"), import("../tasks/index.ts")])
+}

@@ -171,11 +171,12 @@ export const listen = (told: Listener): void => {
   listener = told
 }
 
+const tasksDot = "tasks."
+
 const taskId = (task: Expression<unknown>, path: string, at: number): string => {
-  const [root, id, rest] = (sourceOf(task) ?? "").split(".")
-  if (root !== "tasks" || id === undefined || rest !== undefined)
-    throw new TypeError(`${path}.needs[${at}] must be what task() returned`)
-  return id
+  const source = sourceOf(task) ?? ""
+  if (source.startsWith(tasksDot) && !source.includes(".", tasksDot.length)) return source.slice(tasksDot.length)
+  throw new TypeError(`${path}.needs[${at}] must be what task() returned`)
 }
 
 const isEmpty = (fields: object): boolean => {

@@ -11,15 +11,23 @@ setTimeout(MachineCode.usual, 500).unref()
 if ((first === "--version" || first === "version") && second === undefined) {
   await Bun.write(Bun.stdout, `dandori ${version}\n`)
 } else if (first === "__trainer" && second !== undefined) {
-  const { run } = await import("./child.ts")
-  await run("trainer", second)
-} else if (first === "__compile" && second !== undefined) {
-  const { run } = await import("./child.ts")
-  await run("compile", second)
+  const { train } = await import("./child.ts")
+  await train(second)
+} else if (first === "__compile") {
+  const { evaluate } = await import("./child.ts")
+  await evaluate()
 } else {
-  // The rest takes a moment to load: a person who waits should see at once that something goes on.
-  const quiet = process.argv.some((word) => ["--json", "--quiet", "-q", "--help", "-h"].includes(word))
-  if (first === "run" && process.stderr.isTTY && !quiet) process.stderr.write(`dandori ${version}\n`)
+  const words = process.argv.slice(2)
+  const has = (...known: ReadonlyArray<string>) => words.some((word) => known.includes(word))
+  // The rest takes a moment to load: a person who waits should see at once that something goes on, and what evaluates a
+  // TypeScript pipeline gets ready meanwhile.
+  if (first === "run" && process.stderr.isTTY && !has("--json", "--quiet", "-q", "--help", "-h")) {
+    process.stderr.write(`dandori ${version}\n`)
+  }
+  if (words.some((word) => word.endsWith(".ts")) && !has("--help", "-h")) {
+    const { prepare, thisCompiler } = await import("../services/compile-process.ts")
+    prepare(thisCompiler())
+  }
   const { main } = await import("./app.ts")
-  await main(process.argv.slice(2), version)
+  await main(words, version)
 }

@@ -118,15 +118,25 @@ const atHand = Effect.fnUntraced(function* (against: Against) {
   return { kind: "revision", revision: { name: against.revision, tree } } satisfies Older
 })
 
+/** The configuration as it is now: it can be read while the pipelines are being compiled. */
+export const configurationNow = Effect.gen(function* () {
+  const { env, project } = yield* ProjectReaders.find
+  return yield* SettingsFiles.load(project, env)
+})
+
 /**
  * Compares pipelines (`all`: every one of `pipelines/`) with what is deployed, with a file or with a git revision; the exit
  * code says what was found.
  */
 export const showChanges = Effect.fnUntraced(
-  function* (files: ReadonlyArray<CompiledFile>, all: boolean, againstText: string) {
+  function* (
+    files: ReadonlyArray<CompiledFile>,
+    all: boolean,
+    againstText: string,
+    configuration: SettingsFiles.Configuration,
+  ) {
     const { env, flags, home, project } = yield* ProjectReaders.find
     const against = againstOf(againstText)
-    const configuration = yield* SettingsFiles.load(project, env)
     const compiled = yield* PlanSides.ofCompiled(project, files, configuration)
     if (compiled.length === 0) return yield* Output.message("pipelines/ has no pipeline yet.")
     if (against.kind === "file" && compiled.length > 1) {

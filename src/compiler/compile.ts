@@ -20,6 +20,7 @@ import * as PlainTask from "./plain-task.ts"
 import type { Source } from "./source.ts"
 import * as SubPipeline from "./sub-pipeline.ts"
 import * as TaskCheck from "./task-check.ts"
+import type { TaskDefinition } from "./task-definition.ts"
 import * as Topology from "./topology.ts"
 import * as YamlDocument from "./yaml-document.ts"
 
@@ -36,14 +37,15 @@ export interface Compiled {
 const loadTypes = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const catalog = yield* Catalog
   const types = new Map<string, AnyTaskType | undefined>()
-  for (const { uses, path } of definition.tasks.values()) {
+  for (const task of definition.tasks.values()) {
+    const { uses } = task
     if (types.get(uses.text) !== undefined || SubPipeline.idOf(uses.text) !== undefined) continue
     if (!types.has(uses.text)) types.set(uses.text, yield* catalog.load(uses.text))
     if (types.get(uses.text) !== undefined) continue
     const hint = didYouMean(uses.text, catalog.names)
     reader.report(
       uses.at,
-      `${path}.uses`,
+      `${task.path}.uses`,
       `There is no task type "${uses.text}".${hint} Known: ${catalog.names.join(", ")}.`,
     )
   }
@@ -61,9 +63,11 @@ const schemasOf = (
 const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const library = yield* SubPipeline.SubPipelines
   const children = new Map<string, Compiled>()
-  for (const { path, uses } of definition.tasks.values()) {
+  for (const task of definition.tasks.values()) {
+    const { uses } = task
     const id = SubPipeline.idOf(uses.text)
     if (id === undefined) continue
+    const { path } = task
     const child = yield* library.load(id)
     const refuse = (reason: string) => reader.report(uses.at, `${path}.uses`, reason)
     if (child._tag === "Unusable") {
@@ -124,9 +128,10 @@ const checkTasks = (reader: FieldReader, definition: Definition.Definition, know
   const inner = new Map<string, ReadonlyArray<PlanTask>>()
   let used = 0
   for (const task of byId.values()) {
-    const type = types.get(task.uses.text)
-    const child = children.get(task.uses.text)?.plan
-    const input = child === undefined ? inputs.get(task.uses.text) : SubPipeline.inputOf(child)
+    const { text: uses } = task.uses
+    const type = types.get(uses)
+    const child = children.get(uses)?.plan
+    const input = child === undefined ? inputs.get(uses) : SubPipeline.inputOf(child)
     const plain = type === undefined ? undefined : PlainTask.make(task, type, input ?? {}, byId)
     if (plain !== undefined) {
       tasks.push(plain)
@@ -177,7 +182,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     const children = yield* loadPipelines(reader, definition)
     const outputs = () => {
       const known = schemasOf(types, ({ output }) => output)
-      const outputOf = ({ settings, uses }: Definition.TaskDefinition): JsonSchema => {
+      const outputOf = ({ settings, uses }: TaskDefinition): JsonSchema => {
         const { continueOnError, matrix } = settings
         const own = children.get(uses.text)?.outputs ?? known.get(uses.text) ?? {}
         return matrix === undefined ? own : Scope.listOf(own, continueOnError === true)

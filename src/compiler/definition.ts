@@ -1,50 +1,14 @@
 import { wholeSource } from "../domain/expression/plan-scopes.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
-import {
-  Audit,
-  type Approval,
-  type Block,
-  type Concurrency,
-  type PauseUntil,
-  type Resources,
-  type Retry,
-} from "../domain/plan.ts"
+import { Audit, type Block, type Concurrency } from "../domain/plan.ts"
 import { FieldReader } from "./field-reader.ts"
-import { type MatrixDefinition, readMatrix } from "./matrix-settings.ts"
+import { readMatrix } from "./matrix-settings.ts"
 import { readApproval, readConcurrency, readLabels, readPauseUntil } from "./start-settings.ts"
 import { type Located, type LocatedEntry, type PlacedText, entryOf, get, keysOf, kindOf, toJson } from "./located.ts"
 import { type Defaults, readDefaults, readResources, readRetry } from "./task-settings.ts"
+import { QuietTask } from "./quiet-task.ts"
 import type { Source, Span } from "./source.ts"
-
-/** What a task says beside its type, its input and its needs. */
-export interface TaskSettings {
-  readonly if: PlacedText | undefined
-  readonly retry: Retry | undefined
-  readonly timeout: number | undefined
-  readonly heartbeat: number | undefined
-  readonly cache: { readonly value: boolean; readonly at: Span } | undefined
-  readonly continueOnError: boolean | undefined
-  readonly resources: Resources | undefined
-  readonly matrix: MatrixDefinition | undefined
-  readonly approval: Approval | undefined
-  readonly pauseUntil: PauseUntil | undefined
-  readonly labels: ReadonlyArray<string>
-  readonly priority: number | undefined
-}
-
-/** A task as the author wrote it, shapes checked. */
-export interface TaskDefinition {
-  readonly id: string
-  readonly at: Span
-  readonly path: string
-  readonly block: Block
-  readonly uses: PlacedText
-  readonly with: Located | undefined
-  readonly needs: ReadonlyArray<PlacedText>
-  readonly settings: TaskSettings
-  /** The map that the author wrote. */
-  readonly written: Located
-}
+import { noSettings, idPattern, type TaskDefinition, type TaskSettings } from "./task-definition.ts"
 
 /** A pipeline as the author wrote it, shapes checked. */
 export interface Definition {
@@ -96,8 +60,6 @@ const taskKeys = [
   "priority",
   "description",
 ]
-/** Every JavaScript object answers to `constructor`, so nothing of a pipeline is called that. */
-const idPattern = /^(?!constructor$)[a-z][a-z0-9_]*$/
 /** Of a YAML file, and of all that a pipeline uses: what a TypeScript file generates is bounded by its time. */
 export const maxTasks = 20_000
 
@@ -148,22 +110,6 @@ const readSettings = (
   }
 }
 
-/** The settings of a task that says nothing. */
-export const noSettings: TaskSettings = {
-  if: undefined,
-  retry: undefined,
-  timeout: undefined,
-  heartbeat: undefined,
-  cache: undefined,
-  continueOnError: undefined,
-  resources: undefined,
-  matrix: undefined,
-  approval: undefined,
-  pauseUntil: undefined,
-  labels: [],
-  priority: undefined,
-}
-
 const isSilent = (node: Located): boolean => {
   if (node.kind !== "map") return false
   for (const key of keysOf(node)) if (key !== "uses" && key !== "with" && key !== "needs") return false
@@ -173,7 +119,9 @@ const isSilent = (node: Located): boolean => {
 /** Reads the tasks of one pipeline; most say no more than their type, input and needs, and share their settings. */
 const taskReader = (reader: FieldReader, defaults: Defaults | undefined) => {
   const shared: TaskSettings = { ...noSettings, retry: defaults?.retry, heartbeat: defaults?.heartbeat }
-  return ({ key: id, keyAt, value }: LocatedEntry, block: Block): TaskDefinition | undefined => {
+  return (entry: LocatedEntry, block: Block): TaskDefinition | undefined => {
+    if (entry instanceof QuietTask) return entry.under(shared)
+    const { key: id, keyAt, value } = entry
     const path = `${block}.${id}`
     if (!idPattern.test(id)) {
       reader.report(

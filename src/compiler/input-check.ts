@@ -8,7 +8,7 @@ import * as Template from "../domain/expression/template.ts"
 import * as Matrices from "../domain/matrix.ts"
 import type { Matrix } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
-import type { TaskDefinition } from "./definition.ts"
+import type { TaskDefinition } from "./task-definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, get } from "./located.ts"
 

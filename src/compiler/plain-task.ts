@@ -2,10 +2,11 @@ import type { EffectClass } from "../domain/effect-class.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import type { Matrix, PauseUntil, PlanTask } from "../domain/plan.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
-import type { TaskDefinition, TaskSettings } from "./definition.ts"
+import type { TaskDefinition, TaskSettings } from "./task-definition.ts"
 import * as InputCheck from "./input-check.ts"
 import { jsonOf } from "./located.ts"
 import { isPlain } from "./plain-value.ts"
+import { QuietTask } from "./quiet-task.ts"
 
 /** What a task does to the world: some types leave it to the task. */
 export const effectsOf = (type: AnyTaskType, given: Readonly<Record<string, unknown>>): EffectClass => {
@@ -61,13 +62,14 @@ const needsOf = (
   task: TaskDefinition,
   byId: ReadonlyMap<string, TaskDefinition>,
 ): ReadonlyArray<string> | undefined => {
-  if (task.needs.length === 0) return none
-  const needs: Array<string> = []
-  for (const { text } of task.needs) {
-    if (byId.get(text)?.block !== task.block) return undefined
-    needs.push(text)
-  }
+  const needs = task instanceof QuietTask ? task.names : task.needs.map(({ text }) => text)
+  for (const need of needs) if (byId.get(need)?.block !== task.block) return undefined
   return inOrder(needs)
+}
+
+const givenOf = (task: TaskDefinition): unknown => {
+  if (task instanceof QuietTask) return task.given
+  return task.with === undefined ? undefined : jsonOf(task.with)
 }
 
 /**
@@ -82,7 +84,7 @@ export const make = (
 ): PlanTask | undefined => {
   const { settings } = task
   if (settings.if !== undefined || settings.matrix !== undefined || settings.cache !== undefined) return undefined
-  const given = task.with === undefined ? undefined : jsonOf(task.with)
+  const given = givenOf(task)
   if (settings.pauseUntil !== undefined || given === undefined || !isPlain(given, input)) return undefined
   const needs = needsOf(task, byId)
   if (needs === undefined || !InputCheck.isFaultless(type, given)) return undefined

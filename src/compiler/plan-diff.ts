@@ -56,7 +56,7 @@ const whole = (change: "added" | "removed", task: PlanTask): TaskChange => ({
 
 /** Tasks that came, went or are another, in the order of the newer plan, those that went last. */
 export const taskChanges = (old: Plan, next: Plan): ReadonlyArray<TaskChange> => {
-  const [before, after] = [tasksById(old), tasksById(next)]
+  const before = tasksById(old)
   const found: Array<TaskChange> = []
   for (const task of next.tasks) {
     const was = before.get(task.id)
@@ -66,7 +66,7 @@ export const taskChanges = (old: Plan, next: Plan): ReadonlyArray<TaskChange> =>
       if (fields.length > 0) found.push({ id: task.id, type: task.type, change: "changed", fields })
     }
   }
-  for (const task of old.tasks) if (!after.has(task.id)) found.push(whole("removed", task))
+  for (const task of old.tasks) if (!tasksById(next).has(task.id)) found.push(whole("removed", task))
   return found
 }
 

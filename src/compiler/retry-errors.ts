@@ -41,8 +41,9 @@ export const check = (
 ): void => {
   const all = [...types.values()].flatMap((type) => type ?? [])
   checkNames(reader, get(document, "defaults"), "defaults", all, "No task of this pipeline")
-  for (const { path, settings, uses, written } of tasks.values()) {
-    if (settings.retry === undefined) continue
+  for (const task of tasks.values()) {
+    if (task.settings.retry === undefined) continue
+    const { path, uses, written } = task
     const type = types.get(uses.text)
     if (type !== undefined) checkNames(reader, written, path, [type], `No ${type.type} task`)
   }

@@ -1,5 +1,5 @@
 import * as Template from "../domain/expression/template.ts"
-import type { TaskDefinition } from "./definition.ts"
+import type { TaskDefinition } from "./task-definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, get } from "./located.ts"
 import * as ScriptTools from "./script-tools.ts"

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path"
 import { type Block, type Pipeline, isPipeline, listen } from "../authoring/pipeline.ts"
 import * as CallSite from "../authoring/call-site.ts"
-import { answer, part } from "../services/compile-child.ts"
+import { answer, part, told } from "../services/compile-child.ts"
 
 /** A call in the file, line and column from 1, and what it wrote: paths in the document. */
 export interface PlacedSite {
@@ -134,11 +134,17 @@ const placed = (file: string, candidate: unknown): ReadonlyArray<PlacedSite> => 
   })
 }
 
-/** Evaluates the pipeline file (an absolute path, links followed), hands its document to the parent and ends. */
-export const main = async (file: string): Promise<never> => {
+/**
+ * Gets ready, waits to be told the pipeline file (an absolute path, links followed), evaluates it, hands its document to
+ * the parent and ends.
+ */
+export const main = async (): Promise<never> => {
   Error.stackTraceLimit = 52
-  const { register } = await import("../program-modules.ts")
+  const { preload, register } = await import("../program-modules.ts")
   register()
+  await preload()
+  const file = told()
+  if (file === undefined) process.exit(0)
   const handed = handOn()
   let made: unknown
   const evaluated = await import(file).then(

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as CompileChild from "../services/compile-child.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import * as Located from "./located.ts"
+import { QuietTask } from "./quiet-task.ts"
 import * as Source from "./source.ts"
 import type { Answer, Part, PlacedSite, Sites } from "./typescript-child.ts"
 
@@ -85,7 +86,7 @@ const assembly = () => {
       const blocks = blocksOf.get(pipeline) ?? new Map<string, Array<Located.LocatedEntry>>()
       const entries = blocks.get(block) ?? []
       blocksOf.set(pipeline, blocks.set(block, entries))
-      for (const [id, task] of tasks) entries.push(Located.entry(id, task))
+      for (const [id, task] of tasks) entries.push(QuietTask.of(id, block, task) ?? Located.entry(id, task))
     },
     whole: ({ document, pipeline }: Extract<Answer, { readonly _tag: "Document" }>): Located.Located => {
       const blocks = pipeline === undefined ? [] : (blocksOf.get(pipeline) ?? [])

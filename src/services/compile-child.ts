@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process"
 import { readSync, writeSync } from "node:fs"
-import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { formatDuration } from "../domain/quantity.ts"
-import { childEnvironment } from "./process-launch.ts"
-import { thisProgram } from "./processes-local.ts"
+import * as CompileProcess from "./compile-process.ts"
 
 /** A TypeScript pipeline that had not ended when its time was over; it was stopped. */
 export class PipelineTooSlow extends Schema.TaggedError<PipelineTooSlow>()("PipelineTooSlow", {
@@ -29,15 +26,11 @@ export class CompileChildFailed extends Schema.TaggedError<CompileChildFailed>()
   }
 }
 
-/** The argv prefix of the program that evaluates a pipeline file: this program's hidden command. */
+/** The argv prefix of the program that evaluates a pipeline file. */
 export const CompileProgram = Context.Reference<ReadonlyArray<string>>("dandori/services/CompileProgram", {
-  defaultValue: () => [...thisProgram(), "__compile"],
+  defaultValue: CompileProcess.thisCompiler,
 })
 
-/** Bun would fetch a package that an import names and nobody installed, and run it. */
-const noInstall = { BUN_OPTIONS: "--no-install" }
-
-const channel = 3
 const longest = 64 * 1024 * 1024
 const newline = "\n".charCodeAt(0)
 /** How long a child has to end that is no longer needed. */
@@ -46,21 +39,12 @@ const graceMillis = 1_000
 type Said = Effect.Effect<unknown, CompileChildFailed>
 
 /**
- * Starts the child in a process group of its own. It says parts, each a list, while it is at work; then an answer, and
+ * Tells a child its file. It says parts, each a list, while it is at work; then an answer, and
  * another one each time that it is asked.
  */
-const start = (
-  file: string,
-  [program, ...argv]: ReadonlyArray<string>,
-  onPart: (part: ReadonlyArray<unknown>) => void,
-) => {
-  const child = spawn(program, [...argv, file], {
-    detached: true,
-    env: childEnvironment(process.env, noInstall),
-    stdio: ["ignore", 2, 2, "pipe"],
-  })
-  // There is none where the program could not be started.
-  const pipe = child.stdio[channel] as Duplex | null | undefined
+const start = (file: string, program: ReadonlyArray<string>, onPart: (part: ReadonlyArray<unknown>) => void) => {
+  const child = CompileProcess.take(program)
+  const pipe = CompileProcess.pipeOf(child)
   let open: Array<Buffer> = []
   let length = 0
   let answer: Said | undefined
@@ -111,6 +95,7 @@ const start = (
   })
   // What is asked of a child that has ended goes nowhere: its end tells why.
   pipe?.on("error", () => {})
+  pipe?.write(`${JSON.stringify(file)}\n`)
   // Bun's "close" does not wait for this pipe: what was written may come after it.
   const drained = new Promise((resolve) => pipe?.once("close", resolve))
   child.on("close", (code, signal) => {
@@ -133,22 +118,21 @@ const start = (
       waiting = undefined
       pipe?.write("?")
     },
-    /** One that has answered ends by itself when nobody listens any more; one that does not is killed. */
-    stop: Effect.callback<void>((resume) => {
-      if (answer === undefined || pipe === undefined || pipe === null) {
-        kill()
-        return resume(Effect.void)
-      }
-      const late = setTimeout(() => {
-        kill()
-        resume(Effect.void)
-      }, graceMillis)
-      const gone = () => {
+    /**
+     * One that has answered ends by itself when nobody listens any more, and nobody waits for it: if it is late, or
+     * outlives this program, it is killed. So is one that has not answered.
+     */
+    stop: Effect.sync(() => {
+      if (answer === undefined || pipe === undefined) return kill()
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const late = setTimeout(kill, graceMillis).unref()
+      process.once("exit", kill)
+      child.once("exit", () => {
         clearTimeout(late)
-        resume(Effect.void)
-      }
-      if (child.exitCode !== null || child.signalCode !== null) return gone()
-      child.once("exit", gone)
+        process.off("exit", kill)
+      })
+      child.unref()
+      pipe.unref()
       pipe.end()
     }),
   }
@@ -183,8 +167,19 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (
   return { answer, further: Effect.andThen(Effect.sync(child.ask), next) } satisfies Evaluated
 })
 
+/** In the child: the file to be evaluated; undefined when nobody needs it any more. */
+export const told = (): string | undefined => {
+  const bytes: Array<number> = []
+  const one = Buffer.alloc(1)
+  while (readSync(CompileProcess.channel, one) > 0) {
+    if (one[0] === newline) return JSON.parse(Buffer.from(bytes).toString("utf8")) as string
+    bytes.push(one[0])
+  }
+  return undefined
+}
+
 const writeAll = (bytes: Uint8Array): void => {
-  for (let at = 0; at < bytes.length;) at += writeSync(channel, bytes, at)
+  for (let at = 0; at < bytes.length;) at += writeSync(CompileProcess.channel, bytes, at)
 }
 
 const write = (value: unknown): void => {
@@ -198,6 +193,6 @@ export const part = (value: ReadonlyArray<unknown>): void => write(value)
 /** In the child: hands the answer to the parent, and more if it is asked; then ends, whatever the pipeline file left running. */
 export const answer = (value: unknown, further: () => unknown): never => {
   write(value)
-  if (readSync(channel, Buffer.alloc(1)) > 0) write(further())
+  if (readSync(CompileProcess.channel, Buffer.alloc(1)) > 0) write(further())
   process.exit(0)
 }

@@ -1,20 +1,14 @@
 import { closeSync } from "node:fs"
 import { constants } from "node:os"
-import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Child from "./process-child.ts"
 import * as Workers from "./process-workers.ts"
+import { thisProgram } from "./this-program.ts"
 import { Processes, type Ended, type ProcessNotStarted, type Spawn } from "./processes.ts"
 
 const drainLimitMillis = 30_000
-
-/** The argv prefix that starts this program again: the compiled binary itself, or Bun with `src/cli/main.ts`. */
-export const thisProgram = (): ReadonlyArray<string> =>
-  /\$bunfs|~BUN/.test(import.meta.url)
-    ? [process.execPath]
-    : [process.execPath, fileURLToPath(new URL("../cli/main.ts", import.meta.url))]
 
 const signalNumbers: Readonly<Record<string, number | undefined>> = constants.signals
 

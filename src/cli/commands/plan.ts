@@ -19,12 +19,15 @@ export const plan = Command.make(
   },
   Effect.fn(function* ({ against, files }) {
     const { compileAll } = yield* Effect.promise(() => import("../compiled-files.ts"))
-    // What compares is imported while the pipelines are being compiled.
-    const [compiled, { showChanges }] = yield* Effect.all(
-      [compileAll(files), Effect.promise(() => import("../plan-changes.ts"))],
-      { concurrency: "unbounded" },
-    )
-    yield* showChanges(compiled, files.length === 0, against)
+    // What compares is made ready while the pipelines are being compiled; their mistakes are told first.
+    const ready = Effect.gen(function* () {
+      const { configurationNow, showChanges } = yield* Effect.promise(() => import("../plan-changes.ts"))
+      return { configuration: yield* Effect.exit(configurationNow), showChanges }
+    })
+    const [compiled, { configuration, showChanges }] = yield* Effect.all([compileAll(files), ready], {
+      concurrency: "unbounded",
+    })
+    yield* showChanges(compiled, files.length === 0, against, yield* configuration)
   }),
 ).pipe(
   Command.withDescription(
