@@ -19,8 +19,10 @@ export const plan = Command.make(
   },
   Effect.fn(function* ({ against, files }) {
     const { compileAll } = yield* Effect.promise(() => import("../compiled-files.ts"))
-    // What compares is made ready while the pipelines are being compiled; their mistakes are told first.
+    // What compares is made ready while the pipelines are being compiled; their mistakes are told first. What compiles
+    // is imported first, so that the processes of TypeScript pipelines are at work by then.
     const ready = Effect.gen(function* () {
+      yield* Effect.promise(() => import("../../compiler/typescript.ts"))
       const { configurationNow, showChanges } = yield* Effect.promise(() => import("../plan-changes.ts"))
       return { configuration: yield* Effect.exit(configurationNow), showChanges }
     })
