@@ -15,7 +15,7 @@ const startRedis = (path: string, folder: string) => {
     "noeviction",
   ]
   const argv = (port: number) => [...Server.words(), path, "--bind", "127.0.0.1", "--port", String(port), ...settings]
-  return Server.start(folder, argv, "SIGTERM")
+  return Server.start(folder, argv)
 }
 
 /** A queue and the worker of so many lanes that empties it; a step may add the next. */

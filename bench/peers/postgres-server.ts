@@ -64,7 +64,8 @@ export const start = async (folder: string): Promise<Postgres> => {
   // It listens before it takes connections.
   const isReady = (port: number) =>
     Bun.spawnSync([join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(port)]).exitCode === 0
-  const { port, stop } = await Server.start(folder, argv, "SIGINT", isReady)
+  // It is stopped by SIGTERM, and so waits for clients that are about to leave.
+  const { port, stop } = await Server.start(folder, argv, isReady)
   const version = Bun.spawnSync([join(bin, "postgres"), "--version"]).stdout.toString()
   return {
     url: `postgres://bench@127.0.0.1:${port}/postgres`,

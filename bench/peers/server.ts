@@ -37,7 +37,6 @@ export const words = (user?: number): ReadonlyArray<string> => {
 export const start = async (
   folder: string,
   argv: (port: number) => ReadonlyArray<string>,
-  end: "SIGINT" | "SIGTERM",
   isReady: (port: number) => boolean | Promise<boolean> = answers,
 ): Promise<Server> => {
   const port = freePort()
@@ -50,7 +49,7 @@ export const start = async (
     await Bun.sleep(20)
   }
   const stop = () => {
-    child.kill(end)
+    child.kill("SIGTERM")
     return child.exited
   }
   return { port, stop }

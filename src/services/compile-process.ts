@@ -26,18 +26,27 @@ const launch = ([program, ...argv]: ReadonlyArray<string>): ChildProcess =>
 export const pipeOf = (child: ChildProcess): Socket | undefined =>
   (child.stdio[channel] as Socket | null | undefined) ?? undefined
 
+/** How long a process waits that nobody takes: the word that ended with .ts was none of a pipeline file. */
+const longestWaitMillis = 5_000
+
 let prepared: { readonly argv: ReadonlyArray<string>; readonly child: ChildProcess } | undefined
 
 /**
  * Starts a process before it is known whether one will be needed: it gets ready while this program imports its own
- * parts. One that is never told a file ends with this program, which does not wait for it. Gives its pid.
+ * parts. One that is not told a file ends before long, and with this program, which does not wait for it. Gives its pid.
  */
 export const prepare = (argv: ReadonlyArray<string>): number | undefined => {
   const child = launch(argv)
   child.on("error", () => {})
   child.unref()
-  pipeOf(child)?.unref()
-  prepared = { argv, child }
+  const pipe = pipeOf(child)?.unref()
+  const mine = { argv, child }
+  prepared = mine
+  setTimeout(() => {
+    if (prepared !== mine) return
+    prepared = undefined
+    pipe?.end()
+  }, longestWaitMillis).unref()
   return child.pid
 }
 
