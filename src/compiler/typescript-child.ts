@@ -2,6 +2,7 @@ import { dirname, join } from "node:path"
 import { type Block, type Pipeline, isPipeline, listen } from "../authoring/pipeline.ts"
 import * as CallSite from "../authoring/call-site.ts"
 import { answer, part, told } from "../services/compile-child.ts"
+import { endWithParent } from "../services/parent-death.ts"
 
 /** A call in the file, line and column from 1, and what it wrote: paths in the document. */
 export interface PlacedSite {
@@ -139,6 +140,7 @@ const placed = (file: string, candidate: unknown): ReadonlyArray<PlacedSite> => 
  * the parent and ends.
  */
 export const main = async (): Promise<never> => {
+  endWithParent()
   Error.stackTraceLimit = 52
   const { preload, register } = await import("../program-modules.ts")
   register()

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { compileFile } from "../../src/compiler/compile-file.ts"
 import { PipelineInvalid } from "../../src/compiler/diagnostic.ts"
 import * as Source from "../../src/compiler/source.ts"
@@ -305,6 +306,30 @@ export default pipeline("p", {}, ({ task }) => { task("a", notify, { channel: "c
       )
       assert.instanceOf(error, CompileChild.PipelineTooSlow)
       assert.match(error.message, /took longer than 700ms/)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("that never ends is gone when the program that compiles it was killed", () =>
+    Effect.gen(function* () {
+      const root = yield* project({
+        "configs/base/limits.yaml": "{}\n",
+        "loop.ts": "console.error(process.pid); while (true) {}\n",
+      })
+      const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
+      const program = Bun.spawn([process.execPath, main, "compile", "loop.ts"], {
+        cwd: root,
+        stdio: ["ignore", "ignore", "pipe"],
+      })
+      const { value } = yield* Effect.promise(() => program.stderr.getReader().read())
+      const pid = Number(new TextDecoder().decode(value))
+      assert.isAbove(pid, 0)
+      program.kill("SIGKILL")
+      const isThere = Effect.try({ try: () => process.kill(pid, 0), catch: () => false }).pipe(
+        Effect.orElseSucceed(() => false),
+      )
+      yield* Effect.repeat(isThere, { while: (there) => there, schedule: Schedule.spaced(20) }).pipe(
+        Effect.timeout("20 seconds"),
+      )
     }).pipe(Effect.scoped),
   )
 
