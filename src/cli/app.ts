@@ -2,6 +2,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -59,6 +60,7 @@ const withoutPrompts = <A, E, R>(program: Effect.Effect<A, E, R>) =>
 export const main = async (argv: ReadonlyArray<string>, version: string): Promise<void> => {
   const program = Command.runWith(await commandLine(argv, version), { version })(argv).pipe(
     withoutPrompts,
+    Effect.provideService(Console.Console, Output.console),
     Effect.provide(Layer.mergeAll(Usage.layer(argv), NodeFileSystem.layer, NodePath.layer)),
   )
   const fiber = Effect.runFork(program)

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S bun --no-install
 import { version } from "../../package.json"
 import * as MachineCode from "../services/machine-code.ts"
+import { unwritable } from "./unwritable.ts"
 
 const [first, second] = process.argv.slice(2)
 
@@ -9,7 +10,7 @@ setTimeout(MachineCode.usual, 500).unref()
 
 /** Answers what needs nothing else at once; the rest of the program is imported when it is needed. */
 if ((first === "--version" || first === "version") && second === undefined) {
-  await Bun.write(Bun.stdout, `dandori ${version}\n`)
+  await Bun.write(Bun.stdout, `dandori ${version}\n`).catch(unwritable)
 } else if (first === "__trainer" && second !== undefined) {
   const { train } = await import("./child.ts")
   await train(second)

@@ -1,7 +1,8 @@
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as ExitCode from "./exit-code.ts"
 import * as Standard from "./standard-streams.ts"
+import { unwritable } from "./unwritable.ts"
 
 /** Ends a command with an exit code after it has said all that there is to say. */
 export class Exit extends Schema.TaggedError<Exit>()("Exit", { exitCode: Schema.Int }) {}
@@ -11,13 +12,6 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   override get message() {
     return this.reason
   }
-}
-
-/** Ends the process, whose standard output cannot be written. A reader that went away (`| head`) is no mistake of ours. */
-const unwritable = (error: { readonly code?: string; readonly message: string }): void => {
-  if (error.code === "EPIPE") process.exit(ExitCode.exitCodes.ok)
-  Standard.write(2, `The output could not be written: ${error.message}\n`)
-  process.exit(ExitCode.exitCodes.io)
 }
 
 /** Succeeds when the text has left this process: a pipe that is read slowly loses nothing. */
@@ -34,6 +28,12 @@ const write = (descriptor: Standard.Descriptor, text: string): Effect.Effect<voi
 
 /** Data, for people and programs: standard output. */
 export const data = (text: string): Effect.Effect<void> => write(1, text)
+
+/** What the command line's library writes its help by. */
+export const console: Console.Console = {
+  ...globalThis.console,
+  log: (...words) => void Standard.send(1, `${words.join(" ")}\n`).catch(unwritable),
+}
 
 /** One JSON value per line on standard output. */
 export const json = (value: unknown): Effect.Effect<void> => data(JSON.stringify(value))
