@@ -62,7 +62,7 @@ const needsOf = (
   task: TaskDefinition,
   byId: ReadonlyMap<string, TaskDefinition>,
 ): ReadonlyArray<string> | undefined => {
-  const needs = task instanceof QuietTask ? task.names : task.needs.map(({ text }) => text)
+  const needs = task instanceof QuietTask ? task.needed : task.needs.map(({ text }) => text)
   for (const need of needs) if (byId.get(need)?.block !== task.block) return undefined
   return inOrder(needs)
 }

@@ -10,7 +10,8 @@ interface Said {
 
 const none: ReadonlyArray<string> = []
 
-const isSaid = (task: object): task is Said => {
+const isSaid = (task: unknown): task is Said => {
+  if (typeof task !== "object" || task === null) return false
   for (const key in task) if (key !== "uses" && key !== "with" && key !== "needs") return false
   const { needs = none, uses } = task as { readonly uses?: unknown; readonly needs?: unknown }
   if (typeof uses !== "string" || !Array.isArray(needs)) return false
@@ -36,7 +37,7 @@ export class QuietTask implements TaskDefinition, LocatedEntry {
   }
 
   /** Undefined for a task that says more, or says it wrongly. */
-  static of(id: string, block: Block, task: object): QuietTask | undefined {
+  static of(id: string, block: Block, task: unknown): QuietTask | undefined {
     return idPattern.test(id) && isSaid(task) ? new QuietTask(id, block, task) : undefined
   }
 
@@ -51,11 +52,8 @@ export class QuietTask implements TaskDefinition, LocatedEntry {
     return this.said.with
   }
   /** The ids of the tasks that it needs. */
-  get names(): ReadonlyArray<string> {
+  get needed(): ReadonlyArray<string> {
     return this.said.needs ?? none
-  }
-  get type(): string {
-    return this.said.uses
   }
   get settings(): TaskSettings {
     return this.shared
@@ -73,7 +71,7 @@ export class QuietTask implements TaskDefinition, LocatedEntry {
     return this.said.with === undefined ? undefined : fromJson(this.said.with)
   }
   get needs(): ReadonlyArray<PlacedText> {
-    return this.names.map((text) => ({ text, at: nowhere }))
+    return this.needed.map((text) => ({ text, at: nowhere }))
   }
   get written(): Located {
     return fromJson(this.said)

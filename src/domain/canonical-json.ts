@@ -64,7 +64,7 @@ const ordered = (value: unknown): unknown => {
     : orderedFields(value as Readonly<Record<string, unknown>>)
 }
 
-/** True where JSON.stringify writes the value as RFC 8785 does without more ado: its keys are in order. Copies nothing. */
+/** True where JSON.stringify writes the value as RFC 8785 does, lone surrogates aside: its keys are in order. Copies nothing. */
 const isInOrder = (value: unknown): boolean => {
   if (typeof value === "number") return Number.isFinite(value)
   if (typeof value !== "object" || value === null) return true

@@ -39,8 +39,8 @@ const graceMillis = 1_000
 type Said = Effect.Effect<unknown, CompileChildFailed>
 
 /**
- * Tells a child its file. It says parts, each a list, while it is at work; then an answer, and
- * another one each time that it is asked.
+ * Tells a child its file. It says parts, each a list, while it is at work; then an answer, and another one each time that
+ * it is asked.
  */
 const start = (file: string, program: ReadonlyArray<string>, onPart: (part: ReadonlyArray<unknown>) => void) => {
   const child = CompileProcess.take(program)
@@ -118,21 +118,22 @@ const start = (file: string, program: ReadonlyArray<string>, onPart: (part: Read
       waiting = undefined
       pipe?.write("?")
     },
-    /**
-     * One that has answered ends by itself when nobody listens any more, and nobody waits for it: if it is late, or
-     * outlives this program, it is killed. So is one that has not answered.
-     */
-    stop: Effect.sync(() => {
-      if (answer === undefined || pipe === undefined) return kill()
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const late = setTimeout(kill, graceMillis).unref()
-      process.once("exit", kill)
-      child.once("exit", () => {
+    /** One that has answered ends by itself when nobody listens any more; one that does not is killed. */
+    stop: Effect.callback<void>((resume) => {
+      if (answer === undefined || pipe === undefined) {
+        kill()
+        return resume(Effect.void)
+      }
+      const late = setTimeout(() => {
+        kill()
+        resume(Effect.void)
+      }, graceMillis)
+      const gone = () => {
         clearTimeout(late)
-        process.off("exit", kill)
-      })
-      child.unref()
-      pipe.unref()
+        resume(Effect.void)
+      }
+      if (child.exitCode !== null || child.signalCode !== null) return gone()
+      child.once("exit", gone)
       pipe.end()
     }),
   }
@@ -146,8 +147,8 @@ export interface Evaluated {
 
 /**
  * Evaluates a TypeScript pipeline in a process group of its own, and gives what it answered; `onPart` is given what it
- * handed on before. The child's output goes to
- * standard error; it sees PATH, HOME, LANG and TZ. When the time is over, or the fiber is interrupted, it is killed.
+ * handed on before. The child's output goes to standard error; it sees PATH, HOME, LANG, TZ and two settings of Bun.
+ * When the time is over, or the fiber is interrupted, it is killed.
  */
 export const evaluate = Effect.fn("CompileChild.evaluate")(function* (
   file: string,
@@ -167,13 +168,21 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (
   return { answer, further: Effect.andThen(Effect.sync(child.ask), next) } satisfies Evaluated
 })
 
-/** In the child: the file to be evaluated; undefined when nobody needs it any more. */
+const heard = (): number => {
+  try {
+    const one = Buffer.alloc(1)
+    return readSync(CompileProcess.channel, one) > 0 ? one[0] : -1
+  } catch {
+    return -1
+  }
+}
+
+/** In the child: the file to be evaluated; undefined when nobody needs it any more, or nobody is there. */
 export const told = (): string | undefined => {
   const bytes: Array<number> = []
-  const one = Buffer.alloc(1)
-  while (readSync(CompileProcess.channel, one) > 0) {
-    if (one[0] === newline) return JSON.parse(Buffer.from(bytes).toString("utf8")) as string
-    bytes.push(one[0])
+  for (let byte = heard(); byte !== -1; byte = heard()) {
+    if (byte === newline) return JSON.parse(Buffer.from(bytes).toString("utf8")) as string
+    bytes.push(byte)
   }
   return undefined
 }

@@ -55,8 +55,8 @@ const isThere = ({ exitCode, pid, signalCode }: ChildProcess): boolean =>
 
 /** A process in a group of its own that waits to be told its file: the prepared one if there is one, else a new one. */
 export const take = (argv: ReadonlyArray<string>): ChildProcess => {
-  const { child, argv: of = [] } = prepared ?? {}
-  if (child === undefined || of.join("\0") !== argv.join("\0")) return launch(argv)
+  if (prepared === undefined || prepared.argv.join("\0") !== argv.join("\0")) return launch(argv)
+  const { child } = prepared
   prepared = undefined
   if (!isThere(child)) return launch(argv)
   child.ref()

@@ -16,7 +16,9 @@ describe("a quiet task", () => {
   })
 
   it("says nothing more, and nothing wrongly", () => {
-    const others: ReadonlyArray<object> = [
+    const others: ReadonlyArray<unknown> = [
+      null,
+      1,
       {},
       [],
       { uses: 1 },

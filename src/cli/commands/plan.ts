@@ -24,12 +24,12 @@ export const plan = Command.make(
     const ready = Effect.gen(function* () {
       yield* Effect.promise(() => import("../../compiler/typescript.ts"))
       const { configurationNow, showChanges } = yield* Effect.promise(() => import("../plan-changes.ts"))
-      return { configuration: yield* Effect.exit(configurationNow), showChanges }
+      return { loaded: yield* Effect.exit(configurationNow), showChanges }
     })
-    const [compiled, { configuration, showChanges }] = yield* Effect.all([compileAll(files), ready], {
+    const [compiled, { loaded, showChanges }] = yield* Effect.all([compileAll(files), ready], {
       concurrency: "unbounded",
     })
-    yield* showChanges(compiled, files.length === 0, against, yield* configuration)
+    yield* showChanges(compiled, files.length === 0, against, yield* loaded)
   }),
 ).pipe(
   Command.withDescription(
