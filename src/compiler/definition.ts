@@ -8,7 +8,7 @@ import { type Located, type LocatedEntry, type PlacedText, entryOf, get, keysOf,
 import { type Defaults, readDefaults, readResources, readRetry } from "./task-settings.ts"
 import { QuietTask } from "./quiet-task.ts"
 import type { Source, Span } from "./source.ts"
-import { noSettings, idPattern, type TaskDefinition, type TaskSettings } from "./task-definition.ts"
+import { idPattern, isNoSetting, noSettings, type TaskDefinition, type TaskSettings } from "./task-definition.ts"
 
 /** A pipeline as the author wrote it, shapes checked. */
 export interface Definition {
@@ -110,11 +110,7 @@ const readSettings = (
   }
 }
 
-const isSilent = (node: Located): boolean => {
-  if (node.kind !== "map") return false
-  for (const key of keysOf(node)) if (key !== "uses" && key !== "with" && key !== "needs") return false
-  return true
-}
+const isSilent = (node: Located): boolean => node.kind === "map" && keysOf(node).every(isNoSetting)
 
 /** Reads the tasks of one pipeline; most say no more than their type, input and needs, and share their settings. */
 const taskReader = (reader: FieldReader, defaults: Defaults | undefined) => {

@@ -1,6 +1,6 @@
 import type { Block } from "../domain/plan.ts"
 import { type Located, type LocatedEntry, type PlacedText, fromJson, nowhere } from "./located.ts"
-import { idPattern, noSettings, type TaskDefinition, type TaskSettings } from "./task-definition.ts"
+import { idPattern, isNoSetting, noSettings, type TaskDefinition, type TaskSettings } from "./task-definition.ts"
 
 interface Said {
   readonly uses: string
@@ -12,7 +12,7 @@ const none: ReadonlyArray<string> = []
 
 const isSaid = (task: unknown): task is Said => {
   if (typeof task !== "object" || task === null) return false
-  for (const key in task) if (key !== "uses" && key !== "with" && key !== "needs") return false
+  for (const key in task) if (!isNoSetting(key)) return false
   const { needs = none, uses } = task as { readonly uses?: unknown; readonly needs?: unknown }
   if (typeof uses !== "string" || !Array.isArray(needs)) return false
   for (const need of needs) if (typeof need !== "string") return false

@@ -6,6 +6,9 @@ import type { Span } from "./source.ts"
 /** Every JavaScript object answers to `constructor`, so nothing of a pipeline is called that. */
 export const idPattern = /^(?!constructor$)[a-z][a-z0-9_]*$/
 
+/** Whether a key of a task is none of its settings: its type, its input or its needs. */
+export const isNoSetting = (key: string): boolean => key === "uses" || key === "with" || key === "needs"
+
 /** What a task says beside its type, its input and its needs. */
 export interface TaskSettings {
   readonly if: PlacedText | undefined

@@ -146,7 +146,6 @@ export const main = async (): Promise<never> => {
   register()
   await preload()
   const file = told()
-  if (file === undefined) process.exit(0)
   const handed = handOn()
   let made: unknown
   const evaluated = await import(file).then(

@@ -168,23 +168,15 @@ export const evaluate = Effect.fn("CompileChild.evaluate")(function* (
   return { answer, further: Effect.andThen(Effect.sync(child.ask), next) } satisfies Evaluated
 })
 
-const heard = (): number => {
-  try {
-    const one = Buffer.alloc(1)
-    return readSync(CompileProcess.channel, one) > 0 ? one[0] : -1
-  } catch {
-    return -1
-  }
-}
-
-/** In the child: the file to be evaluated; undefined when nobody needs it any more, or nobody is there. */
-export const told = (): string | undefined => {
+/** In the child: waits for the file to be evaluated; ends when nobody needs it any more. */
+export const told = (): string => {
   const bytes: Array<number> = []
-  for (let byte = heard(); byte !== -1; byte = heard()) {
-    if (byte === newline) return JSON.parse(Buffer.from(bytes).toString("utf8")) as string
-    bytes.push(byte)
+  const one = Buffer.alloc(1)
+  while (readSync(CompileProcess.channel, one) > 0) {
+    if (one[0] === newline) return JSON.parse(Buffer.from(bytes).toString("utf8")) as string
+    bytes.push(one[0])
   }
-  return undefined
+  process.exit(0)
 }
 
 const writeAll = (bytes: Uint8Array): void => {

@@ -144,4 +144,12 @@ console.error(prepare(["sh", "-c", "exec cat <&3 >/dev/null"]))`
       yield* untilGone(stderr.toString().trim())
     }),
   )
+
+  it.live("ends before long when nobody tells it a file", () =>
+    Effect.gen(function* () {
+      const waiting = CompileProcess.prepare(["sh", "-c", "exec cat <&3 >/dev/null"])
+      assert.isTrue(isThere(waiting))
+      yield* untilGone(waiting)
+    }),
+  )
 })
