@@ -1,22 +1,6 @@
 import { Queue, Worker } from "bullmq"
-import { LeftOut, type Start } from "./engine.ts"
-import * as Server from "./server.ts"
-
-/** A Redis of this bench's own; each write is flushed before it is answered. */
-const startRedis = (path: string, folder: string) => {
-  const settings = [
-    "--dir",
-    folder,
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-    "--maxmemory-policy",
-    "noeviction",
-  ]
-  const argv = (port: number) => [...Server.words(), path, "--bind", "127.0.0.1", "--port", String(port), ...settings]
-  return Server.start(folder, argv)
-}
+import * as Redis from "../../test/support/servers/redis.ts"
+import type { Start } from "./engine.ts"
 
 /** A queue and the worker of so many lanes that empties it; a step may add the next. */
 const lanes = (port: number, width: number) => {
@@ -53,10 +37,7 @@ const lanes = (port: number, width: number) => {
 
 /** BullMQ, a queue: in a row, a step adds the next before it ends. */
 export const start: Start = async (folder) => {
-  const path = Bun.which("redis-server") ?? Bun.which("valkey-server")
-  if (path === null) throw new LeftOut("there is no Redis here (apt-get install redis-server)")
-  const server = await startRedis(path, folder)
-  const version = Bun.spawnSync([path, "--version"]).stdout.toString()
+  const server = await Redis.start(folder)
   const known = new Map<number, ReturnType<typeof lanes>>()
   const of = (width: number) => {
     const found = known.get(width) ?? lanes(server.port, width)
@@ -64,7 +45,7 @@ export const start: Start = async (folder) => {
     return found
   }
   return {
-    record: `a queue on Redis ${/v=([\d.]+)/.exec(version)?.[1] ?? "?"}, appendfsync always`,
+    record: `a queue on Redis ${server.version}, appendfsync always`,
     inARow: (steps) => of(1).run(1, steps - 1),
     fanOut: (steps, width) => of(width).run(steps, 0),
     close: async () => {

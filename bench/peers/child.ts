@@ -1,6 +1,7 @@
 /** Times one engine, in a process of its own: `bun child.ts ENGINE full|small FOLDER`; prints JSON. */
 import * as Figures from "../figure.ts"
-import { type Engine, LeftOut, type Start } from "./engine.ts"
+import { ServerMissing } from "../../test/support/servers/missing.ts"
+import type { Engine, Start } from "./engine.ts"
 
 /** Milliseconds of each graph, or why there are none. */
 export type Found =
@@ -30,7 +31,7 @@ if (import.meta.main) {
   const [name, scale, folder] = process.argv.slice(2)
   const { start }: { readonly start: Start } = await import(`./${name}.ts`)
   const found = await measure(start, folder, scale === "full").catch((error: unknown): Found => {
-    if (error instanceof LeftOut) return { leftOut: error.message }
+    if (error instanceof ServerMissing) return { leftOut: error.message }
     throw error
   })
   process.stdout.write(`${JSON.stringify(found)}\n`)

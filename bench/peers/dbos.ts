@@ -1,6 +1,6 @@
 import { DBOS } from "@dbos-inc/dbos-sdk"
 import type { Start } from "./engine.ts"
-import * as Postgres from "./postgres-server.ts"
+import * as Postgres from "../../test/support/servers/postgres.ts"
 
 const step = (n: number) => DBOS.runStep(async () => {}, { name: `step ${n}` })
 

@@ -9,8 +9,5 @@ export interface Engine {
   readonly close: () => Promise<unknown>
 }
 
-/** Starts an engine with all its files in a folder. Throws `LeftOut` where the machine lacks what it needs. */
+/** Starts an engine with all its files in a folder. Throws `ServerMissing` where the machine lacks what it needs. */
 export type Start = (folder: string) => Promise<Engine>
-
-/** Why an engine cannot be measured on this machine. */
-export class LeftOut extends Error {}

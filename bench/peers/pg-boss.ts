@@ -1,6 +1,6 @@
 import { PgBoss } from "pg-boss"
 import type { Start } from "./engine.ts"
-import * as Postgres from "./postgres-server.ts"
+import * as Postgres from "../../test/support/servers/postgres.ts"
 
 const queue = "steps"
 

@@ -1,0 +1,71 @@
+import { connect } from "node:net"
+import { join } from "node:path"
+import { ServerMissing } from "./missing.ts"
+
+/** A server of this machine that runs until it is stopped, at most as long as this process. */
+export interface Server {
+  readonly port: number
+  /** SIGTERM, and its exit. */
+  readonly stop: () => Promise<unknown>
+  /** SIGKILL, and its exit. */
+  readonly kill: () => Promise<unknown>
+}
+
+/** A port of the loopback address that nothing listens on. */
+export const freePort = (): number => {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } })
+  const { port } = listener
+  listener.stop(true)
+  return port
+}
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port })
+    const say = (answer: boolean) => () => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.on("connect", say(true)).on("error", say(false))
+  })
+
+/** Words before a command that end it with what started it, where the machine has them; as another user if one is named. */
+export const words = (user?: number): ReadonlyArray<string> => {
+  const setpriv = Bun.which("setpriv")
+  if (setpriv === null) return []
+  const other = user === undefined ? [] : [`--reuid=${user}`, "--clear-groups"]
+  return [setpriv, "--pdeathsig=KILL", ...other, "--"]
+}
+
+/** How a server is started. */
+export interface Start {
+  /** Its words, for a port. */
+  readonly argv: (port: number) => ReadonlyArray<string>
+  /** True when it takes requests; otherwise it counts as ready when it listens. */
+  readonly isReady?: (port: number) => boolean | Promise<boolean>
+  /** The port of a server that is started again; otherwise a free one. */
+  readonly port?: number
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Starts a server and waits until it is ready. What it says is in `<folder>/server.log`. */
+export const start = async (
+  folder: string,
+  { argv, env = {}, isReady = answers, port = freePort() }: Start,
+): Promise<Server> => {
+  const log = Bun.file(join(folder, "server.log"))
+  const child = Bun.spawn([...argv(port)], { cwd: "/", stdout: log, stderr: log, env: { ...process.env, ...env } })
+  const begun = performance.now()
+  while (!(await isReady(port))) {
+    if (performance.now() - begun > 60_000) throw new Error(`${argv(port).join(" ")} is not ready for a minute`)
+    if (child.exitCode !== null) {
+      throw new ServerMissing(`a server did not start: ${(await log.text()).trim().slice(-300)}`)
+    }
+    await Bun.sleep(20)
+  }
+  const end = (signal: "SIGTERM" | "SIGKILL") => () => {
+    child.kill(signal)
+    return child.exited
+  }
+  return { port, stop: end("SIGTERM"), kill: end("SIGKILL") }
+}
