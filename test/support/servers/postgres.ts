@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs"
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Install from "./install.ts"
 import { ServerMissing } from "./missing.ts"
@@ -36,10 +36,25 @@ const servant = (): number | undefined => {
 export interface Options {
   /** `name=value` of its configuration. */
   readonly settings?: ReadonlyArray<string>
+  /** Takes TLS too, with the certificate `<folder>/server.crt` of localhost, which it signed itself. */
+  readonly tls?: boolean
+}
+
+const signItself = (data: string, before: ReadonlyArray<string>) => {
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+  const files = ["-keyout", join(data, "server.key"), "-out", join(data, "server.crt")]
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
+  const made = Bun.spawnSync([...before, "openssl", "req", "-x509", "-days", "2", ...key, ...subject, ...files], {
+    cwd: "/",
+    stdout: "ignore",
+    stderr: "pipe",
+  })
+  if (made.exitCode !== 0) throw new ServerMissing(`openssl made no certificate: ${made.stderr.toString()}`)
+  copyFileSync(join(data, "server.crt"), join(data, "../server.crt"))
 }
 
 /** Starts one with its data in `<folder>/postgres`; the superuser `dandori` needs no password from this machine. */
-export const start = async (folder: string, { settings = [] }: Options = {}): Promise<Postgres> => {
+export const start = async (folder: string, { settings = [], tls = false }: Options = {}): Promise<Postgres> => {
   const bin = await Install.debian("postgresql", programs)
   const user = servant()
   const data = join(folder, "postgres")
@@ -58,7 +73,11 @@ export const start = async (folder: string, { settings = [] }: Options = {}): Pr
   if (initdb.exitCode !== 0) {
     throw new ServerMissing(`initdb failed: ${initdb.stderr.toString().trim().split("\n").at(-1)}`)
   }
-  const all = ["listen_addresses=127.0.0.1", "unix_socket_directories=", ...settings].flatMap((each) => ["-c", each])
+  if (tls) signItself(data, before)
+  const all = ["listen_addresses=127.0.0.1", "unix_socket_directories=", `ssl=${tls}`, ...settings].flatMap((each) => [
+    "-c",
+    each,
+  ])
   const argv = (port: number) => [...before, join(bin, "postgres"), "-D", data, "-p", String(port), ...all]
   // It listens before it takes connections.
   const isReady = (port: number) =>

@@ -1,0 +1,137 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import * as Address from "./postgres-address.ts"
+import * as Connection from "./postgres-connection.ts"
+import * as Errors from "./postgres-errors.ts"
+
+/** How a database is used. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq has them. */
+  readonly url: Redacted.Redacted<string>
+  /** Connections that are kept, and the most that are open. */
+  readonly pool: { readonly min: number; readonly max: number }
+  /** For connecting, for a free connection, and for what the server takes to answer beyond a statement's own time. */
+  readonly timeoutMillis: number
+  /** The server ends a statement after so long. */
+  readonly statementTimeoutMillis: number
+  /** What `pg_stat_activity` shows. */
+  readonly applicationName: string
+}
+
+const idleMillis = 60_000
+
+/**
+ * Connections that are lent, at most `max`. The driver's own `reserve()` is not used: released after its connection was
+ * lost, it takes statements that never end. So each connection is a driver of one, and a lost one is never lent.
+ */
+const makePool = Effect.fnUntraced(function* (options: PostgresOptions, address: Address.Address) {
+  const { default: driver } = yield* Effect.promise(() => import("postgres"))
+  const { max, min } = options.pool
+  const room = Semaphore.makeUnsafe(max)
+  const idle: Array<Connection.PostgresConnection> = []
+  let count = 0
+  let isClosed = false
+
+  const discard = (connection: Connection.PostgresConnection) =>
+    Effect.andThen(
+      Effect.sync(() => count--),
+      connection.close,
+    )
+
+  const connect = Effect.suspend(() => {
+    count++
+    const kept = count <= min
+    return Connection.open(driver, {
+      address,
+      applicationName: options.applicationName,
+      timeoutMillis: options.timeoutMillis,
+      statementTimeoutMillis: options.statementTimeoutMillis,
+      idleMillis: kept ? undefined : idleMillis,
+    }).pipe(Effect.onError(() => Effect.sync(() => count--)))
+  })
+
+  const take: Effect.Effect<Connection.PostgresConnection, SqlError> = Effect.suspend(() => {
+    const connection = idle.pop()
+    if (connection === undefined) return connect
+    return connection.isLost() ? Effect.andThen(discard(connection), take) : Effect.succeed(connection)
+  })
+
+  const waiting = room.take(1).pipe(
+    Effect.timeoutOrElse({
+      duration: options.timeoutMillis,
+      orElse: () =>
+        Effect.fail(
+          Errors.lost(
+            "connect",
+            address.place,
+            `all ${max} connections of the pool were in use for too long; raise pool.max`,
+          ),
+        ),
+    }),
+  )
+
+  const give = (connection: Connection.PostgresConnection) =>
+    Effect.suspend(() => {
+      if (isClosed || connection.isLost()) return discard(connection)
+      idle.push(connection)
+      return Effect.void
+    }).pipe(Effect.andThen(room.release(1)))
+
+  const acquirer = Effect.acquireRelease(
+    Effect.andThen(
+      Effect.interruptible(waiting),
+      Effect.onError(take, () => room.release(1)),
+    ),
+    give,
+  )
+
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      isClosed = true
+      return Effect.forEach(idle.splice(0), discard, { discard: true, concurrency: "unbounded" })
+    }),
+  )
+  return acquirer
+})
+
+/**
+ * Opens a database of PostgreSQL as effect/sql's client. A statement that is interrupted is cancelled at the server. A
+ * connection that is lost in a transaction fails the transaction; the next one connects anew.
+ */
+export const open = (options: PostgresOptions): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const address = yield* Address.parse(options.url)
+    const acquirer = yield* makePool(options, address)
+    return yield* SqlClient.make({
+      acquirer,
+      borrower: (use) => Effect.scoped(Effect.flatMap(acquirer, use)),
+      isTransaction: (connection) => !(connection as Connection.PostgresConnection).isLost(),
+      compiler: Statement.makeCompiler({
+        dialect: "pg",
+        placeholder: (index) => `$${index}`,
+        onIdentifier: Statement.defaultEscape('"'),
+        onRecordUpdate: (placeholders, alias, columns, values, returning) => [
+          `(values ${placeholders}) AS ${alias}${columns}${returning === undefined ? "" : ` RETURNING ${returning[0]}`}`,
+          returning === undefined ? values.flat() : [...values.flat(), ...returning[1]],
+        ],
+        onCustom: () => ["", []],
+      }),
+      releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
+      driver: "postgres",
+      spanAttributes: [
+        ["db.system.name", "postgresql"],
+        ["server.address", address.place],
+      ],
+    })
+  }).pipe(Effect.provide(Reactivity.layer))
+
+/** The client of one database. */
+export const layer = (options: PostgresOptions): Layer.Layer<SqlClient.SqlClient, SqlError> =>
+  Layer.effect(SqlClient.SqlClient, open(options))
