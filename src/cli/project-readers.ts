@@ -46,7 +46,7 @@ export const hasState = Effect.fnUntraced(function* (home: string) {
 export const registry = (project: string, home: string) =>
   Layer.unwrap(
     Effect.map(
-      Effect.promise(() => import("../services/model-registry-sqlite.ts")),
+      Effect.promise(() => import("../services/model-registry-sql.ts")),
       ({ layerState }) => Layer.provide(layerState, workspace(project, home)),
     ),
   )

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { migrate, type Migration, type SchemaTooNew } from "./sqlite-migrations.ts"
+import { migrate, type Migration, type SchemaTooNew } from "./sql-migrations.ts"
 
 /** How far an exporter has come in a run's stream: the sequence of the last entry that the other side has accepted. */
 export interface Cursor {

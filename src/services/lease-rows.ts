@@ -3,7 +3,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { Owner } from "./lease-owner.ts"
 import type { Entry, Lack, Want } from "./lease-queue.ts"
 import type { Holder, LeaseRequest, Waiting } from "./leases.ts"
-import type { Migration } from "./sqlite-migrations.ts"
+import type { Migration } from "./sql-migrations.ts"
 
 /** The tables: owners, their requests (waiting or held), and what each wants. All can be deleted while nobody runs. */
 export const migrations: ReadonlyArray<Migration> = [

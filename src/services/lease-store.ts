@@ -11,7 +11,7 @@ import { LeasesUnavailable } from "./leases.ts"
 import { pause } from "./process-groups.ts"
 import { type ProcessRecord, stopLeftovers } from "./process-records.ts"
 import * as Sqlite from "./sqlite.ts"
-import { migrate } from "./sqlite-migrations.ts"
+import { migrate } from "./sql-migrations.ts"
 
 /** Milliseconds between two looks at what other processes did, at first and when nothing happens. */
 const shortestPause = 2

@@ -10,7 +10,7 @@ import { type OwnedEntry, waitingOf } from "./lease-rows.ts"
 import * as Store from "./lease-store.ts"
 import { LeaseHeld, Leases, LeasesUnavailable, type LeaseRequest, type Waiting, waitingText } from "./leases.ts"
 import { pause } from "./process-groups.ts"
-import type { SchemaTooNew } from "./sqlite-migrations.ts"
+import type { SchemaTooNew } from "./sql-migrations.ts"
 
 type Lacking = ReadonlyArray<Queue.Lack<OwnedEntry>>
 

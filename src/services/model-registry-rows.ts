@@ -13,7 +13,7 @@ const modelColumns = Schema.Struct({
   metrics: json(Registry.NewModel.fields.metrics),
   datasets: json(Registry.NewModel.fields.datasets),
   receipts: json(Registry.NewModel.fields.receipts),
-  synthetic: Schema.BooleanFromBit,
+  synthetic: Schema.Union([Schema.BooleanFromBit, Schema.Boolean]),
 })
 const decodeModels = Schema.decodeUnknownEffect(Schema.Array(modelColumns))
 const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(Registry.RegistryEvent))

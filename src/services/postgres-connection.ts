@@ -16,6 +16,8 @@ export interface PostgresConnection extends Connection {
 export interface Options {
   readonly address: Address
   readonly applicationName: string
+  /** Schemas in which names without one are looked up. */
+  readonly searchPath: ReadonlyArray<string>
   /** For connecting, and for what the server takes to say that a statement took too long. */
   readonly timeoutMillis: number
   readonly statementTimeoutMillis: number
@@ -81,7 +83,11 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
       isLost = true
     },
     types,
-    connection: { application_name: options.applicationName, statement_timeout: statementTimeoutMillis },
+    connection: {
+      application_name: options.applicationName,
+      statement_timeout: statementTimeoutMillis,
+      search_path: options.searchPath.map((name) => `"${name}"`).join(", "),
+    },
   })
 
   const close = Effect.promise(() => {

@@ -23,6 +23,8 @@ export interface PostgresOptions {
   readonly statementTimeoutMillis: number
   /** What `pg_stat_activity` shows. */
   readonly applicationName: string
+  /** Schemas in which names without one are looked up, after `core` and `audit`, which Dandori's own tables are in. */
+  readonly searchPath: ReadonlyArray<string>
 }
 
 const idleMillis = 60_000
@@ -51,6 +53,7 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions, address:
     return Connection.open(driver, {
       address,
       applicationName: options.applicationName,
+      searchPath: [...new Set(["core", "audit", ...options.searchPath])],
       timeoutMillis: options.timeoutMillis,
       statementTimeoutMillis: options.statementTimeoutMillis,
       idleMillis: kept ? undefined : idleMillis,

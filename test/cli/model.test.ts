@@ -12,7 +12,7 @@ import { Artifacts } from "../../src/services/artifacts.ts"
 import * as ArtifactsDirectory from "../../src/services/artifacts-directory.ts"
 import * as ModelFiles from "../../src/services/model-files.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
-import * as RegistrySqlite from "../../src/services/model-registry-sqlite.ts"
+import * as RegistrySql from "../../src/services/model-registry-sql.ts"
 import * as SettingsFiles from "../../src/services/settings-files.ts"
 import * as WorkspaceFiles from "../../src/services/workspace-files.ts"
 import { projectAt, runId, writeRun } from "../ledger/fixtures/project.ts"
@@ -80,7 +80,7 @@ const withModels = Effect.gen(function* () {
     key: "run/publish",
   }
   const workspace = WorkspaceFiles.layer({ project: folder, home, extraRoots: [], allowUserPaths: true })
-  const services = Layer.mergeAll(RegistrySqlite.layerState, ModelFiles.layer).pipe(
+  const services = Layer.mergeAll(RegistrySql.layerState, ModelFiles.layer).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         workspace,

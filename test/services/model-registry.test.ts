@@ -1,17 +1,20 @@
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import type { NewModel, Warrant } from "../../src/domain/registry.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
-import * as RegistrySqlite from "../../src/services/model-registry-sqlite.ts"
+import * as RegistrySql from "../../src/services/model-registry-sql.ts"
+import * as Postgres from "../../src/services/postgres.ts"
 import * as Sqlite from "../../src/services/sqlite.ts"
+import * as Databases from "../support/servers/databases.ts"
 
 const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" } as const
 const other = { ...slot, timeframe: "4h" } as const
@@ -38,12 +41,34 @@ const warrant = (reason: string, key = "key"): Warrant => ({
 const how = { previousBecomes: "archived", receipt: Sha256.of("receipt"), outbox: [] } as const
 const message = { kind: "notification", payload: { title: "live" } }
 
-const fresh = () => {
-  const path = join(mkdtempSync(join(tmpdir(), "dandori-registry-")), "state.db")
-  return Layer.provideMerge(RegistrySqlite.layer, Sqlite.layer({ path }))
+const server = ManagedRuntime.make(Databases.layer)
+afterAll(() => server.dispose())
+
+const inSqlite = Layer.suspend(() =>
+  Sqlite.layer({ path: join(mkdtempSync(join(tmpdir(), "dandori-registry-")), "state.db") }),
+)
+const inPostgres = Layer.effect(
+  SqlClient.SqlClient,
+  Effect.gen(function* () {
+    const { make } = yield* Effect.promise(() => server.runPromise(Databases.Databases))
+    return yield* Postgres.open(Databases.options(yield* make))
+  }),
+)
+
+/** The same on both databases, each time a new one. */
+const test = <A, E>(name: string, body: Effect.Effect<A, E, ModelRegistry | SqlClient.SqlClient>) => {
+  const on = (database: typeof inSqlite) => () => Effect.provide(body, Layer.provideMerge(RegistrySql.layer, database))
+  it.effect(`${name} (SQLite)`, on(inSqlite))
+  it.effect(`${name} (PostgreSQL)`, on(inPostgres))
 }
-const test = <A, E>(name: string, body: Effect.Effect<A, E, ModelRegistry | SqlClient.SqlClient>) =>
-  it.effect(name, () => Effect.suspend(() => Effect.provide(body, fresh())))
+
+/** Takes a table's trigger away, as someone may who wants to hide something. */
+const dropTrigger = (trigger: string, table: string) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    sql.unsafe(
+      sql.onDialectOrElse({ pg: () => `DROP TRIGGER ${trigger} ON ${table}`, orElse: () => `DROP TRIGGER ${trigger}` }),
+    ),
+  )
 
 const approve = (version: string, over: Partial<NewModel> = {}) =>
   Effect.gen(function* () {
@@ -248,7 +273,7 @@ describe("the registry's tables", () => {
       yield* deploy("v1")
       yield* deploy("v2")
       assert.deepStrictEqual(yield* registry.verify, [])
-      yield* sql`DROP TRIGGER alias_history_no_update`
+      yield* dropTrigger("alias_history_no_update", "alias_history")
       yield* sql`UPDATE alias_history SET who = 'eve' WHERE sequence = 1`
       assert.deepStrictEqual(yield* registry.verify, [
         { history: "alias_history", sequence: 1, problem: "its contents are not what its hash says" },
@@ -256,7 +281,7 @@ describe("the registry's tables", () => {
       yield* sql`UPDATE alias_history SET who = 'ann' WHERE sequence = 1`
       yield* sql`UPDATE alias_history SET previous_hash = ${Sha256.of("x")} WHERE sequence = 2`
       assert.strictEqual((yield* registry.verify)[0].problem, "it does not name the row before it")
-      yield* sql`DROP TRIGGER model_registry_events_no_delete`
+      yield* dropTrigger("model_registry_events_no_delete", "model_registry_events")
       yield* sql`DELETE FROM model_registry_events WHERE sequence IN (2, 3)`
       const missing = (yield* registry.verify).filter((found) => found.history === "model_registry_events")
       assert.deepStrictEqual(missing, [

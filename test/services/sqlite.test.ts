@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { migrate } from "../../src/services/sqlite-migrations.ts"
+import { migrate } from "../../src/services/sql-migrations.ts"
 import * as Sqlite from "../../src/services/sqlite.ts"
 
 const path = () => join(mkdtempSync(join(tmpdir(), "dandori-sqlite-")), "inner", "state.db")

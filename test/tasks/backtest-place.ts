@@ -17,7 +17,7 @@ import * as Scaling from "../../src/market/scaling.ts"
 import * as ArtifactsDirectory from "../../src/services/artifacts-directory.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
 import * as DuckDbEmbedded from "../../src/services/duckdb-embedded.ts"
-import * as RegistrySqlite from "../../src/services/model-registry-sqlite.ts"
+import * as RegistrySql from "../../src/services/model-registry-sql.ts"
 import { Settings } from "../../src/services/settings.ts"
 import * as Fixture from "../market/fixtures/spread-market.ts"
 import * as TrainPlace from "./train-place.ts"
@@ -61,7 +61,7 @@ export interface Variant {
 /** The services of an attempt in a project. */
 export const services = (root: string, { cost = Fixture.free, env = "dev", policy = lax }: Variant = {}) => {
   const sections = { backtest_policy: policy, cost_table: cost, universe } as unknown as Sections
-  return RegistrySqlite.layerState.pipe(
+  return RegistrySql.layerState.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         Workplace.attempt(root, { task: "backtest" }),

@@ -13,6 +13,7 @@ export const options = (url: string): Postgres.PostgresOptions => ({
   timeoutMillis: 5_000,
   statementTimeoutMillis: 30_000,
   applicationName: "dandori tests",
+  searchPath: ["public"],
 })
 
 /** Makes an empty database on one server, and gives its url; it is dropped with the scope. */

@@ -19,7 +19,7 @@ import * as ArtifactsDirectory from "../../../src/services/artifacts-directory.t
 import { Attempt } from "../../../src/services/attempt.ts"
 import { Evidence, EvidenceError } from "../../../src/services/evidence.ts"
 import * as ModelFiles from "../../../src/services/model-files.ts"
-import * as RegistrySqlite from "../../../src/services/model-registry-sqlite.ts"
+import * as RegistrySql from "../../../src/services/model-registry-sql.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import { PathRefused, Workspace } from "../../../src/services/workspace.ts"
 
@@ -123,7 +123,7 @@ const evidence = (root: string) =>
 
 /** Everything that publishing needs but the attempt. */
 export const services = (root: string) =>
-  Layer.mergeAll(ModelFiles.layer, RegistrySqlite.layerState).pipe(
+  Layer.mergeAll(ModelFiles.layer, RegistrySql.layerState).pipe(
     Layer.provideMerge(
       Layer.mergeAll(workspace(root), settings, ArtifactsDirectory.layer(join(root, "artifacts")), evidence(root)),
     ),

@@ -10,13 +10,15 @@ import * as CanonicalJson from "../domain/canonical-json.ts"
 import { slotText } from "../domain/model.ts"
 import * as Registry from "../domain/registry.ts"
 import * as Rows from "./model-registry-rows.ts"
-import { migrations } from "./model-registry-tables.ts"
+import * as PostgresTables from "./model-registry-tables-postgres.ts"
+import * as SqliteTables from "./model-registry-tables-sqlite.ts"
 import * as Errors from "./model-registry.ts"
 import { ModelRegistry } from "./model-registry.ts"
+import * as Once from "./once.ts"
 import * as Sqlite from "./sqlite.ts"
-import { migrate, type SchemaTooNew } from "./sqlite-migrations.ts"
+import { migrate, SchemaTooNew } from "./sql-migrations.ts"
 
-const unavailable = (error: SqlError | SchemaTooNew | Schema.SchemaError) =>
+const unavailable = (error: Unseen) =>
   new Errors.RegistryUnavailable({
     reason: error.message,
     transient: isSqlError(error) && error.isRetryable,
@@ -24,19 +26,27 @@ const unavailable = (error: SqlError | SchemaTooNew | Schema.SchemaError) =>
     cause: error,
   })
 
+type Unseen = SqlError | SchemaTooNew | Schema.SchemaError
+
+const isUnseen = (error: unknown): error is Unseen =>
+  isSqlError(error) || Schema.isSchemaError(error) || error instanceof SchemaTooNew
+
 /** Failures of SQL and of rows that are not what they should be, as `RegistryUnavailable`; the rest passes. */
-const guarded = <A, E, R>(
-  effect: Effect.Effect<A, E | SqlError | Schema.SchemaError, R>,
-): Effect.Effect<A, Exclude<E, SqlError | Schema.SchemaError> | Errors.RegistryUnavailable, R> =>
-  Effect.mapError(effect, (error) =>
-    isSqlError(error) || Schema.isSchemaError(error)
-      ? unavailable(error)
-      : (error as Exclude<E, SqlError | Schema.SchemaError>),
-  )
+const told = <A, E, R>(
+  effect: Effect.Effect<A, E | Unseen, R>,
+): Effect.Effect<A, Exclude<E, Unseen> | Errors.RegistryUnavailable, R> =>
+  Effect.mapError(effect, (error) => (isUnseen(error) ? unavailable(error) : (error as Exclude<E, Unseen>)))
 
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* migrate(sql, "model-registry", migrations)
+  const isPostgres = sql.onDialectOrElse({ pg: () => true, orElse: () => false })
+  const { migrations } = isPostgres ? PostgresTables : SqliteTables
+  const ready = yield* Once.untilItSucceeds(migrate(sql, "model-registry", migrations))
+  // One change at a time, so that each finds the end of both histories. SQLite's transactions begin alone.
+  const alone = isPostgres
+    ? Effect.asVoid(sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori model-registry', 0))`)
+    : Effect.void
+  const snapshot = isPostgres ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN"
 
   const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
 
@@ -119,13 +129,18 @@ const make = Effect.gen(function* () {
       metrics: CanonicalJson.encode(row.metrics),
       datasets: CanonicalJson.encode(row.datasets),
       receipts: CanonicalJson.encode(row.receipts),
-      synthetic: row.synthetic ? 1 : 0,
+      synthetic: isPostgres ? row.synthetic : Number(row.synthetic),
     })}`
     yield* appendEvent({ version: row.version, digest: row.digest, from: null, to: status }, warrant)
     return row
   })
 
-  const transaction = <A, E, R>(changes: Effect.Effect<A, E, R>) => guarded(sql.withTransaction(changes))
+  const guarded = <A, E, R>(effect: Effect.Effect<A, E | Unseen, R>) => told(Effect.andThen(ready, effect))
+  const transaction = <A, E, R>(changes: Effect.Effect<A, E, R>) =>
+    guarded(sql.withTransaction(Effect.andThen(alone, changes)))
+  /** Several looks at one state. */
+  const look = <A, E, R>(looks: Effect.Effect<A, E, R>) =>
+    guarded(Effect.provideService(sql.withTransaction(looks), SqlClient.BeginTransaction, snapshot))
 
   const register: ModelRegistry["Service"]["register"] = Effect.fn("ModelRegistry.register")(function* (
     offered,
@@ -195,7 +210,7 @@ const make = Effect.gen(function* () {
     deploy,
     find: (version) => guarded(Effect.map(model(version), Option.fromUndefinedOr)),
     show: (version) =>
-      transaction(
+      look(
         Effect.gen(function* () {
           const row = yield* known(version)
           return {
@@ -228,8 +243,8 @@ const make = Effect.gen(function* () {
     },
     history: (slot) => guarded(moves(sql`slot = ${slotText(slot)}`)),
     doneBy: (key) => guarded(both(sql`key = ${key}`)),
-    histories: transaction(both(everything)),
-    verify: Effect.map(transaction(both(everything)), (all) => [
+    histories: look(both(everything)),
+    verify: Effect.map(look(both(everything)), (all) => [
       ...Registry.checkChain("model_registry_events", all.events),
       ...Registry.checkChain("alias_history", all.moves),
     ]),
@@ -241,11 +256,8 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** The registry in the tables of a SQLite database. */
-export const layer: Layer.Layer<ModelRegistry, Errors.RegistryUnavailable, SqlClient.SqlClient> = Layer.effect(
-  ModelRegistry,
-  Effect.mapError(make, unavailable),
-)
+/** The registry in the tables of a database, which are made or brought forward when they are first needed. */
+export const layer: Layer.Layer<ModelRegistry, never, SqlClient.SqlClient> = Layer.effect(ModelRegistry, make)
 
 /** The registry in `<home>/state.db`. */
 export const layerState = Layer.provide(layer, Sqlite.layerState)

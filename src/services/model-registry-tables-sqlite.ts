@@ -1,4 +1,4 @@
-import type { Migration } from "./sqlite-migrations.ts"
+import type { Migration } from "./sql-migrations.ts"
 
 const statuses = "'draft', 'candidate', 'approved', 'rejected', 'deployed', 'rolled_back', 'archived'"
 
