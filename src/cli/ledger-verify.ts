@@ -1,14 +1,18 @@
 import { join, relative, resolve } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { formatSize } from "../domain/quantity.ts"
 import * as Trust from "../ledger/trust.ts"
 import { verify } from "../ledger/verify.ts"
 import type { LedgerFault, VerifyReport } from "../ledger/verify-report.ts"
+import { exitCodes } from "./exit-code.ts"
 import * as InputFile from "./input-file.ts"
+import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { count, plain, table } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
+import type { RegistryEvidence } from "./registry-evidence.ts"
 import { root } from "./root.ts"
 
 /** What to verify, and the files that were kept elsewhere. Paths are from the working folder. */
@@ -16,6 +20,8 @@ interface Options {
   readonly path: string | undefined
   readonly key: string | undefined
   readonly checkpoint: string | undefined
+  /** Whether the registry's rows and the ledger's entries are compared too. */
+  readonly registry: boolean
 }
 
 /** Where the keys came from, for people. */
@@ -89,8 +95,43 @@ const keysOf = Effect.fnUntraced(function* (key: string | undefined, project: st
   return { trusted, source }
 })
 
+/** What the registry and the ledger say of each other, where that was asked for. */
+const compareRegistry = Effect.fnUntraced(function* (asked: boolean, place: Readers.Project | undefined) {
+  if (!asked) return undefined
+  if (place === undefined) {
+    return yield* new Missing({
+      what: "There is no project here whose registry could be compared",
+      next: "Run it in a project, without a path",
+    })
+  }
+  const nothing: RegistryEvidence = { rows: 0, entries: 0, disagreements: [] }
+  if (!(yield* Readers.hasRegistry(place))) return nothing
+  const { compare } = yield* Effect.promise(() => import("./registry-evidence.ts"))
+  return yield* compare.pipe(
+    Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place.home, place.env))),
+  )
+})
+
+const registryLines = ({ disagreements, entries, rows }: RegistryEvidence, colour: boolean): ReadonlyArray<string> => {
+  const said = `${count(rows, "row", "rows")} of the registry, ${count(entries, "publication", "publications")} in the ledger`
+  if (disagreements.length === 0) return [`registry     ${said}: each bears out the other`]
+  const shown = disagreements.slice(0, shownLines).map(({ at, problem }) => `  ${plain(`${at}: ${problem}`)}`)
+  const more = disagreements.length - shown.length
+  return [
+    `registry     ${Output.red("DISAGREES", colour)} with the ledger: ${said}`,
+    ...shown,
+    ...(more > 0 ? [`  and ${more} more; --json names all`] : []),
+  ]
+}
+
+/** The exit code of ledger and registry together: that of the ledger, where something is wrong with it. */
+const codeOf = (report: VerifyReport, evidence: RegistryEvidence | undefined): number => {
+  if (report.exitCode !== 0 || evidence === undefined || evidence.disagreements.length === 0) return report.exitCode
+  return evidence.disagreements.some(({ kind }) => kind === "altered") ? exitCodes.altered : exitCodes.truncated
+}
+
 /** Verifies a ledger, says how far its evidence goes, and ends with the verdict's exit code. */
-export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint }: Options) {
+export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint, registry }: Options) {
   const { json, quiet } = yield* root
   const place = yield* path === undefined ? Effect.asSome(Readers.find) : Readers.findOptional
   const project = Option.getOrUndefined(place)
@@ -98,16 +139,20 @@ export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint
   const { source, ...keys } = yield* keysOf(key, project?.project)
   const text = checkpoint === undefined ? undefined : yield* InputFile.read("--checkpoint", checkpoint)
   const report = yield* verify(target, { ...keys, ...(text === undefined ? {} : { checkpoint: text }) })
-  if (json) yield* Output.json({ v: 1, kind: "ledger-verify", path: target, keySource: source, ...report })
+  const evidence = yield* compareRegistry(registry, path === undefined ? project : undefined)
+  const added = evidence === undefined ? {} : { registry: evidence }
+  if (json) yield* Output.json({ v: 1, kind: "ledger-verify", path: target, keySource: source, ...report, ...added })
   else if (!quiet) {
     const shown = relative(process.cwd(), target)
     const name = shown === "" || shown.startsWith("..") ? target : shown
-    yield* Output.data(lines(report, name, source, Output.colours(process.stdout)).join("\n"))
+    const colour = Output.colours(process.stdout)
+    const all = lines(report, name, source, colour)
+    yield* Output.data([...all, ...(evidence === undefined ? [] : registryLines(evidence, colour))].join("\n"))
   } else if (report.faults.length > 0) {
     yield* Output.data(table(report.faults.map(faultRow)).join("\n"))
   }
   if (report.verdict === "busy" && !json) {
     yield* Output.message("The ledger kept changing while it was read. Verify again, or verify a snapshot of it.")
   }
-  yield* Output.exitWith(report.exitCode)
+  yield* Output.exitWith(codeOf(report, evidence))
 })

@@ -50,11 +50,11 @@ const problemsOf = (moves: ReadonlyArray<Testified>) =>
 
 const withRegistry = <A, E, R>(use: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const { project, home, env } = yield* Readers.find
-    if (!(yield* Readers.hasState(home))) {
+    const place = yield* Readers.find
+    if (!(yield* Readers.hasRegistry(place))) {
       return yield* new Missing({ what: "No model has been registered yet", next: "Publish one (task type publish)" })
     }
-    return yield* Effect.provide(use, Layer.mergeAll(Readers.registry(project, home), Readers.ledger(home, env)))
+    return yield* Effect.provide(use, Layer.mergeAll(Readers.registry(place), Readers.ledger(place.home, place.env)))
   })
 
 /** Tells which version was champion of each slot (or the one named) at a time, and what testifies to it. */

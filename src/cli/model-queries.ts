@@ -28,13 +28,13 @@ const rowCells = (row: ModelRow): ReadonlyArray<string> => [
 export const listModels = Effect.fnUntraced(function* (slotName: string | undefined, status: ModelStatus | undefined) {
   const { json, quiet } = yield* root
   const slot = slotName === undefined ? undefined : yield* SlotChoice.parse(slotName)
-  const { project, home } = yield* Readers.find
+  const place = yield* Readers.find
   const filter = { ...(slot === undefined ? {} : { slot }), ...(status === undefined ? {} : { status }) }
-  const { problems, rows } = (yield* Readers.hasState(home))
+  const { problems, rows } = (yield* Readers.hasRegistry(place))
     ? yield* Effect.gen(function* () {
         const rows = yield* (yield* ModelRegistry).list(filter)
         return { rows, problems: yield* RegistryProblems.find }
-      }).pipe(Effect.provide(Readers.registry(project, home)))
+      }).pipe(Effect.provide(Readers.registry(place)))
     : { rows: noRows, problems: noProblems }
   yield* RegistryProblems.report(problems)
   if (json) return yield* Effect.forEach(rows, (row) => Output.json({ v: 1, kind: "model", ...row }), { discard: true })
@@ -59,8 +59,8 @@ const numbers = (values: Readonly<Record<string, unknown>>) =>
 /** Shows all that the registry knows of a version, and whether the ledger testifies to each change. */
 export const showModel = Effect.fnUntraced(function* (version: string) {
   const { json } = yield* root
-  const { project, home, env } = yield* Readers.find
-  if (!(yield* Readers.hasState(home))) return yield* new VersionUnknown({ version })
+  const place = yield* Readers.find
+  if (!(yield* Readers.hasRegistry(place))) return yield* new VersionUnknown({ version })
   const { row, events, moves, problems } = yield* Effect.gen(function* () {
     const registry = yield* ModelRegistry
     const record = yield* registry.show(version)
@@ -70,7 +70,7 @@ export const showModel = Effect.fnUntraced(function* (version: string) {
     )
     const contradicted = RegistryProblems.contradicted("model_registry_events", events)
     return { ...record, events, problems: [...(yield* RegistryProblems.find), ...contradicted] }
-  }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(project, home), Readers.ledger(home, env))))
+  }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place.home, place.env))))
   yield* RegistryProblems.report(problems)
   if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves, problems })
   const synthetic = row.synthetic ? "  SYNTHETIC" : ""

@@ -20,24 +20,25 @@ const codeOf = (differences: ReadonlyArray<Checksums.Difference>): number => {
 }
 
 /** What the registry knows of the version; none where it has no such row, or where there is no registry. */
-const registered = Effect.fnUntraced(function* (project: string, home: string, version: string) {
-  if (!(yield* Readers.hasState(home))) return Option.none()
+const registered = Effect.fnUntraced(function* (place: Readers.Project, version: string) {
+  if (!(yield* Readers.hasRegistry(place))) return Option.none()
   return yield* Effect.flatMap(ModelRegistry, (registry) => registry.find(version)).pipe(
-    Effect.provide(Readers.registry(project, home)),
+    Effect.provide(Readers.registry(place)),
   )
 })
 
 /** Compares a version's folder with its checksums, and these with the registry; names each difference. */
 export const verifyModel = Effect.fnUntraced(function* (version: string) {
   const { json, quiet } = yield* root
-  const { project, home, env } = yield* Readers.find
+  const place = yield* Readers.find
+  const { project, home, env } = place
   const settings = SettingsFiles.layerOf(yield* SettingsFiles.load(project, env))
   const files = ModelFiles.layer.pipe(
     Layer.provide(
       Layer.mergeAll(settings, Readers.workspace(project, home), ArtifactsDirectory.layer(join(home, "artifacts"))),
     ),
   )
-  const row = Option.getOrUndefined(yield* registered(project, home, version))
+  const row = Option.getOrUndefined(yield* registered(place, version))
   const { folder, found } = yield* Effect.gen(function* () {
     const models = yield* ModelFiles.ModelFiles
     const folder = yield* models.folder(version)

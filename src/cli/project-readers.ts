@@ -8,6 +8,13 @@ import * as WorkspaceFiles from "../services/workspace-files.ts"
 import { root } from "./root.ts"
 import { who } from "./who.ts"
 
+/** Where a command looks. */
+export interface Project {
+  readonly project: string
+  readonly home: string
+  readonly env: string
+}
+
 /** The project that a command looks at. As `Project.find`, without importing what only a run needs. */
 export const find = Effect.gen(function* () {
   const flags = yield* root
@@ -36,17 +43,30 @@ export const ledger = (home: string, env: string) =>
 export const workspace = (project: string, home: string) =>
   WorkspaceFiles.layer({ project, home, extraRoots: [], allowUserPaths: true })
 
-/** True when the home holds a state store; opening one makes it, which a command that only looks must not. */
-export const hasState = Effect.fnUntraced(function* (home: string) {
+/** Where an environment's registry is; embedded where the project has no configuration. */
+const database = Effect.fnUntraced(function* (project: string, env: string) {
   const fs = yield* FileSystem.FileSystem
-  return yield* fs.exists(join(home, "state.db")).pipe(Effect.orElseSucceed(() => false))
+  if (!(yield* fs.exists(join(project, "configs")).pipe(Effect.orElseSucceed(() => false)))) return undefined
+  const { load } = yield* Effect.promise(() => import("../services/settings-files.ts"))
+  const { sections } = yield* load(project, env)
+  return sections.database.backend === "embedded" ? undefined : sections.database
 })
 
-/** The registry in the state store of a home. */
-export const registry = (project: string, home: string) =>
+/** True when there may be a registry to read. Opening the embedded one makes it, which a command that only looks must not. */
+export const hasRegistry = Effect.fnUntraced(function* ({ env, home, project }: Project) {
+  const fs = yield* FileSystem.FileSystem
+  if (yield* fs.exists(join(home, "state.db")).pipe(Effect.orElseSucceed(() => false))) return true
+  return (yield* database(project, env)) !== undefined
+})
+
+/** The registry of an environment. */
+export const registry = ({ env, home, project }: Project) =>
   Layer.unwrap(
-    Effect.map(
-      Effect.promise(() => import("../services/model-registry-sql.ts")),
-      ({ layerState }) => Layer.provide(layerState, workspace(project, home)),
-    ),
+    Effect.gen(function* () {
+      const { layerOf, layerState } = yield* Effect.promise(() => import("../services/model-registry-sql.ts"))
+      const { layer: secrets } = yield* Effect.promise(() => import("../services/secrets.ts"))
+      const section = yield* database(project, env)
+      const place = Layer.merge(workspace(project, home), secrets({ project }))
+      return Layer.provide(section === undefined ? layerState : layerOf(section), place)
+    }),
   )

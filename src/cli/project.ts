@@ -89,7 +89,10 @@ export const services = (options: {
     DuckDbEmbedded.layer,
     Catalog.layer(project),
   ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))
-  return Layer.mergeAll(EvidenceLedger.layer(home), Notifier.layer(), ModelRegistry.layerState, ModelFiles.layer).pipe(
-    Layer.provideMerge(base),
-  )
+  return Layer.mergeAll(
+    EvidenceLedger.layer(home),
+    Notifier.layer(),
+    ModelRegistry.layerOf(configuration.sections.database),
+    ModelFiles.layer,
+  ).pipe(Layer.provideMerge(base))
 }

@@ -7,6 +7,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import * as CanonicalJson from "../domain/canonical-json.ts"
+import type { DatabaseSection } from "../domain/config/database.ts"
 import { slotText } from "../domain/model.ts"
 import * as Registry from "../domain/registry.ts"
 import * as Rows from "./model-registry-rows.ts"
@@ -15,8 +16,11 @@ import * as SqliteTables from "./model-registry-tables-sqlite.ts"
 import * as Errors from "./model-registry.ts"
 import { ModelRegistry } from "./model-registry.ts"
 import * as Once from "./once.ts"
+import * as Postgres from "./postgres.ts"
+import type { Secrets } from "./secrets.ts"
 import * as Sqlite from "./sqlite.ts"
 import { migrate, SchemaTooNew } from "./sql-migrations.ts"
+import type { Workspace } from "./workspace.ts"
 
 const unavailable = (error: Unseen) =>
   new Errors.RegistryUnavailable({
@@ -261,3 +265,7 @@ export const layer: Layer.Layer<ModelRegistry, never, SqlClient.SqlClient> = Lay
 
 /** The registry in `<home>/state.db`. */
 export const layerState = Layer.provide(layer, Sqlite.layerState)
+
+/** The registry where the configuration says that it is: in `<home>/state.db`, or in PostgreSQL. */
+export const layerOf = (section: DatabaseSection): Layer.Layer<ModelRegistry, SqlError, Workspace | Secrets> =>
+  section.backend === "embedded" ? layerState : Layer.provide(layer, Postgres.layerOf(section))

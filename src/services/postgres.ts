@@ -5,16 +5,22 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { AuthenticationError, SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
+import type { DatabaseSection } from "../domain/config/database.ts"
+import { parseDuration } from "../domain/quantity.ts"
 import * as Address from "./postgres-address.ts"
 import * as Connection from "./postgres-connection.ts"
 import * as Errors from "./postgres-errors.ts"
+import { Secrets } from "./secrets.ts"
 
 /** How a database is used. */
 export interface PostgresOptions {
-  /** `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq has them. */
-  readonly url: Redacted.Redacted<string>
+  /**
+   * `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq has them. Asked for at each
+   * new connection, so that a password that was changed is taken up.
+   */
+  readonly url: Effect.Effect<Redacted.Redacted<string>, SqlError>
   /** Connections that are kept, and the most that are open. */
   readonly pool: { readonly min: number; readonly max: number }
   /** For connecting, for a free connection, and for what the server takes to answer beyond a statement's own time. */
@@ -33,13 +39,13 @@ const idleMillis = 60_000
  * Connections that are lent, at most `max`. The driver's own `reserve()` is not used: released after its connection was
  * lost, it takes statements that never end. So each connection is a driver of one, and a lost one is never lent.
  */
-const makePool = Effect.fnUntraced(function* (options: PostgresOptions, address: Address.Address) {
-  const { default: driver } = yield* Effect.promise(() => import("postgres"))
+const makePool = Effect.fnUntraced(function* (options: PostgresOptions) {
   const { max, min } = options.pool
   const room = Semaphore.makeUnsafe(max)
   const idle: Array<Connection.PostgresConnection> = []
   let count = 0
   let isClosed = false
+  let place = "of the dsn"
 
   const discard = (connection: Connection.PostgresConnection) =>
     Effect.andThen(
@@ -47,18 +53,20 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions, address:
       connection.close,
     )
 
-  const connect = Effect.suspend(() => {
-    count++
-    const kept = count <= min
-    return Connection.open(driver, {
+  const connect = Effect.gen(function* () {
+    const kept = ++count <= min
+    const address = yield* Effect.flatMap(options.url, Address.parse)
+    place = address.place
+    const { default: driver } = yield* Effect.promise(() => import("postgres"))
+    return yield* Connection.open(driver, {
       address,
       applicationName: options.applicationName,
       searchPath: [...new Set(["core", "audit", ...options.searchPath])],
       timeoutMillis: options.timeoutMillis,
       statementTimeoutMillis: options.statementTimeoutMillis,
       idleMillis: kept ? undefined : idleMillis,
-    }).pipe(Effect.onError(() => Effect.sync(() => count--)))
-  })
+    })
+  }).pipe(Effect.onError(() => Effect.sync(() => count--)))
 
   const take: Effect.Effect<Connection.PostgresConnection, SqlError> = Effect.suspend(() => {
     const connection = idle.pop()
@@ -71,11 +79,7 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions, address:
       duration: options.timeoutMillis,
       orElse: () =>
         Effect.fail(
-          Errors.lost(
-            "connect",
-            address.place,
-            `all ${max} connections of the pool were in use for too long; raise pool.max`,
-          ),
+          Errors.lost("connect", place, `all ${max} connections of the pool were in use for too long; raise pool.max`),
         ),
     }),
   )
@@ -106,12 +110,12 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions, address:
 
 /**
  * Opens a database of PostgreSQL as effect/sql's client. A statement that is interrupted is cancelled at the server. A
- * connection that is lost in a transaction fails the transaction; the next one connects anew.
+ * connection that is lost in a transaction fails the transaction; the next one connects anew. Connects when it is first
+ * used.
  */
-export const open = (options: PostgresOptions): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope> =>
+export const open = (options: PostgresOptions): Effect.Effect<SqlClient.SqlClient, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const address = yield* Address.parse(options.url)
-    const acquirer = yield* makePool(options, address)
+    const acquirer = yield* makePool(options)
     return yield* SqlClient.make({
       acquirer,
       borrower: (use) => Effect.scoped(Effect.flatMap(acquirer, use)),
@@ -128,13 +132,30 @@ export const open = (options: PostgresOptions): Effect.Effect<SqlClient.SqlClien
       }),
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
       driver: "postgres",
-      spanAttributes: [
-        ["db.system.name", "postgresql"],
-        ["server.address", address.place],
-      ],
+      spanAttributes: [["db.system.name", "postgresql"]],
     })
   }).pipe(Effect.provide(Reactivity.layer))
 
 /** The client of one database. */
-export const layer = (options: PostgresOptions): Layer.Layer<SqlClient.SqlClient, SqlError> =>
+export const layer = (options: PostgresOptions): Layer.Layer<SqlClient.SqlClient> =>
   Layer.effect(SqlClient.SqlClient, open(options))
+
+/** The client of the database that the configuration names; its dsn is looked up when it is first used. */
+export const layerOf = (section: DatabaseSection): Layer.Layer<SqlClient.SqlClient, never, Secrets> =>
+  Layer.effect(
+    SqlClient.SqlClient,
+    Effect.flatMap(Secrets, (secrets) =>
+      open({
+        url: Effect.mapError(
+          secrets.resolve(section.dsn),
+          (cause) =>
+            new SqlError({ reason: new AuthenticationError({ cause, message: cause.message, operation: "connect" }) }),
+        ),
+        pool: section.pool,
+        timeoutMillis: parseDuration(section.timeout) ?? 5_000,
+        statementTimeoutMillis: parseDuration(section.statement_timeout) ?? 30_000,
+        applicationName: "dandori",
+        searchPath: section.search_path,
+      }),
+    ),
+  )

@@ -25,13 +25,18 @@ const verify = Command.make(
       Flag.withDescription("A signed checkpoint, kept elsewhere"),
       Flag.optional,
     ),
+    registry: Flag.Boolean("registry").pipe(
+      Flag.withDescription("Compare the model registry with the ledger too: rows without entry, entries without row"),
+      Flag.withDefault(false),
+    ),
   },
-  Effect.fn(function* ({ path, key, checkpoint }) {
+  Effect.fn(function* ({ path, key, checkpoint, registry }) {
     const { verifyLedger } = yield* Effect.promise(() => import("../ledger-verify.ts"))
     yield* verifyLedger({
       path: Option.getOrUndefined(path),
       key: Option.getOrUndefined(key),
       checkpoint: Option.getOrUndefined(checkpoint),
+      registry,
     })
   }),
 ).pipe(

@@ -8,7 +8,7 @@ import * as Servers from "./scoped.ts"
 
 /** How a test uses a database. */
 export const options = (url: string): Postgres.PostgresOptions => ({
-  url: Redacted.make(url),
+  url: Effect.succeed(Redacted.make(url)),
   pool: { min: 0, max: 5 },
   timeoutMillis: 5_000,
   statementTimeoutMillis: 30_000,
@@ -20,7 +20,7 @@ export const options = (url: string): Postgres.PostgresOptions => ({
 export const maker: Effect.Effect<Effect.Effect<string, never, Scope.Scope>, never, Scope.Scope> = Effect.gen(
   function* () {
     const server = yield* Servers.postgresUrl
-    const sql = yield* Effect.orDie(Postgres.open(options(server)))
+    const sql = yield* Postgres.open(options(server))
     const create = Effect.gen(function* () {
       const name = `dandori_${crypto.randomUUID().replaceAll("-", "")}`
       yield* sql`CREATE DATABASE ${sql(name)}`

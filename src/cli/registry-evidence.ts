@@ -1,0 +1,91 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { data as eventData } from "../domain/event.ts"
+import type { HistoryRow } from "./attestation.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { ModelRegistry } from "../services/model-registry.ts"
+import * as Attestation from "./attestation.ts"
+import * as RegistryProblems from "./registry-problems.ts"
+
+/** Where registry and ledger do not bear each other out: a row without its entry, or an entry without its row. */
+export interface Disagreement {
+  readonly kind: "altered" | "missing"
+  /** `row 3 of alias_history`, or `line 12 of runs/…`. */
+  readonly at: string
+  readonly problem: string
+}
+
+/** What a comparison of the two came to. */
+export interface RegistryEvidence {
+  readonly rows: number
+  readonly entries: number
+  readonly disagreements: ReadonlyArray<Disagreement>
+}
+
+const isSucceeded = Schema.is(eventData["dev.dandori.attempt.succeeded.v1"])
+const isPublished = Schema.is(
+  Schema.Struct({
+    version: Schema.String,
+    slot: Schema.String,
+    deployed: Schema.Boolean,
+    alreadyPublished: Schema.Boolean,
+  }),
+)
+
+/** The changes of the registry that runs say they have made, each with where it says so. */
+const claims = Effect.gen(function* () {
+  const ledger = yield* Ledger
+  const found: Array<{ readonly at: string; readonly run: string; readonly task: string; readonly version: string }> =
+    []
+  for (const run of yield* ledger.runs) {
+    const stream = StreamName.ofRun(run)
+    const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+    for (const { data, sequence, type } of chain?.entries ?? []) {
+      if (type !== "dev.dandori.attempt.succeeded.v1" || !isSucceeded(data)) continue
+      if (!isPublished(data.output) || data.output.alreadyPublished) continue
+      found.push({ at: `line ${sequence} of ${stream}`, run, task: data.task, version: data.output.version })
+    }
+  }
+  return found
+})
+
+const histories = ["model_registry_events", "alias_history"] as const
+
+/** Compares every row of the registry's histories with the ledger, and every publication in the ledger with the rows. */
+export const compare = Effect.gen(function* () {
+  const registry = yield* ModelRegistry
+  const { events, moves } = yield* registry.histories
+  const lookUp = yield* Attestation.make(moves)
+  const disagreements: Array<Disagreement> = (yield* RegistryProblems.find).map(({ history, problem, sequence }) => ({
+    kind: "altered",
+    at: `row ${sequence} of ${history}`,
+    problem,
+  }))
+  const rowsOf: Readonly<Record<(typeof histories)[number], ReadonlyArray<HistoryRow>>> = {
+    model_registry_events: events,
+    alias_history: moves,
+  }
+  for (const history of histories) {
+    for (const row of rowsOf[history]) {
+      const found = yield* lookUp(row)
+      if (found.attested) continue
+      const problem =
+        found.contradiction === undefined
+          ? `unattested: the ledger has no entry ${row.intent.slice(0, 12)}… in run ${row.run}, by which ${row.who} made it`
+          : `line ${found.line} of its run says something else: ${found.contradiction}`
+      disagreements.push({ kind: "altered", at: `row ${row.sequence} of ${history}`, problem })
+    }
+  }
+  const known = new Set(events.map(({ run, task, version }) => `${run} ${task} ${version}`))
+  const claimed = yield* claims
+  for (const { at, run, task, version } of claimed) {
+    if (known.has(`${run} ${task} ${version}`)) continue
+    disagreements.push({
+      kind: "missing",
+      at,
+      problem: `task ${task} published ${version}, but no row of the registry says so`,
+    })
+  }
+  return { rows: events.length + moves.length, entries: claimed.length, disagreements } satisfies RegistryEvidence
+})
