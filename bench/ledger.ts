@@ -5,7 +5,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Event } from "../src/domain/event.ts"
-import { Ledger, layerSegments } from "../src/ledger/ledger.ts"
+import { Ledger } from "../src/ledger/ledger.ts"
+import * as LedgerSegments from "../src/ledger/ledger-segments.ts"
 import * as Root from "../src/ledger/root.ts"
 import * as StreamName from "../src/ledger/stream-name.ts"
 import { verify } from "../src/ledger/verify.ts"
@@ -25,7 +26,7 @@ const event = (i: number): Event =>
       }
 
 const ledger = (folder: string) =>
-  layerSegments({
+  LedgerSegments.layer({
     folder,
     author: { source: "dandori://dev/bench", authid: "bench", authtype: "user" },
     flushIntervalMillis: 1_000,

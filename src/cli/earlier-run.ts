@@ -23,9 +23,9 @@ const services = Effect.map(Project.find, ({ env, home }) =>
 )
 
 /** The newest run of a pipeline that has ended. */
-const newest = Effect.fnUntraced(function* (pipeline: string) {
+const newest = Effect.fnUntraced(function* (home: string, pipeline: string) {
   for (const id of (yield* (yield* Ledger).runs).toReversed()) {
-    const run = yield* RecordedRun.read(id)
+    const run = yield* RecordedRun.read(home, id)
     if (run.data?.pipeline === pipeline && run.durationMillis !== undefined) return id
   }
   const reason = `No run of ${pipeline} has ended yet, so there is nothing to take over. Run it without --from and --only`
@@ -34,8 +34,9 @@ const newest = Effect.fnUntraced(function* (pipeline: string) {
 
 /** The run that was named, or the newest of the pipeline that has ended. */
 export const find = Effect.fnUntraced(function* (pipeline: string | undefined, name: string | undefined) {
+  const { home } = yield* Project.find
   return yield* Effect.gen(function* () {
-    const run = name === undefined ? yield* newest(pipeline ?? "") : yield* RunChoice.choose(name)
+    const run = name === undefined ? yield* newest(home, pipeline ?? "") : yield* RunChoice.choose(name)
     const recalled = yield* Resume.recall(run)
     if (pipeline !== undefined && recalled.created.pipeline !== pipeline) {
       return yield* new Output.UsageError({

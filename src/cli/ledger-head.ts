@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect"
-import * as Checkpoint from "../ledger/checkpoint.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as Sealing from "../ledger/sealing.ts"
 import * as StreamName from "../ledger/stream-name.ts"
@@ -13,12 +12,12 @@ const read = Effect.gen(function* () {
   const ledger = yield* Ledger
   const chain = yield* ledger.read(StreamName.root).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
   const { sequence: entries, hash } = chain?.head ?? Sealing.genesis(StreamName.root)
-  const newest = (yield* Checkpoint.list(ledger.folder)).at(-1)
+  const newest = (yield* ledger.checkpoints).at(-1)
   return {
     entries,
     hash,
     time: chain?.entries.at(-1)?.time,
-    checkpoint: newest === undefined ? undefined : { entries: newest.size, path: newest.path },
+    checkpoint: newest === undefined ? undefined : { entries: newest.size, path: newest.place },
     fault: chain?.fault,
   }
 })

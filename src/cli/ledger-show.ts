@@ -1,7 +1,4 @@
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Stream from "effect/Stream"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import * as Chain from "../ledger/chain.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -27,9 +24,7 @@ const print = Effect.fnUntraced(function* (chain: Chain.Chain, json: boolean) {
 
 /** Reads what follows `start`; nothing of the stream is read twice. */
 const readOn = Effect.fnUntraced(function* (stream: string, start: Chain.Start) {
-  const fs = yield* FileSystem.FileSystem
-  const file = join((yield* Ledger).folder, StreamName.segmentPath(stream))
-  const bytes = yield* Stream.mkUint8Array(fs.stream(file, { offset: start.bytes }))
+  const bytes = yield* (yield* Ledger).bytes(stream, start.bytes)
   return Chain.read(stream, bytes, start)
 })
 

@@ -8,10 +8,10 @@ import * as RecordedRun from "./recorded-run.ts"
 const open = ["queued", "running", "cancelling", "waiting", "interrupted"]
 
 /** Runs that have not ended, oldest first. Reads no run that the root has closed. */
-export const list = Effect.fnUntraced(function* () {
+export const list = Effect.fnUntraced(function* (home: string) {
   const ledger = yield* Ledger
   const said = Testimony.testimonies(yield* Root.readWhole("root"))
   const candidates = (yield* ledger.runs).filter((run) => (said.get(StreamName.ofRun(run))?.closed ?? []).length === 0)
-  const runs = yield* Effect.forEach(candidates, (run) => RecordedRun.read(run))
+  const runs = yield* Effect.forEach(candidates, (run) => RecordedRun.read(home, run))
   return runs.filter(({ status }) => open.includes(status))
 })

@@ -144,7 +144,7 @@ export const showChanges = Effect.fnUntraced(
     }
     yield* Effect.gen(function* () {
       const older = yield* atHand(against)
-      const open = yield* OpenRuns.list()
+      const open = yield* OpenRuns.list(home)
       const diffs: Array<PlanDiff.PlanDiff> = []
       for (const one of compiled) {
         const old = yield* oldOf(older, one, configuration)

@@ -29,9 +29,9 @@ export const findOptional = Effect.option(find)
 export const ledger = (home: string, env: string) =>
   Layer.unwrap(
     Effect.map(
-      Effect.promise(() => import("../ledger/ledger.ts")),
-      ({ layerSegments }) =>
-        layerSegments({
+      Effect.promise(() => import("../ledger/ledger-segments.ts")),
+      ({ layer }) =>
+        layer({
           folder: join(home, "ledger"),
           author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
           flushIntervalMillis: 1_000,

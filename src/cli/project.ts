@@ -11,7 +11,7 @@ import type { EnvironmentName } from "../domain/names.ts"
 import { parseSize } from "../domain/quantity.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
-import * as Ledger from "../ledger/ledger.ts"
+import * as LedgerSegments from "../ledger/ledger-segments.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
@@ -56,7 +56,7 @@ export const ledgerLayer = (home: string, env: EnvironmentName | string) => {
   mkdirSync(home, { recursive: true, mode: 0o700 })
   return LedgerKey.layer(home).pipe(
     Layer.provideMerge(
-      Ledger.layerSegments({
+      LedgerSegments.layer({
         folder: `${home}/ledger`,
         author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
         flushIntervalMillis: 1_000,

@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises"
-import { dirname } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -63,9 +62,8 @@ const ownedStatus = (entries: ReadonlyArray<Entry>): string =>
       : "running"
 
 /** Where a run that a process drives stands; what others hold is asked from the state store. */
-const ownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
+const ownedStanding = Effect.fnUntraced(function* (home: string, run: RecordedRun) {
   if (run.status !== "running") return run
-  const home = dirname((yield* Ledger).folder)
   const now = yield* Clock.currentTimeMillis
   const { ofRun } = yield* Effect.promise(() => import("../services/lease-waits.ts"))
   const known = { ...run, leases: yield* ofRun(home, run.id) }
@@ -76,9 +74,8 @@ const ownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
 })
 
 /** Where a run without an owner stands: `waiting` only when it could not go on by itself either. */
-const unownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
+const unownedStanding = Effect.fnUntraced(function* (home: string, run: RecordedRun) {
   if (!waitsForPeople(run.entries)) return { ...run, status: run.entries.length === 0 ? "empty" : "interrupted" }
-  const home = dirname((yield* Ledger).folder)
   const now = yield* Clock.currentTimeMillis
   return yield* planOf(home, run).pipe(
     Effect.map((plan): RecordedRun => {
@@ -93,7 +90,7 @@ const unownedStanding = Effect.fnUntraced(function* (run: RecordedRun) {
 const nothing = { entries: [], fault: undefined }
 
 /** Reads a run's stream and says where the run stands. */
-export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
+export const read = Effect.fn("RecordedRun.read")(function* (home: string, id: string) {
   const ledger = yield* Ledger
   const stream = StreamName.ofRun(id)
   const { entries, fault } = yield* ledger
@@ -115,7 +112,7 @@ export const read = Effect.fn("RecordedRun.read")(function* (id: string) {
     fault,
   }
   if (over !== undefined) return run
-  return yield* owned ? ownedStanding(run) : unownedStanding(run)
+  return yield* owned ? ownedStanding(home, run) : unownedStanding(home, run)
 })
 
 const isHeld = Schema.is(eventData["dev.dandori.run.held.v1"])

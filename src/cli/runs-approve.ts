@@ -58,7 +58,7 @@ const ask = (message: string) =>
 export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
   const { env, flags, home, project } = yield* Project.find
   const run = yield* RunChoice.choose(request.run).pipe(
-    Effect.flatMap(RecordedRun.read),
+    Effect.flatMap((id) => RecordedRun.read(home, id)),
     Effect.provide(ProjectReaders.ledger(home, env)),
   )
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)

@@ -14,7 +14,7 @@ import { who } from "./who.ts"
 export const cancelRun = Effect.fnUntraced(function* (name: string, reason: string) {
   const { env, flags, home, project } = yield* Project.find
   const run = yield* RunChoice.choose(name).pipe(
-    Effect.flatMap(RecordedRun.read),
+    Effect.flatMap((id) => RecordedRun.read(home, id)),
     Effect.provide(ProjectReaders.ledger(home, env)),
   )
   const configuration = yield* SettingsFiles.load(project, env)

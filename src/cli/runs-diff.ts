@@ -28,7 +28,7 @@ const configOf = Effect.fnUntraced(function* ({ data, id }: RecordedRun.Recorded
 
 const compared = Effect.fnUntraced(function* (name: string) {
   const { home } = yield* ProjectReaders.find
-  const run = yield* RunChoice.choose(name).pipe(Effect.flatMap(RecordedRun.read))
+  const run = yield* RunChoice.choose(name).pipe(Effect.flatMap((id) => RecordedRun.read(home, id)))
   const plan = yield* RecordedRun.planOf(home, run)
   const facts = RecordedRun.factsOf(plan, run)
   const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(run.entries.at(-1)?.time ?? "")

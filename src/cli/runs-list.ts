@@ -31,7 +31,7 @@ const newest = Effect.fnUntraced(function* (
   const found: Array<RecordedRun.RecordedRun> = []
   for (const id of ids.toReversed()) {
     if (found.length === limit) break
-    const run = yield* RecordedRun.read(id)
+    const run = yield* RecordedRun.read(home, id)
     const labels = wanted.length === 0 ? [] : yield* labelsOf(home, run)
     if (wanted.every((label) => labels.includes(label))) found.push(run)
   }

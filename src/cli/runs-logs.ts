@@ -59,7 +59,7 @@ const forTerminal = (text: string): string =>
 export const showLogs = Effect.fnUntraced(function* (request: LogsRequest) {
   const { env, flags, home } = yield* ProjectReaders.find
   const run = yield* RunChoice.choose(request.run).pipe(
-    Effect.flatMap(RecordedRun.read),
+    Effect.flatMap((id) => RecordedRun.read(home, id)),
     Effect.provide(ProjectReaders.ledger(home, env)),
   )
   const files = yield* AttemptFiles.pipe(Effect.provide(AttemptFiles.layer(home)))

@@ -81,7 +81,7 @@ const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
 export const showRun = Effect.fnUntraced(function* (name: string) {
   const { env, flags, home } = yield* ProjectReaders.find
   const run = yield* RunChoice.choose(name).pipe(
-    Effect.flatMap(RecordedRun.read),
+    Effect.flatMap((id) => RecordedRun.read(home, id)),
     Effect.provide(ProjectReaders.ledger(home, env)),
   )
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)

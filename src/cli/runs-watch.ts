@@ -21,7 +21,7 @@ export const watchRun = Effect.fnUntraced(function* (name: string) {
   const { env, flags, home, project } = yield* ProjectReaders.find
   yield* Effect.gen(function* () {
     const id = yield* RunChoice.choose(name)
-    const plan = yield* RecordedRun.planOf(home, yield* RecordedRun.read(id))
+    const plan = yield* RecordedRun.planOf(home, yield* RecordedRun.read(home, id))
     const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
     const ledger = yield* Ledger
     const told = new Map<string, string>()
@@ -35,7 +35,7 @@ export const watchRun = Effect.fnUntraced(function* (name: string) {
         told.set(task, waitingText(waiting))
       }
       if (over || !(yield* ledger.owned(StreamName.ofRun(id)))) {
-        const { state } = RecordedRun.factsOf(plan, yield* RecordedRun.read(id))
+        const { state } = RecordedRun.factsOf(plan, yield* RecordedRun.read(home, id))
         yield* view.finish({ run: id, state })
         if (!over && runStatus(state) !== "waiting") {
           yield* Output.message(`Nobody drives this run. Go on with it: dandori runs resume ${id}`)

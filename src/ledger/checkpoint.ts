@@ -50,7 +50,8 @@ export const parse = (text: string): (Checkpoint & { readonly note: SignedNote.N
   return { origin, size: Number(size), tree, note }
 }
 
-const folderName = "checkpoints"
+/** Name of the folder of checkpoints in a ledger's folder. */
+export const folderName = "checkpoints"
 
 /** Checkpoint files below a ledger's folder, smallest size first. */
 export const list = Effect.fnUntraced(function* (ledgerFolder: string) {
@@ -77,15 +78,10 @@ const unlessDamaged = (stream: string, { fault }: Chain.Chain) =>
 const isOfSystem = ({ data }: Entry) => isClosed(data) && data.stream === StreamName.system
 
 /** The newest checkpoint, which the root must bear out before another is signed. */
-const newest = Effect.fnUntraced(function* (
-  ledgerFolder: string,
-  root: ReadonlyArray<Entry>,
-  leaves: ReadonlyArray<Merkle.Hash>,
-) {
-  const fs = yield* FileSystem.FileSystem
-  const file = (yield* list(ledgerFolder).pipe(Effect.mapError(failed))).at(-1)
+const newest = Effect.fnUntraced(function* (root: ReadonlyArray<Entry>, leaves: ReadonlyArray<Merkle.Hash>) {
+  const file = (yield* (yield* Ledger).checkpoints).at(-1)
   if (file === undefined) return undefined
-  const text = yield* fs.readFileString(file.path).pipe(Effect.mapError(failed))
+  const { text } = file
   const found = parse(text)
   if (found === undefined) return yield* damaged(file.size, `${file.name} is no checkpoint`)
   if (found.size > root.length) {
@@ -121,18 +117,16 @@ const coverSystem = Effect.fnUntraced(function* (root: Chain.Chain) {
 })
 
 /**
- * Signs the root stream as it stands and writes the checkpoint to `<ledger>/checkpoints/<size>.txt` and, where given,
- * to the file `anchor`; `system` and the root then take an entry that it was made, so that neither can be replaced
+ * Signs the root stream as it stands, keeps the checkpoint in the ledger and, where given, writes it to the file `anchor`; `system` and the root then take an entry that it was made, so that neither can be replaced
  * without the other. Answers with the newest one when nothing has happened since. Refuses to sign a root that does not bear out the checkpoint before.
  */
 export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly anchor?: string } = {}) {
-  const path = yield* Path.Path
   const ledger = yield* Ledger
   const key = yield* LedgerKey
   const found = yield* ledger.read(StreamName.root)
   yield* unlessDamaged(StreamName.root, found)
   const known = leavesOf(found.entries)
-  const before = yield* newest(ledger.folder, found.entries, known)
+  const before = yield* newest(found.entries, known)
   const covered = yield* coverSystem(found)
   const { anchor } = options
   const send = (text: string) =>
@@ -148,11 +142,7 @@ export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly 
   const tree = treeOf(leaves, size)
   const origin = originOf(root.entries[0])
   const text = yield* SignedNote.sign(bodyOf({ origin, size, tree }), origin, key.publicKey, key.sign)
-  const folder = path.join(ledger.folder, folderName)
-  yield* Effect.gen(function* () {
-    yield* DurableFiles.makeFolderDurably(folder)
-    yield* DurableFiles.writeFileDurably(path.join(folder, `${size}.txt`), text)
-  }).pipe(Effect.mapError(failed))
+  yield* ledger.keepCheckpoint(size, text)
   yield* send(text)
   const data = { entries: size, tree, keyid: key.keyid }
   const made: Event = { type: "dev.dandori.ledger.checkpointed.v1", data }

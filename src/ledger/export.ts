@@ -87,7 +87,7 @@ export const exportRun = Effect.fn("Ledger.exportRun")(function* (run: string, i
   })
   yield* Effect.gen(function* () {
     yield* DurableFiles.makeFolderDurably(path.join(into, files.receipts))
-    const events = yield* fs.readFile(path.join(ledger.folder, StreamName.segmentPath(stream)))
+    const events = yield* ledger.bytes(stream)
     yield* write(files.events, events.subarray(0, chain.validBytes))
     yield* write(files.checkpoint, text)
     yield* write(files.proof, CanonicalJson.encode(proofOf(run, root.entries, size)))

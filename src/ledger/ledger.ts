@@ -1,27 +1,11 @@
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FileSystem from "effect/FileSystem"
-import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
-import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
-import * as Stream from "effect/Stream"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
-import * as Sha256 from "../domain/sha256.ts"
-import * as AppendFile from "../services/append-file.ts"
-import * as DurableFiles from "../services/durable-files.ts"
-import * as FileLock from "../services/file-lock.ts"
-import { Ids } from "../services/ids.ts"
-import * as PatientFile from "../services/patient-file.ts"
-import * as Chain from "./chain.ts"
-import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
-import { type Author, type Head, genesis } from "./sealing.ts"
-import * as StreamName from "./stream-name.ts"
-import * as StreamWriter from "./stream-writer.ts"
-import * as Testimony from "./testimony.ts"
+import type * as Chain from "./chain.ts"
+import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import type * as StreamWriter from "./stream-writer.ts"
 
 /** A stream opened for going on: what it holds, and its writer. */
 export interface Opened {
@@ -36,14 +20,23 @@ export interface Writing {
   readonly flushMillis?: number
 }
 
-type OpenError = StreamBusy | StreamDamaged | LedgerFailed
+/** Why a stream cannot be written. */
+export type OpenError = StreamBusy | StreamDamaged | LedgerFailed
 
-/** Append-only streams of sealed events. The segment-file layer needs nothing but a local disk. */
+/** A checkpoint as it is kept: how many entries of the root it covers, and its text. */
+export interface KeptCheckpoint {
+  /** `checkpoints/<size>.txt`. */
+  readonly name: string
+  /** Where it is, for people. */
+  readonly place: string
+  readonly size: number
+  readonly text: string
+}
+
+/** Append-only streams of sealed events: segment files (`ledger-segments.ts`) or a table of PostgreSQL (`ledger-postgres.ts`). */
 export class Ledger extends Context.Service<
   Ledger,
   {
-    /** Where the segment files lie. */
-    readonly folder: string
     /**
      * Opens a new stream, held by this process until the scope closes. With `audit: best-effort` its writer is patient as
      * soon as something of it is durable.
@@ -62,273 +55,21 @@ export class Ledger extends Context.Service<
     ) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
+    /** The bytes of a stream from one of them on, nothing of them checked: lines of NDJSON, the last perhaps torn. */
+    readonly bytes: (stream: string, from?: number) => Effect.Effect<Uint8Array, LedgerFailed | StreamMissing>
     /** True while a process writes the stream. */
     readonly owned: (stream: string) => Effect.Effect<boolean, LedgerFailed>
-    /** Run ids by the files that lie at their place, oldest first. */
+    /** The ids of the runs that have a stream, oldest first. */
     readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
-    /** Marks a finished stream's file read-only; its lock has no more use. */
+    /** The checkpoints, smallest first. */
+    readonly checkpoints: Effect.Effect<ReadonlyArray<KeptCheckpoint>, LedgerFailed>
+    /** Keeps a checkpoint. Durable on return. */
+    readonly keepCheckpoint: (size: number, text: string) => Effect.Effect<void, LedgerFailed>
+    /** Takes a finished stream as it is: nobody writes it any more. */
     readonly seal: (stream: string) => Effect.Effect<void, LedgerFailed>
-    /** Removes a run's file that holds nothing and that no process holds. */
+    /** Removes what is left of a run's stream that holds nothing and that no process holds. */
     readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed>
   }
 >()("dandori/ledger/Ledger") {}
-
-/** How the segment files are written. */
-export interface SegmentOptions {
-  readonly folder: string
-  readonly author: Author
-  /** Longest time from an append to its flush when nobody waits for it, milliseconds. */
-  readonly flushIntervalMillis: number
-}
-
-/** A stream's writer that stays open after an append. */
-interface Kept {
-  readonly writer: StreamWriter.StreamWriter
-  readonly close: Effect.Effect<void>
-}
-
-/** A file as this process left it: its shape, the head of the stream in it, and its writer where that is still open. */
-interface Left extends AppendFile.Shape {
-  readonly head: Head
-  readonly kept: Kept | undefined
-}
-
-/** A stream as this process verified it, and its file's time then. */
-interface Verified {
-  readonly chain: Chain.Chain
-  readonly time: number
-}
-
-const failedBy = (stream: string) => (error: { readonly message: string }) =>
-  new LedgerFailed({ stream, reason: error.message })
-
-const refusedBy = (stream: string) => (error: FileLock.LockBusy | FileLock.LockFailed) =>
-  error._tag === "LockFailed"
-    ? failedBy(stream)(error)
-    : new StreamBusy({ stream, ...(error.pid === undefined ? {} : { pid: error.pid }) })
-
-const make = Effect.fnUntraced(function* (options: SegmentOptions) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const clock = yield* Clock.Clock
-  const ids = yield* Ids
-  const pathOf = (stream: string) => path.join(options.folder, StreamName.segmentPath(stream))
-  const context: StreamWriter.WriterContext = {
-    author: options.author,
-    now: () => clock.currentTimeMillisUnsafe(),
-    uuid: ids.uuid,
-  }
-
-  const scope = yield* Effect.scope
-  const lockOf = (stream: string) => `${pathOf(stream)}.lock`
-  const lock = (stream: string, patience: number) =>
-    Effect.mapError(FileLock.acquireWithin(lockOf(stream), patience), refusedBy(stream))
-  const folderOf = (stream: string) =>
-    DurableFiles.makeFolderDurably(path.dirname(pathOf(stream)), { mode: 0o700 }).pipe(
-      Effect.mapError(failedBy(stream)),
-    )
-  /** The lock of a stream that is new; its folder may be new too. */
-  const newLock = (stream: string) => {
-    const acquire = FileLock.acquire(lockOf(stream))
-    return Effect.catch(acquire, (error) => {
-      if (error._tag === "LockBusy" || error.code !== "ENOENT") return Effect.fail(refusedBy(stream)(error))
-      return Effect.andThen(folderOf(stream), Effect.mapError(acquire, refusedBy(stream)))
-    })
-  }
-  const bytesOf = (stream: string) =>
-    Effect.gen(function* () {
-      const file = pathOf(stream)
-      if (!(yield* fs.exists(file))) return new Uint8Array()
-      return yield* fs.readFile(file)
-    }).pipe(Effect.mapError(failedBy(stream)))
-  const bytesFrom = (stream: string, offset: number) =>
-    Stream.mkUint8Array(fs.stream(pathOf(stream), { offset })).pipe(Effect.mapError(failedBy(stream)))
-  const appendTo = (stream: string, writing: Writing = {}, keepBytes?: number) => {
-    const { audit = "required", flushMillis = options.flushIntervalMillis } = writing
-    const file = {
-      path: pathOf(stream),
-      intervalMillis: flushMillis,
-      ...(keepBytes === undefined ? {} : { keepBytes }),
-    }
-    const opened: Effect.Effect<AppendFile.AppendFile, DurableFiles.FileFailed, Scope.Scope> =
-      audit === "required" ? AppendFile.open(file) : PatientFile.open({ ...file, now: context.now })
-    return Effect.mapError(opened, failedBy(stream))
-  }
-  const writer = (stream: string, head: Head, file: AppendFile.AppendFile) =>
-    StreamWriter.make(stream, StreamName.runOf(stream) ?? stream, head, file, context)
-
-  const shapeOf = (stream: string) => AppendFile.shapeOf(pathOf(stream)).pipe(Effect.mapError(failedBy(stream)))
-
-  /** Goes on with a stream from `start` on; `bytes` are what follows it. A torn end is cut and the cut recorded. */
-  const goOn = Effect.fnUntraced(function* (
-    stream: string,
-    bytes: Uint8Array,
-    start?: Chain.Start,
-    said?: Testimony.Testimony,
-    writing?: Writing,
-  ) {
-    const chain = Chain.read(stream, bytes, start)
-    if (chain.fault && !Chain.isTornTail(bytes, chain, start?.bytes)) {
-      return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
-    }
-    const contradiction = Testimony.contradiction(chain, said)
-    if (contradiction !== undefined) return yield* new StreamDamaged({ stream, ...contradiction })
-    const file = yield* appendTo(stream, writing, chain.validBytes)
-    const opened: Opened = { chain, writer: writer(stream, chain.head, file) }
-    const torn = bytes.subarray(chain.validBytes - (start?.bytes ?? 0))
-    if (torn.length > 0) {
-      opened.writer.append({
-        type: "dev.dandori.ledger.repaired.v1",
-        data: { removedBytes: torn.length, removedSha256: Sha256.of(torn), after: chain.head.sequence },
-      })
-    }
-    return opened
-  })
-  const open = (stream: string, said?: Testimony.Testimony, writing?: Writing) =>
-    Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said, writing))
-
-  const verified = new Map<string, Verified>()
-
-  const keep = (stream: string, chain: Verified) => {
-    if (StreamName.runOf(stream) !== undefined) {
-      for (const kept of verified.keys()) if (StreamName.runOf(kept) !== undefined) verified.delete(kept)
-    }
-    verified.set(stream, chain)
-  }
-
-  /**
-   * Reads a stream: of a file that has grown since this process verified it, only what was added. Kept are `root`,
-   * `system` and the run that was read last: cache hits read one run again and again.
-   */
-  const readGrowing = Effect.fnUntraced(function* (stream: string) {
-    if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
-      return yield* new StreamMissing({ stream })
-    }
-    const before = verified.get(stream)
-    const { bytes: size, time } = yield* shapeOf(stream)
-    if (size === 0) return yield* new StreamMissing({ stream })
-    if (size === before?.chain.validBytes && time === before.time) return before.chain
-    verified.delete(stream)
-    let chain: Chain.Chain
-    if (before !== undefined && size > before.chain.validBytes) {
-      const start = { head: before.chain.head, bytes: before.chain.validBytes }
-      const rest = Chain.read(stream, yield* bytesFrom(stream, start.bytes), start)
-      chain = { ...rest, entries: [...before.chain.entries, ...rest.entries] }
-    } else chain = Chain.read(stream, yield* bytesOf(stream))
-    if (chain.fault === undefined) keep(stream, { chain, time })
-    return chain
-  })
-
-  /** What the root says of a run; undefined where it says nothing. */
-  const testimonyOf = Effect.fnUntraced(function* (stream: string) {
-    const root = yield* readGrowing(StreamName.root).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-    const about = (root?.entries ?? []).filter((entry) => Testimony.streamOf(entry) === stream)
-    return Testimony.testimonies(about).get(stream)
-  })
-
-  const left = new Map<string, Left>()
-  const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
-
-  /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
-  const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
-    if (before === undefined) {
-      const known = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-      if (known === undefined || known.fault !== undefined) return (yield* open(stream)).writer
-      return writer(stream, known.head, yield* appendTo(stream))
-    }
-    const now = yield* shapeOf(stream)
-    if (now.bytes < before.bytes) {
-      const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
-      return yield* new StreamDamaged({ stream, line: before.head.sequence, reason })
-    }
-    if (now.bytes === before.bytes) return (yield* open(stream)).writer
-    return (yield* goOn(stream, yield* bytesFrom(stream, before.bytes), before)).writer
-  })
-
-  /** A stream's writer for one append: that of the last one, where nothing has happened to the file since. */
-  const keptForAppend = Effect.fnUntraced(function* (stream: string) {
-    const before = left.get(stream)
-    if (before?.kept !== undefined) {
-      if (AppendFile.isSame(before, yield* shapeOf(stream))) return before.kept
-      left.set(stream, { ...before, kept: undefined })
-      yield* before.kept.close
-    }
-    const own = yield* Scope.fork(scope)
-    const close = Scope.close(own, Exit.void)
-    const opened = openForAppend(stream, before).pipe(
-      Scope.provide(own),
-      Effect.onError(() => close),
-    )
-    return { writer: yield* opened, close } satisfies Kept
-  })
-
-  return Ledger.of({
-    folder: options.folder,
-    create: Effect.fnUntraced(function* (stream, writing) {
-      yield* newLock(stream)
-      const file = yield* appendTo(stream, writing)
-      if (file.end() > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
-      return writer(stream, genesis(stream), file)
-    }),
-    reopen: Effect.fnUntraced(function* (stream, writing) {
-      if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
-        return yield* new StreamMissing({ stream })
-      }
-      const said = StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream)
-      if (said !== undefined && said.closed.length > 0) {
-        const contradiction = Testimony.contradiction(Chain.read(stream, yield* bytesOf(stream)), said)
-        return yield* contradiction === undefined
-          ? new StreamEnded({ stream })
-          : new StreamDamaged({ stream, ...contradiction })
-      }
-      yield* lock(stream, 0)
-      return yield* open(stream, said, writing)
-    }),
-    read: readGrowing,
-    owned: (stream) =>
-      Effect.scoped(lock(stream, 0)).pipe(
-        Effect.as(false),
-        Effect.catchTag("StreamBusy", () => Effect.succeed(true)),
-      ),
-    runs: Effect.gen(function* () {
-      const folder = path.join(options.folder, "runs")
-      if (!(yield* fs.exists(folder))) return []
-      const names = yield* fs.readDirectory(folder, { recursive: true })
-      return names.flatMap((name) => StreamName.runAt(`runs/${name}`) ?? []).toSorted()
-    }).pipe(Effect.mapError(failedBy("runs"))),
-    record: (stream, events) =>
-      Effect.gen(function* () {
-        if (!left.has(stream)) yield* folderOf(stream)
-        yield* lock(stream, 10_000)
-        const kept = yield* keptForAppend(stream)
-        left.delete(stream)
-        const { close, writer } = kept
-        yield* Effect.gen(function* () {
-          for (const event of events) writer.append(event)
-          yield* Effect.mapError(writer.durable, failedBy(stream))
-          left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
-        }).pipe(Effect.onError(() => close))
-      }).pipe(Effect.scoped, turns[stream].withPermit),
-    seal: (stream) =>
-      AppendFile.seal(pathOf(stream)).pipe(
-        Effect.mapError(failedBy(stream)),
-        Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(lockOf(stream))))),
-      ),
-    discard: (stream) =>
-      Effect.gen(function* () {
-        yield* lock(stream, 0)
-        if ((yield* bytesOf(stream)).length > 0) return
-        const remove = (file: string) => fs.remove(file, { force: true }).pipe(Effect.mapError(failedBy(stream)))
-        yield* remove(pathOf(stream))
-        yield* remove(lockOf(stream))
-      }).pipe(
-        Effect.scoped,
-        Effect.catchTag("StreamBusy", () => Effect.void),
-      ),
-  })
-})
-
-/** Segment files below `options.folder`. */
-export const layerSegments = (options: SegmentOptions) => Layer.effect(Ledger, make(options))

@@ -1,10 +1,8 @@
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
 import type { Entry } from "../domain/event.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as Chain from "./chain.ts"
-import { LedgerFailed, RootMissing, StreamDamaged } from "./errors.ts"
+import { RootMissing, StreamDamaged } from "./errors.ts"
 import { Ledger } from "./ledger.ts"
 import * as StreamName from "./stream-name.ts"
 import * as Testimony from "./testimony.ts"
@@ -41,11 +39,9 @@ export const readWhole = Effect.fnUntraced(function* (stream: "root" | "system")
   const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
   if (chain === undefined) return nothing
   if (chain.fault === undefined) return chain.entries
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const bytes = yield* fs
-    .readFile(path.join(ledger.folder, StreamName.segmentPath(stream)))
-    .pipe(Effect.mapError(({ message }) => new LedgerFailed({ stream, reason: message })))
+  const bytes = yield* ledger
+    .bytes(stream)
+    .pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
   if (Chain.isTornTail(bytes, chain)) return chain.entries
   return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
 })

@@ -14,7 +14,8 @@ import * as Sha256 from "../domain/sha256.ts"
 import type { TaskServices } from "../engine/task-services.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
-import { Ledger, layerSegments } from "../ledger/ledger.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as LedgerSegments from "../ledger/ledger-segments.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import * as Cordons from "../services/cordons.ts"
@@ -112,7 +113,7 @@ const cacheIndex = Layer.sync(CacheIndex, () => {
 })
 
 const segments = ({ home }: Place) =>
-  layerSegments({
+  LedgerSegments.layer({
     folder: `${home}/ledger`,
     author: { source: "dandori://dev/test", authid: "tester", authtype: "user" },
     flushIntervalMillis: 1_000,

@@ -59,7 +59,7 @@ const recorded = (events: ReadonlyArray<Event>) =>
           yield* writer.durable
         }),
       )
-      return yield* RecordedRun.read(run)
+      return yield* RecordedRun.read(home, run)
     }).pipe(Effect.provide(Project.projectAt(home))),
   )
 
@@ -89,7 +89,7 @@ describe("a recorded run without an owner", () => {
         const file = join(home, "ledger", StreamName.segmentPath(StreamName.ofRun(run)))
         yield* Effect.promise(() => Fs.mkdir(join(file, ".."), { recursive: true }))
         yield* Effect.promise(() => Fs.writeFile(file, ""))
-        const found = yield* RecordedRun.read(run)
+        const found = yield* RecordedRun.read(home, run)
         assert.deepInclude(found, { status: "empty", created: StreamName.createdAt(run), entries: [] })
         assert.isUndefined(RecordedRun.resumeCommand(found))
       }).pipe(Effect.provide(Project.ledgerAt(home))),

@@ -80,7 +80,9 @@ describe("a run", () => {
         const { entries } = yield* ledger.read("root")
         assert.deepStrictEqual(Project.story(entries), ["stream.opened", "stream.closed"])
         const { stream } = entries[1].data as { readonly stream: string }
-        const { mode } = yield* Effect.promise(() => Fs.stat(join(ledger.folder, StreamName.segmentPath(stream))))
+        const { mode } = yield* Effect.promise(() =>
+          Fs.stat(join(place.home, "ledger", StreamName.segmentPath(stream))),
+        )
         assert.strictEqual(mode & 0o777, 0o444)
       }).pipe(Effect.provide(Project.services(place, { types: [echo] })))
     }),

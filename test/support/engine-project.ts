@@ -12,7 +12,8 @@ import * as Resume from "../../src/engine/resume.ts"
 import * as Run from "../../src/engine/run.ts"
 import * as EvidenceLedger from "../../src/ledger/evidence-ledger.ts"
 import * as LedgerKey from "../../src/ledger/keys.ts"
-import { Ledger, layerSegments } from "../../src/ledger/ledger.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
+import * as LedgerSegments from "../../src/ledger/ledger-segments.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
 import * as ArtifactsDirectory from "../../src/services/artifacts-directory.ts"
 import { AttemptFiles } from "../../src/services/attempt-files.ts"
@@ -86,7 +87,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     ArtifactsDirectory.layer(join(home, "artifacts")),
     LedgerKey.layer(home).pipe(
       Layer.provideMerge(
-        layerSegments({
+        LedgerSegments.layer({
           folder: join(home, "ledger"),
           author: { source: "dandori://dev/test", authid: "tester", authtype: "user" },
           flushIntervalMillis: 5,
