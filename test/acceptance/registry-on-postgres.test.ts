@@ -97,7 +97,7 @@ describe("the sample with its registry on PostgreSQL", () => {
   })
 
   it("tells in one line that the database is away, runs what does not need it, and goes on when it is back", async () => {
-    await server.stop()
+    await server.stop("SIGINT")
     const list = await Sample.dandori(project, "model", "list")
     assert.strictEqual(list.code, 69, list.err)
     assert.match(list.err, /The model registry did not answer: .*start the server, or correct host and port in the dsn/)

@@ -165,7 +165,7 @@ describe("the registry on PostgreSQL", () => {
           const publishers = yield* Effect.all([publisher(place.server.url), publisher(place.server.url)])
           const acknowledged = new Set<string>()
           const kill = Effect.promise(async () => {
-            await place.server.kill()
+            await place.server.stop("SIGKILL")
             place.server = await place.server.again()
           })
           let tried = 0

@@ -311,7 +311,7 @@ describe("a client of PostgreSQL", () => {
         const folder = mkdtempSync(join(tmpdir(), "tls "))
         const server = yield* Effect.acquireRelease(
           Effect.promise(() => Server.start(folder, { tls: true })),
-          ({ stop }) => Effect.promise(stop),
+          ({ stop }) => Effect.promise(() => stop("SIGINT")),
         )
         const certificate = encodeURIComponent(join(folder, "server.crt"))
         const ask = (parameters: string, host = "localhost") =>

@@ -15,7 +15,7 @@ const scoped = <S extends Server>(
 ): Effect.Effect<S, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(() => start(mkdtempSync(join(tmpdir(), `${name} `)))),
-    (server) => Effect.promise(() => server.stop()),
+    (server) => Effect.promise(() => server.stop("SIGINT")),
   )
 
 /** Words of a server that runs already, from the environment; else of one that is started for this scope. */

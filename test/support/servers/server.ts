@@ -5,10 +5,8 @@ import { ServerMissing } from "./missing.ts"
 /** A server of this machine that runs until it is stopped, at most as long as this process. */
 export interface Server {
   readonly port: number
-  /** SIGTERM, and its exit. */
-  readonly stop: () => Promise<unknown>
-  /** SIGKILL, and its exit. */
-  readonly kill: () => Promise<unknown>
+  /** Ends it by a signal (by default SIGTERM), and waits for its exit. PostgreSQL waits for its clients, unless it is SIGINT. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<unknown>
 }
 
 /** A port of the loopback address that nothing listens on. */
@@ -63,9 +61,9 @@ export const start = async (
     }
     await Bun.sleep(20)
   }
-  const end = (signal: "SIGTERM" | "SIGKILL") => () => {
+  const stop = (signal: NodeJS.Signals = "SIGTERM") => {
     child.kill(signal)
     return child.exited
   }
-  return { port, stop: end("SIGTERM"), kill: end("SIGKILL") }
+  return { port, stop }
 }

@@ -1,0 +1,103 @@
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Migration } from "../services/sql-migrations.ts"
+
+const refuse = (table: string, noun: string) => [
+  `CREATE FUNCTION ledger.${table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION '${noun}' USING ERRCODE = 'restrict_violation'; END $$`,
+  `CREATE TRIGGER ${table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.${table}
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.${table}_append_only()`,
+]
+
+/**
+ * The tables of a ledger. `line` is an entry's RFC 8785 text without its newline, `ends_at` how many bytes the stream has
+ * with it and its newline: together the bytes that a segment file would have. The primary key is the fence: of two
+ * writers that go on from one head, the second one fails.
+ */
+export const migrations: ReadonlyArray<Migration> = [
+  {
+    name: "events and checkpoints",
+    statements: [
+      "CREATE SCHEMA IF NOT EXISTS ledger",
+      `CREATE TABLE ledger.events (
+        stream text NOT NULL,
+        sequence bigint NOT NULL CHECK (sequence > 0),
+        line text NOT NULL,
+        ends_at bigint NOT NULL CHECK (ends_at > 0),
+        PRIMARY KEY (stream, sequence)
+      )`,
+      "CREATE INDEX events_streams ON ledger.events (stream) WHERE sequence = 1",
+      ...refuse("events", "the ledger is append-only"),
+      `CREATE TABLE ledger.checkpoints (size bigint PRIMARY KEY CHECK (size > 0), text text NOT NULL)`,
+      ...refuse("checkpoints", "a checkpoint is not changed"),
+    ],
+  },
+]
+
+/** A line of a stream. */
+export interface Row {
+  readonly sequence: number
+  readonly line: string
+  readonly endsAt: number
+}
+
+/** What is sent in one statement at most. */
+const mostCharacters = 4 * 2 ** 20
+
+/** The statements on the tables of a ledger. */
+export const make = (sql: SqlClient) => ({
+  /** How many lines a stream has, and how many bytes. */
+  extent: (stream: string): Effect.Effect<{ readonly sequence: number; readonly bytes: number }, SqlError> =>
+    Effect.map(
+      sql<{ sequence: number; bytes: number }>`
+        SELECT sequence, ends_at AS bytes FROM ledger.events WHERE stream = ${stream} ORDER BY sequence DESC LIMIT 1`,
+      ([row]) => row ?? { sequence: 0, bytes: 0 },
+    ),
+  /** The lines that end after so many bytes, as NDJSON. */
+  bytesFrom: (stream: string, from: number): Effect.Effect<Uint8Array, SqlError> =>
+    Effect.map(
+      sql`SELECT line FROM ledger.events WHERE stream = ${stream} AND ends_at > ${from} ORDER BY sequence`.values,
+      (rows) => new TextEncoder().encode(rows.map(([line]) => `${line as string}\n`).join("")),
+    ),
+  lines: (stream: string, first: number, last: number): Effect.Effect<ReadonlyArray<string>, SqlError> =>
+    Effect.map(
+      sql`SELECT line FROM ledger.events WHERE stream = ${stream} AND sequence BETWEEN ${first} AND ${last}
+        ORDER BY sequence`.values,
+      (rows) => rows.map(([line]) => line as string),
+    ),
+  /** Adds rows, all or none; fails with `UniqueViolation` where one of them is there. */
+  add: (stream: string, rows: ReadonlyArray<Row>): Effect.Effect<void, SqlError> =>
+    Effect.asVoid(
+      sql`INSERT INTO ledger.events (stream, sequence, line, ends_at)
+        SELECT ${stream}, (row->>0)::bigint, row->>1, (row->>2)::bigint
+        FROM json_array_elements(${JSON.stringify(rows.map((row) => [row.sequence, row.line, row.endsAt]))}::json) AS row`,
+    ),
+  runs: Effect.map(
+    sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'runs/%' ORDER BY stream COLLATE "C"`
+      .values,
+    (rows) => rows.map(([stream]) => stream as string),
+  ),
+  checkpoints: Effect.map(
+    sql<{ size: number; text: string }>`SELECT size, text FROM ledger.checkpoints ORDER BY size`,
+    (rows): ReadonlyArray<{ readonly size: number; readonly text: string }> => rows,
+  ),
+  keepCheckpoint: (size: number, text: string): Effect.Effect<void, SqlError> =>
+    Effect.asVoid(sql`INSERT INTO ledger.checkpoints ${sql.insert({ size, text })} ON CONFLICT (size) DO NOTHING`),
+})
+export type EventTable = ReturnType<typeof make>
+
+/** The rows for lines that go on from an extent; cut into batches that are sent one after the other. */
+export const batches = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
+  const cut: Array<Array<Row>> = [[]]
+  let characters = 0
+  for (const row of rows) {
+    if (characters > 0 && characters + row.line.length > mostCharacters) {
+      cut.push([])
+      characters = 0
+    }
+    cut.at(-1)?.push(row)
+    characters += row.line.length
+  }
+  return cut
+}

@@ -1,0 +1,227 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import type { Event } from "../domain/event.ts"
+import { Ids } from "../services/ids.ts"
+import * as Once from "../services/once.ts"
+import * as Postgres from "../services/postgres.ts"
+import { migrate, type SchemaTooNew } from "../services/sql-migrations.ts"
+import * as AppendTable from "./append-table.ts"
+import * as Chain from "./chain.ts"
+import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import * as EventTable from "./event-table.ts"
+import { Ledger, type Writing } from "./ledger.ts"
+import * as Outage from "./outage.ts"
+import { type Author, type Head, genesis, seal } from "./sealing.ts"
+import * as StreamLocks from "./stream-locks.ts"
+import * as StreamName from "./stream-name.ts"
+import * as StreamWriter from "./stream-writer.ts"
+import * as Testimony from "./testimony.ts"
+
+/** Which database holds the ledger, and how it is written. */
+export interface TableOptions {
+  readonly database: Postgres.PostgresOptions
+  readonly author: Author
+  /** Longest time from an append to its flush when nobody waits for it, milliseconds. */
+  readonly flushIntervalMillis: number
+}
+
+const failedBy = (stream: string) => (error: { readonly message: string }) =>
+  new LedgerFailed({ stream, reason: error.message })
+
+const empty = (stream: string): Chain.Chain => ({ entries: [], head: genesis(stream), validBytes: 0, fault: undefined })
+
+const make = Effect.fnUntraced(function* (options: TableOptions) {
+  const clock = yield* Clock.Clock
+  const ids = yield* Ids
+  const sql: SqlClient = yield* Postgres.open(options.database)
+  const session = yield* Postgres.open({ ...options.database, pool: { min: 1, max: 1 } })
+  const locks = yield* StreamLocks.make(session)
+  const table = EventTable.make(sql)
+  const ready = yield* Once.untilItSucceeds(migrate(sql, "ledger", EventTable.migrations))
+  const context: StreamWriter.WriterContext = {
+    author: options.author,
+    now: () => clock.currentTimeMillisUnsafe(),
+    uuid: ids.uuid,
+  }
+
+  const told = <A, E, R>(stream: string, effect: Effect.Effect<A, E | SqlError | SchemaTooNew, R>) =>
+    Effect.mapError(Effect.andThen(ready, effect), (error) =>
+      isSqlError(error) || (error as { readonly _tag?: unknown })._tag === "SchemaTooNew"
+        ? failedBy(stream)(error as SqlError)
+        : (error as Exclude<E, SqlError | SchemaTooNew>),
+    )
+
+  const verified = new Map<string, Chain.Chain>()
+  const keep = (stream: string, chain: Chain.Chain) => {
+    if (StreamName.runOf(stream) !== undefined) {
+      for (const kept of verified.keys()) if (StreamName.runOf(kept) !== undefined) verified.delete(kept)
+    }
+    verified.set(stream, chain)
+  }
+
+  /** Verifies what a stream has beyond what this process verified before. */
+  const grown = (stream: string, before: Chain.Chain, bytes: Uint8Array): Chain.Chain => {
+    const start = { head: before.head, bytes: before.validBytes }
+    const rest = Chain.read(stream, bytes, start)
+    return { ...rest, entries: before.entries.length === 0 ? rest.entries : [...before.entries, ...rest.entries] }
+  }
+
+  /** Reads a stream: only what was added since this process verified it. An empty chain where there is none. */
+  const readGrowing = Effect.fnUntraced(function* (stream: string) {
+    const known = verified.get(stream)
+    const { bytes } = yield* table.extent(stream)
+    if (known !== undefined && bytes === known.validBytes) return known
+    verified.delete(stream)
+    const before = known !== undefined && bytes > known.validBytes ? known : empty(stream)
+    const chain = grown(stream, before, yield* table.bytesFrom(stream, before.validBytes))
+    if (chain.fault === undefined && chain.validBytes > 0) keep(stream, chain)
+    return chain
+  })
+
+  const readOrMissing = Effect.fnUntraced(function* (stream: string) {
+    const chain = yield* readGrowing(stream)
+    return chain.validBytes === 0 && chain.fault === undefined ? yield* new StreamMissing({ stream }) : chain
+  })
+
+  const testimonyOf = Effect.fnUntraced(function* (stream: string) {
+    const root = yield* readGrowing(StreamName.root)
+    return Testimony.testimonies(root.entries.filter((entry) => Testimony.streamOf(entry) === stream)).get(stream)
+  })
+
+  /** A writer that goes on from a chain, with the stream's lock, until the scope closes. */
+  const writerFrom = Effect.fnUntraced(function* (
+    stream: string,
+    chainOf: Effect.Effect<Chain.Chain, SqlError | StreamDamaged | LedgerFailed>,
+    { flushMillis = options.flushIntervalMillis }: Writing = {},
+  ) {
+    let lose = () => {}
+    if (!(yield* locks.acquire(stream, () => lose()))) return yield* new StreamBusy({ stream })
+    const chain = yield* chainOf
+    const { sequence } = chain.head
+    const where = { stream, table, sequence, bytes: chain.validBytes, intervalMillis: flushMillis }
+    const file = yield* AppendTable.open(where)
+    lose = file.lose
+    return { chain, writer: StreamWriter.make(stream, StreamName.runOf(stream) ?? stream, chain.head, file, context) }
+  })
+
+  const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
+
+  /** Seals events onto a head as rows. */
+  const sealed = (stream: string, head: Head, bytes: number, events: ReadonlyArray<Event>) => {
+    const rows: Array<EventTable.Row> = []
+    for (let at = { head, bytes }, i = 0; i < events.length; i++) {
+      const meta = { id: context.uuid(), subject: stream, time: context.now() }
+      const { head: next, line } = seal(at.head, context.author, events[i], meta)
+      at = { head: next, bytes: at.bytes + Buffer.byteLength(line) }
+      rows.push({ sequence: next.sequence, line: line.slice(0, -1), endsAt: at.bytes })
+    }
+    return rows
+  }
+
+  const record = Effect.fnUntraced(function* (stream: "root" | "system", events: ReadonlyArray<Event>) {
+    /** What a try sent whose outcome nobody knows. */
+    let sent: ReadonlyArray<EventTable.Row> = []
+    const once = sql.withTransaction(
+      Effect.gen(function* () {
+        yield* sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori ledger append ' || ${stream}, 0))`
+        const known = verified.get(stream) ?? empty(stream)
+        const { bytes } = yield* table.extent(stream)
+        if (bytes < known.validBytes) {
+          const reason = `it has ${bytes} bytes, but had ${known.validBytes} before: entries are missing`
+          return yield* new StreamDamaged({ stream, line: known.head.sequence, reason })
+        }
+        const chain = grown(stream, known, yield* table.bytesFrom(stream, known.validBytes))
+        if (chain.fault !== undefined) {
+          return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
+        }
+        keep(stream, chain)
+        const [first] = sent
+        const [there] = first === undefined ? [] : yield* table.lines(stream, first.sequence, first.sequence)
+        if (first !== undefined && there === first.line) return
+        sent = sealed(stream, chain.head, chain.validBytes, events)
+        yield* table.add(stream, sent)
+      }),
+    )
+    yield* turns[stream].withPermit(Outage.outlast(`The ledger's stream ${stream}`, Effect.andThen(ready, once)))
+  })
+
+  return Ledger.of({
+    create: (stream, writing) =>
+      told(
+        stream,
+        Effect.map(
+          writerFrom(
+            stream,
+            Effect.flatMap(table.extent(stream), ({ bytes }) =>
+              bytes === 0
+                ? Effect.succeed(empty(stream))
+                : Effect.fail(new LedgerFailed({ stream, reason: "it exists already" })),
+            ),
+            writing,
+          ),
+          ({ writer }) => writer,
+        ),
+      ),
+    reopen: (stream, writing) =>
+      told(
+        stream,
+        Effect.gen(function* () {
+          const said = StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream)
+          const before = yield* readOrMissing(stream)
+          if (said !== undefined && said.closed.length > 0) {
+            const contradiction = Testimony.contradiction(before, said)
+            return yield* contradiction === undefined
+              ? new StreamEnded({ stream })
+              : new StreamDamaged({ stream, ...contradiction })
+          }
+          const current = Effect.flatMap(readGrowing(stream), (chain) => {
+            if (chain.fault !== undefined) {
+              return Effect.fail(new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason }))
+            }
+            const contradiction = Testimony.contradiction(chain, said)
+            return contradiction === undefined
+              ? Effect.succeed(chain)
+              : Effect.fail(new StreamDamaged({ stream, ...contradiction }))
+          })
+          return yield* writerFrom(stream, current, writing)
+        }),
+      ),
+    read: (stream) => told(stream, readOrMissing(stream)),
+    bytes: (stream, from = 0) =>
+      told(
+        stream,
+        Effect.gen(function* () {
+          const bytes = yield* table.bytesFrom(stream, from)
+          if (bytes.length > 0 || (yield* table.extent(stream)).bytes > 0) return bytes
+          return yield* new StreamMissing({ stream })
+        }),
+      ),
+    owned: (stream) => told(stream, locks.isHeld(sql, stream)),
+    runs: told(
+      "runs",
+      Effect.map(table.runs, (streams) => streams.flatMap((stream) => StreamName.runOf(stream) ?? [])),
+    ),
+    record: (stream, events) => told(stream, record(stream, events)),
+    checkpoints: told(
+      StreamName.root,
+      Effect.map(table.checkpoints, (all) =>
+        all.map(({ size, text }) => ({
+          name: `checkpoints/${size}.txt`,
+          place: `ledger.checkpoints of PostgreSQL, size ${size}`,
+          size,
+          text,
+        })),
+      ),
+    ),
+    keepCheckpoint: (size, text) => told(StreamName.root, table.keepCheckpoint(size, text)),
+    seal: () => Effect.void,
+    discard: () => Effect.void,
+  })
+})
+
+/** A ledger in a table of PostgreSQL, for several machines. Its tables are made when they are first needed. */
+export const layer = (options: TableOptions) => Layer.effect(Ledger, make(options))

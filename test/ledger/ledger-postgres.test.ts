@@ -1,0 +1,178 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Postgres from "../../src/services/postgres.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
+import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
+import * as StreamName from "../../src/ledger/stream-name.ts"
+import * as Databases from "../support/servers/databases.ts"
+import * as Servers from "../support/servers/scoped.ts"
+import * as Project from "./fixtures/project.ts"
+
+const run = Project.runId(1)
+const stream = StreamName.ofRun(run)
+const author = { source: "dandori://dev/test", authid: "tester", authtype: "user" } as const
+
+/** The ledger as a process of its own opens it. */
+const ledgerOf = (url: string) =>
+  Effect.map(
+    Layer.build(
+      Layer.fresh(LedgerPostgres.layer({ database: Databases.options(url), author, flushIntervalMillis: 5 })),
+    ),
+    (services) => Context.get(services, Ledger),
+  )
+
+describe("a ledger in PostgreSQL", () => {
+  layer(Databases.layer, { excludeTestServices: true })((test) => {
+    const withDatabase = <A, E, R>(use: (url: string) => Effect.Effect<A, E, R>) =>
+      Effect.scoped(
+        Effect.flatMap(
+          Effect.flatMap(Databases.Databases, ({ make }) => make),
+          use,
+        ),
+      )
+
+    test.effect("refuses every edit of its rows, whoever writes", () =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const ledger = yield* ledgerOf(url)
+          yield* ledger.record("system", [Project.finished])
+          yield* ledger.keepCheckpoint(1, "text")
+          const sql = yield* Postgres.open(Databases.options(url))
+          for (const statement of [
+            "UPDATE ledger.events SET line = 'x'",
+            "DELETE FROM ledger.events",
+            "TRUNCATE ledger.events",
+            "UPDATE ledger.checkpoints SET text = 'x'",
+            "DELETE FROM ledger.checkpoints",
+          ]) {
+            assert.match((yield* Effect.flip(sql.unsafe(statement))).message, /append-only|not changed/)
+          }
+        }),
+      ),
+    )
+
+    test.effect("finds an edited row by its hashes even when the triggers are gone, and adds nothing after it", () =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const ledger = yield* ledgerOf(url)
+          yield* Project.writeRun(run, Project.attempts(6), { open: true }).pipe(Effect.provideService(Ledger, ledger))
+          const sql = yield* Postgres.open(Databases.options(url))
+          yield* sql`ALTER TABLE ledger.events DISABLE TRIGGER USER`
+          yield* sql`UPDATE ledger.events SET line = replace(line, 'tester', 'nobody') WHERE stream = ${stream} AND sequence = 4`
+          yield* sql`UPDATE ledger.events SET line = replace(line, 'tester', 'nobody') WHERE stream = 'root'`
+          const other = yield* ledgerOf(url)
+          assert.deepInclude((yield* other.read(stream)).fault, { kind: "altered", line: 4 })
+          assert.strictEqual((yield* Effect.flip(Effect.scoped(other.reopen(stream))))._tag, "StreamDamaged")
+          assert.strictEqual((yield* Effect.flip(other.record("root", [Project.finished])))._tag, "StreamDamaged")
+        }),
+      ),
+    )
+
+    test.effect("stops a writer that was cut off, when another process has gone on with its stream", () =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const [one, two] = yield* Effect.all([ledgerOf(url), ledgerOf(url)])
+          const sql = yield* Postgres.open({ ...Databases.options(url), applicationName: "an administrator" })
+          const written = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const writer = yield* one.create(stream)
+              writer.append(Project.created())
+              yield* writer.durable
+              // Its session ends, and with it the lock; before it has noticed, another has the stream.
+              const taking = Effect.gen(function* () {
+                yield* sql`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'`
+                return yield* two.reopen(stream)
+              })
+              const taken = yield* Effect.retry(taking, { while: ({ _tag }) => _tag === "StreamBusy" })
+              taken.writer.append(Project.attempts(1)[0])
+              yield* taken.writer.durable
+              writer.append(Project.finished)
+              const error = yield* Effect.flip(writer.durable)
+              assert.strictEqual(error.code, "FENCED")
+              assert.strictEqual((yield* writer.broken).code, "FENCED")
+              taken.writer.append(Project.finished)
+              yield* taken.writer.durable
+              return taken.writer.head()
+            }),
+          )
+          const { entries, fault, head } = yield* two.read(stream)
+          assert.isUndefined(fault)
+          assert.lengthOf(entries, 3)
+          assert.strictEqual(head.hash, written.hash)
+        }),
+      ),
+    )
+
+    test.effect("takes a stream's lock again when its session was lost, and tells whoever lost it to another", () =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const [one, two] = yield* Effect.all([ledgerOf(url), ledgerOf(url)])
+          const sql = yield* Postgres.open(Databases.options(url))
+          const end = sql`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'`
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const writer = yield* one.create(stream)
+              writer.append(Project.created())
+              yield* writer.durable
+              yield* end
+              yield* Effect.repeat(two.owned(stream), { until: (owned) => owned })
+              assert.strictEqual((yield* Effect.flip(Effect.scoped(two.reopen(stream))))._tag, "StreamBusy")
+              yield* Effect.retry(Effect.andThen(end, two.reopen(stream)), {
+                while: ({ _tag }) => _tag === "StreamBusy",
+              })
+              assert.strictEqual((yield* writer.broken).code, "FENCED")
+            }),
+          )
+        }),
+      ),
+    )
+  })
+
+  it.live("waits while the server is away, and loses nothing that was acknowledged, through kills and restarts", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        let server = yield* Servers.ownPostgres()
+        const [one, two] = yield* Effect.all([ledgerOf(server.url), ledgerOf(server.url)])
+        const acknowledged: Array<Set<string>> = [new Set(), new Set()]
+        let recorded = 0
+        let over = false
+        const writing = (ledger: Ledger["Service"], n: number) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const writer = yield* ledger.create(StreamName.ofRun(Project.runId(n)))
+              writer.append(Project.created())
+              while (!over) {
+                const heads = Project.attempts(5).map((event) => writer.append(event))
+                yield* writer.durable
+                for (const { hash } of heads) acknowledged[n].add(hash)
+                yield* ledger.record("system", [Project.finished])
+                recorded++
+              }
+            }),
+          )
+        const fibers = yield* Effect.all([Effect.forkChild(writing(one, 0)), Effect.forkChild(writing(two, 1))])
+        for (let round = 0; round < 4; round++) {
+          const before = acknowledged.map(({ size }) => size)
+          yield* Effect.repeat(Effect.yieldNow, {
+            until: () => acknowledged.every(({ size }, n) => size > before[n] + 20),
+          })
+          yield* Effect.promise(() => server.stop(round % 2 === 0 ? "SIGKILL" : "SIGINT"))
+          server = yield* Effect.promise(() => server.again())
+        }
+        over = true
+        for (const fiber of fibers) yield* Fiber.join(fiber)
+        for (const [n, hashes] of acknowledged.entries()) {
+          const { entries, fault } = yield* two.read(StreamName.ofRun(Project.runId(n)))
+          assert.isUndefined(fault)
+          const found = new Set<string>(entries.map(({ entryhash }) => entryhash))
+          for (const hash of hashes) assert.isTrue(found.has(hash))
+          assert.strictEqual(entries.length, hashes.size + 1)
+        }
+        assert.lengthOf((yield* one.read("system")).entries, recorded)
+      }),
+    ),
+  )
+})
