@@ -27,9 +27,9 @@ const describe = ({ expires, id, owner, raised, reason, scope }: Cordon): string
 /** Puts what happened into the `system` stream. The cordon stands already: a ledger that fails takes nothing back. */
 const testify = (event: Event) =>
   Effect.gen(function* () {
-    const { env, home } = yield* Project.find
+    const { env, home, project } = yield* Project.find
     yield* Effect.flatMap(Ledger, (ledger) => ledger.record("system", [event])).pipe(
-      Effect.provide(Project.ledgerLayer(home, env)),
+      Effect.provide(Project.ledgerLayer({ project, home, env })),
       Effect.catch((error) => Output.message(`It could not be recorded in the ledger: ${error.message}`)),
     )
   })

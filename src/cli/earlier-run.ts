@@ -18,8 +18,8 @@ export interface EarlierRun {
   readonly recalled: Resume.Recalled
 }
 
-const services = Effect.map(Project.find, ({ env, home }) =>
-  Layer.mergeAll(Project.ledgerLayer(home, env), ArtifactsDirectory.layer(`${home}/artifacts`)),
+const services = Effect.map(Project.find, ({ env, home, project }) =>
+  Layer.mergeAll(Project.ledgerLayer({ project, home, env }), ArtifactsDirectory.layer(`${home}/artifacts`)),
 )
 
 /** The newest run of a pipeline that has ended. */

@@ -40,7 +40,6 @@ const byTag: Readonly<Record<string, number>> = {
   StreamBusy: exitCodes.busy,
   LockBusy: exitCodes.busy,
   StreamDamaged: exitCodes.altered,
-  LedgerFailed: exitCodes.io,
   LedgerLost: exitCodes.io,
   ArtifactError: exitCodes.io,
   FileFailed: exitCodes.io,

@@ -35,7 +35,7 @@ export const send = (
     ExportCursors.layer.pipe(Layer.provide(Sqlite.layerState)),
     Secrets.layer({ project }),
     HttpPost.layer,
-    Readers.ledger(home, env),
+    Readers.ledger({ project, home, env }),
   ).pipe(Layer.provideMerge(WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: false })))
   const timeoutMillis = parseDuration(sections.exporters.timeout) ?? afterRunMillis
   return Delivery.deliver({ env, exporters, timeoutMillis, ...changed }).pipe(Effect.provide(services))

@@ -13,9 +13,9 @@ import { chooseRun } from "./stream-choice.ts"
 /** Writes a run with its proof into one new folder. */
 export const exportRun = Effect.fnUntraced(function* (name: string, folder: string) {
   const { json, quiet } = yield* root
-  const { home, env } = yield* Readers.find
+  const { home, env, project } = yield* Readers.find
   const into = resolve(process.cwd(), folder)
-  const reading = Readers.ledger(home, env)
+  const reading = Readers.ledger({ project, home, env })
   const run = yield* chooseRun(name).pipe(Effect.provide(reading))
   const services = LedgerKey.layer(home).pipe(
     Layer.provideMerge(Layer.mergeAll(reading, ArtifactsDirectory.layer(join(home, "artifacts")))),

@@ -25,8 +25,8 @@ const read = Effect.gen(function* () {
 /** Shows the head of the root stream and the newest checkpoint, without checking signatures. */
 export const showHead = Effect.gen(function* () {
   const { json, quiet } = yield* root
-  const { home, env } = yield* Readers.find
-  const head = yield* read.pipe(Effect.provide(Readers.ledger(home, env)))
+  const { home, env, project } = yield* Readers.find
+  const head = yield* read.pipe(Effect.provide(Readers.ledger({ project, home, env })))
   const { entries, hash, time, checkpoint, fault } = head
   if (json) yield* Output.json({ v: 1, kind: "ledger-head", ...head })
   else if (quiet) yield* Output.data(`${entries} ${hash}`)

@@ -25,7 +25,8 @@ export const sendLedger = Effect.fnUntraced(function* (name: string | undefined,
   if (skipped !== undefined && name === undefined) {
     return yield* new Output.UsageError({ reason: "--skip needs --exporter NAME: the one that leaves the run out" })
   }
-  const skip = skipped && (yield* RunChoice.choose(skipped).pipe(Effect.provide(Readers.ledger(home, env))))
+  const skip =
+    skipped && (yield* RunChoice.choose(skipped).pipe(Effect.provide(Readers.ledger({ project, home, env }))))
   const delivered = chosen.length === 0 ? [] : yield* ExportPass.send(place, chosen, skip === undefined ? {} : { skip })
   if (flags.json) yield* Output.json({ v: 1, kind: "ledger-send", exporters: delivered })
   else if (chosen.length === 0) {

@@ -58,6 +58,6 @@ const show = Effect.fnUntraced(function* (name: string, follow: boolean, json: b
 /** Shows a stream's entries as lines, or as the NDJSON that they are; `follow` goes on until the run ends. */
 export const showStream = Effect.fnUntraced(function* (name: string, follow: boolean) {
   const { json } = yield* root
-  const { home, env } = yield* Readers.find
-  yield* show(name, follow, json).pipe(Effect.provide(Readers.ledger(home, env)))
+  const { home, env, project } = yield* Readers.find
+  yield* show(name, follow, json).pipe(Effect.provide(Readers.ledger({ project, home, env })))
 })

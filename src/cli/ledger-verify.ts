@@ -5,9 +5,11 @@ import * as Option from "effect/Option"
 import { formatSize } from "../domain/quantity.ts"
 import * as Trust from "../ledger/trust.ts"
 import { verify } from "../ledger/verify.ts"
+import { verifyCopy } from "../ledger/verify-copy.ts"
 import type { LedgerFault, VerifyReport } from "../ledger/verify-report.ts"
 import { exitCodes } from "./exit-code.ts"
 import * as InputFile from "./input-file.ts"
+import * as LedgerPlace from "./ledger-place.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { count, plain, table } from "./plain-text.ts"
@@ -96,7 +98,7 @@ const keysOf = Effect.fnUntraced(function* (key: string | undefined, project: st
 })
 
 /** What the registry and the ledger say of each other, where that was asked for. */
-const compareRegistry = Effect.fnUntraced(function* (asked: boolean, place: Readers.Project | undefined) {
+const compareRegistry = Effect.fnUntraced(function* (asked: boolean, place: LedgerPlace.Place | undefined) {
   if (!asked) return undefined
   if (place === undefined) {
     return yield* new Missing({
@@ -107,9 +109,7 @@ const compareRegistry = Effect.fnUntraced(function* (asked: boolean, place: Read
   const nothing: RegistryEvidence = { rows: 0, entries: 0, disagreements: [] }
   if (!(yield* Readers.hasRegistry(place))) return nothing
   const { compare } = yield* Effect.promise(() => import("./registry-evidence.ts"))
-  return yield* compare.pipe(
-    Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place.home, place.env))),
-  )
+  return yield* compare.pipe(Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place))))
 })
 
 const registryLines = ({ disagreements, entries, rows }: RegistryEvidence, colour: boolean): ReadonlyArray<string> => {
@@ -138,13 +138,19 @@ export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint
   const target = path === undefined && project !== undefined ? project.home : resolve(process.cwd(), path ?? ".")
   const { source, ...keys } = yield* keysOf(key, project?.project)
   const text = checkpoint === undefined ? undefined : yield* InputFile.read("--checkpoint", checkpoint)
-  const report = yield* verify(target, { ...keys, ...(text === undefined ? {} : { checkpoint: text }) })
-  const evidence = yield* compareRegistry(registry, path === undefined ? project : undefined)
+  const options = { ...keys, ...(text === undefined ? {} : { checkpoint: text }) }
+  const own = path === undefined ? project : undefined
+  const inDatabase = own !== undefined && (yield* LedgerPlace.database(own)) !== undefined
+  const report = inDatabase
+    ? yield* verifyCopy(options).pipe(Effect.provide(LedgerPlace.layer(own)))
+    : yield* verify(target, options)
+  const evidence = yield* compareRegistry(registry, own)
   const added = evidence === undefined ? {} : { registry: evidence }
   if (json) yield* Output.json({ v: 1, kind: "ledger-verify", path: target, keySource: source, ...report, ...added })
   else if (!quiet) {
     const shown = relative(process.cwd(), target)
-    const name = shown === "" || shown.startsWith("..") ? target : shown
+    const folder = shown === "" || shown.startsWith("..") ? target : shown
+    const name = inDatabase ? "PostgreSQL" : folder
     const colour = Output.colours(process.stdout)
     const all = lines(report, name, source, colour)
     yield* Output.data([...all, ...(evidence === undefined ? [] : registryLines(evidence, colour))].join("\n"))

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import { engines } from "../../package.json"
 import { formatSize } from "../domain/quantity.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -12,6 +13,7 @@ import type { Finding, Level } from "../services/config-doctor.ts"
 import * as Durable from "../services/durable-files.ts"
 import * as Findings from "./findings.ts"
 import { count } from "./plain-text.ts"
+import * as LedgerPlace from "./ledger-place.ts"
 import * as Readers from "./project-readers.ts"
 
 const finding = (section: string, level: Level, what: string, fix = ""): Finding => ({ section, level, what, fix })
@@ -106,20 +108,31 @@ const earliest = Date.UTC(2024, 0, 1)
 /** Milliseconds that the clock may be behind the newest entry. */
 const tolerance = 2_000
 
-const ledger = Effect.fnUntraced(function* (home: string) {
+/** Whether the segment files can be written; undefined where there are none yet. */
+const segments = Effect.fnUntraced(function* (home: string) {
   const folder = join(home, "ledger")
-  if (!(yield* there(folder))) {
-    return [finding("ledger", "ok", "there is none yet; the first run makes it")]
-  }
-  const writable = yield* Durable.attempt("write to", folder, () =>
-    access(folder, constants.W_OK | constants.X_OK),
-  ).pipe(
+  if (!(yield* there(folder))) return undefined
+  return yield* Durable.attempt("write to", folder, () => access(folder, constants.W_OK | constants.X_OK)).pipe(
     Effect.as(finding("ledger", "ok", `${folder} is writable`)),
     Effect.catch(errorOf("ledger", `give this user the right to write to ${folder}`)),
   )
-  const root = yield* (yield* Ledger).read("root").pipe(Effect.option)
-  if (Option.isNone(root)) return [writable]
-  const { entries, fault } = root.value
+})
+
+const ledger = Effect.fnUntraced(function* (place: LedgerPlace.Place) {
+  const none = finding("ledger", "ok", "there is none yet; the first run makes it")
+  const inDatabase = (yield* LedgerPlace.database(place)) !== undefined
+  const writable = inDatabase ? finding("ledger", "ok", "it is in PostgreSQL") : yield* segments(place.home)
+  if (writable === undefined) return [none]
+  const root = yield* (yield* Ledger).read("root").pipe(
+    Effect.asSome,
+    Effect.catchTag("StreamMissing", () => Effect.succeedNone),
+    Effect.result,
+  )
+  if (Result.isFailure(root)) {
+    return [finding("ledger", "error", root.failure.message, "look at the database: dandori config doctor")]
+  }
+  if (Option.isNone(root.success)) return [writable]
+  const { entries, fault } = root.success.value
   const chain =
     fault === undefined || fault.kind === "torn"
       ? finding("ledger", "ok", `root has ${count(entries.length, "entry", "entries")} and is whole`)
@@ -169,7 +182,7 @@ export const diagnoseMachine = Effect.gen(function* () {
   const folder = yield* existing(home)
   const machine = [yield* runtime, yield* space(folder), yield* flush(folder), yield* clock]
   const project = Option.isSome(place)
-    ? [...(yield* ledger(home).pipe(Effect.provide(Readers.ledger(home, place.value.env)))), yield* key(home)]
+    ? [...(yield* ledger(place.value).pipe(Effect.provide(Readers.ledger(place.value)))), yield* key(home)]
     : [finding("project", "warning", `no project at ${home} or above it`, "make one: dandori init")]
   yield* Findings.report("doctor", { home }, [...machine, ...project])
 })

@@ -54,7 +54,7 @@ const withRegistry = <A, E, R>(use: Effect.Effect<A, E, R>) =>
     if (!(yield* Readers.hasRegistry(place))) {
       return yield* new Missing({ what: "No model has been registered yet", next: "Publish one (task type publish)" })
     }
-    return yield* Effect.provide(use, Layer.mergeAll(Readers.registry(place), Readers.ledger(place.home, place.env)))
+    return yield* Effect.provide(use, Layer.mergeAll(Readers.registry(place), Readers.ledger(place)))
   })
 
 /** Tells which version was champion of each slot (or the one named) at a time, and what testifies to it. */

@@ -70,7 +70,7 @@ export const showModel = Effect.fnUntraced(function* (version: string) {
     )
     const contradicted = RegistryProblems.contradicted("model_registry_events", events)
     return { ...record, events, problems: [...(yield* RegistryProblems.find), ...contradicted] }
-  }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place.home, place.env))))
+  }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place))))
   yield* RegistryProblems.report(problems)
   if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves, problems })
   const synthetic = row.synthetic ? "  SYNTHETIC" : ""

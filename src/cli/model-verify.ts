@@ -8,6 +8,7 @@ import * as ModelFiles from "../services/model-files.ts"
 import { ModelRegistry } from "../services/model-registry.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { exitCodes } from "./exit-code.ts"
+import type { Place } from "./ledger-place.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { count, plain } from "./plain-text.ts"
@@ -20,7 +21,7 @@ const codeOf = (differences: ReadonlyArray<Checksums.Difference>): number => {
 }
 
 /** What the registry knows of the version; none where it has no such row, or where there is no registry. */
-const registered = Effect.fnUntraced(function* (place: Readers.Project, version: string) {
+const registered = Effect.fnUntraced(function* (place: Place, version: string) {
   if (!(yield* Readers.hasRegistry(place))) return Option.none()
   return yield* Effect.flatMap(ModelRegistry, (registry) => registry.find(version)).pipe(
     Effect.provide(Readers.registry(place)),

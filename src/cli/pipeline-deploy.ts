@@ -173,7 +173,9 @@ export const deployFiles = Effect.fnUntraced(
       for (const one of candidates) yield* tell(one, changed.includes(one), reason)
     }).pipe(
       Effect.scoped,
-      Effect.provide(Layer.mergeAll(Project.ledgerLayer(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
+      Effect.provide(
+        Layer.mergeAll(Project.ledgerLayer({ project, home, env }), ArtifactsDirectory.layer(`${home}/artifacts`)),
+      ),
     )
   },
   (effect) => Effect.flatMap(Project.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),

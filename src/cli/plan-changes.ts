@@ -160,7 +160,9 @@ export const showChanges = Effect.fnUntraced(
       yield* Output.exitWith(Math.max(...diffs.map(exitOf)))
     }).pipe(
       Effect.scoped,
-      Effect.provide(Layer.mergeAll(ProjectReaders.ledger(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
+      Effect.provide(
+        Layer.mergeAll(ProjectReaders.ledger({ project, home, env }), ArtifactsDirectory.layer(`${home}/artifacts`)),
+      ),
     )
   },
   (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),

@@ -1,19 +1,12 @@
 import { join } from "node:path"
-import { hostname } from "node:os"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as LedgerPlace from "./ledger-place.ts"
+import type { Place } from "./ledger-place.ts"
 import { root } from "./root.ts"
-import { who } from "./who.ts"
-
-/** Where a command looks. */
-export interface Project {
-  readonly project: string
-  readonly home: string
-  readonly env: string
-}
 
 /** The project that a command looks at. As `Project.find`, without importing what only a run needs. */
 export const find = Effect.gen(function* () {
@@ -25,19 +18,8 @@ export const find = Effect.gen(function* () {
 /** The project at the working folder; none where there is none. */
 export const findOptional = Effect.option(find)
 
-/** The ledger of a home for reading: unlike `Project.ledgerLayer` it makes no key. */
-export const ledger = (home: string, env: string) =>
-  Layer.unwrap(
-    Effect.map(
-      Effect.promise(() => import("../ledger/ledger-segments.ts")),
-      ({ layer }) =>
-        layer({
-          folder: join(home, "ledger"),
-          author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
-          flushIntervalMillis: 1_000,
-        }),
-    ),
-  )
+/** The ledger of a project for reading: unlike `Project.ledgerLayer` it makes no key. */
+export const ledger = LedgerPlace.layer
 
 /** The project's paths. On a command line any path is allowed. */
 export const workspace = (project: string, home: string) =>
@@ -53,14 +35,14 @@ const database = Effect.fnUntraced(function* (project: string, env: string) {
 })
 
 /** True when there may be a registry to read. Opening the embedded one makes it, which a command that only looks must not. */
-export const hasRegistry = Effect.fnUntraced(function* ({ env, home, project }: Project) {
+export const hasRegistry = Effect.fnUntraced(function* ({ env, home, project }: Place) {
   const fs = yield* FileSystem.FileSystem
   if (yield* fs.exists(join(home, "state.db")).pipe(Effect.orElseSucceed(() => false))) return true
   return (yield* database(project, env)) !== undefined
 })
 
 /** The registry of an environment. */
-export const registry = ({ env, home, project }: Project) =>
+export const registry = ({ env, home, project }: Place) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { layerOf, layerState } = yield* Effect.promise(() => import("../services/model-registry-sql.ts"))

@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs"
-import { cpus, hostname, totalmem } from "node:os"
+import { cpus, totalmem } from "node:os"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
@@ -7,11 +7,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { roots } from "../domain/config/storage.ts"
 import type { Capacity } from "../domain/event.ts"
-import type { EnvironmentName } from "../domain/names.ts"
 import { parseSize } from "../domain/quantity.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
-import * as LedgerSegments from "../ledger/ledger-segments.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
@@ -28,8 +26,8 @@ import * as Secrets from "../services/secrets.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import * as LedgerPlace from "./ledger-place.ts"
 import { root } from "./root.ts"
-import { who } from "./who.ts"
 
 /** The project that a command works on, found from the working folder. */
 export const find = Effect.gen(function* () {
@@ -51,21 +49,13 @@ export const capacityOf = ({ sections }: SettingsFiles.Configuration): Capacity 
   }
 }
 
-/** The ledger of a project: segment files, its key, its evidence. */
-export const ledgerLayer = (home: string, env: EnvironmentName | string) => {
-  mkdirSync(home, { recursive: true, mode: 0o700 })
-  return LedgerKey.layer(home).pipe(
-    Layer.provideMerge(
-      LedgerSegments.layer({
-        folder: `${home}/ledger`,
-        author: { source: `dandori://${env}/${hostname()}`, authid: who(), authtype: "user" },
-        flushIntervalMillis: 1_000,
-      }),
-    ),
-  )
+/** The ledger of a project where its configuration says that it is, its key, its evidence. */
+export const ledgerLayer = (place: LedgerPlace.Place) => {
+  mkdirSync(place.home, { recursive: true, mode: 0o700 })
+  return LedgerKey.layer(place.home).pipe(Layer.provideMerge(LedgerPlace.layer(place)))
 }
 
-/** All services of the embedded default. The configuration is one that was loaded, or that a run was started with. */
+/** All services of a project. The configuration is one that was loaded, or that a run was started with. */
 export const services = (options: {
   readonly project: string
   readonly home: string
@@ -77,7 +67,7 @@ export const services = (options: {
     SettingsFiles.layerOf(configuration),
     WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: true }),
     ArtifactsDirectory.layer(`${home}/artifacts`),
-    ledgerLayer(home, configuration.env),
+    ledgerLayer({ project, home, env: configuration.env }),
     AttemptFiles.layer(home, configuration.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),

@@ -144,9 +144,11 @@ export const retryRun = Effect.fnUntraced(function* (
 /** Goes on with an interrupted run, with the plan and the configuration that it started with. */
 export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolean) {
   const { project, home, flags, env } = yield* Project.find
-  const run = yield* RunChoice.choose(name).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
+  const run = yield* RunChoice.choose(name).pipe(Effect.provide(ProjectReaders.ledger({ project, home, env })))
   const recalled = yield* Resume.recall(run).pipe(
-    Effect.provide(Layer.mergeAll(Project.ledgerLayer(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
+    Effect.provide(
+      Layer.mergeAll(Project.ledgerLayer({ project, home, env }), ArtifactsDirectory.layer(`${home}/artifacts`)),
+    ),
   )
   const configuration = yield* SettingsFiles.fromResolved(JSON.parse(recalled.config))
   const view = yield* RunView.make({ plan: recalled.plan, project, json: flags.json, quiet: flags.quiet })

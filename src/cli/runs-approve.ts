@@ -59,7 +59,7 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
   const { env, flags, home, project } = yield* Project.find
   const run = yield* RunChoice.choose(request.run).pipe(
     Effect.flatMap((id) => RecordedRun.read(home, id)),
-    Effect.provide(ProjectReaders.ledger(home, env)),
+    Effect.provide(ProjectReaders.ledger({ project, home, env })),
   )
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
   const task = yield* chooseTask(run.id, waitingFor(facts), request.task)

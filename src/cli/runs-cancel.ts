@@ -15,7 +15,7 @@ export const cancelRun = Effect.fnUntraced(function* (name: string, reason: stri
   const { env, flags, home, project } = yield* Project.find
   const run = yield* RunChoice.choose(name).pipe(
     Effect.flatMap((id) => RecordedRun.read(home, id)),
-    Effect.provide(ProjectReaders.ledger(home, env)),
+    Effect.provide(ProjectReaders.ledger({ project, home, env })),
   )
   const configuration = yield* SettingsFiles.load(project, env)
   yield* Effect.gen(function* () {

@@ -38,11 +38,13 @@ const compared = Effect.fnUntraced(function* (name: string) {
 
 /** Shows what differs between two runs: what they were started with, and what came of it. */
 export const diffRuns = Effect.fnUntraced(function* (old: string, next: string) {
-  const { env, flags, home } = yield* ProjectReaders.find
+  const { env, flags, home, project } = yield* ProjectReaders.find
   const diff = yield* Effect.map(Effect.all([compared(old), compared(next)]), ([was, is]) =>
     RunDiff.compare(was, is),
   ).pipe(
-    Effect.provide(Layer.mergeAll(ProjectReaders.ledger(home, env), ArtifactsDirectory.layer(`${home}/artifacts`))),
+    Effect.provide(
+      Layer.mergeAll(ProjectReaders.ledger({ project, home, env }), ArtifactsDirectory.layer(`${home}/artifacts`)),
+    ),
   )
   if (flags.json) return yield* Output.json({ v: 1, kind: "run-diff", ...diff })
   yield* Output.data(Render.lines(diff, Output.colours(process.stdout)).join("\n"))

@@ -59,7 +59,7 @@ const toJson = (run: RecordedRun.RecordedRun, labels: ReadonlyArray<string>) => 
 
 /** Lists the newest runs of the ledger, newest first; with labels only those that have a task with each of them. */
 export const listRuns = Effect.fnUntraced(function* (limit: number, labels: ReadonlyArray<string>) {
-  const { env, flags, home } = yield* ProjectReaders.find
+  const { env, flags, home, project } = yield* ProjectReaders.find
   const now = yield* Clock.currentTimeMillis
   yield* Effect.gen(function* () {
     const all = yield* (yield* Ledger).runs
@@ -99,5 +99,5 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
       const why = RecordedRun.isAnswered(run) ? "answered" : "interrupted"
       if (resume !== undefined) yield* Output.message(`${why}; to go on with it: ${resume}`)
     }
-  }).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
+  }).pipe(Effect.provide(ProjectReaders.ledger({ project, home, env })))
 })

@@ -57,10 +57,10 @@ const forTerminal = (text: string): string =>
 
 /** Prints the logs of a run's attempts: the newest of each task unless one is named; of a matrix or a sub-pipeline, all of it. */
 export const showLogs = Effect.fnUntraced(function* (request: LogsRequest) {
-  const { env, flags, home } = yield* ProjectReaders.find
+  const { env, flags, home, project } = yield* ProjectReaders.find
   const run = yield* RunChoice.choose(request.run).pipe(
     Effect.flatMap((id) => RecordedRun.read(home, id)),
-    Effect.provide(ProjectReaders.ledger(home, env)),
+    Effect.provide(ProjectReaders.ledger({ project, home, env })),
   )
   const files = yield* AttemptFiles.pipe(Effect.provide(AttemptFiles.layer(home)))
   const chosen = yield* choose(run, request)

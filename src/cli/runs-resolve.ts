@@ -40,7 +40,7 @@ export const resolveTask = Effect.fnUntraced(function* (request: ResolveRequest)
       reason: "--as succeeded needs --output FILE: the task's output as JSON, which other tasks read",
     })
   }
-  const run = yield* RunChoice.choose(request.run).pipe(Effect.provide(ProjectReaders.ledger(home, env)))
+  const run = yield* RunChoice.choose(request.run).pipe(Effect.provide(ProjectReaders.ledger({ project, home, env })))
   const output = request.output === undefined ? undefined : yield* readOutput(request.output)
   const configuration = yield* SettingsFiles.load(project, env)
   const isDriven = yield* Effect.gen(function* () {

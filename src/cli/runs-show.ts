@@ -79,10 +79,10 @@ const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
 
 /** Shows what the ledger tells of one run. */
 export const showRun = Effect.fnUntraced(function* (name: string) {
-  const { env, flags, home } = yield* ProjectReaders.find
+  const { env, flags, home, project } = yield* ProjectReaders.find
   const run = yield* RunChoice.choose(name).pipe(
     Effect.flatMap((id) => RecordedRun.read(home, id)),
-    Effect.provide(ProjectReaders.ledger(home, env)),
+    Effect.provide(ProjectReaders.ledger({ project, home, env })),
   )
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
   const last = run.entries.at(-1)

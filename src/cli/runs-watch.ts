@@ -44,5 +44,5 @@ export const watchRun = Effect.fnUntraced(function* (name: string) {
       }
       yield* Effect.sleep(interval)
     }
-  }).pipe(Effect.scoped, Effect.provide(ProjectReaders.ledger(home, env)))
+  }).pipe(Effect.scoped, Effect.provide(ProjectReaders.ledger({ project, home, env })))
 })

@@ -74,7 +74,7 @@ export const verifyRecords = Effect.fnUntraced(function* (given: string | undefi
   const sealed =
     found === undefined
       ? nothing
-      : yield* SealedRecords.under(folder, found.project).pipe(Effect.provide(Readers.ledger(found.home, found.env)))
+      : yield* SealedRecords.under(folder, found.project).pipe(Effect.provide(Readers.ledger(found)))
   const none = new Missing({
     what: `There are no write-once records at ${folder}`,
     next: "Name their folder, or append one first (task type worm-append)",

@@ -61,7 +61,12 @@ export class EventTooLarge extends Schema.TaggedError<EventTooLarge>()("EventToo
 export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFailed", {
   stream: Schema.String,
   reason: Schema.String,
+  /** The database that holds it is away, or busy: try again. */
+  away: Schema.optionalKey(Schema.Boolean),
 }) {
+  get exitCode() {
+    return this.away === true ? 69 : 74
+  }
   override get message() {
     return `The ledger of ${this.stream} cannot be used: ${this.reason}`
   }

@@ -12,6 +12,7 @@ import { Artifacts } from "../services/artifacts.ts"
 import { Evidence, EvidenceError, type FoundReceipt } from "../services/evidence.ts"
 import { LedgerKey } from "./keys.ts"
 import { Ledger } from "./ledger.ts"
+import * as LedgerCopy from "./ledger-copy.ts"
 import * as Receipts from "./receipts.ts"
 import * as Sealing from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
@@ -117,6 +118,13 @@ const make = Effect.fnUntraced(function* (home: string) {
       Effect.catchTag("StreamMissing", () => Effect.succeed(Sealing.genesis("root"))),
       Effect.mapBoth({ onSuccess: ({ sequence, hash }) => ({ entries: sequence, hash }), onFailure: failed }),
     ),
+    copyTo: (folder) =>
+      LedgerCopy.copyTo(folder).pipe(
+        Effect.provideService(Ledger, ledger),
+        Effect.provideService(FileSystem.FileSystem, fs),
+        Effect.provideService(Path.Path, path),
+        Effect.mapError(failed),
+      ),
     sign: (bytes) => Effect.map(key.sign(bytes), (signature) => ({ keyid: key.keyid, signature })),
     publicKey: Effect.succeed(key.publicPem),
   })

@@ -8,7 +8,7 @@ import type { Event } from "../domain/event.ts"
 import { Ids } from "../services/ids.ts"
 import * as Once from "../services/once.ts"
 import * as Postgres from "../services/postgres.ts"
-import { migrate, type SchemaTooNew } from "../services/sql-migrations.ts"
+import { migrate, SchemaTooNew } from "../services/sql-migrations.ts"
 import * as AppendTable from "./append-table.ts"
 import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
@@ -29,8 +29,12 @@ export interface TableOptions {
   readonly flushIntervalMillis: number
 }
 
-const failedBy = (stream: string) => (error: { readonly message: string }) =>
-  new LedgerFailed({ stream, reason: error.message })
+const failedBy = (stream: string) => (error: SqlError | SchemaTooNew) =>
+  new LedgerFailed({
+    stream,
+    reason: error.message,
+    ...(isSqlError(error) && Outage.isPassing(error) ? { away: true } : {}),
+  })
 
 const empty = (stream: string): Chain.Chain => ({ entries: [], head: genesis(stream), validBytes: 0, fault: undefined })
 
@@ -50,8 +54,8 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
 
   const told = <A, E, R>(stream: string, effect: Effect.Effect<A, E | SqlError | SchemaTooNew, R>) =>
     Effect.mapError(Effect.andThen(ready, effect), (error) =>
-      isSqlError(error) || (error as { readonly _tag?: unknown })._tag === "SchemaTooNew"
-        ? failedBy(stream)(error as SqlError)
+      isSqlError(error) || error instanceof SchemaTooNew
+        ? failedBy(stream)(error)
         : (error as Exclude<E, SqlError | SchemaTooNew>),
     )
 

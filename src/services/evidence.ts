@@ -39,6 +39,8 @@ export class Evidence extends Context.Service<
     readonly holds: (run: string, entry: Sha256) => Effect.Effect<boolean, EvidenceError>
     /** The head of the root stream. */
     readonly head: Effect.Effect<LedgerHead, EvidenceError>
+    /** Writes the ledger's streams and checkpoints into a folder as segment files, wherever they lie. */
+    readonly copyTo: (folder: string) => Effect.Effect<void, EvidenceError>
     /** Ed25519 signature by the ledger's key over the bytes, and the key's id. */
     readonly sign: (
       bytes: Uint8Array,

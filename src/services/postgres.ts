@@ -140,22 +140,23 @@ export const open = (options: PostgresOptions): Effect.Effect<SqlClient.SqlClien
 export const layer = (options: PostgresOptions): Layer.Layer<SqlClient.SqlClient> =>
   Layer.effect(SqlClient.SqlClient, open(options))
 
-/** The client of the database that the configuration names; its dsn is looked up when it is first used. */
+/** How the database is used that the configuration names; its dsn is looked up when it is first used. */
+export const optionsOf = (section: DatabaseSection, secrets: Secrets["Service"]): PostgresOptions => ({
+  url: Effect.mapError(
+    secrets.resolve(section.dsn),
+    (cause) =>
+      new SqlError({ reason: new AuthenticationError({ cause, message: cause.message, operation: "connect" }) }),
+  ),
+  pool: section.pool,
+  timeoutMillis: parseDuration(section.timeout) ?? 5_000,
+  statementTimeoutMillis: parseDuration(section.statement_timeout) ?? 30_000,
+  applicationName: "dandori",
+  searchPath: section.search_path,
+})
+
+/** The client of the database that the configuration names. */
 export const layerOf = (section: DatabaseSection): Layer.Layer<SqlClient.SqlClient, never, Secrets> =>
   Layer.effect(
     SqlClient.SqlClient,
-    Effect.flatMap(Secrets, (secrets) =>
-      open({
-        url: Effect.mapError(
-          secrets.resolve(section.dsn),
-          (cause) =>
-            new SqlError({ reason: new AuthenticationError({ cause, message: cause.message, operation: "connect" }) }),
-        ),
-        pool: section.pool,
-        timeoutMillis: parseDuration(section.timeout) ?? 5_000,
-        statementTimeoutMillis: parseDuration(section.statement_timeout) ?? 30_000,
-        applicationName: "dandori",
-        searchPath: section.search_path,
-      }),
-    ),
+    Effect.flatMap(Secrets, (secrets) => open(optionsOf(section, secrets))),
   )

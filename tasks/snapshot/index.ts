@@ -11,7 +11,7 @@ import * as SnapshotRead from "../../src/services/snapshot-read.ts"
 import * as SnapshotRestore from "../../src/services/snapshot-restore.ts"
 import * as SnapshotTake from "../../src/services/snapshot-take.ts"
 import { Input, Output } from "./schema.ts"
-import { openDestination, sourcesOf } from "./sources.ts"
+import { openDestination, prepare, sourcesOf } from "./sources.ts"
 
 const place = (input: Input) =>
   Effect.gen(function* () {
@@ -67,7 +67,7 @@ export default taskType({
     SourceUnstable: "a file changed while it was copied",
   },
   effects: "once",
-  config: ["storage"],
+  config: ["ledger", "storage"],
   dryRun: (input) =>
     Effect.map(place(input), ({ sources, store, snapshot }) => {
       const taken = sources.map((source) => source.source).join(", ")
@@ -87,6 +87,7 @@ export default taskType({
 
       const progress = yield* Progress
       const head = yield* (yield* Evidence).head
+      yield* prepare(sources)
       let done = 0
       const onFile = (bytes: number) =>
         Effect.suspend(() => progress.report({ done: (done += bytes), unit: "bytes", note: "copied" }))

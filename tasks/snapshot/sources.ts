@@ -2,6 +2,8 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { Attempt } from "../../src/services/attempt.ts"
+import { Evidence } from "../../src/services/evidence.ts"
 import { ObjectStore } from "../../src/services/object-store.ts"
 import { Settings } from "../../src/services/settings.ts"
 import type { Source } from "../../src/services/snapshot-take.ts"
@@ -26,17 +28,14 @@ const nameOf = (target: Target, path: string): string =>
 export const sourcesOf = (input: Input) =>
   Effect.gen(function* () {
     const workspace = yield* Workspace
-    const { storage } = (yield* Settings).sections
+    const { ledger: section, storage } = (yield* Settings).sections
+    const ledger =
+      section.store === "files" ? Path.join(workspace.home, "ledger") : Path.join((yield* Attempt).scratch, "ledger")
     const without = [{ path: Path.join(workspace.home, "keys"), reason: "private keys are in no snapshot" }]
     const names = new Set<string>()
     const sources: Array<Source> = []
     for (const target of input.targets) {
-      const given =
-        target.kind === "tree"
-          ? target.path
-          : target.kind === "models"
-            ? storage.models_root
-            : Path.join(workspace.home, "ledger")
+      const given = target.kind === "tree" ? target.path : target.kind === "models" ? storage.models_root : ledger
       const path = yield* workspace.resolve(given)
       const plain = nameOf(target, path)
       let name = plain
@@ -45,6 +44,16 @@ export const sourcesOf = (input: Input) =>
       sources.push({ kind: target.kind, name, source: workspace.display(path), path, without })
     }
     return sources
+  })
+
+/** Puts the ledger where it is copied from, where it does not lie in files. */
+export const prepare = (sources: ReadonlyArray<Source>) =>
+  Effect.gen(function* () {
+    const { ledger } = (yield* Settings).sections
+    const evidence = yield* Evidence
+    for (const { kind, path } of sources) {
+      if (kind === "ledger" && ledger.store === "postgres") yield* evidence.copyTo(path)
+    }
   })
 
 const within = (path: string, folder: string) => !Path.relative(folder, path).startsWith("..")

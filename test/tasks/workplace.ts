@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { NotificationsSection } from "../../src/domain/config/notifications.ts"
+import * as LedgerSection from "../../src/domain/config/ledger.ts"
 import type { Sections } from "../../src/domain/config/sections.ts"
 import type { StorageSection } from "../../src/domain/config/storage.ts"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
@@ -82,7 +83,7 @@ export const place = (root: string) =>
     }),
     Layer.succeed(Settings, {
       env: "dev",
-      sections: { storage, notifications } as Sections,
+      sections: { storage, notifications, ledger: LedgerSection.usual } as Sections,
       digest: (section) => CanonicalJson.digest(section === "storage" ? storage : notifications),
     }),
   )
@@ -115,6 +116,7 @@ export const attempt = (root: string, ids: { readonly run?: string; readonly tas
     ),
     Layer.succeed(Progress, { report: () => Effect.void }),
     Layer.succeed(Evidence, {
+      copyTo: () => Effect.die("there is no ledger here"),
       receiptsFor: () => Effect.succeed([]),
       holds: () => Effect.succeed(true),
       head: Effect.succeed({ entries: 7, hash: Sha256.of("head") }),

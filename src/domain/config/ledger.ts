@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Duration, parseDuration } from "../quantity.ts"
 
@@ -7,12 +8,16 @@ const FlushInterval = Duration.check(
   Schema.makeFilter((text) => (millisOf(text) >= 1 && millisOf(text) <= 60_000) || "must be from 1ms to 1m"),
 )
 
-/** How the events of runs become durable (`durability.ts`). */
+/**
+ * Where the ledger is: segment files of the project, or the database of the section `database`, for several machines; and
+ * how the events of runs become durable (`durability.ts`).
+ */
 export const LedgerSection = Schema.Struct({
+  store: Schema.Literals(["files", "postgres"]).pipe(Schema.withDecodingDefaultKey(Effect.succeed("files" as const))),
   durability: Schema.Literals(["fsync", "batched"]),
   flushInterval: FlushInterval,
 })
 export type LedgerSection = typeof LedgerSection.Type
 
 /** What a configuration without the section says. */
-export const usual: LedgerSection = { durability: "fsync", flushInterval: "1s" }
+export const usual: LedgerSection = { store: "files", durability: "fsync", flushInterval: "1s" }

@@ -11,7 +11,7 @@ export interface RequiredSecret {
 
 /** The secrets that are used by these sections: those of backends that are chosen and of routes that exist. */
 export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecret> => {
-  const { database, exporters, messaging, notifications, storage } = sections
+  const { database, exporters, ledger, messaging, notifications, storage } = sections
   const ways = new Set(Object.values(notifications.channels).flatMap(({ routes }) => routes.map(({ to }) => to)))
   const all: ReadonlyArray<RequiredSecret & { readonly used: boolean }> = [
     {
@@ -22,11 +22,11 @@ export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecre
       use: "evacuations and backups have no bucket",
     },
     {
-      used: database.backend === "postgres",
+      used: database.backend === "postgres" || ledger.store === "postgres",
       section: "database",
       key: "dsn",
       reference: database.dsn,
-      use: "the registry cannot be reached",
+      use: "the registry and the ledger cannot be reached",
     },
     {
       used: messaging.backend === "redis",

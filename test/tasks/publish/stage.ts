@@ -90,6 +90,7 @@ const decodeStatement = Schema.decodeUnknownEffect(Schema.fromJsonString(Stateme
 /** Receipts in the project's `evidence` folder, newest last by name; signatures are really checked. */
 const evidence = (root: string) =>
   Layer.succeed(Evidence, {
+    copyTo: () => Effect.die("there is no ledger here"),
     receiptsFor: Effect.fnUntraced(
       function* (subject) {
         const key = Crypto.createPublicKey(Fs.readFileSync(join(root, "key.pem")))

@@ -27,6 +27,7 @@ beforeAll(async () => {
   })
   const section = "backend: postgres\ndsn: ${file:secrets/dsn}\ntimeout: 1s\n"
   await Fs.writeFile(join(project.folder, "configs/envs/dev/database.yaml"), section)
+  await Fs.writeFile(join(project.folder, "configs/envs/dev/ledger.yaml"), "store: postgres\n")
   run = await Sample.dandori(project, "run", "pipelines/sample-e2e.yaml")
 }, 120_000)
 
@@ -35,7 +36,7 @@ afterAll(async () => {
   await Effect.runPromise(Scope.close(scope, Exit.void))
 })
 
-describe("the sample with its registry on PostgreSQL", () => {
+describe("the sample with its registry and its ledger on PostgreSQL", () => {
   it("publishes: psql sees the deployed row, its audit events and the move of the alias", async () => {
     assert.strictEqual(run.code, 0, run.err)
     const version = /^ +model (\S+) for EURUSD-GBPUSD\/1h$/m.exec(run.out)?.[1]
@@ -96,17 +97,45 @@ describe("the sample with its registry on PostgreSQL", () => {
     await Sample.remove(copied)
   })
 
-  it("tells in one line that the database is away, runs what does not need it, and goes on when it is back", async () => {
+  it("tells in one line that the database is away, starts nothing, and goes on when it is back", async () => {
     await server.stop("SIGINT")
-    const list = await Sample.dandori(project, "model", "list")
-    assert.strictEqual(list.code, 69, list.err)
-    assert.match(list.err, /The model registry did not answer: .*start the server, or correct host and port in the dsn/)
-    assert.isFalse(Sample.hasStackTrace(list.err), list.err)
-    const hello = await Sample.dandori(project, "run", "pipelines/hello.yaml")
-    assert.strictEqual(hello.code, 0, hello.err)
+    for (const args of [
+      ["model", "list"],
+      ["runs", "list"],
+      ["run", "pipelines/hello.yaml"],
+    ]) {
+      const { code, err, out } = await Sample.dandori(project, ...args)
+      assert.strictEqual(code, 69, out + err)
+      assert.match(err, /start the server, or correct host and port in the dsn/)
+      assert.isFalse(Sample.hasStackTrace(err), err)
+    }
     server = await server.again()
     const back = await Sample.dandori(project, "model", "list", "--json")
     assert.strictEqual(Sample.ndjson(back.out).length, 1, back.err)
+    const doctor = await Sample.dandori(project, "doctor")
+    assert.match(doctor.out, /ledger +it is in PostgreSQL/)
+  })
+
+  it("keeps every stream in the database, whose bytes are those of a segment file and verify as they do", async () => {
+    const streams = await psql("SELECT count(DISTINCT stream) FROM ledger.events WHERE stream LIKE 'runs/%'")
+    assert.deepStrictEqual(streams, ["2"])
+    const files = await Sample.filesBelow(project.home)
+    assert.deepStrictEqual(
+      files.filter((name) => name.endsWith(".ndjson") && name.startsWith("ledger/")),
+      [],
+    )
+    const checkpoint = await Sample.dandori(project, "ledger", "checkpoint")
+    assert.strictEqual(checkpoint.code, 0, checkpoint.err)
+    const verified = await Sample.dandori(project, "ledger", "verify")
+    assert.strictEqual(verified.code, 0, verified.out + verified.err)
+    assert.match(verified.out, /intact +PostgreSQL/)
+    const { run: id } = Sample.ndjson((await Sample.dandori(project, "runs", "list", "--json")).out)[0]
+    const exported = await Sample.dandori(project, "ledger", "export", id, "exported")
+    assert.strictEqual(exported.code, 0, exported.err)
+    const elsewhere = await Sample.dandori(project, "ledger", "verify", "exported")
+    assert.strictEqual(elsewhere.code, 0, elsewhere.out + elsewhere.err)
+    const shown = await Sample.dandori(project, "ledger", "show", id, "--json")
+    assert.strictEqual(shown.out, await Fs.readFile(join(project.folder, "exported/events.ndjson"), "utf8"))
   })
 
   it("names the secret that is missing, before anything is connected to", async () => {

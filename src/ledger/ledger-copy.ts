@@ -1,0 +1,37 @@
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import { Ledger } from "./ledger.ts"
+import { LedgerFailed } from "./errors.ts"
+import * as StreamName from "./stream-name.ts"
+
+/**
+ * Writes a ledger's streams and checkpoints into a folder as segment files: the same bytes, wherever they lie. What is
+ * written meanwhile may be in one stream and not yet in another.
+ */
+export const copyTo = Effect.fn("Ledger.copyTo")(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const ledger = yield* Ledger
+  const write = Effect.fnUntraced(function* (name: string, bytes: Uint8Array) {
+    const file = path.join(folder, name)
+    yield* fs.makeDirectory(path.dirname(file), { recursive: true })
+    yield* fs.writeFile(file, bytes)
+  })
+  const copyStream = (stream: string) =>
+    ledger.bytes(stream).pipe(
+      Effect.flatMap((bytes) => write(StreamName.segmentPath(stream), bytes)),
+      Effect.catchTag("StreamMissing", () => Effect.void),
+    )
+  yield* Effect.gen(function* () {
+    // What testifies to others goes first: they may only have more than it says.
+    yield* copyStream(StreamName.root)
+    yield* copyStream(StreamName.system)
+    for (const run of yield* ledger.runs) yield* copyStream(StreamName.ofRun(run))
+    for (const { name, text } of yield* ledger.checkpoints) yield* write(name, new TextEncoder().encode(text))
+  }).pipe(
+    Effect.catchTag("PlatformError", ({ message }) =>
+      Effect.fail(new LedgerFailed({ stream: "the ledger", reason: message })),
+    ),
+  )
+})
