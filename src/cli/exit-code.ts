@@ -43,7 +43,6 @@ const byTag: Readonly<Record<string, number>> = {
   LedgerLost: exitCodes.io,
   ArtifactError: exitCodes.io,
   FileFailed: exitCodes.io,
-  KeyFailed: exitCodes.io,
   ConfigInvalid: exitCodes.config,
   ResourcesMissing: exitCodes.config,
   SecretMissing: exitCodes.config,

@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type { PlanTask } from "../domain/plan.ts"
 import { formatDuration } from "../domain/quantity.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -67,8 +68,11 @@ const whyOpen = (result: Result): string => {
   return result._tag === "TimedOut" ? "it timed out" : "it was stopped"
 }
 
-/** How long a probe may think before its task is `unknown`. */
+/** How long a probe may think, all its tries together, before its task is `unknown`. */
 const probeLimitMillis = 30_000
+
+/** A probe that fails for a passing reason, like a server that is starting, is asked again. */
+const probeAgain = Schedule.jittered(Schedule.min([Schedule.exponential(100), Schedule.spaced(2_000)]))
 
 /**
  * Asks the probe of a `once` task what happened. Some output: it happened. None: nothing did, so the given result
@@ -83,7 +87,10 @@ const consult = Effect.fnUntraced(function* (
   if (probe === undefined) {
     return { _tag: "Unknown", reason: `${why}; ${started.task.type} has no probe that could say what happened` }
   }
-  const asked = Effect.scoped(probe(started.decoded) as Effect.Effect<Option.Option<unknown>, unknown, TaskServices>)
+  const asked = Effect.retry(
+    Effect.scoped(probe(started.decoded) as Effect.Effect<Option.Option<unknown>, unknown, TaskServices>),
+    { schedule: probeAgain, while: (error) => Errors.ofError(error).transient === true },
+  )
   const exit = yield* Effect.exit(Effect.timeoutOption(asked, probeLimitMillis))
   if (Exit.isFailure(exit)) {
     return { _tag: "Unknown", reason: `${why}; the probe failed too: ${Errors.ofCause(exit.cause).message}` }

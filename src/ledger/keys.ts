@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
 import * as Ed25519 from "./ed25519.ts"
+import { LedgerFailed } from "./errors.ts"
 import { Ledger } from "./ledger.ts"
 
 /** The ledger's key could not be made, read or recorded. */
@@ -15,6 +16,9 @@ export class KeyFailed extends Schema.TaggedError<KeyFailed>()("KeyFailed", {
   reason: Schema.String,
   cause: Schema.optionalKey(Schema.Defect()),
 }) {
+  get exitCode() {
+    return this.cause instanceof LedgerFailed ? this.cause.exitCode : 74
+  }
   override get message() {
     return `The ledger's key ${this.path} cannot be used: ${this.reason}`
   }

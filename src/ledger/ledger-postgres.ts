@@ -67,6 +67,10 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     verified.set(stream, chain)
   }
 
+  /** A look outlasts an outage, unless the database was not there from the beginning. */
+  const look = <A, E, R>(stream: string, effect: Effect.Effect<A, E | SqlError, R>) =>
+    told(stream, Outage.outlast(`The ledger of ${stream}`, effect))
+
   /** Verifies what a stream has beyond what this process verified before. */
   const grown = (stream: string, before: Chain.Chain, bytes: Uint8Array): Chain.Chain => {
     const start = { head: before.head, bytes: before.validBytes }
@@ -194,9 +198,9 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
           return yield* writerFrom(stream, current, writing)
         }),
       ),
-    read: (stream) => told(stream, readOrMissing(stream)),
+    read: (stream) => look(stream, readOrMissing(stream)),
     bytes: (stream, from = 0) =>
-      told(
+      look(
         stream,
         Effect.gen(function* () {
           const bytes = yield* table.bytesFrom(stream, from)
@@ -204,13 +208,13 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
           return yield* new StreamMissing({ stream })
         }),
       ),
-    owned: (stream) => told(stream, locks.isHeld(sql, stream)),
-    runs: told(
+    owned: (stream) => look(stream, locks.isHeld(sql, stream)),
+    runs: look(
       "runs",
       Effect.map(table.runs, (streams) => streams.flatMap((stream) => StreamName.runOf(stream) ?? [])),
     ),
     record: (stream, events) => told(stream, record(stream, events)),
-    checkpoints: told(
+    checkpoints: look(
       StreamName.root,
       Effect.map(table.checkpoints, (all) =>
         all.map(({ size, text }) => ({
@@ -221,7 +225,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         })),
       ),
     ),
-    keepCheckpoint: (size, text) => told(StreamName.root, table.keepCheckpoint(size, text)),
+    keepCheckpoint: (size, text) => look(StreamName.root, table.keepCheckpoint(size, text)),
     seal: () => Effect.void,
     discard: () => Effect.void,
   })

@@ -170,6 +170,19 @@ describe("an attempt of a once task", () => {
     }),
   )
 
+  it.live("asks its probe again while that fails for a passing reason", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const probe = () =>
+        Effect.suspend(() =>
+          ++asked < 3 ? Effect.fail(new Flaky()) : Effect.succeed(Option.some({ value: "it happened" })),
+        )
+      const found = yield* runOne(typeOf("once", "once", fails, probe))
+      assert.strictEqual(found.status, "succeeded")
+      assert.strictEqual(asked, 3)
+    }),
+  )
+
   it.live("is unknown when its probe fails too", () =>
     Effect.gen(function* () {
       const found = yield* runOne(

@@ -89,7 +89,18 @@ export const start = async (folder: string, { settings = [], tls = false }: Opti
       ...server,
       url: `postgres://dandori@127.0.0.1:${server.port}/postgres`,
       version: /[\d.]+/.exec(version)?.[0] ?? "?",
-      again: () => run(server.port),
+      again: () => again(server.port),
+    }
+  }
+  /** Of a server that was killed, children may still be there for a moment, and hold its memory. */
+  const again = async (port: number): Promise<Postgres> => {
+    for (const begun = performance.now(); ;) {
+      try {
+        return await run(port)
+      } catch (cause) {
+        if (performance.now() - begun > 20_000) throw cause
+        await Bun.sleep(50)
+      }
     }
   }
   return run()

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { ServerMissing } from "./missing.ts"
@@ -52,7 +53,9 @@ export const start = async (
   { argv, env = {}, isReady = answers, port = freePort() }: Start,
 ): Promise<Server> => {
   const log = Bun.file(join(folder, "server.log"))
-  const child = Bun.spawn([...argv(port)], { cwd: "/", stdout: log, stderr: log, env: { ...process.env, ...env } })
+  const out = openSync(join(folder, "server.log"), "a")
+  const child = Bun.spawn([...argv(port)], { cwd: "/", stdout: out, stderr: out, env: { ...process.env, ...env } })
+  closeSync(out)
   const begun = performance.now()
   while (!(await isReady(port))) {
     if (performance.now() - begun > 60_000) throw new Error(`${argv(port).join(" ")} is not ready for a minute`)
