@@ -29,8 +29,11 @@ const isPublished = Schema.is(
     version: Schema.String,
     slot: Schema.String,
     deployed: Schema.Boolean,
-    alreadyPublished: Schema.Boolean,
+    alreadyPublished: Schema.Literal(false),
   }),
+)
+const isDeployed = Schema.is(
+  Schema.Struct({ version: Schema.String, slot: Schema.String, moved: Schema.Literal(true) }),
 )
 
 /** The changes of the registry that runs say they have made, each with where it says so. */
@@ -43,7 +46,7 @@ const claims = Effect.gen(function* () {
     const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
     for (const { data, sequence, type } of chain?.entries ?? []) {
       if (type !== "dev.dandori.attempt.succeeded.v1" || !isSucceeded(data)) continue
-      if (!isPublished(data.output) || data.output.alreadyPublished) continue
+      if (!isPublished(data.output) && !isDeployed(data.output)) continue
       found.push({ at: `line ${sequence} of ${stream}`, run, task: data.task, version: data.output.version })
     }
   }
@@ -84,7 +87,7 @@ export const compare = Effect.gen(function* () {
     disagreements.push({
       kind: "missing",
       at,
-      problem: `task ${task} published ${version}, but no row of the registry says so`,
+      problem: `task ${task} says that it published or deployed ${version}, but no row of the registry does`,
     })
   }
   return { rows: events.length + moves.length, entries: claimed.length, disagreements } satisfies RegistryEvidence

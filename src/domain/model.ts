@@ -1,3 +1,4 @@
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Artifact } from "./artifact.ts"
 import { Dataset } from "./dataset.ts"
@@ -29,6 +30,20 @@ export type Model = typeof Model.Type
 /** A model that a backtest gate has let through. Only a gate's output has this type; it is a claim, not a proof. */
 export const GatedModel = Schema.Struct(fields).pipe(Schema.brand("Gated")).annotate({ identifier: "Gated<Model>" })
 export type GatedModel = typeof GatedModel.Type
+
+/** A published version, with the bytes that are meant by it. */
+export const ModelVersion = Schema.Struct({ version: fields.version, digest: fields.digest }).annotate({
+  identifier: "ModelVersion",
+})
+export type ModelVersion = typeof ModelVersion.Type
+
+/** The slot that a text names; undefined where it names none. */
+export const slotOf = (text: string): Slot | undefined => {
+  const match = /^([^-/]+)-([^-/]+)\/([^/]+)$/.exec(text)
+  if (match === null) return undefined
+  const [, legA, legB, timeframe] = match
+  return Option.getOrUndefined(Schema.decodeUnknownOption(Slot)({ legA, legB, timeframe }))
+}
 
 /** The digest of a model: SHA-256 over its files' `sha256  path` lines in byte order of the path. */
 export const digest = (files: ReadonlyArray<{ readonly name: string; readonly sha256: string }>): Sha256.Sha256 =>

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { Artifact } from "../domain/artifact.ts"
@@ -20,6 +21,8 @@ import * as StreamName from "./stream-name.ts"
 const failed = (cause: { readonly message: string }) => new EvidenceError({ reason: cause.message, cause })
 const decodeArtifact = Schema.decodeEffect(Schema.fromJsonString(Artifact))
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
+const isSucceeded = Schema.is(eventData["dev.dandori.attempt.succeeded.v1"])
+const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 const isGate = Schema.is(eventData["dev.dandori.gate.passed.v1"])
 const noEntries: ReadonlyArray<Entry> = []
 
@@ -109,6 +112,15 @@ const make = Effect.fnUntraced(function* (home: string) {
     return found.toSorted(newestFirst)
   }, Effect.mapError(failed))
 
+  const outputOf: Evidence["Service"]["outputOf"] = Effect.fn("Evidence.outputOf")(function* (run, task) {
+    const entries = yield* entriesOf(run)
+    const data = entries.map((entry) => entry.data).findLast((found) => isSucceeded(found) && found.task === task)
+    if (!isSucceeded(data)) return Option.none()
+    if (data.outputArtifact === undefined) return Option.some(data.output)
+    const bytes = yield* artifacts.get(data.outputArtifact.sha256)
+    return Option.some(yield* decodeJson(new TextDecoder().decode(bytes)))
+  }, Effect.mapError(failed))
+
   return Evidence.of({
     receiptsFor,
     holds: (run, entry) =>
@@ -118,6 +130,7 @@ const make = Effect.fnUntraced(function* (home: string) {
       Effect.catchTag("StreamMissing", () => Effect.succeed(Sealing.genesis("root"))),
       Effect.mapBoth({ onSuccess: ({ sequence, hash }) => ({ entries: sequence, hash }), onFailure: failed }),
     ),
+    outputOf,
     copyTo: (folder) =>
       LedgerCopy.copyTo(folder).pipe(
         Effect.provideService(Ledger, ledger),

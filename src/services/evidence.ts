@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Artifact } from "../domain/artifact.ts"
 import type { Statement } from "../domain/receipt.ts"
@@ -37,6 +38,8 @@ export class Evidence extends Context.Service<
     readonly receiptsFor: (subject: Sha256) => Effect.Effect<ReadonlyArray<FoundReceipt>, EvidenceError>
     /** True when an entry with this hash stands in the stream of the run. */
     readonly holds: (run: string, entry: Sha256) => Effect.Effect<boolean, EvidenceError>
+    /** The encoded output of a task of a run, from its `attempt.succeeded`; none where it has not succeeded. */
+    readonly outputOf: (run: string, task: string) => Effect.Effect<Option.Option<unknown>, EvidenceError>
     /** The head of the root stream. */
     readonly head: Effect.Effect<LedgerHead, EvidenceError>
     /** Writes the ledger's streams and checkpoints into a folder as segment files, wherever they lie. */

@@ -9,7 +9,7 @@ import type { OutboxMessage, Warrant } from "../../src/domain/registry.ts"
  * and a signal for the processes that serve models.
  */
 export const messages = (
-  model: Model,
+  model: Pick<Model, "version" | "slot" | "digest" | "synthetic">,
   previous: string | undefined,
   warrant: Warrant,
   notifications: NotificationsSection,

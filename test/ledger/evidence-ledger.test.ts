@@ -2,6 +2,7 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
 import { LedgerKey } from "../../src/ledger/keys.ts"
 import * as Receipts from "../../src/ledger/receipts.ts"
@@ -52,6 +53,20 @@ describe("the ledger's evidence", () => {
         assert.deepStrictEqual(yield* evidence.receiptsFor(subject), before)
       }),
     ),
+  )
+
+  it.live("gives the output of a task that has succeeded, and none of another", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      const run = Project.runId(7)
+      yield* Effect.gen(function* () {
+        yield* Project.writeRun(run, Project.attempts(4))
+        const evidence = yield* Evidence
+        assert.deepStrictEqual(yield* evidence.outputOf(run, "task_2"), Option.some({ "10": 3, "9": [] }))
+        assert.isTrue(Option.isNone(yield* evidence.outputOf(run, "task_9")))
+        assert.isTrue(Option.isNone(yield* evidence.outputOf(Project.runId(8), "task_2")))
+      }).pipe(Effect.provide(Project.projectAt(home)))
+    }),
   )
 
   it.live("names what is wrong with receipts that do not hold", () =>

@@ -117,6 +117,7 @@ export const attempt = (root: string, ids: { readonly run?: string; readonly tas
     Layer.succeed(Progress, { report: () => Effect.void }),
     Layer.succeed(Evidence, {
       copyTo: () => Effect.die("there is no ledger here"),
+      outputOf: () => Effect.die("there is no ledger here"),
       receiptsFor: () => Effect.succeed([]),
       holds: () => Effect.succeed(true),
       head: Effect.succeed({ entries: 7, hash: Sha256.of("head") }),

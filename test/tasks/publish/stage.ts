@@ -91,6 +91,7 @@ const decodeStatement = Schema.decodeUnknownEffect(Schema.fromJsonString(Stateme
 const evidence = (root: string) =>
   Layer.succeed(Evidence, {
     copyTo: () => Effect.die("there is no ledger here"),
+    outputOf: () => Effect.die("there is no ledger here"),
     receiptsFor: Effect.fnUntraced(
       function* (subject) {
         const key = Crypto.createPublicKey(Fs.readFileSync(join(root, "key.pem")))
