@@ -20,8 +20,18 @@ export const isPassing = ({ reason }: SqlError): boolean => {
   return typeof code === "string" && /^(53|58)/.test(code)
 }
 
+/** How long an outage is still outlasted by a process that is to end, milliseconds. */
+const farewellMillis = 10_000
+
+/** When this process was asked to end; undefined while it was not. */
+let asked: number | undefined
+
+/** This process is to end: it outlasts a database that is away for ten seconds more, and no longer. */
+export const hasten: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (now) => void (asked ??= now))
+
 const firstMillis = 50
-const longestMillis = 5_000
+/** As long, so that it is soon noticed that the process is to end. */
+const longestMillis = 2_000
 /** How long it is waited without a word. */
 const silentMillis = 2_000
 
@@ -44,10 +54,13 @@ export const outlast = <A, E, R>(
       }
       const error = result.failure
       if (!isSqlError(error) || !isPassing(error)) return yield* Effect.fail(error)
-      if (!said && (yield* Clock.currentTimeMillis) - since >= silentMillis) {
+      const now = yield* Clock.currentTimeMillis
+      const left = asked === undefined ? Infinity : asked + farewellMillis - now
+      if (left <= 0) return yield* Effect.fail(error)
+      if (!said && now - since >= silentMillis) {
         said = true
         yield* Effect.logWarning(`${what} waits: ${error.message}`)
       }
-      yield* Effect.sleep(longest * (0.5 + (yield* Random.next) / 2))
+      yield* Effect.sleep(Math.min(longest * (0.5 + (yield* Random.next) / 2), left))
     }
   })

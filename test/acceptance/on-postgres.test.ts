@@ -141,6 +141,27 @@ describe("the sample with its registry and its ledger on PostgreSQL", () => {
     assert.strictEqual(shown.out, await Fs.readFile(join(project.folder, "exported/events.ndjson"), "utf8"))
   })
 
+  it("leaves a run whose database went away when it is told to, and goes on with it when that is back", async () => {
+    const slow =
+      "version: 1\nid: slow\ntasks:\n  wait:\n    uses: command\n    with: { argv: [sleep, '3'], effects: idempotent }\n"
+    await Fs.writeFile(join(project.folder, "pipelines/slow.yaml"), slow)
+    const begun = Promise.withResolvers<void>()
+    const call = Sample.start(project, ["run", "pipelines/slow.yaml"], {
+      onLine: (line) => (line.includes("wait  started") ? begun.resolve() : undefined),
+    })
+    await begun.promise
+    await server.stop("SIGINT")
+    call.kill("SIGINT")
+    const { code, err } = await call.said
+    server = await server.again()
+    assert.strictEqual(code, 74, err)
+    const id = /when that is mended: dandori runs resume (\S+)/.exec(err)?.[1] ?? ""
+    const resumed = await Sample.dandori(project, "runs", "resume", id)
+    assert.strictEqual(resumed.code, 0, resumed.out + resumed.err)
+    const verified = await Sample.dandori(project, "ledger", "verify")
+    assert.strictEqual(verified.code, 0, verified.out + verified.err)
+  })
+
   it("names the secret that is missing, before anything is connected to", async () => {
     await Fs.rename(join(project.folder, "secrets/dsn"), join(project.folder, "secrets/away"))
     const list = await Sample.dandori(project, "model", "list")
