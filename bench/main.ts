@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, string>> = {
   compile: "compiling",
   data: "market data",
   ledger: "the ledger",
+  registry: "the model registry",
   "lock-hand-over": "locks between processes",
   "worker-start": "start of child processes",
   recovery: "kill -9 to the first resumed attempt",

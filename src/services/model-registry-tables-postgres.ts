@@ -96,6 +96,8 @@ export const migrations: ReadonlyArray<Migration> = [
       )`,
       "CREATE INDEX alias_history_slot ON core.alias_history (slot, at)",
       "CREATE INDEX alias_history_key ON core.alias_history (key)",
+      "CREATE INDEX alias_history_version ON core.alias_history (version)",
+      "CREATE INDEX alias_history_from ON core.alias_history (from_version)",
       ...appendOnly("core.alias_history", "alias history"),
       `CREATE TABLE core.outbox (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -83,4 +83,12 @@ export const migrations: ReadonlyArray<Migration> = [
       `CREATE INDEX outbox_pending ON outbox (id) WHERE delivered IS NULL`,
     ],
   },
+  {
+    name: "indexes for the versions of a slot and the moves of a version",
+    statements: [
+      `CREATE INDEX model_registry_slot ON model_registry (slot, id)`,
+      `CREATE INDEX alias_history_version ON alias_history (version)`,
+      `CREATE INDEX alias_history_from ON alias_history (from_version)`,
+    ],
+  },
 ]

@@ -53,6 +53,10 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   compile: ["20 tasks of YAML", "50 tasks of TypeScript", "plan of 50: prepare a run"],
   data: ["dq, 2,688 rows of parquet", "dq, 2,688 rows of csv", "seed", "features", "backtest, simulate and measure"],
   ledger: ["append 50 events, batched", "append and wait, one at a time", "verify", "sha256sum"],
+  registry: ["find a version", "versions of a slot", "move an alias"].flatMap((name) => [
+    `SQLite: ${name}`,
+    `PostgreSQL: ${name}`,
+  ]),
   "lock-hand-over": ["released in A to held in B, held for 2 ms", "kill -9 of the holder", "taken and given back"],
   "worker-start": [
     "train: start of its child",
