@@ -382,7 +382,6 @@ describe("signals in Redis", () => {
         [`redis://${at}/0`, /it cannot be used: .*NOAUTH/],
         [`redis://:${encodeURIComponent("right p@ss")}@${at}/999`, /it cannot be used: .*DB index is out of range/],
         [`redis://:${encodeURIComponent("right p@ss")}@${at}/prod`, /no number of a database/],
-        [`rediss://:${encodeURIComponent("right p@ss")}@${at}/0`, /it cannot be used/],
         [`http://:hunter2hunter2@${at}/0`, /no URL like redis:\/\/host/],
         ["hunter2hunter2", /no URL like redis:\/\/host/],
       ] as const) {
