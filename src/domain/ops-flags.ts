@@ -38,6 +38,8 @@ export type Stored = ReadonlyMap<string, Uint8Array | string>
 export interface Fault {
   readonly field: Field
   readonly reason: string
+  /** Whether it is only that nobody has set the flags yet. */
+  readonly unset: boolean
 }
 
 const texts = {
@@ -70,6 +72,7 @@ const textOf = (value: Uint8Array | string): string | undefined => {
 
 const fault = (field: Field, text: string | undefined): Fault => ({
   field,
+  unset: false,
   reason: `it is ${text === undefined ? "no UTF-8" : JSON.stringify(text.slice(0, 60))}, not ${wanted[field]}`,
 })
 
@@ -101,7 +104,8 @@ const unset = "it is not there: nobody has set it yet, or it is lost; dandori op
 export const read = (stored: Stored): Result.Result<OpsFlags, Fault> =>
   Result.gen(function* () {
     const halt = yield* readField(stored, "global_halt")
-    if (halt === undefined) return yield* Result.fail({ field: "global_halt", reason: unset } satisfies Fault)
+    if (halt === undefined)
+      return yield* Result.fail({ field: "global_halt", reason: unset, unset: true } satisfies Fault)
     const halted = yield* readField(stored, "halted_pairs")
     const flatten = yield* readField(stored, "flatten_pairs")
     const scale = Number((yield* readField(stored, "leverage_scale")) ?? "1")

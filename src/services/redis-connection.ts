@@ -16,7 +16,13 @@ export class RedisUnreachable extends Schema.TaggedError<RedisUnreachable>()("Re
   reason: Schema.String,
   /** False where trying again is of no use, like a wrong password. */
   transient: Schema.Boolean,
+  /** Whether a server is there, or no server could be looked for: then only the URL is to be mended. */
+  isUrl: Schema.Boolean,
 }) {
+  /** What to do about it. */
+  get fix() {
+    return this.isUrl ? "correct messaging.url" : "start the server, open the way to it, or correct messaging.url"
+  }
   override get message() {
     return `${this.where} cannot be used: ${this.reason}`
   }
@@ -33,12 +39,10 @@ interface Target {
   readonly options: RedisOptions
 }
 
-const away = "; start the server, open the way to it, or correct messaging.url"
-
 const isDatabase = (text: string) => /^\d{1,4}$/.test(text)
 
 const refuse = (reason: string) =>
-  new RedisUnreachable({ where: "The Redis of messaging.url", reason, transient: false })
+  new RedisUnreachable({ where: "The Redis of messaging.url", reason, transient: false, isUrl: true })
 
 /** What a URL `redis[s]://[user][:password@]host[:port][/database]` says, and nothing more. */
 const targetOf = (secret: Redacted.Redacted<string>): Effect.Effect<Target, RedisUnreachable> =>
@@ -95,8 +99,9 @@ const tryOnce = ({ options, where }: Target, IoRedis: typeof Redis): Effect.Effe
         Effect.fail(
           new RedisUnreachable({
             where,
-            reason: `${error.message}${isReply(error) ? "" : away}`,
+            reason: error.message,
             transient: !isReply(error),
+            isUrl: isReply(error),
           }),
         ),
       )
@@ -111,7 +116,12 @@ const tryOnce = ({ options, where }: Target, IoRedis: typeof Redis): Effect.Effe
       duration: timeoutMillis,
       orElse: () =>
         Effect.fail(
-          new RedisUnreachable({ where, reason: `no answer within ${timeoutMillis} ms${away}`, transient: false }),
+          new RedisUnreachable({
+            where,
+            reason: `no answer within ${timeoutMillis} ms`,
+            transient: false,
+            isUrl: false,
+          }),
         ),
     }),
   )
@@ -124,6 +134,13 @@ export const connect = (url: Redacted.Redacted<string>): Effect.Effect<Connectio
     return yield* tryOnce(target, Redis).pipe(
       Effect.retry({ times: retries, schedule: Schedule.exponential(100, 3), while: ({ transient }) => transient }),
     )
+  })
+
+/** Connects once and hangs up: the server is there, takes the password and has the database. Gives where it is. */
+export const probe = (url: Redacted.Redacted<string>): Effect.Effect<string, RedisUnreachable> =>
+  Effect.map(connect(url), ({ redis, where }) => {
+    redis.disconnect()
+    return where
   })
 
 /** Whether the server refused a command, which then did nothing. */

@@ -8,8 +8,8 @@ import * as Semaphore from "effect/Semaphore"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import type { MessagingSection } from "../domain/config/messaging.ts"
 import * as OpsFlags from "../domain/ops-flags.ts"
-import { Settings } from "./settings.ts"
 import * as Service from "./signals.ts"
 import { FlagsMoved, FlagsUnreadable, Signals, SignalsUnavailable } from "./signals.ts"
 import * as Sqlite from "./sqlite.ts"
@@ -42,8 +42,7 @@ const lookMillis = 50
 /** So many messages are kept for those who listen. */
 const kept = 10_000
 
-const make = Effect.gen(function* () {
-  const { messaging } = (yield* Settings).sections
+const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
   const path = join((yield* Workspace).home, "signals.db")
   const scope = yield* Effect.scope
   const opening = Semaphore.makeUnsafe(1)
@@ -151,4 +150,5 @@ const make = Effect.gen(function* () {
 })
 
 /** Signals between the processes of one machine, in `<home>/signals.db`, which is opened when something is asked of it. */
-export const layer: Layer.Layer<Signals, never, Settings | Workspace> = Layer.effect(Signals, make)
+export const layer = (messaging: MessagingSection): Layer.Layer<Signals, never, Workspace> =>
+  Layer.effect(Signals, make(messaging))

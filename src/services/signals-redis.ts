@@ -6,11 +6,11 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import type { MessagingSection } from "../domain/config/messaging.ts"
 import * as OpsFlags from "../domain/ops-flags.ts"
 import { parseDuration } from "../domain/quantity.ts"
 import * as RedisConnection from "./redis-connection.ts"
 import { Secrets } from "./secrets.ts"
-import { Settings } from "./settings.ts"
 import * as Service from "./signals.ts"
 import { FlagsMoved, FlagsUnreadable, Signals, SignalsUnavailable } from "./signals.ts"
 
@@ -49,8 +49,7 @@ const storedOf = (flat: Pairs): OpsFlags.Stored => {
 const expectation = (value: Uint8Array | string | undefined): Buffer =>
   value === undefined ? Buffer.from("-") : Buffer.concat([Buffer.from("+"), Buffer.from(value)])
 
-const make = Effect.gen(function* () {
-  const { messaging } = (yield* Settings).sections
+const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
   const secrets = yield* Secrets
   const connecting = Semaphore.makeUnsafe(1)
   const key = messaging.keys.ops_flags
@@ -60,12 +59,12 @@ const make = Effect.gen(function* () {
 
   /** A connection of its own. Where there is none, nothing was sent. */
   const opened = secrets.resolve(messaging.url).pipe(
-    Effect.mapError((error) => ({ where: "Redis", reason: error.message, transient: false })),
+    Effect.mapError((error) => ({ where: "Redis", reason: error.message, transient: false, fix: "" })),
     Effect.flatMap(RedisConnection.connect),
-    Effect.mapError(
-      ({ reason, transient, where }) =>
-        new SignalsUnavailable({ where, reason: `it cannot be used: ${reason}`, applied: "no", transient }),
-    ),
+    Effect.mapError(({ fix, reason, transient, where }) => {
+      const unusable = `it cannot be used: ${reason}${fix === "" ? "" : `; ${fix}`}`
+      return new SignalsUnavailable({ where, reason: unusable, applied: "no", transient })
+    }),
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => current?.redis.disconnect()))
 
@@ -195,4 +194,5 @@ const make = Effect.gen(function* () {
 })
 
 /** Signals in the Redis of `messaging.url`. It is connected to when something is asked of it. */
-export const layer: Layer.Layer<Signals, never, Settings | Secrets> = Layer.effect(Signals, make)
+export const layer = (messaging: MessagingSection): Layer.Layer<Signals, never, Secrets> =>
+  Layer.effect(Signals, make(messaging))

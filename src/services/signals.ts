@@ -35,6 +35,7 @@ export class FlagsUnreadable extends Schema.TaggedError<FlagsUnreadable>()("Flag
   key: Schema.String,
   field: Schema.String,
   reason: Schema.String,
+  unset: Schema.Boolean,
 }) {
   readonly notApplied = true
   override get message() {

@@ -182,7 +182,7 @@ export const services = <A = never, E = never>(
     EvidenceLedger.layer(home),
     ModelRegistry.layerState,
     ModelFiles.layer,
-    SignalsEmbedded.layer,
+    SignalsEmbedded.layer(place.configuration.sections.messaging),
   ).pipe(Layer.provideMerge(base))
   const own = options.layers ?? (Layer.empty as unknown as Layer.Layer<A, E, TaskServices>)
   return Layer.fresh(own.pipe(Layer.provideMerge(embedded)))

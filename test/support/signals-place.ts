@@ -1,13 +1,10 @@
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { MessagingSection } from "../../src/domain/config/messaging.ts"
-import type { Sections } from "../../src/domain/config/sections.ts"
-import * as Sha256 from "../../src/domain/sha256.ts"
 import * as Secrets from "../../src/services/secrets.ts"
-import { Settings } from "../../src/services/settings.ts"
 import type { Signals } from "../../src/services/signals.ts"
 import * as SignalsConfigured from "../../src/services/signals-configured.ts"
 import { PathRefused, Workspace } from "../../src/services/workspace.ts"
-import * as Effect from "effect/Effect"
 
 /** Where signals are: in a project's home, or in a Redis under names of the test's own. */
 export interface Place {
@@ -35,9 +32,7 @@ export const messaging = ({ name, subscribeTimeout = "5s", url }: Place): Messag
 
 /** Signals as one process has them: each use of it is a process of its own. */
 export const layer = (place: Place): Layer.Layer<Signals> => {
-  const section = messaging(place)
   const surroundings = Layer.mergeAll(
-    Layer.succeed(Settings, { env: "dev", sections: { messaging: section } as Sections, digest: () => Sha256.of("") }),
     Layer.succeed(Workspace, {
       project: place.home,
       home: place.home,
@@ -46,5 +41,5 @@ export const layer = (place: Place): Layer.Layer<Signals> => {
     }),
     Secrets.layer({ project: place.home, environment: { REDIS_URL: place.url } }),
   )
-  return Layer.fresh(Layer.provide(SignalsConfigured.layer, surroundings))
+  return Layer.fresh(Layer.provide(SignalsConfigured.layerOf(messaging(place)), surroundings))
 }
