@@ -7,6 +7,7 @@ import * as Secrets from "../services/secrets.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as SignalsConfigured from "../services/signals-configured.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as LedgerPlace from "./ledger-place.ts"
 import * as ProjectReaders from "./project-readers.ts"
 
 /** A project with its messaging section: all that a halt needs. */
@@ -35,15 +36,9 @@ export const signals = ({ home, messaging, project }: OpsPlace) =>
     ),
   )
 
-/** The ledger of a place, imported when it is used. */
-export const ledger = ({ env, home }: OpsPlace) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      yield* WorkspaceFiles.makeHome(home)
-      const Project = yield* Effect.promise(() => import("./project.ts"))
-      return Project.ledgerLayer(home, env)
-    }),
-  )
+/** The ledger of a place, in its home or in a database. */
+export const ledger = (place: OpsPlace) =>
+  Layer.unwrap(Effect.as(WorkspaceFiles.makeHome(place.home), LedgerPlace.layer(place)))
 
 /** Puts an event into the `system` stream; durable on return. */
 export const record = Effect.fnUntraced(function* (place: OpsPlace, event: Event) {

@@ -13,7 +13,7 @@ import * as OpsFlags from "../domain/ops-flags.ts"
 import * as Service from "./signals.ts"
 import { FlagsMoved, FlagsUnreadable, Signals, SignalsUnavailable } from "./signals.ts"
 import * as Sqlite from "./sqlite.ts"
-import { migrate, type Migration, type SchemaTooNew } from "./sqlite-migrations.ts"
+import { migrate, type Migration, type SchemaTooNew } from "./sql-migrations.ts"
 import { Workspace } from "./workspace.ts"
 
 const migrations: ReadonlyArray<Migration> = [

@@ -6,9 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import Redis from "ioredis"
 import type { Entry } from "../../src/domain/event.ts"
-import { Ledger, layerSegments } from "../../src/ledger/ledger.ts"
+import { layer as layerSegments } from "../../src/ledger/ledger-segments.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
 import { nameOf } from "../../src/services/users.ts"
 import * as Servers from "../support/servers/scoped.ts"
+import { freePort } from "../support/servers/server.ts"
 import { dandori, ndjson, project, shifted } from "./evidence-project.ts"
 
 const me = nameOf(process.getuid?.() ?? 0)
@@ -213,6 +215,27 @@ describe("dandori ops", () => {
   )
 })
 
+describe("dandori ops while the database is away", () => {
+  it.live("halts at once and says what it could not record; nothing else is changed without its record", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* write(folder, "configs/envs/dev/ledger.yaml", "store: postgres\n")
+      yield* write(folder, "configs/envs/dev/database.yaml", "backend: postgres\ndsn: ${file:dsn}\n")
+      yield* write(folder, "dsn", `postgres://dandori:hunter2hunter2@127.0.0.1:${freePort()}/x`)
+      const halted = yield* dandori(folder, "ops", "halt", "--reason", "the feed is late")
+      assert.strictEqual(halted.code, 0, halted.err)
+      assert.match(halted.out, /^halt: done\.\nHalted: everything\./)
+      assert.match(halted.err, /^It could not be recorded in the ledger: [^\n]+\n$/)
+      const refused = yield* dandori(folder, "ops", "set-leverage", "0.5", "--reason", "news", "--yes")
+      assert.deepStrictEqual([refused.code, refused.out], [69, ""])
+      assert.match(refused.err, /^Nothing was changed, since it could not be recorded in the ledger: [^\n]+\n$/)
+      assert.notInclude(halted.err + refused.err, "hunter2")
+      const [{ flags }] = ndjson((yield* dandori(folder, "ops", "status", "--json")).out)
+      assert.deepInclude(flags, { global_halt: true, leverage_scale: 1 })
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("dandori ops on a Redis", () => {
   it.live("works on the hash that others read, and says what garbage in it is", () =>
     Effect.gen(function* () {
@@ -236,7 +259,7 @@ describe("dandori ops on a Redis", () => {
   it.live("that is away ends with 69 and one line without its password, and is in the ledger", () =>
     Effect.gen(function* () {
       const { folder, server } = yield* inRedis
-      yield* Effect.promise(server.kill)
+      yield* Effect.promise(() => server.stop("SIGKILL"))
       for (const args of [
         ["status"],
         ["halt", "--reason", "the feed is late"],

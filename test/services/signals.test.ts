@@ -266,7 +266,7 @@ describe("signals in Redis", () => {
           yield* signals.mayAct()
           const stream = yield* signals.subscribe(`${made.name}:events`)
           const listening = yield* Effect.forkChild(Effect.flip(Stream.runDrain(stream)))
-          yield* Effect.promise(server.kill)
+          yield* Effect.promise(() => server.stop("SIGKILL"))
           const lost = yield* Fiber.join(listening)
           assert.deepInclude(lost, { _tag: "SignalsUnavailable", transient: true })
           assert.match(
