@@ -193,9 +193,12 @@ export const digest = (stored: Stored): Sha256.Sha256 =>
       .join("\n"),
   )
 
+/** What a field means where it is not there. */
+const unwritten = { halted_pairs: "[]", flatten_pairs: "[]", leverage_scale: "1" } as const
+
 /** Whether a field would mean something else than it does now. */
 const differs = (stored: Stored, field: Field, next: string): boolean => {
-  const now = readField(stored, field)
+  const now = readField(new Map([...Object.entries(unwritten), ...stored]), field)
   if (Result.isFailure(now) || now.success === undefined) return true
   if (typeof now.success === "object") return "length" in now.success && list(now.success) !== next
   return field === "leverage_scale" ? Number(now.success) !== Number(next) : now.success !== next
