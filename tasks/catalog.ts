@@ -23,6 +23,7 @@ const shipped: Readonly<Record<string, Load>> = {
   "model-of-run": () => import("./model-of-run/index.ts"),
   "model-verify": () => import("./model-verify/index.ts"),
   notify: () => import("./notify/index.ts"),
+  ops: () => import("./ops/index.ts"),
   publish: () => import("./publish/index.ts"),
   seed: () => import("./seed/index.ts"),
   snapshot: () => import("./snapshot/index.ts"),

@@ -16,6 +16,7 @@ const imports = {
   schema: () => import("./commands/schema.ts").then(({ schema }) => schema),
   schedule: () => import("./commands/schedule.ts").then(({ schedule }) => schedule),
   cordon: () => import("./commands/cordon.ts").then(({ cordon }) => cordon),
+  ops: () => import("./commands/ops.ts").then(({ ops }) => ops),
   simulate: () => import("./commands/simulate.ts").then(({ simulate }) => simulate),
   config: () => import("./commands/config.ts").then(({ config }) => config),
   doctor: () => import("./commands/doctor.ts").then(({ doctor }) => doctor),

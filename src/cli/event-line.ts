@@ -11,7 +11,8 @@ export const detail = (data: unknown): string => {
   if (typeof data !== "object" || data === null) return ""
   const record = data as Readonly<Record<string, unknown>>
   const parts = telling.flatMap((key) => (record[key] === undefined ? [] : [`${key}=${text(record[key])}`]))
-  const { error, gate, millis, durationMillis, cached } = record
+  const { cached, change, durationMillis, error, gate, millis } = record
+  if (typeof change === "object" && change !== null && "operation" in change) parts.unshift(text(change.operation))
   if (typeof gate === "object" && gate !== null && "verdict" in gate) parts.push(`verdict=${text(gate.verdict)}`)
   if (cached !== undefined) parts.push("cached")
   if (typeof millis === "number") parts.push(`${millis} ms`)

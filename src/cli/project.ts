@@ -24,6 +24,7 @@ import * as ObjectStore from "../services/object-store-directory.ts"
 import * as Processes from "../services/processes-local.ts"
 import * as Secrets from "../services/secrets.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as Signals from "../services/signals-configured.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import * as LedgerPlace from "./ledger-place.ts"
@@ -84,5 +85,6 @@ export const services = (options: {
     Notifier.layer(),
     ModelRegistry.layerOf(configuration.sections.database),
     ModelFiles.layer,
+    Signals.layer,
   ).pipe(Layer.provideMerge(base))
 }

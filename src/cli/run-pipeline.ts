@@ -21,6 +21,7 @@ import * as ExitCode from "./exit-code.ts"
 import * as Interrupts from "./interrupts.ts"
 import * as Output from "./output.ts"
 import * as Params from "./params.ts"
+import * as SignalPass from "./signal-pass.ts"
 import * as Project from "./project.ts"
 import { locate } from "./pipeline-files.ts"
 import { who } from "./who.ts"
@@ -107,7 +108,7 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
     control: Interrupts.control(view.say),
     wait,
     ...(takeover === undefined ? {} : { takeover }),
-  }).pipe(inProject({ project, home, configuration }, view))
+  }).pipe(Effect.tap(SignalPass.afterRun), inProject({ project, home, configuration }, view))
   yield* finish(view, result, { project, home, configuration })
 })
 
@@ -158,6 +159,6 @@ export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolea
     now: yield* Clock.currentTimeMillis,
     control: Interrupts.control(view.say),
     wait,
-  }).pipe(inProject({ project, home, configuration }, view))
+  }).pipe(Effect.tap(SignalPass.afterRun), inProject({ project, home, configuration }, view))
   yield* finish(view, result, { project, home, configuration })
 }, Effect.scoped)

@@ -5,6 +5,7 @@ import type { Block, Plan, PlanTask } from "../domain/plan.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type { AnyTaskType } from "../domain/task-type.ts"
 import { Catalog, type TaskTypeBroken } from "../domain/catalog.ts"
+import * as ApprovalCheck from "./approval-check.ts"
 import * as AuditCheck from "./audit-check.ts"
 import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
@@ -192,6 +193,7 @@ export const compileDocument = Effect.fnUntraced(function* (
     const params = Object.fromEntries([...definition.params].map(([name, { schema }]) => [name, schema]))
     const scopes = Scope.build({ params, outputs, env: definition.env.map(({ text }) => text) })
     const { inner, tasks } = checkTasks(reader, definition, { types, children, inputs, scopes })
+    ApprovalCheck.check(reader, definition, tasks, types)
     const given = Outputs.check(reader, definition, tasks, scopes.tasks)
     const { audit, requires } = AuditCheck.check(reader, definition, tasks, inner, children)
     const placed = order(reader, definition, tasks, inner)

@@ -2,6 +2,7 @@ import * as Schema from "effect/Schema"
 import { Artifact } from "./artifact.ts"
 import { GateResult } from "./gate.ts"
 import { EnvironmentName } from "./names.ts"
+import { OpsChange, OpsFlags } from "./ops-flags.ts"
 import { Sha256 } from "./sha256.ts"
 
 /** An error as an event holds it: the tag decides about retries, the message is for people. */
@@ -33,6 +34,9 @@ const output = {
   output: Schema.optionalKey(Schema.Unknown),
   outputArtifact: Schema.optionalKey(Artifact),
 }
+
+/** A change of the operations flags from a command line; what is asked for, meant and done about it shares its id. */
+const opsChange = { id: Schema.String, env: EnvironmentName, change: OpsChange, reason: Schema.String }
 
 /** Set where an entry was not written at its time, but added by a later start that found it missing. */
 const recovered = { recovered: Schema.optionalKey(Schema.Literal(true)) }
@@ -194,6 +198,29 @@ export const data = {
     files: Schema.Array(Artifact),
     previous: Schema.optionalKey(Sha256),
     weaker: Schema.optionalKey(Schema.Struct({ reason: Schema.String, accepted: Schema.Array(Schema.String) })),
+  }),
+  /** Somebody asks to resume: another person has to agree while the flags, by their digest, are as they were `seen`. */
+  "dev.dandori.ops.requested.v1": Schema.Struct({ ...opsChange, seen: Sha256 }),
+  /** What is about to be done; by whose request (the entry's hash), where it took two people. */
+  "dev.dandori.ops.intended.v1": Schema.Struct({
+    ...opsChange,
+    request: Schema.optionalKey(Sha256),
+    requester: Schema.optionalKey(Schema.String),
+    /** Set where the requester agreed to their own request, as env dev allows. */
+    self: Schema.optionalKey(Schema.Literal(true)),
+  }),
+  /** It is done: the flags afterwards, or why they cannot be read. */
+  "dev.dandori.ops.applied.v1": Schema.Struct({
+    ...opsChange,
+    changed: Schema.Boolean,
+    flags: Schema.optionalKey(OpsFlags),
+    unreadable: Schema.optionalKey(Schema.String),
+  }),
+  /** It failed; `applied` says whether it is done all the same. */
+  "dev.dandori.ops.failed.v1": Schema.Struct({
+    ...opsChange,
+    applied: Schema.Literals(["no", "unknown", "yes"]),
+    error: ErrorData,
   }),
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const

@@ -40,6 +40,11 @@ export interface TaskType<I, O, E extends TaskError, R> {
   readonly config?: ReadonlyArray<string>
   /** A gate: how to read its verdict from its output. FAILED ends the task as failed. */
   readonly gate?: (output: O) => GateResult
+  /**
+   * Why an input starts only when another person has agreed; undefined where it may start without. It sees the input as
+   * the plan has it, expressions as text.
+   */
+  readonly approval?: (given: Readonly<Record<string, unknown>>) => string | undefined
   /** What a dry run would do, in words; changes nothing. */
   readonly dryRun?: (input: I) => Effect.Effect<string, E, R>
   /** After a crash between intent and result: what happened? None when nothing did. */

@@ -25,6 +25,8 @@ export interface Started {
   readonly decoded: unknown
   readonly input: Record<string, unknown>
   readonly intent: Sha256
+  /** Who agreed to the task, where approval was asked for. */
+  readonly approvedBy: ReadonlyArray<string>
 }
 
 /** How the task's Effect ended. */

@@ -45,7 +45,7 @@ const loggers: ReadonlySet<Logger.Logger<unknown, unknown>> = new Set([
 const attemptOf = (
   { files, observer, secrets }: Shared,
   run: RunContext,
-  { attempt, intent, task }: Started,
+  { approvedBy, attempt, intent, task }: Started,
   facts: Record<string, unknown>,
   beat: (() => void) | undefined,
 ) => {
@@ -71,6 +71,8 @@ const attemptOf = (
     intent,
     runCreated: run.created,
     who: run.who,
+    requester: run.requester,
+    approvedBy,
     get scratch() {
       return files.scratch(run.id, task.id, attempt)
     },

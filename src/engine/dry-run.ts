@@ -68,6 +68,8 @@ export const forecast = Effect.fn("DryRun.forecast")(function* (
     intent: of(""),
     runCreated: created.time,
     who,
+    requester: who,
+    approvedBy: [],
     get scratch(): string {
       throw new Error("a dry run has no scratch folder")
     },

@@ -184,6 +184,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
           decoded: decoded.value,
           input: input.value,
           intent: intent.hash,
+          approvedBy: approval?.granted ?? [],
         }
         fibers.set(index, { attempt, fiber })
         return Outcome.carryOut(shared, context, recorder, begun, options.largeOutputs)
@@ -299,6 +300,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       decoded: Exit.isSuccess(decoded) ? decoded.value : value,
       input: value,
       intent,
+      approvedBy: taskAt(recorder.state(), index).approval?.granted ?? [],
     }
     yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs)
   }

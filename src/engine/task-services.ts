@@ -10,6 +10,7 @@ import type { ObjectStore } from "../services/object-store.ts"
 import type { Processes } from "../services/processes.ts"
 import type { Secrets } from "../services/secrets.ts"
 import type { Settings } from "../services/settings.ts"
+import type { Signals } from "../services/signals.ts"
 import type { Workspace } from "../services/workspace.ts"
 
 /** The services that a task type may require, besides `Attempt` and `Progress`, which each attempt gets of its own. */
@@ -26,4 +27,5 @@ export type TaskServices =
   | Processes
   | Secrets
   | Settings
+  | Signals
   | Workspace

@@ -22,6 +22,10 @@ export class Attempt extends Context.Service<
     readonly runCreated: number
     /** The operating system's user, or the owner of the API token. */
     readonly who: string
+    /** Who asked for the run. */
+    readonly requester: string
+    /** Who agreed to this task before it started; the requester is among them only where env dev allows that. */
+    readonly approvedBy: ReadonlyArray<string>
     /** A folder of this attempt's own, made by the engine, removed when the run has ended. */
     readonly scratch: string
     /** Writes a line to the attempt's log. */

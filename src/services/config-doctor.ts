@@ -96,6 +96,15 @@ const schemes: Record<string, { readonly protocols: ReadonlyArray<string>; reado
   "storage.offsite.bucket": { protocols: ["s3:"], port: 0 },
 }
 
+/** A Redis is asked as one that is used: with its password, over TLS, for its database. */
+const redis = Effect.fnUntraced(function* ({ key, section }: RequiredSecret, url: Redacted.Redacted<string>) {
+  const { probe } = yield* Effect.promise(() => import("./redis-connection.ts"))
+  const probed = yield* Effect.result(probe(url))
+  if (Result.isSuccess(probed)) return ok(section, `${key}: ${probed.success} answers`)
+  const { fix, message } = probed.failure
+  return { section, level: "error", what: `${key}: ${message}`, fix } as const
+})
+
 const reachable = Effect.fnUntraced(function* (needed: RequiredSecret, value: string, millis: number) {
   const { key, reference, section } = needed
   const scheme = schemes[`${section}.${key}`]
@@ -110,6 +119,7 @@ const reachable = Effect.fnUntraced(function* (needed: RequiredSecret, value: st
     } as const
   }
   if (scheme.port === 0) return ok(section, `${key}: ${reference} is there`)
+  if (section === "messaging") return yield* redis(needed, Redacted.make(value))
   const port = url.port === "" ? scheme.port : Number(url.port)
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
   const refused = yield* reach(host, port, millis)

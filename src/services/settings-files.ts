@@ -157,6 +157,26 @@ export const load = Effect.fn("SettingsFiles.load")(function* (project: string, 
   return yield* new ConfigInvalid({ env, problems: problems.toSorted(inFileOrder) })
 })
 
+/** The messaging section alone, whatever is wrong with the others: a halt has to work when little else does. */
+export const loadMessaging = Effect.fn("SettingsFiles.loadMessaging")(function* (project: string, name: string) {
+  const env = yield* checkedEnv(name)
+  const all: Array<Problem> = []
+  const base = (yield* readFolder(project, "configs/base", all)).get("messaging")
+  const over = (yield* readFolder(project, `configs/envs/${env}`, all)).get("messaging")
+  const problems = all.filter(({ file }) => file.endsWith("/messaging.yaml"))
+  const usable = [base, over].filter((part) => part !== undefined && part !== "unusable")
+  if (usable.length === 0 && problems.length === 0) {
+    problems.push(problem(top("configs/base/messaging.yaml"), "messaging", "is missing"))
+  }
+  if (problems.length > 0) return yield* new ConfigInvalid({ env, problems })
+  const messaging = usable.reduce((below, above) => Located.merge(below, above, [schemas.messaging.ast]))
+  const entries = new Map([["messaging", messaging]])
+  const located: Located.Located = { kind: "map", at: top("configs"), entries, keys: new Map() }
+  const checked = SectionCheck.check(Schema.Struct({ messaging: schemas.messaging }), located)
+  if (Result.isSuccess(checked)) return { env, messaging: checked.success.messaging }
+  return yield* new ConfigInvalid({ env, problems: checked.failure.toSorted(inFileOrder) })
+})
+
 /** The canonical JSON that a run keeps of its configuration, for `fromResolved`. */
 export const resolved = ({ env, sections }: Configuration): string => CanonicalJson.encode({ env, sections })
 

@@ -23,6 +23,7 @@ export const fake = <I, O, E extends TaskError, R, E2 extends TaskError = never,
   effects: type.effects,
   ...(type.config === undefined ? {} : { config: type.config }),
   ...(type.gate === undefined ? {} : { gate: type.gate }),
+  ...(type.approval === undefined ? {} : { approval: type.approval }),
   run,
   fake: true,
 })

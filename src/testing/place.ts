@@ -33,6 +33,7 @@ import * as Processes from "../services/processes-local.ts"
 import * as Secrets from "../services/secrets.ts"
 import { Settings } from "../services/settings.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as SignalsEmbedded from "../services/signals-embedded.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Casting from "./casting.ts"
 import * as FixedIds from "./fixed-ids.ts"
@@ -177,9 +178,12 @@ export const services = <A = never, E = never>(
     Layer.succeed(CodeDigest, () => Sha256.of("code under test")),
     Layer.succeed(Ids, FixedIds.make(clock, 0)),
   ).pipe(Layer.provideMerge(NodeServices.layer))
-  const embedded = Layer.mergeAll(EvidenceLedger.layer(home), ModelRegistry.layerState, ModelFiles.layer).pipe(
-    Layer.provideMerge(base),
-  )
+  const embedded = Layer.mergeAll(
+    EvidenceLedger.layer(home),
+    ModelRegistry.layerState,
+    ModelFiles.layer,
+    SignalsEmbedded.layer(place.configuration.sections.messaging),
+  ).pipe(Layer.provideMerge(base))
   const own = options.layers ?? (Layer.empty as unknown as Layer.Layer<A, E, TaskServices>)
   return Layer.fresh(own.pipe(Layer.provideMerge(embedded)))
 }

@@ -54,6 +54,8 @@ const attemptOf = (type: string, place: Place.Place, files: AttemptFiles["Servic
     intent: Sha256.of(`intent of ${type}`),
     runCreated: Place.start,
     who: "tester",
+    requester: "tester",
+    approvedBy: [],
     get scratch() {
       return files.scratch(run, "task", 1)
     },

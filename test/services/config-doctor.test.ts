@@ -5,7 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import Redis from "ioredis"
 import * as ConfigDoctor from "../../src/services/config-doctor.ts"
+import * as Servers from "../support/servers/scoped.ts"
 
 const shipped = fileURLToPath(new URL("../../configs", import.meta.url))
 
@@ -57,7 +59,7 @@ describe("diagnose", () => {
     }),
   )
 
-  it.effect("says which server answers, which does not, and what is no URL, without showing a secret", () =>
+  it.live("says which server answers, which does not, and what is no URL, without showing a secret", () =>
     Effect.gen(function* () {
       const open = yield* server
       const closed = yield* Effect.scoped(server)
@@ -74,11 +76,36 @@ describe("diagnose", () => {
       const of = (key: string) => findings.find(({ what }) => what.startsWith(`${key}:`))
       assert.strictEqual(of("dsn")?.level, "ok")
       assert.strictEqual(of("url")?.level, "error")
-      assert.include(of("url")?.what, `127.0.0.1:${closed.port} cannot be reached`)
+      assert.include(of("url")?.what, `Redis at 127.0.0.1:${closed.port} cannot be used`)
       assert.strictEqual(of("slack.webhook")?.level, "error")
       assert.strictEqual(of("pagerduty.routing_key")?.level, "ok")
       assert.notInclude(JSON.stringify(findings), "hunter2")
     }),
+  )
+
+  it.live("asks a Redis as one that is used: a wrong password is told, and the right one is enough", () =>
+    Effect.gen(function* () {
+      const server = yield* Servers.ownRedis
+      const project = projectWith({ "configs/envs/dev/messaging.yaml": "backend: redis\n" })
+      const asked = (url: string) =>
+        Effect.map(ConfigDoctor.diagnose(project, "dev", { REDIS_URL: url }), (findings) =>
+          findings.filter(({ section }) => section === "messaging"),
+        )
+      yield* Effect.promise(async () => {
+        const admin = new Redis(server.url, { retryStrategy: null })
+        await admin.config("SET", "requirepass", "hunter2hunter2")
+        admin.disconnect()
+      })
+      const at = `Redis at 127.0.0.1:${server.port}`
+      const right = server.url.replace("//", "//:hunter2hunter2@")
+      assert.deepStrictEqual(yield* asked(right), [
+        { section: "messaging", level: "ok", what: `url: ${at} answers`, fix: "" },
+      ])
+      const [wrong] = yield* asked(server.url.replace("//", "//:hunter3hunter3@"))
+      assert.deepInclude(wrong, { level: "error", fix: "correct messaging.url" })
+      assert.include(wrong.what, `url: ${at} cannot be used: WRONGPASS`)
+      assert.notInclude(JSON.stringify(wrong), "hunter")
+    }).pipe(Effect.scoped),
   )
 
   it.effect("finds a root that is a file, a secret that others may read, and a cost of no pair's symbol", () =>

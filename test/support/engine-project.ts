@@ -32,6 +32,7 @@ import { ObjectStore } from "../../src/services/object-store.ts"
 import * as Processes from "../../src/services/processes-local.ts"
 import * as Secrets from "../../src/services/secrets.ts"
 import * as SettingsFiles from "../../src/services/settings-files.ts"
+import { Signals } from "../../src/services/signals.ts"
 import * as WorkspaceFiles from "../../src/services/workspace-files.ts"
 
 /** A code digest that does not depend on the checkout. */
@@ -110,6 +111,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     Layer.succeed(ModelRegistry, unusable("ModelRegistry")),
     Layer.succeed(Notifier, unusable("Notifier")),
     Layer.succeed(ObjectStore, unusable("ObjectStore")),
+    Layer.succeed(Signals, unusable("Signals")),
     Layer.succeed(CodeDigest, digestOf(options.code ?? "code")),
   ).pipe(Layer.provideMerge(NodeServices.layer))
   return Layer.fresh(EvidenceLedger.layer(home).pipe(Layer.provideMerge(base)))

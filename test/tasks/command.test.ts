@@ -38,6 +38,8 @@ const attempt = (input: unknown) => {
       intent: "0".repeat(64) as Sha256,
       runCreated: 0,
       who: "tester",
+      requester: "tester",
+      approvedBy: [],
       scratch: project,
       log: (line) => Effect.sync(() => void log.push(line)),
       note: () => Effect.void,

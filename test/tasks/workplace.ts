@@ -108,6 +108,8 @@ export const attempt = (root: string, ids: { readonly run?: string; readonly tas
           intent: Sha256.of("intent"),
           runCreated: Date.UTC(2025, 0, 2, 3, 4, 5),
           who: "tester",
+          requester: "tester",
+          approvedBy: [],
           scratch,
           log: () => Effect.void,
           note: () => Effect.void,

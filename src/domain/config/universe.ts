@@ -1,5 +1,7 @@
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Symbol } from "../names.ts"
+import { didYouMean } from "../suggest.ts"
 import { ClockTime, Fraction, Name, NonNegative, Positive, TimeZone, Weekday } from "./measure.ts"
 import { NamedList } from "./named-list.ts"
 
@@ -58,3 +60,24 @@ export type UniverseSection = typeof UniverseSection.Type
 /** The pair with these legs; undefined when the universe does not hold it. */
 export const pairOf = (universe: UniverseSection, legA: string, legB: string): UniversePair | undefined =>
   universe.pairs.find((pair) => pair.leg_A.canonical_symbol === legA && pair.leg_B.canonical_symbol === legB)
+
+/** A pair that the universe does not have. */
+export class PairUnknown extends Schema.TaggedError<PairUnknown>()("PairUnknown", {
+  pair: Schema.String,
+  pairs: Schema.Array(Schema.String),
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `The universe has no pair ${this.pair}.${didYouMean(this.pair, this.pairs)} It has ${this.pairs.join(", ")}`
+  }
+}
+
+/** Checks that the universe has each of these pairs, by id. */
+export const known = (
+  { pairs }: UniverseSection,
+  ids: ReadonlyArray<string>,
+): Result.Result<ReadonlyArray<string>, PairUnknown> => {
+  const all = pairs.map(({ id }) => id)
+  const stranger = ids.find((id) => !all.includes(id))
+  return stranger === undefined ? Result.succeed(ids) : Result.fail(new PairUnknown({ pair: stranger, pairs: all }))
+}

@@ -79,6 +79,8 @@ export const attempt = (run: string, notes: Array<Readonly<Record<string, unknow
     intent: Sha256.of(`intent of ${run}`),
     runCreated: 0,
     who: "tester",
+    requester: "tester",
+    approvedBy: [],
     scratch: tmpdir(),
     log: () => Effect.void,
     note: (facts) => Effect.sync(() => void notes.push(facts)),
