@@ -5,7 +5,7 @@ import { Sha256 } from "../../src/domain/sha256.ts"
 
 /** Which published version becomes champion of its slot, and why. */
 export const Input = Schema.Struct({
-  model: ModelVersion,
+  model: ModelVersion.annotate({ description: "the published version that becomes champion, and its digest" }),
   reason: Schema.String.check(Schema.isPattern(/\S/, { message: "must say why" })).annotate({
     description: "recorded in the registry's histories",
   }),

@@ -11,7 +11,7 @@ import { verifyVersion } from "../model-verify/version.ts"
 
 /** What is copied where. */
 export const Input = Schema.Struct({
-  model: ModelVersion,
+  model: ModelVersion.annotate({ description: "the published version that is copied, and its digest" }),
   to: Schema.Array(Schema.String).check(Schema.isMinLength(1)).annotate({
     description: "locations: folders, or s3://bucket/prefix; the version becomes <location>/<version>/",
   }),

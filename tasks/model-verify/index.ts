@@ -6,7 +6,9 @@ import { ModelStatus } from "../../src/domain/registry.ts"
 import { verifyVersion } from "./version.ts"
 
 /** What is verified. */
-export const Input = Schema.Struct({ model: ModelVersion }).annotate({ identifier: "ModelVerifyInput" })
+export const Input = Schema.Struct({
+  model: ModelVersion.annotate({ description: "the published version, and the digest that it must have" }),
+}).annotate({ identifier: "ModelVerifyInput" })
 
 /** What was found to be whole; sizes in bytes. */
 export const Output = Schema.Struct({

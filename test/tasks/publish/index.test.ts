@@ -231,6 +231,8 @@ describe("publish.probe and publish.dryRun", () => {
         publish.dryRun?.({ model }) ?? Effect.die("publish has no dry run"),
         Stage.attempt("run"),
       )
+      // The registry's tables are made at the first look.
+      yield* (yield* ModelRegistry).list()
       const before = Fs.readdirSync(root, { recursive: true }).length
       assert.include(yield* dry, "would place 5 files with 2 receipts; would become champion")
       assert.strictEqual(Fs.readdirSync(root, { recursive: true }).length, before)
