@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type { FinalRunStatus } from "../domain/event.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import { formatDuration } from "../domain/quantity.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -24,6 +25,8 @@ export interface Started {
   readonly decoded: unknown
   readonly input: Record<string, unknown>
   readonly intent: Sha256
+  /** In a handler: what it handles. */
+  readonly handles: FinalRunStatus | undefined
 }
 
 /** How the task's Effect ended. */

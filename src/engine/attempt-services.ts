@@ -45,7 +45,7 @@ const loggers: ReadonlySet<Logger.Logger<unknown, unknown>> = new Set([
 const attemptOf = (
   { files, observer, secrets }: Shared,
   run: RunContext,
-  { attempt, intent, task }: Started,
+  { attempt, handles, intent, task }: Started,
   facts: Record<string, unknown>,
   beat: (() => void) | undefined,
 ) => {
@@ -71,6 +71,7 @@ const attemptOf = (
     intent,
     runCreated: run.created,
     who: run.who,
+    ...(handles === undefined ? {} : { handles }),
     get scratch() {
       return files.scratch(run.id, task.id, attempt)
     },

@@ -30,7 +30,7 @@ import * as Takeover from "./takeover.ts"
 import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
-import { type RunState, isTimed, runStatus, taskAt } from "./run-state.ts"
+import { type RunState, handledBy, isTimed, runStatus, taskAt } from "./run-state.ts"
 import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
@@ -184,6 +184,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
           decoded: decoded.value,
           input: input.value,
           intent: intent.hash,
+          handles: handledBy(state, index),
         }
         fibers.set(index, { attempt, fiber })
         return Outcome.carryOut(shared, context, recorder, begun, options.largeOutputs)
@@ -299,6 +300,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       decoded: Exit.isSuccess(decoded) ? decoded.value : value,
       input: value,
       intent,
+      handles: handledBy(recorder.state(), index),
     }
     yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs)
   }
