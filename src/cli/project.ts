@@ -21,13 +21,13 @@ import * as Inbox from "../services/inbox.ts"
 import * as Leases from "../services/leases-sqlite.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sqlite.ts"
-import * as Notifier from "../services/notifier-embedded.ts"
 import * as ObjectStore from "../services/object-store-directory.ts"
 import * as Processes from "../services/processes-local.ts"
 import * as Secrets from "../services/secrets.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import * as Notifications from "./notifications.ts"
 import { root } from "./root.ts"
 import { who } from "./who.ts"
 
@@ -89,7 +89,10 @@ export const services = (options: {
     DuckDbEmbedded.layer,
     Catalog.layer(project),
   ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))
-  return Layer.mergeAll(EvidenceLedger.layer(home), Notifier.layer(), ModelRegistry.layerState, ModelFiles.layer).pipe(
-    Layer.provideMerge(base),
-  )
+  return Layer.mergeAll(
+    EvidenceLedger.layer(home),
+    Notifications.layer,
+    ModelRegistry.layerState,
+    ModelFiles.layer,
+  ).pipe(Layer.provideMerge(base))
 }
