@@ -1,3 +1,5 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
@@ -212,6 +214,28 @@ describe("a delivery", () => {
         )
       }),
     ),
+  )
+
+  it.live(
+    "is not made again for what was stored in the moment of its delivery, nor for what a crash has not moved",
+    () =>
+      inPlace(({ chat, place }) =>
+        Effect.gen(function* () {
+          const [sent] = yield* Place.life(place, send(message({ key: "once" })))
+          const outbox = join(place.root, ".dandori/outbox")
+          const [from, to] = ["delivered", "pending"].map((name) => join(outbox, name, `${sent.id}.json`))
+          const delivered = yield* Effect.promise(() => Fs.readFile(from, "utf8"))
+          const fresh = { ...JSON.parse(delivered), done: [], delayed: [] }
+          yield* Effect.promise(() => Fs.writeFile(to, JSON.stringify(fresh)))
+          yield* Place.life(place, Effect.void)
+          assert.deepStrictEqual(yield* Place.folder(place, "pending"), [])
+          yield* Effect.promise(() => Fs.rename(from, to))
+          yield* Place.life(place, Effect.void)
+          assert.deepStrictEqual(yield* Place.folder(place, "pending"), [])
+          assert.deepStrictEqual(yield* Place.folder(place, "delivered"), [`${sent.id}.json`])
+          assert.strictEqual(chat.received.length, 1)
+        }),
+      ),
   )
 
   it.effect("does not wait for another route that is down", () =>
