@@ -4,7 +4,20 @@ import { plain } from "./plain-text.ts"
 const text = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
 /** The keys of an event's data that tell most. */
-const telling = ["pipeline", "task", "attempt", "status", "stream", "entries", "as", "reason", "tick", "keyid"]
+const telling = [
+  "pipeline",
+  "task",
+  "attempt",
+  "status",
+  "stream",
+  "entries",
+  "as",
+  "reason",
+  "tick",
+  "keyid",
+  "route",
+  "action",
+]
 
 /** What is worth a line of an event's data. */
 export const detail = (data: unknown): string => {

@@ -19,7 +19,6 @@ import * as Inbox from "../services/inbox.ts"
 import * as Leases from "../services/leases-sqlite.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sql.ts"
-import * as Notifier from "../services/notifier-embedded.ts"
 import * as ObjectStore from "../services/object-store-directory.ts"
 import * as Processes from "../services/processes-local.ts"
 import * as Secrets from "../services/secrets.ts"
@@ -28,6 +27,7 @@ import * as Signals from "../services/signals-configured.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import * as LedgerPlace from "./ledger-place.ts"
+import * as Notifications from "./notifications.ts"
 import { root } from "./root.ts"
 
 /** The project that a command works on, found from the working folder. */
@@ -82,7 +82,7 @@ export const services = (options: {
   ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))
   return Layer.mergeAll(
     EvidenceLedger.layer(home),
-    Notifier.layer(),
+    Notifications.layer,
     ModelRegistry.layerOf(configuration.sections.database),
     ModelFiles.layer,
     Signals.layer,

@@ -19,6 +19,7 @@ import type * as Takeover from "../engine/takeover.ts"
 import * as EarlierRun from "./earlier-run.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Interrupts from "./interrupts.ts"
+import * as Notifications from "./notifications.ts"
 import * as Output from "./output.ts"
 import * as Params from "./params.ts"
 import * as SignalPass from "./signal-pass.ts"
@@ -108,7 +109,11 @@ const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked,
     control: Interrupts.control(view.say),
     wait,
     ...(takeover === undefined ? {} : { takeover }),
-  }).pipe(Effect.tap(SignalPass.afterRun), inProject({ project, home, configuration }, view))
+  }).pipe(
+    Effect.tap(SignalPass.afterRun),
+    Effect.tap(Notifications.afterRun(takeover?.only)),
+    inProject({ project, home, configuration }, view),
+  )
   yield* finish(view, result, { project, home, configuration })
 })
 
@@ -159,6 +164,10 @@ export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolea
     now: yield* Clock.currentTimeMillis,
     control: Interrupts.control(view.say),
     wait,
-  }).pipe(Effect.tap(SignalPass.afterRun), inProject({ project, home, configuration }, view))
+  }).pipe(
+    Effect.tap(SignalPass.afterRun),
+    Effect.tap(Notifications.afterRun(recalled.created.only)),
+    inProject({ project, home, configuration }, view),
+  )
   yield* finish(view, result, { project, home, configuration })
 }, Effect.scoped)

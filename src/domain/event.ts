@@ -41,6 +41,18 @@ const opsChange = { id: Schema.String, env: EnvironmentName, change: OpsChange, 
 /** Set where an entry was not written at its time, but added by a later start that found it missing. */
 const recovered = { recovered: Schema.optionalKey(Schema.Literal(true)) }
 
+const notification = {
+  notification: Schema.String,
+  route: Schema.String,
+  action: Schema.Literals(["trigger", "acknowledge", "resolve"]),
+  severity: Schema.Literals(["info", "warning", "critical"]),
+  dedupKey: Schema.optionalKey(Schema.String),
+  run: Schema.optionalKey(Schema.String),
+  env: EnvironmentName,
+  /** How often it was tried by then. */
+  tries: Schema.Int,
+}
+
 /** The schema of `data` for each event type. A value over 256 KiB is an artifact reference instead. */
 export const data = {
   "dev.dandori.run.created.v1": Schema.Struct({
@@ -222,6 +234,10 @@ export const data = {
     applied: Schema.Literals(["no", "unknown", "yes"]),
     error: ErrorData,
   }),
+  /** A notification has reached a route, by a process of `env`. Its text stands in the run's ledger and in the outbox. */
+  "dev.dandori.notification.delivered.v1": Schema.Struct(notification),
+  /** A notification that a route has refused, or not taken for days: it is not tried again. */
+  "dev.dandori.notification.refused.v1": Schema.Struct({ ...notification, reason: Schema.String }),
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

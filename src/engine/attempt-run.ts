@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import type { FinalRunStatus } from "../domain/event.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import { formatDuration } from "../domain/quantity.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -27,6 +28,8 @@ export interface Started {
   readonly intent: Sha256
   /** Who agreed to the task, where approval was asked for. */
   readonly approvedBy: ReadonlyArray<string>
+  /** In a handler: what it handles. */
+  readonly handles: FinalRunStatus | undefined
 }
 
 /** How the task's Effect ended. */

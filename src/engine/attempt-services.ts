@@ -45,7 +45,7 @@ const loggers: ReadonlySet<Logger.Logger<unknown, unknown>> = new Set([
 const attemptOf = (
   { files, observer, secrets }: Shared,
   run: RunContext,
-  { approvedBy, attempt, intent, task }: Started,
+  { approvedBy, attempt, handles, intent, task }: Started,
   facts: Record<string, unknown>,
   beat: (() => void) | undefined,
 ) => {
@@ -73,6 +73,7 @@ const attemptOf = (
     who: run.who,
     requester: run.requester,
     approvedBy,
+    ...(handles === undefined ? {} : { handles }),
     get scratch() {
       return files.scratch(run.id, task.id, attempt)
     },

@@ -30,7 +30,7 @@ import * as Takeover from "./takeover.ts"
 import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
-import { type RunState, isTimed, runStatus, taskAt } from "./run-state.ts"
+import { type RunState, handledBy, isTimed, runStatus, taskAt } from "./run-state.ts"
 import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
@@ -185,6 +185,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
           input: input.value,
           intent: intent.hash,
           approvedBy: approval?.granted ?? [],
+          handles: handledBy(state, index),
         }
         fibers.set(index, { attempt, fiber })
         return Outcome.carryOut(shared, context, recorder, begun, options.largeOutputs)
@@ -301,6 +302,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       input: value,
       intent,
       approvedBy: taskAt(recorder.state(), index).approval?.granted ?? [],
+      handles: handledBy(recorder.state(), index),
     }
     yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs)
   }

@@ -189,6 +189,12 @@ export const finalStatusOf = (course: Course): FinalRunStatus => {
   return course.warned || course.handlerFailed ? "warned" : "succeeded"
 }
 
+/** What a task of a handler handles: how its pipeline stands; undefined for a task of `tasks`. */
+export const handledBy = (state: RunState, index: number): FinalRunStatus | undefined =>
+  blockOf(state.plan, index) === "tasks"
+    ? undefined
+    : finalStatusOf(courseOf(state, parentOf(state.plan, index)) ?? state)
+
 /** A task's state by index. */
 export const taskAt = (state: RunState, index: number): TaskState => IntMap.get(state.tasks, index) ?? untouched
 

@@ -1,5 +1,6 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { FinalRunStatus } from "../domain/event.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 
@@ -26,6 +27,8 @@ export class Attempt extends Context.Service<
     readonly requester: string
     /** Who agreed to this task before it started; the requester is among them only where env dev allows that. */
     readonly approvedBy: ReadonlyArray<string>
+    /** In `onFailure`, `onCancel` and `finally`: what their pipeline's tasks have come to, as `run.status` says it. */
+    readonly handles?: FinalRunStatus
     /** A folder of this attempt's own, made by the engine, removed when the run has ended. */
     readonly scratch: string
     /** Writes a line to the attempt's log. */

@@ -31,27 +31,46 @@ const shown = (url: string): string => {
   return `${origin}${pathname}`
 }
 
-const brief = (text: string): string => text.replace(/\s+/g, " ").trim().slice(0, 200)
+/** The beginning of a text, on one line. */
+export const brief = (text: string): string => text.replace(/\s+/g, " ").trim().slice(0, 200)
 
 /** The runtime's words for a connection that failed, without the question at their end. */
 const plain = ({ cause, message }: { readonly cause?: unknown; readonly message: string }): string =>
   brief(cause instanceof Error ? cause.message : message).replace(/\. [^.]*\?$/, "")
 
-/** Posts JSON; succeeds with the text of the answer when the status is 2xx. Redirects are not followed. */
-export const post = Effect.fn("HttpPost.post")(function* ({ body, headers, timeoutMillis, url }: Post) {
-  const failed = (reason: string) => new PostFailed({ url: shown(url), reason })
+/** What the other side said, whatever its status. Header names are in lower case. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly text: string
+}
+
+/**
+ * Posts JSON and succeeds with the answer, when there was one in time and it was whole. Redirects are not followed. `as` is
+ * what messages call the other side: for a URL whose path is a secret.
+ */
+export const exchange = Effect.fn("HttpPost.exchange")(function* (
+  { body, headers, timeoutMillis, url }: Post,
+  as: string = shown(url),
+): Effect.fn.Return<Answer, PostFailed, HttpClient.HttpClient> {
+  const failed = (reason: string) => new PostFailed({ url: as, reason })
   const client = yield* HttpClient.HttpClient
   const request = HttpClientRequest.post(url, { headers }).pipe(HttpClientRequest.bodyText(body, "application/json"))
-  const { status, text } = yield* client.execute(request).pipe(
-    Effect.flatMap((response) => Effect.map(response.text, (text) => ({ status: response.status, text }))),
+  return yield* client.execute(request).pipe(
+    Effect.flatMap(({ headers, status, text }) => Effect.map(text, (text) => ({ headers, status, text }))),
     Effect.mapError((error) => failed(plain(error))),
     Effect.timeoutOrElse({
       duration: timeoutMillis,
       orElse: () => Effect.fail(failed(`no answer within ${timeoutMillis} ms`)),
     }),
   )
+})
+
+/** As `exchange`, but succeeds with the text of the answer, and only when the status is 2xx. */
+export const post = Effect.fn("HttpPost.post")(function* (message: Post) {
+  const { status, text } = yield* exchange(message)
   if (status >= 200 && status <= 299) return text
-  return yield* new PostFailed({ url: shown(url), reason: `HTTP ${status} ${brief(text)}`.trim(), status })
+  return yield* new PostFailed({ url: shown(message.url), reason: `HTTP ${status} ${brief(text)}`.trim(), status })
 })
 
 /** HTTP by the runtime's own fetch. No header of ours goes along but those of the request. */

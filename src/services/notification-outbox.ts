@@ -1,31 +1,51 @@
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Route } from "../domain/config/notifications.ts"
+import { EnvironmentName } from "../domain/names.ts"
 import * as Durable from "./durable-files.ts"
 import { Message } from "./notifier.ts"
 
-/** A message on its way: the routes it takes, and those it has taken (`done`, by position in `routes`). */
+/** A route that did not take the message yet. `due` is when it is tried next; `everybody` waits until then. */
+export const Delay = Schema.Struct({
+  route: Schema.Int,
+  tries: Schema.Int,
+  due: Schema.Int.annotate({ description: "milliseconds since the epoch" }),
+  everybody: Schema.optionalKey(Schema.Boolean),
+  reason: Schema.String,
+})
+export type Delay = typeof Delay.Type
+
+/** A message on its way: the routes it takes, and those it has taken (`done`, by position in `routes`) or is barred from. */
 export const Entry = Schema.Struct({
   id: Schema.String,
   created: Schema.Int.annotate({ description: "milliseconds since the epoch" }),
+  env: Schema.optionalKey(EnvironmentName),
   message: Message,
   routes: Schema.Array(Route),
   done: Schema.Array(Schema.Int),
+  delayed: Schema.optionalKey(Schema.Array(Delay)),
+  refused: Schema.optionalKey(Schema.Array(Schema.Struct({ route: Schema.Int, reason: Schema.String }))),
 })
 export type Entry = typeof Entry.Type
 
-/** Messages in a folder: one file each, in `pending/` until every route is done, then in `delivered/`. */
+/** Messages in a folder: one file each, in `pending/` until every route is done, then in `delivered/` or in `refused/`. */
 export interface Outbox {
   readonly root: string
   /** Stores an entry unless one with its id is pending, or was delivered and is less than an hour old. Durable on return. */
   readonly add: (entry: Entry) => Effect.Effect<void, Durable.FileFailed>
   /** What is to be delivered, oldest first. Files that are no entries are left alone. */
   readonly pending: Effect.Effect<ReadonlyArray<Entry>, Durable.FileFailed>
-  /** Marks one route of an entry as done, and the entry as delivered when it was the last. */
-  readonly settle: (entry: Entry, route: number) => Effect.Effect<Entry, Durable.FileFailed>
+  /**
+   * As `pending`, for the one process that delivers: removes what was stored again while it was delivered, which nobody who
+   * stores can see.
+   */
+  readonly take: Effect.Effect<ReadonlyArray<Entry>, Durable.FileFailed>
+  /** Writes how far an entry has come; one that has no way to go leaves `pending/`. */
+  readonly update: (entry: Entry) => Effect.Effect<void, Durable.FileFailed>
 }
 
 const repeatMillis = 3_600_000
@@ -34,14 +54,34 @@ const text = Schema.fromJsonString(Entry)
 const decode = Schema.decodeUnknownOption(text)
 const encode = Schema.encodeSync(text)
 
+/** Whether a route has neither taken the entry nor refused it. */
+export const isOpen = ({ done, refused = [] }: Entry, route: number): boolean =>
+  !done.includes(route) && !refused.some((one) => one.route === route)
+
+/** Whether every route is done with. */
+export const isComplete = (entry: Entry): boolean => entry.routes.every((_, route) => !isOpen(entry, route))
+
+/** The folder of an entry that is complete. */
+export const lastFolder = ({ refused = [] }: Entry): "delivered" | "refused" =>
+  refused.length === 0 ? "delivered" : "refused"
+
+/** Removes what processes that were killed left half written, long after they could still have been at it. */
+const sweep = (folder: string, now: number) =>
+  Durable.attempt("sweep", folder, async () => {
+    for (const name of await Fs.readdir(folder)) {
+      if (!name.endsWith(".tmp")) continue
+      const path = join(folder, name)
+      if (now - (await Fs.stat(path)).mtimeMs > repeatMillis) await Fs.rm(path, { force: true })
+    }
+  }).pipe(Effect.ignore)
+
 /** Opens the outbox in a folder, making the folder. */
 export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
   Effect.gen(function* () {
     const waiting = join(root, "pending")
-    const delivered = join(root, "delivered")
-    yield* Durable.makeFolderDurably(waiting)
-    yield* Durable.makeFolderDurably(delivered)
-    const fileOf = (folder: string, id: string) => join(folder, `${id}.json`)
+    yield* Effect.forEach(["pending", "delivered", "refused"], (name) => Durable.makeFolderDurably(join(root, name)))
+    yield* sweep(waiting, yield* Clock.currentTimeMillis)
+    const fileOf = (folder: string, id: string) => join(root, folder, `${id}.json`)
 
     const readEntry = (path: string) =>
       Durable.attempt("read", path, () => Fs.readFile(path, "utf8")).pipe(
@@ -49,11 +89,16 @@ export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
         Effect.orElseSucceed(() => Option.none<Entry>()),
       )
 
+    const wasDelivered = (entry: Entry) =>
+      Effect.map(
+        readEntry(fileOf("delivered", entry.id)),
+        (before) => Option.isSome(before) && entry.created - before.value.created < repeatMillis,
+      )
+
     const add: Outbox["add"] = (entry) =>
       Effect.gen(function* () {
-        const before = yield* readEntry(fileOf(delivered, entry.id))
-        if (Option.isSome(before) && entry.created - before.value.created < repeatMillis) return
-        yield* Durable.writeNewFileDurably(fileOf(waiting, entry.id), encode(entry)).pipe(
+        if (yield* wasDelivered(entry)) return
+        yield* Durable.writeNewFileDurably(fileOf("pending", entry.id), encode(entry)).pipe(
           Effect.catchIf(
             (error) => error.code === "EEXIST",
             () => Durable.syncFolder(waiting),
@@ -61,26 +106,32 @@ export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
         )
       })
 
+    const leave = (entry: Entry) =>
+      Durable.renameDurably(fileOf("pending", entry.id), fileOf(lastFolder(entry), entry.id))
+
     const pending: Outbox["pending"] = Effect.gen(function* () {
       const names = yield* Durable.attempt("list", waiting, () => Fs.readdir(waiting))
       const entries = yield* Effect.forEach(
         names.filter((name) => name.endsWith(".json")),
         (name) => readEntry(join(waiting, name)),
+        { concurrency: 16 },
       )
       return entries
         .flatMap((entry) => (Option.isSome(entry) ? [entry.value] : []))
         .toSorted((x, y) => x.created - y.created || (x.id < y.id ? -1 : 1))
     })
 
-    const settle: Outbox["settle"] = (entry, route) =>
-      Effect.gen(function* () {
-        const next: Entry = { ...entry, done: [...entry.done, route] }
-        yield* Durable.writeFileDurably(fileOf(waiting, entry.id), encode(next))
-        if (next.done.length === next.routes.length) {
-          yield* Durable.renameDurably(fileOf(waiting, entry.id), fileOf(delivered, entry.id))
-        }
-        return next
-      })
+    const take = Effect.gen(function* () {
+      const entries = yield* pending
+      const again = yield* Effect.filter(entries, wasDelivered)
+      yield* Effect.forEach(again, ({ id }) => Durable.removeFileDurably(fileOf("pending", id)))
+      return entries.filter((entry) => !again.includes(entry))
+    })
 
-    return { root, add, pending, settle }
+    const update: Outbox["update"] = (entry) =>
+      Durable.writeFileDurably(fileOf("pending", entry.id), encode(entry)).pipe(
+        Effect.andThen(isComplete(entry) ? leave(entry) : Effect.void),
+      )
+
+    return { root, add, pending, take, update }
   })

@@ -1,172 +1,210 @@
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { type Route, routesOf } from "../domain/config/notifications.ts"
+import * as Alarm from "./alarm-files.ts"
 import * as Durable from "./durable-files.ts"
-import * as FileLock from "./file-lock.ts"
 import { Ids } from "./ids.ts"
 import * as LineFile from "./line-file.ts"
+import * as Delivery from "./notification-delivery.ts"
 import * as Outbox from "./notification-outbox.ts"
-import { Notifier, NotifyError, type Message } from "./notifier.ts"
+import { type Deliver, DeliveryFailed, routeText } from "./notification-route.ts"
+import { Alarms, type Message, Notifier, NotifyError, actionOf } from "./notifier.ts"
+import { Secrets } from "./secrets.ts"
 import { Settings } from "./settings.ts"
 import { Workspace } from "./workspace.ts"
-
-/** A message did not get through on one route; it stays in the outbox and is tried again. */
-export class DeliveryFailed extends Schema.TaggedError<DeliveryFailed>()("DeliveryFailed", {
-  route: Schema.String,
-  reason: Schema.String,
-}) {
-  override get message() {
-    return `Not delivered to ${this.route} yet: ${this.reason}`
-  }
-}
-
-/** Delivers an entry on the routes of one kind. */
-export type Deliver = (entry: Outbox.Entry, route: Route) => Effect.Effect<void, DeliveryFailed>
-
-/** One try of one route, for the record. `problem` is undefined when it was delivered. */
-export interface Delivery {
-  readonly id: string
-  readonly route: string
-  readonly problem: string | undefined
-}
 
 /** What a process adds to console and file: other kinds of routes, and where deliveries are recorded. */
 export interface Options {
   readonly deliverers?: Readonly<Partial<Record<Route["to"], Deliver>>>
-  readonly onDelivery?: (delivery: Delivery) => Effect.Effect<void>
+  readonly onDelivery?: (delivery: Delivery.Delivery) => Effect.Effect<void>
 }
 
 const idNamespace = "c8f7f5a2-5d0e-5a7b-9a5e-0c2b6f6d1e11"
-/** How long a process that ends goes on delivering. */
-const closingMillis = 10_000
-const pollMillis = 30_000
-const firstRetryMillis = 1_000
 
-/** Short name of a route: `console`, `file:alerts.ndjson`, `slack:#ml-ops`, `pagerduty`. */
-export const routeText = (route: Route): string =>
-  route.to === "file" ? `file:${route.path}` : route.to === "slack" ? `slack:${route.channel}` : route.to
+const standings = { trigger: undefined, acknowledge: "acknowledged", resolve: "resolved" } as const
 
 /** One line per message; control characters become spaces, so that a message cannot steer a terminal. */
-export const consoleText = ({ severity, title, text }: Message): string =>
+export const consoleText = (message: Message): string => {
+  const { links = [], severity, text, title } = message
+  const seen = links.map((link) => ` ${link.text}: ${link.url}`).join("")
+  const line = `[${standings[actionOf(message)] ?? severity}] ${title}: ${text}${seen}`
   // oxlint-disable-next-line no-control-regex
-  `[${severity}] ${title}: ${text}`.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+  return line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+}
+
+const say = (text: string) =>
+  Effect.callback<Error | undefined>((resume) => {
+    process.stderr.write(`${text}\n`, (cause) => resume(Effect.succeed(cause ?? undefined)))
+  })
 
 const toConsole: Deliver = (entry) =>
-  Effect.callback<void, DeliveryFailed>((resume) => {
-    process.stderr.write(`${consoleText(entry.message)}\n`, (cause) =>
-      resume(cause ? Effect.fail(new DeliveryFailed({ route: "console", reason: cause.message })) : Effect.void),
-    )
-  })
+  Effect.flatMap(say(consoleText(entry.message)), (cause) =>
+    cause === undefined ? Effect.void : Effect.fail(new DeliveryFailed({ route: "console", reason: cause.message })),
+  )
+
+const storing = Effect.mapError(({ message }: { readonly message: string }) => new NotifyError({ reason: message }))
+
+/** A message as JSON can hold it: lone surrogates replaced. */
+const wellFormed = (value: unknown): unknown => {
+  if (typeof value === "string") return value.toWellFormed()
+  if (Array.isArray(value)) return value.map(wellFormed)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, wellFormed(field)]))
+}
+
+const union = (...routes: ReadonlyArray<Route>): ReadonlyArray<Route> => [
+  ...new Map(routes.map((route) => [JSON.stringify(route), route])).values(),
+]
+
+/** The id of a message: the same for the same one with the same key, under the same alarm. */
+const idOf = (message: Message, since: number | undefined, fresh: () => string): string => {
+  if (message.key === undefined && message.dedupKey === undefined) return fresh()
+  const { from: _, ...said } = message
+  return Bun.randomUUIDv5(CanonicalJson.encode({ ...said, ...(since === undefined ? {} : { since }) }), idNamespace)
+}
 
 const make = Effect.fnUntraced(function* (options: Options) {
   const workspace = yield* Workspace
-  const settings = yield* Settings
+  const secrets = yield* Secrets
+  const { env, sections } = yield* Settings
+  const { notifications } = sections
   const ids = yield* Ids
   const outbox = yield* Outbox.open(join(workspace.home, "outbox"))
-  const wake = yield* Queue.sliding<void>(1)
+  const alarms = yield* Alarm.open(join(workspace.home, "outbox", "alarms"), env)
+  yield* secrets.prime(notifications)
 
   const toFile: Deliver = (entry, route) =>
     Effect.gen(function* () {
       if (route.to !== "file") return
       const path = yield* workspace.resolve(route.path)
       const { id, created, message } = entry
+      yield* Durable.makeFolderDurably(dirname(path))
       yield* LineFile.append(path, [JSON.stringify({ id, time: new Date(created).toISOString(), ...message })])
     }).pipe(Effect.mapError((error) => new DeliveryFailed({ route: routeText(route), reason: error.message })))
 
-  const deliverers: Partial<Record<Route["to"], Deliver>> = { console: toConsole, file: toFile, ...options.deliverers }
-  const isOpen = (entry: Outbox.Entry) => (route: Route, index: number) =>
-    !entry.done.includes(index) && deliverers[route.to] !== undefined
-  const isMine = (entry: Outbox.Entry) => entry.routes.some(isOpen(entry))
-
-  const problemOf = new Map<string, string>()
-
-  const deliverOne = (entry: Outbox.Entry): Effect.Effect<boolean, Durable.FileFailed> =>
+  /** What was refused is told at once, whoever keeps the record: nobody would hear of it otherwise. */
+  const onDelivery = (delivery: Delivery.Delivery) =>
     Effect.gen(function* () {
-      let current = entry
-      let complete = true
-      for (const [index, route] of entry.routes.entries()) {
-        const deliver = deliverers[route.to]
-        if (deliver === undefined || entry.done.includes(index)) continue
-        const problem = yield* deliver(entry, route).pipe(
-          Effect.as(undefined),
-          Effect.catchTag("DeliveryFailed", (error) => Effect.succeed(error.message)),
-          Effect.catchDefect((defect) => Effect.succeed(`Not delivered to ${routeText(route)} yet: ${String(defect)}`)),
-        )
-        if (problem !== undefined) problemOf.set(entry.id, problem)
-        if (problem === undefined) current = yield* Effect.uninterruptible(outbox.settle(current, index))
-        else complete = false
-        yield* options.onDelivery?.({ id: entry.id, route: routeText(route), problem }) ?? Effect.void
-      }
-      return complete
+      yield* options.onDelivery?.(delivery) ?? Effect.void
+      const { id, message, outcome, problem, route } = delivery
+      if (outcome !== "refused") return
+      const place = join(outbox.root, outcome, `${id}.json`)
+      yield* say(
+        `The notification ${JSON.stringify(message.title)} will not reach ${route}: ${problem}. Kept in ${place}`,
+      )
     })
 
-  /** One pass over the outbox, by one process at a time. True when nothing is left that this process could deliver. */
-  const drain = Effect.gen(function* () {
-    if (!(yield* outbox.pending).some(isMine)) return true
-    return yield* Effect.scoped(
-      Effect.gen(function* () {
-        yield* FileLock.acquireWithin(join(outbox.root, "deliver.lock"), closingMillis)
-        const results = yield* Effect.forEach((yield* outbox.pending).filter(isMine), deliverOne)
-        return results.every((complete) => complete)
-      }),
-    )
-  }).pipe(Effect.orElseSucceed(() => false))
-
-  const deliverForEver = Effect.gen(function* () {
-    let pause = firstRetryMillis
-    while (true) {
-      const complete = yield* drain
-      pause = complete ? firstRetryMillis : Math.min(pause * 2, pollMillis)
-      yield* Effect.timeoutOption(Queue.take(wake), complete ? pollMillis : pause)
-    }
+  const courier = yield* Delivery.make({
+    env,
+    outbox,
+    deliverers: { console: toConsole, file: toFile, ...options.deliverers },
+    redact: secrets.redact,
+    onDelivery,
   })
+  const over = yield* Deferred.make<void>()
+  const late = Effect.andThen(Deferred.await(over), Effect.sleep(Delivery.closingMillis))
+  const delivering = yield* Effect.forkDetach(Effect.interruptible(Effect.raceFirst(courier.deliver, late)))
 
   /** What is left at the end: nobody would hear of it otherwise. */
   const sayWhatIsLeft = Effect.gen(function* () {
-    const left = (yield* outbox.pending).filter(isMine)
-    if (left.length === 0) return
-    const why = left.flatMap(({ id }) => problemOf.get(id) ?? [])[0] ?? "there was no time"
-    const what = left.length === 1 ? "notification is" : "notifications are"
-    const text = `${left.length} ${what} not delivered yet (${why}); kept in ${outbox.root} for the next process.\n`
-    yield* Effect.callback<void>((resume) => void process.stderr.write(text, () => resume(Effect.void)))
+    const { count, why = "there was no time" } = yield* courier.left
+    if (count === 0) return
+    const what = count === 1 ? "notification is" : "notifications are"
+    yield* say(`${count} ${what} not delivered yet (${why}); kept in ${outbox.root} for the next process.`)
   })
 
   yield* Effect.addFinalizer(() =>
-    Effect.timeoutOption(drain, closingMillis).pipe(Effect.andThen(sayWhatIsLeft), Effect.ignore),
+    courier.close.pipe(
+      Effect.andThen(Deferred.succeed(over, undefined)),
+      Effect.andThen(Fiber.await(delivering)),
+      Effect.andThen(sayWhatIsLeft),
+      Effect.ignore,
+    ),
   )
-  yield* Effect.forkScoped(deliverForEver)
 
-  const send: Notifier["Service"]["send"] = Effect.fn("Notifier.send")(function* (message) {
-    const { notifications } = settings.sections
+  let last = Number.NEGATIVE_INFINITY
+  /** The time, later for each message, so that they keep their order. */
+  const now = Effect.map(Clock.currentTimeMillis, (millis) => (last = Math.max(millis, last + 1)))
+
+  const store = (message: Message, routes: ReadonlyArray<Route>, created: number, id: string) =>
+    (routes.length === 0 ? Effect.void : outbox.add({ id, created, env, message, routes, done: [] })).pipe(
+      Effect.as({ id, to: routes.map(routeText) }),
+    )
+
+  /** Stores a message that says something of an alarm, and what becomes of the alarm. */
+  const storeAbout = (message: Message & { readonly dedupKey: string }, own: ReadonlyArray<Route>) =>
+    Effect.gen(function* () {
+      const { channel, dedupKey } = message
+      const alarm = Option.getOrUndefined(yield* alarms.find(dedupKey))
+      const created = Math.max(yield* now, alarm === undefined ? 0 : alarm.since + 1)
+      const routes = union(...own, ...(alarm?.routes ?? []))
+      if (actionOf(message) !== "trigger") {
+        const stored = yield* store(message, routes, created, idOf(message, undefined, ids.uuid))
+        if (message.action === "resolve") yield* alarms.remove(dedupKey)
+        return stored
+      }
+      const since = alarm?.since ?? created
+      const run = message.from?.run ?? alarm?.run
+      if (own.length > 0) yield* alarms.put({ dedupKey, since, channel, routes, ...(run === undefined ? {} : { run }) })
+      return yield* store(message, own, created, idOf(message, since, ids.uuid))
+    })
+
+  const send: Notifier["Service"]["send"] = Effect.fn("Notifier.send")(function* (given) {
+    const message = secrets.redactValue(wellFormed(given)) as Message
     const routes = routesOf(notifications, message.channel, message.severity)
     if (routes === undefined) {
       const names = Object.keys(notifications.channels).join(", ")
       return yield* new NotifyError({ reason: `there is no channel ${message.channel}; the channels are: ${names}` })
     }
-    const id =
-      message.dedupKey === undefined ? ids.uuid() : Bun.randomUUIDv5(CanonicalJson.encode(message), idNamespace)
-    if (routes.length === 0) return { id, to: [] }
-    const created = yield* Clock.currentTimeMillis
-    yield* outbox
-      .add({ id, created, message, routes, done: [] })
-      .pipe(Effect.mapError((error) => new NotifyError({ reason: error.message })))
-    yield* Queue.offer(wake, undefined)
-    return { id, to: routes.map(routeText) }
+    const { dedupKey } = message
+    if (dedupKey === undefined) {
+      if (actionOf(message) !== "trigger") {
+        return yield* new NotifyError({ reason: `a message that is to ${message.action} needs a dedupKey` })
+      }
+      const id = idOf(message, undefined, ids.uuid)
+      const stored = yield* storing(store(message, routes, yield* now, id))
+      yield* courier.wake
+      return stored
+    }
+    const stored = yield* storing(alarms.alone(storeAbout({ ...message, dedupKey }, routes)))
+    yield* courier.wake
+    return stored
   })
 
-  return { send }
+  const recover: Alarms["Service"]["recover"] = Effect.fn("Alarms.recover")(function* ({ dedupKey, run, text, title }) {
+    const found = yield* storing(alarms.find(dedupKey))
+    if (Option.isNone(found)) return false
+    const resolved = Effect.gen(function* () {
+      const alarm = Option.getOrUndefined(yield* alarms.find(dedupKey))
+      if (alarm === undefined || alarm.run === run) return false
+      const { channel } = alarm
+      const said = { channel, severity: "info", action: "resolve", dedupKey, title, text, key: run } as const
+      yield* storeAbout(secrets.redactValue(said) as typeof said, [])
+      return true
+    })
+    const done = yield* storing(alarms.alone(resolved))
+    if (done) yield* courier.wake
+    return done
+  })
+
+  return Context.make(Notifier, { send }).pipe(Context.add(Alarms, { recover }))
 })
 
 /**
  * Notifications from an outbox in `<home>/outbox`: a message is on disk when `send` returns, and is delivered at least
- * once, by this process (which goes on for up to 10 s when its scope closes) or by the next one. Console routes write to
- * standard error; file routes append NDJSON (a repeated `id` is the same message). Routes of a kind that this process
- * cannot deliver wait for one that can. The same message with the same `dedupKey` is stored once in an hour.
+ * once, by this process (which goes on for up to 10 s when its scope closes) or by the next one of its environment; or it
+ * is refused, and that is told. Console routes write to standard error; file routes append NDJSON (a repeated `id` is the
+ * same message). Routes of a kind that this process cannot deliver wait for one that can. The same message with the same
+ * `key` or `dedupKey` is stored once in an hour, unless its alarm was resolved in between.
  */
-export const layer = (options: Options = {}): Layer.Layer<Notifier, Durable.FileFailed, Workspace | Settings> =>
-  Layer.effect(Notifier, make(options))
+export const layer = (
+  options: Options = {},
+): Layer.Layer<Notifier | Alarms, Durable.FileFailed, Workspace | Settings | Secrets> =>
+  Layer.effectContext(make(options))

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { taskType } from "../../src/authoring/task-type.ts"
 import { routesOf } from "../../src/domain/config/notifications.ts"
 import { Attempt } from "../../src/services/attempt.ts"
-import { Notifier, type Message } from "../../src/services/notifier.ts"
+import { Action, Link, Notifier, type Message, failureKey } from "../../src/services/notifier.ts"
 import { Settings } from "../../src/services/settings.ts"
 
 /** The channel is not in the notifications section. */
@@ -27,9 +27,16 @@ export const Input = Schema.Struct({
   ),
   title: Schema.optionalKey(Schema.String.annotate({ description: "default: pipeline and task" })),
   text: Schema.String.annotate({ description: "what it says" }),
-  dedupKey: Schema.optionalKey(
-    Schema.String.annotate({ description: "messages about one thing share it; without one: this task of this run" }),
+  action: Schema.optionalKey(
+    Action.annotate({ description: "what it does to the alarm that dedupKey names; default: trigger" }),
   ),
+  dedupKey: Schema.optionalKey(
+    Schema.String.annotate({
+      description:
+        "messages about one thing share it; without one: the failure of this pipeline, where it has failed or the action is not trigger",
+    }),
+  ),
+  links: Schema.optionalKey(Schema.Array(Link).annotate({ description: "where to look" })),
 }).annotate({ identifier: "NotifyInput" })
 
 /** The message's id in the outbox and the routes that it takes. */
@@ -46,6 +53,17 @@ const checkChannel = (input: typeof Input.Type) =>
     if (routes !== undefined) return routes
     return yield* new UnknownChannel({ channel: input.channel, channels: Object.keys(notifications.channels) })
   })
+
+const failures: ReadonlySet<string | undefined> = new Set(["failed", "timed_out", "lost"])
+
+/**
+ * What the message is about: as the author says; else, in the handlers of a pipeline that has failed, and for a message
+ * that acknowledges or resolves, the pipeline's failure. A later success of the pipeline resolves that.
+ */
+const dedupKeyOf = (
+  { action = "trigger", dedupKey }: typeof Input.Type,
+  { env, handles, pipeline }: Attempt["Service"],
+) => dedupKey ?? (action !== "trigger" || failures.has(handles) ? failureKey(env, pipeline) : undefined)
 
 /** Sends a notification: it has succeeded when the message is stored, whatever becomes of its delivery. */
 export default taskType({
@@ -64,18 +82,25 @@ export default taskType({
     Effect.map(checkChannel(input), (routes) =>
       routes.length === 0
         ? `would send nothing: the channel ${input.channel} has no routes`
-        : `would send to ${routes.map((route) => route.to).join(", ")}: ${input.text}`,
+        : `would ${input.action === undefined || input.action === "trigger" ? "send" : input.action} to ${routes.map((route) => route.to).join(", ")}: ${input.text}`,
     ),
   run: (input) =>
     Effect.gen(function* () {
       yield* checkChannel(input)
       const attempt = yield* Attempt
+      const { idempotencyKey, pipeline, run, task } = attempt
+      const { action = "trigger", links } = input
+      const dedupKey = dedupKeyOf(input, attempt)
       const message: Message = {
         channel: input.channel,
         severity: severityOf(input),
-        title: input.title ?? `${attempt.pipeline}/${attempt.task}`,
+        title: input.title ?? `${pipeline}/${task}`,
         text: input.text,
-        dedupKey: input.dedupKey ?? attempt.idempotencyKey,
+        action,
+        key: action === "trigger" ? (input.dedupKey ?? idempotencyKey) : idempotencyKey,
+        ...(dedupKey === undefined ? {} : { dedupKey }),
+        ...(links === undefined || links.length === 0 ? {} : { links }),
+        from: { pipeline, run, task },
       }
       return yield* (yield* Notifier).send(message)
     }),

@@ -21,7 +21,7 @@ export const messages = (
     severity: "info",
     title: `${model.version} is champion of ${slot}${synthetic}`,
     text: `In place of ${previous ?? "none"}, by ${warrant.who}: ${warrant.reason}`,
-    dedupKey: `publish/${model.version}/${warrant.key}`,
+    key: `publish/${model.version}/${warrant.key}`,
   }
   const signal = {
     channel: messaging.channels.ops_events,

@@ -198,6 +198,30 @@ describe("notifications", () => {
     assert.throws(() => section('{"a":{"routes":[]}}'), /channel b/)
   })
 
+  it("needs the common webhook only where a channel of Slack's has none of its own", () => {
+    const slack = (webhooks: object) => {
+      const channels = '{"a":{"routes":[{"to":"slack","channel":"#a"}]},"b":{"routes":[{"to":"slack","channel":"#b"}]}}'
+      const notifications = section(channels)
+      const sections = {
+        storage: {},
+        database: { backend: "embedded" },
+        messaging: { backend: "embedded" },
+        notifications: { ...notifications, slack: { ...notifications.slack, webhooks } },
+        exporters: { exporters: [] },
+      } as unknown as Sections
+      return requiredSecrets(sections).map(({ key, reference }) => `${key} ${reference}`)
+    }
+    assert.deepStrictEqual(slack({}), ["slack.webhook ${env:S}"])
+    assert.deepStrictEqual(slack({ "#a": "${env:A}", "#c": "${env:C}" }), [
+      "slack.webhook ${env:S}",
+      "slack.webhooks.#a ${env:A}",
+    ])
+    assert.deepStrictEqual(slack({ "#a": "${env:A}", "#b": "${env:B}" }), [
+      "slack.webhooks.#a ${env:A}",
+      "slack.webhooks.#b ${env:B}",
+    ])
+  })
+
   it("needs a secret only for the ways that are used", () => {
     const sections = {
       storage: {},

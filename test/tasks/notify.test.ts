@@ -3,8 +3,10 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Attempt } from "../../src/services/attempt.ts"
 import * as NotifierEmbedded from "../../src/services/notifier-embedded.ts"
 import notify, { type Input } from "../../tasks/notify/index.ts"
+import { hastened } from "../support/virtual-time.ts"
 import * as Workplace from "./workplace.ts"
 
 const given = (root: string) => Layer.provideMerge(NotifierEmbedded.layer(), Workplace.attempt(root))
@@ -34,11 +36,11 @@ describe("notify", () => {
     }),
   )
 
-  it.live("succeeds when the message cannot be delivered, and keeps it", () =>
+  it.effect("succeeds when the message cannot be delivered, and keeps it", () =>
     Effect.gen(function* () {
       const root = yield* Workplace.project
       yield* Effect.promise(() => Fs.mkdir(join(root, "alerts.ndjson")))
-      const sent = yield* send(root, { channel: "file", text: "done" })
+      const sent = yield* hastened(send(root, { channel: "file", text: "done" }))
       const waiting = yield* Effect.promise(() => Fs.readdir(join(root, ".dandori", "outbox", "pending")))
       assert.deepStrictEqual(waiting, [`${sent.id}.json`])
     }),
@@ -50,6 +52,51 @@ describe("notify", () => {
       const error = yield* Effect.flip(send(root, { channel: "nobody", text: "done" }))
       assert.strictEqual(error._tag, "UnknownChannel")
       assert.include(error.message, "ops, file, chat, pager")
+    }),
+  )
+
+  const alone = (changed: Partial<Attempt["Service"]>, input: typeof Input.Type) =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      const own = Layer.effect(
+        Attempt,
+        Effect.map(Attempt, (attempt) => ({ ...attempt, ...changed })),
+      ).pipe(Layer.provideMerge(given(root)))
+      yield* notify.run(input).pipe(Effect.provide(own), Effect.scoped)
+      const [line] = yield* alerts(root)
+      return JSON.parse(line)
+    })
+
+  it.live("is about the pipeline's failure where it handles one, and about nothing elsewhere", () =>
+    Effect.gen(function* () {
+      const input = { channel: "file", text: "done" }
+      for (const handles of ["failed", "timed_out", "lost"] as const) {
+        assert.strictEqual((yield* alone({ handles }, input)).dedupKey, "dandori/dev/test", handles)
+      }
+      for (const handles of ["succeeded", "warned", "cancelled"] as const) {
+        assert.notProperty(yield* alone({ handles }, input), "dedupKey", handles)
+      }
+      assert.notProperty(yield* alone({}, input), "dedupKey")
+    }),
+  )
+
+  it.live("acknowledges and resolves the pipeline's failure, or what the author names", () =>
+    Effect.gen(function* () {
+      for (const action of ["acknowledge", "resolve"] as const) {
+        const own = yield* alone({}, { channel: "file", text: "done", action })
+        assert.deepInclude(own, { action, dedupKey: "dandori/dev/test" })
+        const named = yield* alone({}, { channel: "file", text: "done", action, dedupKey: "disk" })
+        assert.deepInclude(named, { action, dedupKey: "disk" })
+      }
+    }),
+  )
+
+  it.live("says where it comes from and where to look", () =>
+    Effect.gen(function* () {
+      const links = [{ text: "the run", url: "https://host/runs" }]
+      const line = yield* alone({ run: "r1" }, { channel: "file", text: "done", links })
+      assert.deepStrictEqual(line.links, links)
+      assert.deepStrictEqual(line.from, { pipeline: "test", run: "r1", task: "work" })
     }),
   )
 

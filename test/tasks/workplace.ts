@@ -12,6 +12,7 @@ import * as Sha256 from "../../src/domain/sha256.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import { Evidence } from "../../src/services/evidence.ts"
 import { Progress } from "../../src/services/progress.ts"
+import * as Secrets from "../../src/services/secrets.ts"
 import { Settings } from "../../src/services/settings.ts"
 import { PathRefused, Workspace } from "../../src/services/workspace.ts"
 
@@ -86,6 +87,7 @@ export const place = (root: string) =>
       sections: { storage, notifications, ledger: LedgerSection.usual } as Sections,
       digest: (section) => CanonicalJson.digest(section === "storage" ? storage : notifications),
     }),
+    Secrets.layer({ project: root, environment: {} }),
   )
 
 /** What an attempt of a task of a run is given; `notes` collects what it notes. */

@@ -1,21 +1,9 @@
 import * as Schema from "effect/Schema"
 import { Duration } from "../quantity.ts"
+import { HttpUrl } from "./http-url.ts"
 import { Name } from "./measure.ts"
 import { NamedList } from "./named-list.ts"
 import { SecretReference } from "./secret-reference.ts"
-
-const isHttpUrl = (text: string): boolean => {
-  if (!URL.canParse(text)) return false
-  const { password, protocol, username } = new URL(text)
-  return (protocol === "http:" || protocol === "https:") && username === "" && password === ""
-}
-
-const HttpUrl = Schema.String.check(
-  Schema.makeFilter(
-    (text) =>
-      isHttpUrl(text) || "must be a URL like https://host/path, without a user or a password: those go into headers",
-  ),
-)
 
 /** Headers of every request by name. Their values are secrets: references only. */
 const Headers = Schema.Record(

@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Duration } from "../quantity.ts"
+import { HttpUrl } from "./http-url.ts"
 import { Name } from "./measure.ts"
 import { SecretReference } from "./secret-reference.ts"
 
@@ -16,8 +17,9 @@ const Severity = Schema.Literals(["info", "warning", "error", "critical"])
 
 /**
  * Who is told what. A message goes along the routes of its channel and of the channels of its severity, each route once.
- * `slack.webhook` and `pagerduty.routing_key` are references. `pagerduty.severity` says what PagerDuty calls our
- * severities (Events API v2). `timeout` is for one delivery.
+ * `slack.webhook`, `slack.webhooks` and `pagerduty.routing_key` are references. A webhook of Slack's belongs to one channel;
+ * `webhooks` names those of the channels that have their own. `pagerduty.severity` says what PagerDuty calls our severities
+ * (Events API v2), `pagerduty.url` where its events go: a service region of its own, for one. `timeout` is for one delivery.
  */
 export const NotificationsSection = Schema.Struct({
   timeout: Duration,
@@ -27,9 +29,13 @@ export const NotificationsSection = Schema.Struct({
     warning: Schema.Array(Name),
     critical: Schema.Array(Name),
   }),
-  slack: Schema.Struct({ webhook: SecretReference }),
+  slack: Schema.Struct({
+    webhook: SecretReference,
+    webhooks: Schema.optionalKey(Schema.Record(Schema.String, SecretReference)),
+  }),
   pagerduty: Schema.Struct({
     routing_key: SecretReference,
+    url: Schema.optionalKey(HttpUrl),
     source: Schema.String,
     component: Schema.String,
     severity: Schema.Struct({ info: Severity, warning: Severity, critical: Severity }),

@@ -12,7 +12,11 @@ export interface RequiredSecret {
 /** The secrets that are used by these sections: those of backends that are chosen and of routes that exist. */
 export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecret> => {
   const { database, exporters, ledger, messaging, notifications, storage } = sections
-  const ways = new Set(Object.values(notifications.channels).flatMap(({ routes }) => routes.map(({ to }) => to)))
+  const { webhooks = {} } = notifications.slack
+  const routes = Object.values(notifications.channels).flatMap(({ routes }) => routes)
+  const slackChannels = new Set(routes.flatMap((route) => (route.to === "slack" ? [route.channel] : [])))
+  const shared = [...slackChannels].some((channel) => !Object.hasOwn(webhooks, channel))
+  const ways = new Set(routes.map(({ to }) => to))
   const all: ReadonlyArray<RequiredSecret & { readonly used: boolean }> = [
     {
       used: storage.offsite !== undefined,
@@ -36,12 +40,19 @@ export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecre
       use: "signals and the operations flags cannot be reached",
     },
     {
-      used: ways.has("slack"),
+      used: shared,
       section: "notifications",
       key: "slack.webhook",
       reference: notifications.slack.webhook,
       use: "nothing goes to Slack",
     },
+    ...Object.entries(webhooks).map(([channel, reference]) => ({
+      used: slackChannels.has(channel),
+      section: "notifications" as const,
+      key: `slack.webhooks.${channel}`,
+      reference,
+      use: `nothing goes to ${channel} in Slack`,
+    })),
     {
       used: ways.has("pagerduty"),
       section: "notifications",
