@@ -42,9 +42,10 @@ export const make = (sql: SqlClient) => {
         version, digest, from_version AS "from", receipt FROM alias_history WHERE ${where} ORDER BY sequence`,
       decodeMoves,
     )
-  const pending = (limit: number) =>
+  const pending = (limit: number, kind?: string) =>
     Effect.flatMap(
-      sql`SELECT id, kind, payload, created FROM outbox WHERE delivered IS NULL ORDER BY id LIMIT ${limit}`,
+      sql`SELECT id, kind, payload, created FROM outbox
+        WHERE delivered IS NULL AND ${kind === undefined ? sql`1 = 1` : sql`kind = ${kind}`} ORDER BY id LIMIT ${limit}`,
       decodePending,
     )
   return { models, events, moves, pending }

@@ -252,7 +252,7 @@ const make = Effect.gen(function* () {
       ...Registry.checkChain("model_registry_events", all.events),
       ...Registry.checkChain("alias_history", all.moves),
     ]),
-    pendingOutbox: (limit) => guarded(pending(limit)),
+    pendingOutbox: (limit, kind) => guarded(pending(limit, kind)),
     markDelivered: Effect.fn("ModelRegistry.markDelivered")(function* (ids) {
       if (ids.length === 0) return
       yield* sql`UPDATE outbox SET delivered = ${yield* now} WHERE delivered IS NULL AND ${sql.in("id", ids)}`

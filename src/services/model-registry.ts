@@ -138,8 +138,11 @@ export class ModelRegistry extends Context.Service<
     >
     /** Rows of the histories that are not what was written. */
     readonly verify: Effect.Effect<ReadonlyArray<ChainProblem>, RegistryUnavailable>
-    /** Messages that were not delivered yet, oldest first. */
-    readonly pendingOutbox: (limit: number) => Effect.Effect<ReadonlyArray<PendingMessage>, RegistryUnavailable>
+    /** Messages that were not delivered yet, of one kind where it is named, oldest first. */
+    readonly pendingOutbox: (
+      limit: number,
+      kind?: string,
+    ) => Effect.Effect<ReadonlyArray<PendingMessage>, RegistryUnavailable>
     readonly markDelivered: (ids: ReadonlyArray<number>) => Effect.Effect<void, RegistryUnavailable>
   }
 >()("dandori/services/ModelRegistry") {}

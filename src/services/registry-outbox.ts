@@ -21,11 +21,10 @@ const decode = Schema.decodeUnknownEffect(Message)
 export const deliver: Effect.Effect<Passed, RegistryUnavailable, ModelRegistry | Notifier> = Effect.gen(function* () {
   const registry = yield* ModelRegistry
   const notifier = yield* Notifier
-  const waiting = yield* registry.pendingOutbox(pageSize)
+  const waiting = yield* registry.pendingOutbox(pageSize, "notification")
   const problems: Array<string> = []
   const delivered: Array<number> = []
-  for (const { id, kind, payload } of waiting) {
-    if (kind !== "notification") continue
+  for (const { id, payload } of waiting) {
     const problem = yield* decode(payload).pipe(
       Effect.flatMap(notifier.send),
       Effect.as(undefined),

@@ -27,8 +27,7 @@ export const deliver: Effect.Effect<Passed, RegistryUnavailable, ModelRegistry |
   const signals = yield* Signals
   let delivered = 0
   let problem: string | undefined
-  for (const { id, kind, payload } of yield* registry.pendingOutbox(pageSize)) {
-    if (kind !== "signal") continue
+  for (const { id, payload } of yield* registry.pendingOutbox(pageSize, "signal")) {
     const decoded = decode(payload)
     const kept = (why: string) => `Signal ${id} of the registry is kept: ${why}`
     if (Option.isNone(decoded)) {
