@@ -25,6 +25,14 @@ const run = async (name: string, params: Readonly<Record<string, string>>) => {
   const said = await Sample.dandori(project, "run", `pipelines/${name}.yaml`, ...given)
   return { ...said, id: /run ([0-9a-f-]{36})/.exec(said.out + said.err)?.[1] ?? "" }
 }
+/** Agrees to a task that waits, and goes on with its run. */
+const agree = async (id: string, task: string) => {
+  const approved = await Sample.dandori(project, "runs", "approve", id, task, "--yes")
+  assert.strictEqual(approved.code, 0, approved.out + approved.err)
+  const resumed = await Sample.dandori(project, "runs", "resume", id)
+  assert.strictEqual(resumed.code, 0, resumed.out + resumed.err)
+}
+const halted = async () => Sample.ndjson((await Sample.dandori(project, "ops", "status", "--json")).out)[0].halted
 const statuses = () => psql("SELECT status FROM core.model_registry ORDER BY id")
 
 beforeAll(async () => {
@@ -63,10 +71,7 @@ describe("releasing a model and going back", () => {
     const published = await Sample.filesBelow(join(project.folder, ".dandori/models", second.version))
     assert.deepStrictEqual(copies, published)
 
-    const approved = await Sample.dandori(project, "runs", "approve", released.id, "deploy", "--yes")
-    assert.strictEqual(approved.code, 0, approved.out + approved.err)
-    const resumed = await Sample.dandori(project, "runs", "resume", released.id)
-    assert.strictEqual(resumed.code, 0, resumed.out + resumed.err)
+    await agree(released.id, "deploy")
     assert.deepStrictEqual(await statuses(), ["archived", "deployed"])
     assert.deepStrictEqual(
       await psql("SELECT version, from_version, reason FROM core.alias_history ORDER BY sequence DESC LIMIT 1"),
@@ -83,15 +88,19 @@ describe("releasing a model and going back", () => {
     const refused = await run("rollback", { slot, reason: "wrong signals" })
     assert.strictEqual(refused.code, 1, refused.out)
     assert.match(refused.out, /theta\.yaml/)
+    assert.isTrue(await halted())
     assert.deepStrictEqual(await statuses(), ["archived", "deployed"])
     await Fs.writeFile(theta, whole)
     await Fs.chmod(theta, 0o444)
   })
 
-  it("goes back to the version before, on the receipts of its own release", async () => {
-    const { code, err, out } = await run("rollback", { slot, reason: "wrong signals" })
-    assert.strictEqual(code, 0, out + err)
+  it("goes back to the version before, on the receipts of its own release, and acts again when a person agrees", async () => {
+    const { code, err, id, out } = await run("rollback", { slot, reason: "wrong signals" })
+    assert.strictEqual(code, 16, out + err)
     assert.deepStrictEqual(await statuses(), ["deployed", "rolled_back"])
+    assert.isTrue(await halted())
+    await agree(id, "resume")
+    assert.isFalse(await halted())
     const verified = await Sample.dandori(project, "ledger", "verify", "--registry")
     assert.strictEqual(verified.code, 0, verified.out + verified.err)
     const history = await Sample.dandori(project, "model", "history", "--slot", slot, "--json")
