@@ -10,6 +10,8 @@ export class ObjectStoreError extends Schema.TaggedError<ObjectStoreError>()("Ob
   key: Schema.String,
   reason: Schema.String,
   transient: Schema.Boolean,
+  /** True when the store has certainly changed nothing. */
+  notApplied: Schema.optionalKey(Schema.Boolean),
 }) {
   override get message() {
     return `${this.location}/${this.key}: ${this.reason}`
@@ -34,13 +36,35 @@ export interface ObjectInfo {
   readonly sha256: Sha256
 }
 
+/** A lock that keeps an object's bytes from being removed until then. Whoever has the right to may lift GOVERNANCE. */
+export interface ObjectLock {
+  readonly mode: "GOVERNANCE" | "COMPLIANCE"
+  readonly until: Date
+}
+
+/** How an object is stored. */
+export interface PutOptions {
+  /** A class of the server's, like GLACIER_IR. A folder has only one. */
+  readonly storageClass?: string
+  /** A store that has no locks refuses. */
+  readonly lock?: ObjectLock
+}
+
 /** One place for objects: a directory, or (by configuration) a bucket. Keys are relative, `/`-separated. */
 export interface Store {
-  /** `file:///abs/dir`, for messages and manifests. */
+  /** `file:///abs/dir` or `s3://bucket/prefix`, for messages and manifests. */
   readonly location: string
   /** Stores a file under the key unless the same bytes are there; other bytes there are a conflict. Durable on return. */
-  readonly putFile: (key: string, path: string) => Effect.Effect<ObjectInfo, ObjectStoreError | ObjectExists>
-  readonly put: (key: string, bytes: Uint8Array) => Effect.Effect<ObjectInfo, ObjectStoreError | ObjectExists>
+  readonly putFile: (
+    key: string,
+    path: string,
+    options?: PutOptions,
+  ) => Effect.Effect<ObjectInfo, ObjectStoreError | ObjectExists>
+  readonly put: (
+    key: string,
+    bytes: Uint8Array,
+    options?: PutOptions,
+  ) => Effect.Effect<ObjectInfo, ObjectStoreError | ObjectExists>
   readonly get: (key: string) => Effect.Effect<Uint8Array, ObjectStoreError>
   readonly copyTo: (key: string, path: string) => Effect.Effect<ObjectInfo, ObjectStoreError>
   /** Reads the bytes and digests them. */
