@@ -11,6 +11,7 @@ import { keyProblem } from "./object-store-key.ts"
 import { patiently, type S3Client } from "./s3-client.ts"
 import { S3Failed } from "./s3-errors.ts"
 import * as S3Read from "./s3-read.ts"
+import * as S3Versions from "./s3-versions.ts"
 import * as S3Upload from "./s3-upload.ts"
 import { checkFolder, checksBeforeWriting } from "./s3-write-check.ts"
 
@@ -28,6 +29,15 @@ export const parseLocation = (location: string): { readonly bucket: string; read
 const conflicts = new Set(["PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"])
 /** `If-None-Match` was refused, or an upload was completed by a request whose answer was lost. */
 const mayExist = (error: Failure): error is S3Failed => error._tag === "S3Failed" && conflicts.has(error.code)
+
+const hidden = new S3Failed({
+  operation: "store",
+  code: "Hidden",
+  status: 412,
+  reason: "an object is there and cannot be read: it was removed meanwhile, or stands under a delete marker",
+  transient: true,
+  notApplied: true,
+})
 
 const keyBytes = 1024
 
@@ -78,6 +88,13 @@ export const make = (
 
   const lookAt = (target: S3Upload.Target) => S3Read.optional(head(target))
 
+  /** An object that is known to exist. One that is created at this moment may be seen a little later. */
+  const found = (target: S3Upload.Target) =>
+    Effect.flatMap(
+      lookAt(target),
+      Option.match({ onNone: () => Effect.fail(hidden), onSome: (there) => Effect.succeed(there) }),
+    ).pipe(patiently)
+
   const digestOf = (target: S3Upload.Target) =>
     S3Read.optional(patiently(S3Read.readOnce(client, target, () => Effect.void)))
 
@@ -88,17 +105,13 @@ export const make = (
   const settle = (
     key: string,
     target: S3Upload.Target,
-    there: Option.Option<Effect.Success<ReturnType<typeof head>>>,
+    there: Effect.Success<ReturnType<typeof head>>,
     ours: ObjectInfo,
     checksum: string,
     options: PutOptions,
   ) =>
     Effect.gen(function* () {
-      if (Option.isNone(there)) {
-        const reason = "it exists and cannot be read: it was removed meanwhile, or stands under a delete marker"
-        return yield* new ObjectStoreError({ location, key, reason, transient: true, notApplied: true })
-      }
-      const { ChecksumSHA256, ContentLength, ObjectLockMode } = there.value
+      const { ChecksumSHA256, ContentLength, ObjectLockMode } = there
       if (ContentLength !== ours.bytes) return yield* new ObjectExists({ location, key })
       if (ChecksumSHA256 !== checksum) {
         const read = yield* digestOf(target)
@@ -119,7 +132,7 @@ export const make = (
       return yield* S3Upload.putWhole(client, target, { bytes, sha256, checksum }, options).pipe(
         Effect.as(info),
         Effect.catchIf(mayExist, () =>
-          Effect.flatMap(lookAt(target), (there) => settle(key, target, there, info, checksum, options)),
+          Effect.flatMap(found(target), (there) => settle(key, target, there, info, checksum, options)),
         ),
       )
     }).pipe(Effect.mapError(failed(key)))
@@ -138,11 +151,11 @@ export const make = (
       const checksum = S3Upload.composite(file.parts)
       const info: ObjectInfo = { key, bytes: file.bytes, sha256: file.sha256 }
       const before = yield* lookAt(target)
-      if (Option.isSome(before)) return yield* settle(key, target, before, info, checksum, options)
+      if (Option.isSome(before)) return yield* settle(key, target, before.value, info, checksum, options)
       return yield* S3Upload.putParts(client, target, file, parallel, options).pipe(
         Effect.as(info),
         Effect.catchIf(mayExist, () =>
-          Effect.flatMap(lookAt(target), (there) => settle(key, target, there, info, checksum, options)),
+          Effect.flatMap(found(target), (there) => settle(key, target, there, info, checksum, options)),
         ),
       )
     }).pipe(Effect.scoped, Effect.mapError(failed(key)))
@@ -207,5 +220,6 @@ export const make = (
       return keys.filter((key) => keyProblem(key) === undefined && !key.startsWith(`${checkFolder}/`)).toSorted()
     }).pipe(Effect.mapError(onlyFailed(start)))
 
-  return { location, put, putFile, get, copyTo, info, list }
+  const versions = S3Versions.make(client, { bucket, fullKey, failed: onlyFailed })
+  return { location, put, putFile, get, copyTo, info, list, versions }
 }

@@ -50,6 +50,30 @@ export interface PutOptions {
   readonly lock?: ObjectLock
 }
 
+/** A version of an object, or a marker that stands for its removal. */
+export interface ObjectVersion {
+  readonly key: string
+  readonly version: string
+  readonly isMarker: boolean
+}
+
+/** What a bucket keeps of objects that were replaced or removed, and what it would need to lose them. */
+export interface Versions {
+  /** Every version of the objects whose key begins so, by key, the oldest first. */
+  readonly list: (prefix: string) => Effect.Effect<ReadonlyArray<ObjectVersion>, ObjectStoreError>
+  readonly get: (key: string, version: string) => Effect.Effect<Uint8Array, ObjectStoreError>
+  readonly lockOf: (key: string, version: string) => Effect.Effect<Option.Option<ObjectLock>, ObjectStoreError>
+  /** True where the bucket keeps versions and where it has Object Lock. */
+  readonly rules: Effect.Effect<{ readonly versioning: boolean; readonly lock: boolean }, ObjectStoreError>
+  /** Puts bytes over what is there; answers with the version's id. Only a probe does this. */
+  readonly overwrite: (key: string, bytes: Uint8Array, lock?: ObjectLock) => Effect.Effect<string, ObjectStoreError>
+  /** Removes one version, or all by a marker. `bypass`: also one whose lock this user may lift. Only a probe does this. */
+  readonly remove: (
+    key: string,
+    options: { readonly version?: string; readonly bypass?: boolean },
+  ) => Effect.Effect<void, ObjectStoreError>
+}
+
 /** One place for objects: a directory, or (by configuration) a bucket. Keys are relative, `/`-separated. */
 export interface Store {
   /** `file:///abs/dir` or `s3://bucket/prefix`, for messages and manifests. */
@@ -70,6 +94,8 @@ export interface Store {
   /** Reads the bytes and digests them. */
   readonly info: (key: string) => Effect.Effect<Option.Option<ObjectInfo>, ObjectStoreError>
   readonly list: (prefix: string) => Effect.Effect<ReadonlyArray<string>, ObjectStoreError>
+  /** Of a bucket only. */
+  readonly versions?: Versions
 }
 
 /** Opens stores by location: a path or a `file:` URL; other schemes by configuration. */

@@ -1,0 +1,69 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { ObjectStoreError, type ObjectVersion, type Store } from "./object-store.ts"
+import * as WormBucket from "./worm-bucket.ts"
+import {
+  reportOf,
+  verifyChain,
+  type WormFiles,
+  type WormHead,
+  type WormProblem,
+  type WormReport,
+} from "./worm-chain.ts"
+import * as Worm from "./worm-record.ts"
+
+const disturbance = (
+  path: string,
+  first: ObjectVersion | undefined,
+  later: ReadonlyArray<ObjectVersion>,
+): ReadonlyArray<Pick<WormProblem, "kind" | "path" | "detail">> => {
+  const kept =
+    first === undefined ? "none of its versions is left" : `its first version ${first.version} is still there`
+  const marker = later.find((version) => version.isMarker)
+  const other = later.find((version) => !version.isMarker)
+  return [
+    ...(other === undefined
+      ? []
+      : [{ kind: "edited" as const, path, detail: `version ${other.version} was put over it, ${kept}` }]),
+    ...(marker === undefined || other !== undefined
+      ? []
+      : [{ kind: "deleted" as const, path, detail: `it was removed by the marker ${marker.version}, ${kept}` }]),
+  ]
+}
+
+/**
+ * What a bucket has of one record type. Every object counts as its first version has it; that others came after it is a
+ * problem of its own. A record is pending when it is the last, never was in its place, and no sealed head knows it.
+ */
+const filesOf = (chain: WormBucket.Chain, sealed: ReadonlyArray<WormHead>): WormFiles<ObjectStoreError> => ({
+  names: [...chain.firsts.keys()].toSorted(),
+  text: chain.text,
+  pending: ({ path, record, sequence }, isLast) => {
+    const isPending = isLast && !chain.later.has(path) && !sealed.some((head) => head.sequence === sequence)
+    return Effect.succeed(isPending && record !== undefined ? Option.some(Worm.textOf(record)) : Option.none())
+  },
+  disturbed: [...chain.later].flatMap(([path, later]) => disturbance(path, chain.firsts.get(path), later)),
+})
+
+/**
+ * Verifies the chains of write-once records in a bucket, as `verifyWorm` does those in a folder, and names besides what
+ * was put over an object or removed it. Changes nothing. Appends may be under way.
+ */
+export const verifyBucket = (
+  { location, versions }: Store,
+  sealed: ReadonlyArray<WormHead> = [],
+): Effect.Effect<WormReport, ObjectStoreError> =>
+  Effect.gen(function* () {
+    if (versions === undefined) {
+      return yield* new ObjectStoreError({ location, key: "", reason: "it keeps no versions", transient: false })
+    }
+    const results = yield* Effect.forEach(Worm.RecordType.literals, (recordType) => {
+      const heads = sealed.filter((head) => head.recordType === recordType)
+      const once = Effect.flatMap(WormBucket.read(versions, recordType), (chain) =>
+        verifyChain(filesOf(chain, heads), recordType, heads),
+      )
+      // What was appended while it was looked at is whole when it is looked at again.
+      return Effect.flatMap(once, (result) => (result.problems.length === 0 ? Effect.succeed(result) : once))
+    })
+    return reportOf(results)
+  })
