@@ -39,7 +39,8 @@ export const make = (
 
   const list: Versions["list"] = (prefix) =>
     Effect.gen(function* () {
-      const found: Array<ObjectVersion & { readonly at: number; readonly isLatest: boolean }> = []
+      // Some servers name the last version of a page again on the next one.
+      const found = new Map<string, ObjectVersion & { readonly at: number; readonly isLatest: boolean }>()
       let after: { readonly key: string | undefined; readonly version: string | undefined } | undefined
       do {
         const answer = yield* page(prefix, after?.key, after?.version)
@@ -49,14 +50,15 @@ export const make = (
         ] as const) {
           for (const { IsLatest = false, Key = "", LastModified, VersionId = "null" } of entries) {
             const key = Key.slice(fullKey("").length)
-            found.push({ key, version: VersionId, isMarker, isLatest: IsLatest, at: LastModified?.getTime() ?? 0 })
+            const at = LastModified?.getTime() ?? 0
+            found.set(`${VersionId} ${key}`, { key, version: VersionId, isMarker, isLatest: IsLatest, at })
           }
         }
         const isMore = answer.IsTruncated === true
         after = isMore ? { key: answer.NextKeyMarker, version: answer.NextVersionIdMarker } : undefined
       } while (after !== undefined)
       // The server names the newest of a key first, markers and versions apart, with times in seconds.
-      return found
+      return [...found.values()]
         .toReversed()
         .toSorted(
           (a, b) =>

@@ -63,7 +63,12 @@ export const verifyBucket = (
         verifyChain(filesOf(chain, heads), recordType, heads),
       )
       // What was appended while it was looked at is whole when it is looked at again.
-      return Effect.flatMap(once, (result) => (result.problems.length === 0 ? Effect.succeed(result) : once))
+      return once.pipe(
+        Effect.filterOrElse(
+          ({ problems }) => problems.length === 0,
+          () => once,
+        ),
+      )
     })
     return reportOf(results)
   })

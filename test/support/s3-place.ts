@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type { S3Section } from "../../src/domain/config/storage.ts"
 import * as Configured from "../../src/services/object-store-configured.ts"
 import { ObjectStore } from "../../src/services/object-store.ts"
+import * as HttpProxy from "./http-proxy.ts"
 import { env } from "./servers/s3.ts"
 import { s3Endpoint } from "./servers/scoped.ts"
 
@@ -46,3 +47,37 @@ export const opened = (section: S3Section, location: string) =>
     const stores = Context.get(yield* Layer.build(Layer.fresh(Configured.layer({ s3: section }))), ObjectStore)
     return yield* stores.open(location)
   })
+
+/** A store in a new bucket, with a proxy between that does so with each request after the check. */
+export const through = (handle: HttpProxy.Handler, options: { readonly lock?: boolean } = {}) =>
+  Effect.gen(function* () {
+    const place = yield* S3Place
+    const bucket = yield* place.bucket(options)
+    const requests: Array<string> = []
+    let isOn = false
+    const { url } = yield* HttpProxy.start(place.endpoint, (request, forward) => {
+      if (!isOn) return forward()
+      const { method } = request
+      requests.push(`${method} ${request.url.replace(/^\/[^/?]*/, "").replace(/uploadId=[^&]*/, "uploadId=…")}`)
+      return handle(request, forward)
+    })
+    const store = yield* opened({ ...place.section, endpoint: url }, `s3://${bucket}`)
+    yield* store.put("checked", new TextEncoder().encode("now the server is checked"))
+    isOn = true
+    const uploads = Effect.promise(() => place.sdk.listMultipartUploads({ Bucket: bucket })).pipe(
+      Effect.map(({ Uploads = [] }) => Uploads.length),
+    )
+    return { store, bucket, requests, uploads, place }
+  })
+
+/** An answer of a server that refuses. */
+export const failing = (
+  status: number,
+  code: string,
+  message = "no",
+  headers: Record<string, string> = {},
+): HttpProxy.Answer => ({
+  status,
+  headers: { "content-type": "application/xml", ...headers },
+  body: Buffer.from(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`),
+})
