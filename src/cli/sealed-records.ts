@@ -28,12 +28,13 @@ const below = (location: string, project: string, path: string): string | undefi
 }
 
 /**
- * The write-once records below `location`, a folder or `s3://bucket/prefix`, that the ledger's events testify to, each as the head that its chain had then.
- * Reads every run of the ledger; `project` is what the events' paths are relative to.
+ * The write-once records below each of some locations, folders or `s3://bucket/prefix`, that the ledger's events testify
+ * to, each as the head that its chain had then. Reads every run of the ledger; `project` is what the events' paths are
+ * relative to.
  */
-export const under = Effect.fnUntraced(function* (location: string, project: string) {
+export const under = Effect.fnUntraced(function* (locations: ReadonlyArray<string>, project: string) {
   const ledger = yield* Ledger
-  const heads = new Map<string, WormHead>()
+  const heads = new Map(locations.map((location) => [location, new Map<string, WormHead>()]))
   for (const run of yield* ledger.runs) {
     const chain = yield* ledger
       .read(StreamName.ofRun(run))
@@ -41,10 +42,13 @@ export const under = Effect.fnUntraced(function* (location: string, project: str
     for (const output of (chain?.entries ?? []).map(outputOf)) {
       if (!isAppended(output)) continue
       for (const { path, sequence, sha256 } of [output, ...(output.copies ?? [])]) {
-        const [recordType = ""] = below(location, project, path)?.split("/") ?? []
-        if (isRecordType(recordType)) heads.set(`${recordType} ${sequence} ${sha256}`, { recordType, sequence, sha256 })
+        for (const [location, found] of heads) {
+          const [recordType = ""] = below(location, project, path)?.split("/") ?? []
+          if (isRecordType(recordType))
+            found.set(`${recordType} ${sequence} ${sha256}`, { recordType, sequence, sha256 })
+        }
       }
     }
   }
-  return [...heads.values()]
+  return new Map([...heads].map(([location, found]) => [location, [...found.values()]]))
 })

@@ -29,8 +29,6 @@ const placesOf = Effect.fnUntraced(function* (given: string | undefined) {
   return { locations: isBucket(bucket) ? [folder, bucket] : [folder], found }
 })
 
-const nothing: ReadonlyArray<WormHead> = []
-
 /** Of a folder that is gone, every record that the ledger knows is missing. */
 const gone = (sealed: ReadonlyArray<WormHead>): WormReport => ({
   chains: [],
@@ -95,15 +93,14 @@ const verifyBucket = Effect.fnUntraced(function* (location: string, sealed: Read
 export const verifyRecords = Effect.fnUntraced(function* (given: string | undefined) {
   const { json, quiet } = yield* root
   const { found, locations } = yield* placesOf(given)
+  const sealed =
+    found === undefined
+      ? new Map<string, ReadonlyArray<WormHead>>()
+      : yield* SealedRecords.under(locations, found.project).pipe(Effect.provide(Readers.ledger(found.home, found.env)))
   const looked = yield* Effect.forEach(locations, (location) =>
     Effect.gen(function* () {
-      const sealed =
-        found === undefined
-          ? nothing
-          : yield* SealedRecords.under(location, found.project).pipe(
-              Effect.provide(Readers.ledger(found.home, found.env)),
-            )
-      const report = yield* (isBucket(location) ? verifyBucket : verifyFolder)(location, sealed)
+      const heads = sealed.get(location) ?? []
+      const report = yield* isBucket(location) ? verifyBucket(location, heads) : verifyFolder(location, heads)
       return { location, report }
     }),
   )

@@ -14,7 +14,7 @@ export class ObjectStoreError extends Schema.TaggedError<ObjectStoreError>()("Ob
   notApplied: Schema.optionalKey(Schema.Boolean),
 }) {
   override get message() {
-    return `${this.location}/${this.key}: ${this.reason}`
+    return `${this.location}${this.key === "" ? "" : `/${this.key}`}: ${this.reason}`
   }
 }
 

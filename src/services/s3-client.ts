@@ -16,7 +16,8 @@ export interface Request<A> {
   readonly check?: (answer: A) => string | undefined
 }
 
-type About = Pick<Request<unknown>, "operation" | "bucket">
+/** What a request does, and where. */
+export type About = Pick<Request<unknown>, "operation" | "bucket">
 
 /** Requests to one S3 server. */
 export interface S3Client {
@@ -25,10 +26,7 @@ export interface S3Client {
   /** Sends a request once. */
   readonly once: <A>(request: Request<A>) => Effect.Effect<A, S3Failed>
   /** Waits for what the server sends, at most as long as for an answer. */
-  readonly wait: <A>(
-    about: Pick<Request<A>, "operation" | "bucket">,
-    run: () => Promise<A>,
-  ) => Effect.Effect<A, S3Failed>
+  readonly wait: <A>(about: About, run: () => Promise<A>) => Effect.Effect<A, S3Failed>
 }
 
 const defaultTimeout = "60s"
@@ -67,13 +65,15 @@ export const make = (section: S3Section): Effect.Effect<S3Client, never, Scope.S
           requestChecksumCalculation: "WHEN_REQUIRED",
           responseChecksumValidation: "WHEN_REQUIRED",
           maxAttempts: 1,
+          // A server that does not answer it would hold up each part for six seconds.
+          expectContinueHeader: false,
         })),
     )
     /** A promise whose rejection is explained. */
     const explained = <A>(about: About, run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, S3Failed> =>
       Effect.tryPromise({
         try: (signal) =>
-          run(signal).catch((cause) =>
+          new Promise<A>((resolve) => resolve(run(signal))).catch((cause) =>
             secretsOf(made).then((secrets) =>
               Promise.reject(explain(cause, { ...about, region: section.region ?? "of AWS_REGION", secrets })),
             ),

@@ -35,15 +35,22 @@ const disturbance = (
  * What a bucket has of one record type. Every object counts as its first version has it; that others came after it is a
  * problem of its own. A record is pending when it is the last, never was in its place, and no sealed head knows it.
  */
-const filesOf = (chain: WormBucket.Chain, sealed: ReadonlyArray<WormHead>): WormFiles<ObjectStoreError> => ({
+const filesOf = (
+  chain: WormBucket.Chain,
+  texts: ReadonlyMap<string, Option.Option<string>>,
+  sealed: ReadonlyArray<WormHead>,
+): WormFiles<never> => ({
   names: [...chain.firsts.keys()].toSorted(),
-  text: chain.text,
+  text: (path) => Effect.succeed(texts.get(path) ?? Option.none()),
   pending: ({ path, record, sequence }, isLast) => {
     const isPending = isLast && !chain.later.has(path) && !sealed.some((head) => head.sequence === sequence)
     return Effect.succeed(isPending && record !== undefined ? Option.some(Worm.textOf(record)) : Option.none())
   },
   disturbed: [...chain.later].flatMap(([path, later]) => disturbance(path, chain.firsts.get(path), later)),
 })
+
+/** Objects that are read at a time. */
+const parallel = 16
 
 /**
  * Verifies the chains of write-once records in a bucket, as `verifyWorm` does those in a folder, and names besides what
@@ -59,9 +66,15 @@ export const verifyBucket = (
     }
     const results = yield* Effect.forEach(Worm.RecordType.literals, (recordType) => {
       const heads = sealed.filter((head) => head.recordType === recordType)
-      const once = Effect.flatMap(WormBucket.read(versions, recordType), (chain) =>
-        verifyChain(filesOf(chain, heads), recordType, heads),
-      )
+      const once = Effect.gen(function* () {
+        const chain = yield* WormBucket.read(versions, recordType)
+        const texts = yield* Effect.forEach(
+          chain.firsts.keys(),
+          (path) => Effect.map(chain.text(path), (text) => [path, text] as const),
+          { concurrency: parallel },
+        )
+        return yield* verifyChain(filesOf(chain, new Map(texts), heads), recordType, heads)
+      })
       // What was appended while it was looked at is whole when it is looked at again.
       return once.pipe(
         Effect.filterOrElse(

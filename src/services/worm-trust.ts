@@ -89,7 +89,7 @@ export const probe = (
     const problems = [
       ...(locked?.mode === mode && locked.until.getTime() >= asked
         ? []
-        : [`it does not lock an object in ${mode} mode`]),
+        : [`it does not lock an object in ${mode} mode, or this user may not read locks (s3:GetObjectRetention)`]),
       ...(trust.removeVersion === "refused" ? [] : ["it lets a locked version be removed"]),
       ...(trust.overwrite === "lost" ? ["bytes that are put over an object replace it"] : []),
       ...(trust.remove === "lost" ? ["it lets a locked object be removed"] : []),

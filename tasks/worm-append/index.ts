@@ -53,7 +53,7 @@ export class CopyFailed extends Schema.TaggedError<CopyFailed>()("CopyFailed", {
 const destinations = Effect.fnUntraced(function* ({ destination }: typeof Input.Type) {
   const { env, sections } = yield* Settings
   const { offsite, worm_root } = sections.storage
-  const location = offsite?.worm_location.startsWith("s3:") ? offsite.worm_location : undefined
+  const location = offsite?.worm_location
   const chosen = destination ?? (location === undefined ? "directory" : "both")
   const found: Array<WormDestination.WormDestination> = []
   if (chosen !== "bucket") found.push(WormDestination.folder(yield* (yield* Workspace).resolve(worm_root)))

@@ -85,7 +85,10 @@ describe("a bucket that does not do what it should", () => {
         yield* Effect.promise(() => server.kill())
         const error = yield* Effect.flip(store.put("l", bytes("x")))
         assert.include(error.message, "the server cannot be reached")
-        assert.deepInclude(error, { transient: true })
+        assert.deepInclude(error, { transient: true, notApplied: true })
+        const nowhere = { ...place.section, endpoint: "http://no-such-host.invalid" }
+        const lost = yield* Effect.flip((yield* S3Place.opened(nowhere, `s3://${bucket}`)).get("k"))
+        assert.include(lost.message, "the server cannot be reached")
         yield* Effect.acquireRelease(
           Effect.promise(() => server.again()),
           (again) => Effect.promise(() => again.stop()),

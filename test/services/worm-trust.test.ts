@@ -74,7 +74,7 @@ describe("the trial of a bucket for write-once records", () => {
           if (method !== "HEAD") return { headers, ...answer }
           return { ...answer, headers: { ...headers, "x-amz-object-lock-mode": "GOVERNANCE" } }
         })
-        assert.deepStrictEqual(problems, ["it does not lock an object in COMPLIANCE mode"])
+        assert.match(problems.join(), /^it does not lock an object in COMPLIANCE mode, or this user may not read locks/)
       }),
     )
 

@@ -182,5 +182,53 @@ describe("worm-append to a bucket", () => {
         assert.deepStrictEqual((yield* at.verify).problems, [])
       }),
     )
+
+    it.effect("keeps every acknowledged record of two writers that are killed, in one whole chain", () =>
+      Effect.gen(function* () {
+        const at = yield* project()
+        const loop = (name: string) => `
+          import * as Effect from "effect/Effect"
+          import wormAppend from ${JSON.stringify(join(repository, "tasks/worm-append/index.ts"))}
+          import * as Workplace from ${JSON.stringify(join(repository, "test/tasks/workplace.ts"))}
+          for (let index = 0; ; index++) {
+            const options = { task: ${JSON.stringify(name)} + index, storage: ${JSON.stringify(at.storage)} }
+            const appended = await Effect.runPromise(
+              wormAppend.run({ recordType: "ops", payload: { index }, destination: "bucket" }).pipe(
+                Effect.provide(Workplace.attempt(${JSON.stringify(at.root)}, options))))
+            console.log(appended.sha256)
+          }`
+        /** Starts a writer, kills it after it has acknowledged so many records, returns their digests. */
+        const writeAndDie = (name: string, count: number) =>
+          Effect.promise(async () => {
+            const child = Bun.spawn([process.execPath, "-e", loop(name)], {
+              cwd: repository,
+              env: { ...process.env },
+              stdout: "pipe",
+            })
+            let seen = ""
+            for await (const chunk of child.stdout) {
+              seen += new TextDecoder().decode(chunk)
+              if (seen.split("\n").length > count) child.kill("SIGKILL")
+            }
+            await child.exited
+            return seen.trim().split("\n")
+          })
+        const acknowledged = yield* Effect.forEach([1, 2, 3], (round) =>
+          Effect.all([writeAndDie(`a${round}x`, round), writeAndDie(`b${round}x`, 4 - round)], { concurrency: 2 }),
+        )
+        const last = yield* append(at, { task: "last", destination: "bucket" })
+        const { chains, problems } = yield* at.verify
+        assert.deepStrictEqual(problems, [])
+        assert.strictEqual(chains[0]?.records, last.sequence)
+        const links = yield* Effect.promise(async () => {
+          const { Contents = [] } = await at.place.sdk.listObjectsV2({ Bucket: at.bucket, Prefix: "worm/ops/chain/" })
+          const texts = Contents.map(async ({ Key = "" }) =>
+            (await at.place.sdk.getObject({ Bucket: at.bucket, Key })).Body?.transformToString(),
+          )
+          return (await Promise.all(texts)).join()
+        })
+        for (const sha256 of acknowledged.flat(2)) assert.include(links, `"sha256":"${sha256}"`)
+      }),
+    )
   })
 })

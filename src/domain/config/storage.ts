@@ -54,7 +54,7 @@ export const StorageSection = Schema.Struct({
     Schema.Struct({
       bucket: SecretReference,
       worm_location: Schema.String.check(
-        Schema.isPattern(/^(s3|file):\/\/.+/, { message: "must be a location like s3://bucket/prefix" }),
+        Schema.isPattern(/^s3:\/\/.+/, { message: "must be a location like s3://bucket/prefix" }),
       ),
       storage_class: Schema.Literals(["STANDARD", "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"]),
       rds_instance: Schema.String,
