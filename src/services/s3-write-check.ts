@@ -54,26 +54,24 @@ export const checksBeforeWriting = (
         ),
     })
   const remove = call({ operation: "remove", bucket, send: (s3, http) => s3.deleteObject(at("digest"), http) })
-  /** Succeeds with the failure that was asked for. */
-  const refused = (effect: Effect.Effect<unknown, S3Failed>, codes: ReadonlyArray<string>) =>
+  /** True where the server refuses with this status. */
+  const refused = (effect: Effect.Effect<unknown, S3Failed>, status: number) =>
     effect.pipe(
       Effect.as(false),
       Effect.catchIf(
-        ({ code }) => codes.includes(code),
+        (error) => error.status === status,
         () => Effect.succeed(true),
       ),
       patiently,
     )
   return Effect.gen(function* () {
-    const digests = yield* refused(put("digest", others, base64(bytes), {}), [
-      "BadDigest",
-      "XAmzContentChecksumMismatch",
-    ])
+    // Servers have several codes for it. What else is wrong with a request is wrong with the next one too.
+    const digests = yield* refused(put("digest", others, base64(bytes), {}), 400)
     if (!digests) {
       yield* Effect.ignore(remove)
       return yield* unfit(bucket, "takes bytes with another SHA-256 than the request names")
     }
-    const create = refused(put("exists", bytes, base64(bytes), { IfNoneMatch: "*" }), ["PreconditionFailed"])
+    const create = refused(put("exists", bytes, base64(bytes), { IfNoneMatch: "*" }), 412)
     if ((yield* create) || (yield* create)) return
     return yield* unfit(bucket, "replaces an object though the request says If-None-Match: *")
   })
