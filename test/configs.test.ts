@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Costs from "../src/market/costs.ts"
 import * as Instrument from "../src/market/instrument.ts"
 import type { Policy } from "../src/market/simulator.ts"
+import { roots } from "../src/domain/config/storage.ts"
 import * as SettingsFiles from "../src/services/settings-files.ts"
 
 const project = fileURLToPath(new URL("..", import.meta.url))
@@ -44,9 +45,9 @@ describe("the configuration that ships", () => {
         ["stg", "/mnt/stg/ml-assets-core/"],
         ["prod", "/mnt/prod/ml-assets-core/"],
       ]) {
-        const { offsite: _, ...roots } = (yield* SettingsFiles.load(project, env)).sections.storage
+        const { storage } = (yield* SettingsFiles.load(project, env)).sections
         assert.deepStrictEqual(
-          Object.values(roots).filter((root) => !root.startsWith(prefix)),
+          roots(storage).filter(([, root]) => !root.startsWith(prefix)),
           [],
         )
       }

@@ -19,7 +19,7 @@ import * as Inbox from "../services/inbox.ts"
 import * as Leases from "../services/leases-sqlite.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sql.ts"
-import * as ObjectStore from "../services/object-store-directory.ts"
+import * as ObjectStore from "../services/object-store-configured.ts"
 import * as Processes from "../services/processes-local.ts"
 import * as Secrets from "../services/secrets.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
@@ -76,7 +76,7 @@ export const services = (options: {
     Leases.layer(home),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),
-    ObjectStore.layer,
+    ObjectStore.layer(configuration.sections.storage),
     DuckDbEmbedded.layer,
     Catalog.layer(project),
   ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))

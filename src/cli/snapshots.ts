@@ -8,12 +8,12 @@ import { formatSize } from "../domain/quantity.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import * as Durable from "../services/durable-files.ts"
 import { ObjectStore } from "../services/object-store.ts"
-import * as ObjectStoreDirectory from "../services/object-store-directory.ts"
 import type { VerifyMode } from "../services/snapshot-manifest.ts"
 import * as SnapshotRead from "../services/snapshot-read.ts"
 import * as SnapshotRestore from "../services/snapshot-restore.ts"
 import { exitCodes } from "./exit-code.ts"
 import { Missing } from "./missing.ts"
+import * as ObjectStores from "./object-stores.ts"
 import * as Output from "./output.ts"
 import { count, plain, table } from "./plain-text.ts"
 import { root } from "./root.ts"
@@ -98,7 +98,7 @@ export const listSnapshots = Effect.fnUntraced(function* (location: string) {
       : [one.snapshot, one.state.toUpperCase(), one.problem],
   )
   yield* Output.data(table(rows).join("\n"))
-}, Effect.provide(ObjectStoreDirectory.layer))
+}, Effect.provide(ObjectStores.layer))
 
 const scratchFolder = (given: string | undefined) =>
   Effect.acquireRelease(
@@ -143,7 +143,7 @@ export const verifySnapshot = Effect.fnUntraced(
     yield* Output.data(`${verdict}  ${snapshot}  by ${mode}: ${size}${took}`)
   },
   Effect.scoped,
-  Effect.provide(ObjectStoreDirectory.layer),
+  Effect.provide(ObjectStores.layer),
 )
 
 /** Restores a snapshot into an empty or new folder and proves that it is equal. */
@@ -180,4 +180,4 @@ export const restoreSnapshot = Effect.fnUntraced(function* (location: string, sn
       yield* Output.message(`not in the snapshot: ${plain(`${target.name}/${path}`)} (${plain(reason)})`)
     }
   }
-}, Effect.provide(ObjectStoreDirectory.layer))
+}, Effect.provide(ObjectStores.layer))

@@ -3,25 +3,31 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { verifyWorm, type WormHead, type WormProblem, type WormReport } from "../services/worm-chain.ts"
+import { ObjectStore } from "../services/object-store.ts"
 import { exitCodes } from "./exit-code.ts"
 import { Missing } from "./missing.ts"
+import * as ObjectStores from "./object-stores.ts"
 import * as Output from "./output.ts"
 import { count, plain, table } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
 import { root } from "./root.ts"
 import * as SealedRecords from "./sealed-records.ts"
 
-const place = Effect.fnUntraced(function* (given: string | undefined) {
+/** What is verified: a folder, or a bucket below `s3://bucket/prefix`. */
+const isBucket = (location: string) => location.startsWith("s3:")
+
+/** The places to verify, and the project whose ledger testifies to them. */
+const placesOf = Effect.fnUntraced(function* (given: string | undefined) {
   if (given !== undefined) {
     const found = Option.getOrUndefined(yield* Readers.findOptional)
-    return { folder: resolve(process.cwd(), given), found }
+    return { locations: [isBucket(given) ? given.replace(/\/$/, "") : resolve(process.cwd(), given)], found }
   }
   const found = yield* Readers.find
-  const { sections } = yield* SettingsFiles.load(found.project, found.env)
-  return { folder: resolve(found.project, sections.storage.worm_root), found }
+  const { storage } = (yield* SettingsFiles.load(found.project, found.env)).sections
+  const bucket = storage.offsite?.worm_location.replace(/\/$/, "") ?? ""
+  const folder = resolve(found.project, storage.worm_root)
+  return { locations: isBucket(bucket) ? [folder, bucket] : [folder], found }
 })
-
-const nothing: ReadonlyArray<WormHead> = []
 
 /** Of a folder that is gone, every record that the ledger knows is missing. */
 const gone = (sealed: ReadonlyArray<WormHead>): WormReport => ({
@@ -67,28 +73,49 @@ const lines = (report: WormReport, folder: string, colour: boolean): ReadonlyArr
   ]
 }
 
-/** Verifies the write-once records of a folder, with what the project's ledger testifies to, and names each problem. */
-export const verifyRecords = Effect.fnUntraced(function* (given: string | undefined) {
-  const { json, quiet } = yield* root
-  const { folder, found } = yield* place(given)
-  const sealed =
-    found === undefined
-      ? nothing
-      : yield* SealedRecords.under(folder, found.project).pipe(Effect.provide(Readers.ledger(found)))
-  const none = new Missing({
-    what: `There are no write-once records at ${folder}`,
-    next: "Name their folder, or append one first (task type worm-append)",
-  })
-  const report = yield* verifyWorm(folder, sealed).pipe(
+const verifyFolder = (folder: string, sealed: ReadonlyArray<WormHead>) =>
+  verifyWorm(folder, sealed).pipe(
     Effect.catchIf(
       (error) => error.code === "ENOENT",
       () => Effect.succeed(gone(sealed)),
     ),
   )
-  if (report.chains.length === 0 && report.problems.length === 0) return yield* none
+
+const verifyBucket = Effect.fnUntraced(function* (location: string, sealed: ReadonlyArray<WormHead>) {
+  const { verifyBucket: verify } = yield* Effect.promise(() => import("../services/worm-bucket-chain.ts"))
+  return yield* verify(yield* (yield* ObjectStore).open(location), sealed)
+}, Effect.provide(ObjectStores.layer))
+
+/**
+ * Verifies the write-once records of a folder or a bucket, or of all places that the project has for them, with what its
+ * ledger testifies to, and names each problem.
+ */
+export const verifyRecords = Effect.fnUntraced(function* (given: string | undefined) {
+  const { json, quiet } = yield* root
+  const { found, locations } = yield* placesOf(given)
+  const sealed =
+    found === undefined
+      ? new Map<string, ReadonlyArray<WormHead>>()
+      : yield* SealedRecords.under(locations, found.project).pipe(Effect.provide(Readers.ledger(found)))
+  const looked = yield* Effect.forEach(locations, (location) =>
+    Effect.gen(function* () {
+      const heads = sealed.get(location) ?? []
+      const report = yield* isBucket(location) ? verifyBucket(location, heads) : verifyFolder(location, heads)
+      return { location, report }
+    }),
+  )
+  const reports = looked.filter(({ report }) => report.chains.length > 0 || report.problems.length > 0)
+  if (reports.length === 0) {
+    return yield* new Missing({
+      what: `There are no write-once records at ${locations.join(" or ")}`,
+      next: "Name their folder or bucket, or append one first (task type worm-append)",
+    })
+  }
   const colour = Output.colours(process.stdout)
-  if (json) yield* Output.json({ v: 1, kind: "worm-verify", root: folder, ...report })
-  else if (!quiet) yield* Output.data(lines(report, folder, colour).join("\n"))
-  else if (report.problems.length > 0) yield* Output.data(table(report.problems.map(problemRow)).join("\n"))
-  yield* Output.exitWith(codeOf(report.problems))
+  for (const { location, report } of reports) {
+    if (json) yield* Output.json({ v: 1, kind: "worm-verify", root: location, ...report })
+    else if (!quiet) yield* Output.data(lines(report, location, colour).join("\n"))
+    else if (report.problems.length > 0) yield* Output.data(table(report.problems.map(problemRow)).join("\n"))
+  }
+  yield* Output.exitWith(codeOf(reports.flatMap(({ report }) => report.problems)))
 })

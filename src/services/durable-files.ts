@@ -155,7 +155,7 @@ export const renameDurably = (from: string, to: string): Effect.Effect<void, Fil
 export const removeFileDurably = (path: string): Effect.Effect<void, FileFailed> =>
   attempt("remove", path, () => Fs.unlink(path)).pipe(Effect.andThen(syncFolder(dirname(path))))
 
-type Fill<A> = (handle: Fs.FileHandle, temporary: string) => Effect.Effect<A, FileFailed>
+type Fill<A, E = FileFailed> = (handle: Fs.FileHandle, temporary: string) => Effect.Effect<A, E>
 type Place = (temporary: string, to: string) => Effect.Effect<void, FileFailed>
 
 const replaces: Place = (temporary, to) => attempt("rename", to, () => Fs.rename(temporary, to))
@@ -165,7 +165,12 @@ const createsOnly: Place = (temporary, to) =>
   )
 
 /** Fills a temporary file in the target's folder, flushes it, puts it in place, flushes the folder. */
-const writeThrough = <A>(path: string, mode: number, fill: Fill<A>, place: Place): Effect.Effect<A, FileFailed> => {
+const writeThrough = <A, E = FileFailed>(
+  path: string,
+  mode: number,
+  fill: Fill<A, E>,
+  place: Place,
+): Effect.Effect<A, E | FileFailed> => {
   const temporary = join(dirname(path), `.${basename(path).slice(0, 64)}.${crypto.randomUUID()}.tmp`)
   return withHandle("create", temporary, newFlags, 0o600, (handle) =>
     Effect.gen(function* () {
@@ -178,7 +183,9 @@ const writeThrough = <A>(path: string, mode: number, fill: Fill<A>, place: Place
     Effect.tap(() => place(temporary, path)),
     Effect.onError(() => Effect.ignore(attempt("remove", temporary, () => Fs.unlink(temporary)))),
     Effect.tap(() => syncFolder(dirname(path))),
-    Effect.mapError((error) => (error.path === temporary ? new FileFailed({ ...error, path }) : error)),
+    Effect.mapError((error) =>
+      error instanceof FileFailed && error.path === temporary ? new FileFailed({ ...error, path }) : error,
+    ),
   )
 }
 
@@ -199,6 +206,13 @@ export const writeNewFileDurably = (
   options: WriteOptions = {},
 ): Effect.Effect<void, FileFailed> =>
   writeThrough(path, options.mode ?? 0o644, (handle, at) => writeAll(handle, at, encoded(bytes)), createsOnly)
+
+/** As `writeNewFileDurably`, with bytes that come one chunk after the other; where `fill` fails there is no file. */
+export const fillNewFileDurably = <A, E>(
+  path: string,
+  fill: (write: (chunk: Uint8Array) => Effect.Effect<void, FileFailed>) => Effect.Effect<A, E>,
+): Effect.Effect<A, E | FileFailed> =>
+  writeThrough(path, 0o644, (handle, at) => fill((chunk) => writeAll(handle, at, chunk)), createsOnly)
 
 const copyFrom =
   (from: string): Fill<FileDigest> =>

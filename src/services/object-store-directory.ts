@@ -1,21 +1,20 @@
 import * as Fs from "node:fs/promises"
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
+import { dirname, join, relative, resolve, sep } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Sha256 from "../domain/sha256.ts"
 import * as Durable from "./durable-files.ts"
-import { ObjectExists, ObjectStore, ObjectStoreError, type ObjectInfo, type Store } from "./object-store.ts"
-
-/** Why a key is refused; undefined when it is a relative, `/`-separated path of plain names. */
-export const keyProblem = (key: string): string | undefined => {
-  if (key === "") return "the key is empty"
-  if (isAbsolute(key)) return "the key is absolute; keys are relative"
-  if (/[\0\\]/.test(key)) return "the key holds a NUL or a backslash"
-  const bad = key.split("/").find((part) => part === "" || part === "." || part === ".." || /^\..*\.tmp$/.test(part))
-  return bad === undefined ? undefined : `the key has the part ${JSON.stringify(bad)}, which is not a plain name`
-}
+import {
+  ObjectExists,
+  ObjectStore,
+  ObjectStoreError,
+  type ObjectInfo,
+  type PutOptions,
+  type Store,
+} from "./object-store.ts"
+import { keyProblem } from "./object-store-key.ts"
 
 const mode = 0o444
 
@@ -57,9 +56,11 @@ const make = (root: string): Store => {
   const place = (
     key: string,
     digest: Durable.FileDigest,
+    { lock }: PutOptions,
     create: (file: string) => Effect.Effect<Durable.FileDigest, Durable.FileFailed>,
   ) =>
     Effect.gen(function* () {
+      if (lock !== undefined) return yield* refuse(key, "a folder cannot lock an object; use a bucket with Object Lock")
       const file = yield* fileOf(key)
       const settle = (there: ObjectInfo) =>
         there.sha256 === digest.sha256
@@ -92,15 +93,17 @@ const make = (root: string): Store => {
       })
     })
 
-  const put: Store["put"] = (key, bytes) => {
+  const put: Store["put"] = (key, bytes, options = {}) => {
     const digest = { sha256: Sha256.of(bytes), bytes: bytes.length }
-    return place(key, digest, (file) => Effect.as(Durable.writeNewFileDurably(file, bytes, { mode }), digest))
+    return place(key, digest, options, (file) => Effect.as(Durable.writeNewFileDurably(file, bytes, { mode }), digest))
   }
 
-  const putFile: Store["putFile"] = (key, path) =>
+  const putFile: Store["putFile"] = (key, path, options = {}) =>
     Durable.digestFile(path).pipe(
       Effect.mapError(failed(key)),
-      Effect.flatMap((digest) => place(key, digest, (file) => Durable.copyNewFileDurably(path, file, { mode }))),
+      Effect.flatMap((digest) =>
+        place(key, digest, options, (file) => Durable.copyNewFileDurably(path, file, { mode })),
+      ),
     )
 
   const get: Store["get"] = (key) =>
@@ -138,18 +141,19 @@ const make = (root: string): Store => {
   return { location, put, putFile, get, copyTo, info, list }
 }
 
-/** Opens folders as stores, by path or `file:` URL. */
-export const layer: Layer.Layer<ObjectStore> = Layer.succeed(ObjectStore, {
-  open: (location) =>
-    Effect.suspend(() => {
-      if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
-        const reason = "only folders (a path or a file: URL) can be opened here; configure the store for this scheme"
-        return Effect.fail(new ObjectStoreError({ location, key: "", reason, transient: false }))
-      }
-      return Effect.try({
-        try: () => make(resolve(location.startsWith("file:") ? fileURLToPath(location) : location)),
-        catch: () =>
-          new ObjectStoreError({ location, key: "", reason: "this is no file: URL of this machine", transient: false }),
-      })
-    }),
-})
+/** Opens a folder as store, by path or `file:` URL. */
+export const open = (location: string): Effect.Effect<Store, ObjectStoreError> =>
+  Effect.suspend(() => {
+    if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
+      const reason = "only folders (a path or a file: URL) can be opened here; configure the store for this scheme"
+      return Effect.fail(new ObjectStoreError({ location, key: "", reason, transient: false }))
+    }
+    return Effect.try({
+      try: () => make(resolve(location.startsWith("file:") ? fileURLToPath(location) : location)),
+      catch: () =>
+        new ObjectStoreError({ location, key: "", reason: "this is no file: URL of this machine", transient: false }),
+    })
+  })
+
+/** Opens folders as stores. */
+export const layer: Layer.Layer<ObjectStore> = Layer.succeed(ObjectStore, { open })

@@ -66,32 +66,53 @@ const filesUnder = (folder: string) =>
     ),
   )
 
-const verifyChain = (root: string, recordType: Worm.RecordType, sealed: ReadonlyArray<WormHead>) =>
+/** The files of one record type, where they are. */
+export interface WormFiles<E> {
+  /** Paths relative to the record type's folder. */
+  readonly names: ReadonlyArray<string>
+  /** None when it is gone meanwhile. */
+  readonly text: (path: string) => Effect.Effect<Option.Option<string>, E>
+  /**
+   * The bytes of a record that is not in its place yet, by its link; none where nothing is pending. `isLast`: there is no
+   * later link or record.
+   */
+  readonly pending: (link: Worm.Link, isLast: boolean) => Effect.Effect<Option.Option<string>, E>
+  /** What the place itself knows to be wrong. */
+  readonly disturbed: ReadonlyArray<Pick<WormProblem, "kind" | "path" | "detail">>
+}
+
+/** Verifies one chain by its files and the sealed heads of its type. */
+export const verifyChain = <E>(
+  files: WormFiles<E>,
+  recordType: Worm.RecordType,
+  sealed: ReadonlyArray<WormHead>,
+): Effect.Effect<{ readonly chain: WormReport["chains"][number]; readonly problems: ReadonlyArray<WormProblem> }, E> =>
   Effect.gen(function* () {
-    const folder = join(root, recordType)
-    const names = yield* filesUnder(folder)
+    const { names } = files
     const problems: Array<WormProblem> = []
     const report = (kind: WormProblem["kind"], sequence: number | undefined, path: string, detail: string) =>
       problems.push({ kind, recordType, sequence, path: `${recordType}/${path}`, detail })
 
     const seen = new Map<string, Seen>()
     for (const path of names.filter((name) => !name.startsWith("chain/"))) {
-      const text = yield* optionalText(join(folder, path))
+      const text = yield* files.text(path)
       if (Option.isNone(text)) continue
       const record = Option.getOrUndefined(Worm.decodeRecord(text.value))
       seen.set(path, { path, sha256: Sha256.of(text.value), record })
     }
     const links = new Map<number, Worm.Link>()
-    for (const path of names.filter((name) => /^chain\/\d{12}\.json$/.test(name))) {
+    const linkNames = names.filter((name) => /^chain\/\d{12}\.json$/.test(name)).toSorted()
+    const lastRecord = Math.max(0, ...[...seen.values()].map(({ record }) => record?.sequence ?? 0))
+    for (const path of linkNames) {
       const sequence = Number(path.slice(6, 18))
-      const text = yield* optionalText(join(folder, path))
+      const text = yield* files.text(path)
       const link = Option.getOrUndefined(Option.flatMap(text, Worm.decodeLink))
       if (link === undefined) report("edited", sequence, path, "the link is not readable")
       else if (link.sequence !== sequence)
         report("reordered", sequence, path, `the link says sequence ${link.sequence}`)
       else links.set(sequence, link)
       if (link === undefined || seen.has(link.path)) continue
-      const pending = yield* optionalText(join(folder, `chain/${Worm.sequenceName(sequence)}.pending`))
+      const pending = yield* files.pending(link, path === linkNames.at(-1) && sequence > lastRecord)
       if (Option.isNone(pending)) continue
       const record = Option.getOrUndefined(Worm.decodeRecord(pending.value))
       seen.set(link.path, { path: link.path, sha256: Sha256.of(pending.value), record })
@@ -136,6 +157,12 @@ const verifyChain = (root: string, recordType: Worm.RecordType, sealed: Readonly
       report("edited", Math.max(1, sequence - 1), edited?.path ?? linkPath, detail)
     }
 
+    const sequences = new Map([...links.values()].map((link) => [link.path, link.sequence]))
+    for (const { detail, kind, path } of files.disturbed) {
+      const sequence = sequences.get(path) ?? (path.startsWith("chain/") ? Number(path.slice(6, 18)) : undefined)
+      if (!problems.some((problem) => problem.path === `${recordType}/${path}`)) report(kind, sequence, path, detail)
+    }
+
     for (const head of sealed) {
       const found = bySequence.get(head.sequence)
       const path = found?.path ?? `sequence ${head.sequence}`
@@ -162,6 +189,20 @@ const verifyChain = (root: string, recordType: Worm.RecordType, sealed: Readonly
     }
   })
 
+/** The chains that hold anything, and every problem. */
+export const reportOf = (results: ReadonlyArray<Effect.Success<ReturnType<typeof verifyChain>>>): WormReport => ({
+  chains: results.map((result) => result.chain).filter((chain) => chain.records > 0 || chain.head !== undefined),
+  problems: results.flatMap((result) => result.problems),
+})
+
+const filesOf = (folder: string): Effect.Effect<WormFiles<Durable.FileFailed>, Durable.FileFailed> =>
+  Effect.map(filesUnder(folder), (names) => ({
+    names,
+    text: (path) => optionalText(join(folder, path)),
+    pending: ({ sequence }) => optionalText(join(folder, `chain/${Worm.sequenceName(sequence)}.pending`)),
+    disturbed: [],
+  }))
+
 /**
  * Verifies the chains of write-once records under a folder: every record against its link, its predecessor and the
  * sealed heads. Edits, deletions, reorderings and truncations are each named. Waits for
@@ -174,11 +215,8 @@ export const verifyWorm = (
   Effect.gen(function* () {
     yield* Durable.attempt("look at", root, () => Fs.stat(root))
     const results = yield* Effect.forEach(Worm.RecordType.literals, (recordType) => {
-      const verify = verifyChain(
-        root,
-        recordType,
-        sealed.filter((head) => head.recordType === recordType),
-      )
+      const heads = sealed.filter((head) => head.recordType === recordType)
+      const verify = Effect.flatMap(filesOf(join(root, recordType)), (files) => verifyChain(files, recordType, heads))
       return WormDirectory.locked(root, recordType, verify).pipe(
         Effect.catch((error) =>
           error._tag === "FileFailed" && error.code !== "EROFS" && error.code !== "EACCES"
@@ -187,8 +225,5 @@ export const verifyWorm = (
         ),
       )
     })
-    return {
-      chains: results.map((result) => result.chain).filter((chain) => chain.records > 0 || chain.head !== undefined),
-      problems: results.flatMap((result) => result.problems),
-    }
+    return reportOf(results)
   })

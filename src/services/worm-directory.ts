@@ -20,9 +20,16 @@ export class WormDamaged extends Schema.TaggedError<WormDamaged>()("WormDamaged"
   }
 }
 
+/** A record to be appended; `recordId` is run/task. */
+export interface Request {
+  readonly recordType: Worm.RecordType
+  readonly recordId: string
+  readonly payload: Worm.Record["payload"]
+}
+
 /** Where a record stands. */
 export interface Appended {
-  /** Absolute. */
+  /** Absolute, or `s3://…`. */
   readonly path: string
   readonly sha256: Sha256.Sha256
   readonly sequence: number
@@ -144,16 +151,9 @@ const headOf = (folder: string): Effect.Effect<Pick<Worm.Link, "sequence" | "sha
 
 /**
  * Appends a record to its type's chain: created exclusively, flushed, mode 0444. A record with this id that is there
- * already is returned as it is. `root` is absolute; `recordId` is run/task.
+ * already is returned as it is. `root` is absolute.
  */
-export const append = (
-  root: string,
-  request: {
-    readonly recordType: Worm.RecordType
-    readonly recordId: string
-    readonly payload: Worm.Record["payload"]
-  },
-): Effect.Effect<Appended, Failure> => {
+export const append = (root: string, request: Request): Effect.Effect<Appended, Failure> => {
   const { recordType, recordId, payload } = request
   const folder = join(root, recordType)
   return locked(

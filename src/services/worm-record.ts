@@ -25,13 +25,17 @@ export const Record = Schema.Struct({
 })
 export type Record = typeof Record.Type
 
-/** Entry of the chain index, `chain/<sequence>.json`: written before its record has its place. */
+/**
+ * Entry of the chain index, `chain/<sequence>.json`: written before its record has its place. In a bucket, which has no
+ * place for what is pending, it holds the record too, so that whoever finds it can put the record in its place.
+ */
 export const Link = Schema.Struct({
   sequence: Schema.Int,
   path: Schema.String.annotate({ description: "relative to the record type's folder" }),
   sha256: Sha256,
   prev_sha256: Sha256,
   record_id: Schema.String,
+  record: Schema.optionalKey(Record),
 })
 export type Link = typeof Link.Type
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Attempt } from "../../src/services/attempt.ts"
 import { Evidence } from "../../src/services/evidence.ts"
-import { ObjectStore } from "../../src/services/object-store.ts"
+import { ObjectStore, type Store } from "../../src/services/object-store.ts"
 import { Settings } from "../../src/services/settings.ts"
 import type { Source } from "../../src/services/snapshot-take.ts"
 import { PathRefused, Workspace } from "../../src/services/workspace.ts"
@@ -58,13 +58,19 @@ export const prepare = (sources: ReadonlyArray<Source>) =>
 
 const within = (path: string, folder: string) => !Path.relative(folder, path).startsWith("..")
 
-/** Opens the destination. A folder must be one that may be touched, and must not lie in what is taken. */
+/** A store whose files are stored in a class; what is small and read first, like a manifest, is not. */
+const inClass = (store: Store, storageClass: string | undefined): Store =>
+  storageClass === undefined ? store : { ...store, putFile: (key, path) => store.putFile(key, path, { storageClass }) }
+
+/** Opens the destination, a bucket's with the storage class that files leave the machine with. A folder must be one that may be touched, and must not lie in what is taken. */
 export const openDestination = (input: Input, sources: ReadonlyArray<Source>) =>
   Effect.gen(function* () {
     const { storage } = (yield* Settings).sections
     const stores = yield* ObjectStore
     const given = input.destination ?? storage.backups_root
-    if (/^[a-z][a-z0-9+.-]+:/i.test(given) && !given.startsWith("file:")) return yield* stores.open(given)
+    if (/^[a-z][a-z0-9+.-]+:/i.test(given) && !given.startsWith("file:")) {
+      return inClass(yield* stores.open(given), storage.offsite?.storage_class)
+    }
     const path = yield* Effect.try({
       try: () => (given.startsWith("file:") ? fileURLToPath(given) : given),
       catch: () => new PathRefused({ path: given, reason: "it is no file: URL of this machine" }),

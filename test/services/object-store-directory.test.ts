@@ -1,13 +1,11 @@
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { pathToFileURL } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as fc from "fast-check"
-import * as Sha256 from "../../src/domain/sha256.ts"
 import { ObjectStore, type Store } from "../../src/services/object-store.ts"
+import { keyProblem } from "../../src/services/object-store-key.ts"
 import * as ObjectStoreDirectory from "../../src/services/object-store-directory.ts"
 
 const withStore = <A, E>(use: (root: string, store: Store) => Effect.Effect<A, E>) =>
@@ -23,49 +21,6 @@ const withStore = <A, E>(use: (root: string, store: Store) => Effect.Effect<A, E
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("a directory as object store", () => {
-  it.effect("stores under a key and answers with the digest", () =>
-    withStore((root, store) =>
-      Effect.gen(function* () {
-        assert.strictEqual(store.location, pathToFileURL(join(root, "store")).href)
-        const info = yield* store.put("a/b.txt", bytes("hello"))
-        assert.deepStrictEqual(info, { key: "a/b.txt", bytes: 5, sha256: Sha256.of("hello") })
-        assert.deepStrictEqual(yield* store.info("a/b.txt"), Option.some(info))
-        assert.deepStrictEqual(yield* store.get("a/b.txt"), bytes("hello"))
-        assert.deepStrictEqual(yield* store.copyTo("a/b.txt", join(root, "out")), info)
-        assert.isTrue(Option.isNone(yield* store.info("a/c.txt")))
-      }),
-    ),
-  )
-
-  it.effect("takes the same bytes again and refuses other bytes, changing nothing", () =>
-    withStore((root, store) =>
-      Effect.gen(function* () {
-        yield* store.put("k", bytes("one"))
-        yield* store.put("k", bytes("one"))
-        const refused = yield* Effect.flip(store.put("k", bytes("two")))
-        assert.strictEqual(refused._tag, "ObjectExists")
-        yield* Effect.promise(() => Fs.writeFile(join(root, "two"), "two"))
-        assert.strictEqual((yield* Effect.flip(store.putFile("k", join(root, "two"))))._tag, "ObjectExists")
-        assert.deepStrictEqual(yield* store.get("k"), bytes("one"))
-      }),
-    ),
-  )
-
-  it.effect("lets exactly one of several writers with different bytes win", () =>
-    withStore((_, store) =>
-      Effect.gen(function* () {
-        const results = yield* Effect.forEach(
-          Array.from({ length: 12 }, (_, index) => index),
-          (index) => Effect.option(store.put("k", bytes(`writer ${index}`))),
-          { concurrency: "unbounded" },
-        )
-        const won = results.flatMap((result) => (Option.isSome(result) ? [result.value] : []))
-        assert.strictEqual(won.length, 1)
-        assert.strictEqual(Sha256.of(yield* store.get("k")), won[0].sha256)
-      }),
-    ),
-  )
-
   it.effect("lists keys by prefix, in order, without unfinished files", () =>
     withStore((root, store) =>
       Effect.gen(function* () {
@@ -98,11 +53,22 @@ describe("a directory as object store", () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 5 }), (parts) => {
         const key = parts.join("/")
-        if (ObjectStoreDirectory.keyProblem(key) !== undefined) return
+        if (keyProblem(key) !== undefined) return
         assert.isTrue(join("/root/store", key).startsWith("/root/store/"))
       }),
     )
   })
+
+  it.effect("refuses a lock, which it could not keep", () =>
+    withStore((_, store) =>
+      Effect.gen(function* () {
+        const lock = { mode: "GOVERNANCE" as const, until: new Date(Date.UTC(2099, 0)) }
+        const refused = yield* Effect.flip(store.put("k", bytes("x"), { lock }))
+        assert.include(refused.message, "use a bucket with Object Lock")
+        assert.deepStrictEqual(yield* store.list(""), [])
+      }),
+    ),
+  )
 
   it.effect("opens file: URLs and says what other schemes need", () =>
     Effect.gen(function* () {

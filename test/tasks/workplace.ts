@@ -8,11 +8,13 @@ import * as LedgerSection from "../../src/domain/config/ledger.ts"
 import type { Sections } from "../../src/domain/config/sections.ts"
 import type { StorageSection } from "../../src/domain/config/storage.ts"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
+import type { EnvironmentName } from "../../src/domain/names.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import { Evidence } from "../../src/services/evidence.ts"
 import { Progress } from "../../src/services/progress.ts"
 import * as Secrets from "../../src/services/secrets.ts"
+import * as ObjectStoreConfigured from "../../src/services/object-store-configured.ts"
 import { Settings } from "../../src/services/settings.ts"
 import { PathRefused, Workspace } from "../../src/services/workspace.ts"
 
@@ -67,8 +69,16 @@ const longestReal = async (path: string): Promise<string> => {
   return real ?? join(await longestReal(resolve(path, "..")), relative(resolve(path, ".."), path))
 }
 
-/** Workspace and Settings of a project, without a configuration folder. */
-export const place = (root: string) =>
+/** What a test's configuration has of its own. */
+export interface Configured {
+  readonly env?: EnvironmentName
+  readonly storage?: Partial<StorageSection>
+  /** Collects what the attempt notes. */
+  readonly notes?: Array<Readonly<Record<string, unknown>>>
+}
+
+/** Workspace, Settings and object stores of a project, without a configuration folder. */
+export const place = (root: string, { env = "dev", storage: own = {} }: Configured = {}) =>
   Layer.mergeAll(
     Layer.succeed(Workspace, {
       project: root,
@@ -83,15 +93,21 @@ export const place = (root: string) =>
       display: (path) => (relative(root, path).startsWith("..") ? path : relative(root, path)),
     }),
     Layer.succeed(Settings, {
-      env: "dev",
-      sections: { storage, notifications, ledger: LedgerSection.usual } as Sections,
+      env,
+      sections: {
+        storage: { ...storage, ...own },
+        notifications,
+        retention: { audit_years: 5 },
+        ledger: LedgerSection.usual,
+      } as Sections,
       digest: (section) => CanonicalJson.digest(section === "storage" ? storage : notifications),
     }),
     Secrets.layer({ project: root, environment: {} }),
+    ObjectStoreConfigured.layer(own),
   )
 
 /** What an attempt of a task of a run is given; `notes` collects what it notes. */
-export const attempt = (root: string, ids: { readonly run?: string; readonly task?: string } = {}) => {
+export const attempt = (root: string, ids: Configured & { readonly run?: string; readonly task?: string } = {}) => {
   const run = ids.run ?? "0190a000-0000-7000-8000-000000000001"
   const task = ids.task ?? "work"
   const scratch = join(root, ".dandori", "scratch", task)
@@ -114,7 +130,7 @@ export const attempt = (root: string, ids: { readonly run?: string; readonly tas
           approvedBy: [],
           scratch,
           log: () => Effect.void,
-          note: () => Effect.void,
+          note: (facts) => Effect.sync(() => void ids.notes?.push(facts)),
         }),
       ),
     ),
@@ -128,6 +144,6 @@ export const attempt = (root: string, ids: { readonly run?: string; readonly tas
       sign: () => Effect.die("no key here"),
       publicKey: Effect.die("no key here"),
     }),
-    place(root),
+    place(root, ids),
   )
 }

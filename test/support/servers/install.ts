@@ -49,3 +49,19 @@ export const python = async (name: string, requirements: ReadonlyArray<string>):
   }
   return join(folder, "bin")
 }
+
+/**
+ * A program of a Go module (`github.com/…/cmd/name@v1.2.3`), built into a folder under `.cache/` where it is missing.
+ * `name` tells versions apart.
+ */
+export const go = async (name: string, program: string): Promise<string> => {
+  const folder = join(cache, name)
+  const path = join(folder, program.split("/").at(-1)?.split("@")[0] ?? "")
+  if (existsSync(path)) return path
+  const script = `[ -e "$2" ] || GOBIN="$1" GOFLAGS=-mod=mod go install "$3"`
+  const problem = await alone(script, folder, path, program)
+  if (problem !== undefined || !existsSync(path)) {
+    throw new ServerMissing(`install Go 1.24 or newer; it builds ${program}: ${problem ?? "it built nothing"}`)
+  }
+  return path
+}

@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as AwsServer from "./aws.ts"
 import * as PostgresServer from "./postgres.ts"
 import * as RedisServer from "./redis.ts"
+import * as S3Server from "./s3.ts"
 import type { Server } from "./server.ts"
 
 /** Starts a server in a temporary folder of its own and stops it with the scope. */
@@ -39,6 +40,9 @@ export const ownRedis = scoped("redis", RedisServer.start)
 /** A moto server that the test may stop; what it held is gone then. */
 export const ownAws = scoped("aws", AwsServer.start)
 
+/** An S3 server that the test may stop, kill and start again. */
+export const ownS3 = scoped("s3", S3Server.start)
+
 /** `postgres://…` of a superuser: `DANDORI_TEST_POSTGRES_URL`, or a server of this scope. Make a database of your own in it. */
 export const postgresUrl = given("DANDORI_TEST_POSTGRES_URL", ownPostgres(), ({ url }) => url)
 
@@ -47,3 +51,9 @@ export const redisUrl = given("DANDORI_TEST_REDIS_URL", ownRedis, ({ url }) => u
 
 /** The endpoint of S3, RDS and EC2: `DANDORI_TEST_AWS_ENDPOINT`, or a moto server of this scope. Use buckets of your own in it. */
 export const awsEndpoint = given("DANDORI_TEST_AWS_ENDPOINT", ownAws, ({ endpoint }) => endpoint)
+
+/**
+ * The endpoint of an S3 server that checks digests and has Object Lock: `DANDORI_TEST_S3_ENDPOINT`, or a server of this
+ * scope. Use buckets of your own in it.
+ */
+export const s3Endpoint = given("DANDORI_TEST_S3_ENDPOINT", ownS3, ({ endpoint }) => endpoint)
