@@ -27,7 +27,7 @@ const registered = Effect.fnUntraced(function* (project: string, home: string, v
   )
 })
 
-/** Compares a version's folder with its checksums, and these with the registry; names each difference. */
+/** Compares a version's folder with its checksums and its signature, and these with the registry; names each difference. */
 export const verifyModel = Effect.fnUntraced(function* (version: string) {
   const { json, quiet } = yield* root
   const { project, home, env } = yield* Readers.find
@@ -60,6 +60,7 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
       path: folder.path,
       registry: row?.status ?? null,
       digest: list?.root_digest ?? null,
+      signer: found?.signer ?? null,
       differences,
     }
     yield* Output.json({ v: 1, kind: "model-verify", ...value })
@@ -71,7 +72,9 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
     const verdict = Output.green("intact", Output.colours(process.stdout))
     const size = count(Object.keys(list?.checksums ?? {}).length, "file", "files")
     const synthetic = row?.synthetic === true ? "  SYNTHETIC" : ""
-    yield* Output.data(`${verdict}  ${version} (${inRegistry})${synthetic}  ${size}, digest ${list?.root_digest ?? ""}`)
+    yield* Output.data(
+      `${verdict}  ${version} (${inRegistry})${synthetic}  ${size}, digest ${list?.root_digest ?? ""}, signed`,
+    )
   }
   yield* Output.exitWith(codeOf(differences))
 })

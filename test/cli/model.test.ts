@@ -93,7 +93,7 @@ const withModels = Effect.gen(function* () {
     const one = yield* publish("v1", warrant, false).pipe(shifted(-3_600_000))
     const two = yield* publish("v2", { ...warrant, who: "bob", reason: "by hand", intent: Sha256.of("nowhere") }, true)
     return { one, two }
-  }).pipe(Effect.provide(services))
+  }).pipe(Effect.provide(Layer.merge(services, projectAt(home))))
   return { folder, ...moves, intent: warrant.intent }
 })
 const file = (folder: string, version: string, name: string) => join(folder, ".dandori/models", version, name)
@@ -296,7 +296,7 @@ describe("dandori model verify", () => {
       const { folder, one } = yield* withModels
       const { code, out } = yield* dandori(folder, "model", "verify", "v1")
       assert.strictEqual(code, 0, out)
-      assert.strictEqual(out, `intact  v1 (archived)  3 files, digest ${one.digest}\n`)
+      assert.strictEqual(out, `intact  v1 (archived)  3 files, digest ${one.digest}, signed\n`)
     }).pipe(Effect.scoped),
   )
 
@@ -314,6 +314,26 @@ describe("dandori model verify", () => {
       assert.include(out, "altered: theta.yaml")
       assert.include(out, "extra: more.bin")
       assert.strictEqual((yield* dandori(folder, "model", "verify", "v2")).code, 0)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("finds by the signature what was changed together with its checksum, and names the key in --json", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* withModels
+      const pem = yield* Effect.promise(() => Fs.readFile(join(folder, ".dandori/keys/model-signing.pub"), "utf8"))
+      const intact = yield* dandori(folder, "model", "verify", "v1", "--json")
+      assert.deepInclude(ndjson(intact.out)[0], { signer: Sha256.of(pem), differences: [] })
+      const changed = filesOf("v1")
+      const listed = Object.entries({ ...changed, "theta.yaml": "y" }).map(([path, text]) => ({
+        path,
+        sha256: Sha256.of(text),
+        bytes: text.length,
+      }))
+      yield* rewrite(file(folder, "v1", "theta.yaml"), "y")
+      yield* rewrite(file(folder, "v1", "checksums.json"), JSON.stringify(Checksums.make("v1", listed, {})))
+      const { code, out } = yield* dandori(folder, "model", "verify", "v1")
+      assert.strictEqual(code, 10, out)
+      assert.include(out, "  altered: checksums.json\n  altered: theta.yaml\n")
     }).pipe(Effect.scoped),
   )
 
