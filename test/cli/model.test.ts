@@ -178,6 +178,31 @@ describe("dandori model at", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.live("has alias for what champion stands for now, of each slot", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* withModels
+      const { code, out } = yield* dandori(folder, "model", "alias", "-q")
+      assert.deepStrictEqual({ code, out }, { code: 0, out: "EURUSD-GBPUSD/1h v2\n" })
+      const [answer] = ndjson((yield* dandori(folder, "model", "alias", "--json")).out)
+      const [{ move }] = answer.slots as [{ move: Record<string, unknown> }]
+      assert.deepInclude(move, { version: "v2", from: "v1", who: "bob" })
+      const unknown = yield* dandori(folder, "model", "alias", "--slot", "EURUSD-USDJPY/1h")
+      assert.strictEqual(unknown.code, 64)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("is exit 66 where no model was ever registered, for at, alias and history alike", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      for (const args of [["at", "now"], ["alias"], ["history"]]) {
+        const { code, err } = yield* dandori(folder, "model", ...args)
+        assert.strictEqual(code, 66, args[0])
+        assert.include(err, "No model has been registered yet")
+      }
+      assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(folder)), ["configs"])
+    }).pipe(Effect.scoped),
+  )
+
   it.live("says UNATTESTED where the ledger has no such entry, and none before the first deployment", () =>
     Effect.gen(function* () {
       const { folder, two } = yield* withModels
