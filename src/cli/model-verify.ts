@@ -28,7 +28,7 @@ const registered = Effect.fnUntraced(function* (place: Place, version: string) {
   )
 })
 
-/** Compares a version's folder with its checksums, and these with the registry; names each difference. */
+/** Compares a version's folder with its checksums and its signature, and these with the registry; names each difference. */
 export const verifyModel = Effect.fnUntraced(function* (version: string) {
   const { json, quiet } = yield* root
   const place = yield* Readers.find
@@ -62,6 +62,7 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
       path: folder.path,
       registry: row?.status ?? null,
       digest: list?.root_digest ?? null,
+      signer: found?.signer ?? null,
       differences,
     }
     yield* Output.json({ v: 1, kind: "model-verify", ...value })
@@ -73,7 +74,9 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
     const verdict = Output.green("intact", Output.colours(process.stdout))
     const size = count(Object.keys(list?.checksums ?? {}).length, "file", "files")
     const synthetic = row?.synthetic === true ? "  SYNTHETIC" : ""
-    yield* Output.data(`${verdict}  ${version} (${inRegistry})${synthetic}  ${size}, digest ${list?.root_digest ?? ""}`)
+    yield* Output.data(
+      `${verdict}  ${version} (${inRegistry})${synthetic}  ${size}, digest ${list?.root_digest ?? ""}, signed`,
+    )
   }
   yield* Output.exitWith(codeOf(differences))
 })

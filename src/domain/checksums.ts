@@ -6,6 +6,9 @@ import { Sha256 } from "./sha256.ts"
 /** Name of the list in a version's folder. */
 export const fileName = "checksums.json"
 
+/** Name of the signature over all other files of a version's folder (`model-signature.ts`). */
+export const signatureName = "model.sig"
+
 /** The folder of the receipts in a version's folder. */
 export const receiptsFolder = "receipts"
 
@@ -39,7 +42,7 @@ export type Difference =
 export const isReceipt = (path: string): boolean => path.startsWith(`${receiptsFolder}/`)
 
 /** True of a file that stands beside the list without being in it: the list itself and the signature over it. */
-export const isUnlisted = (path: string): boolean => path === fileName || path === "model.sig"
+export const isUnlisted = (path: string): boolean => path === fileName || path === signatureName
 
 const byPath = (x: FoundFile, y: FoundFile) => (x.path < y.path ? -1 : x.path > y.path ? 1 : 0)
 
@@ -85,14 +88,16 @@ const inconsistencies = (listed: Checksums): ReadonlyArray<Difference> => {
 }
 
 /**
- * How the files that were found differ from the list; empty when they are exactly those. A file that holds the bytes of
- * another listed file, which is not in its own place either, is swapped with it. An empty list never verifies.
+ * How files differ from those that are expected, by path and digest. A file that holds the bytes of another expected
+ * file, which is not in its own place either, is swapped with it.
  */
-export const verify = (listed: Checksums, found: ReadonlyArray<FoundFile>): ReadonlyArray<Difference> => {
-  const present = new Map(found.filter((file) => !isUnlisted(file.path)).map((file) => [file.path, file]))
-  const expected = new Map(Object.entries(listed.checksums))
+export const compare = (
+  expected: ReadonlyMap<string, string>,
+  found: ReadonlyArray<FoundFile>,
+): ReadonlyArray<Difference> => {
+  const present = new Map(found.map((file) => [file.path, file]))
   const differs = (path: string) => present.get(path)?.sha256 !== expected.get(path)
-  const differences: Array<Difference> = [...inconsistencies(listed)]
+  const differences: Array<Difference> = []
   for (const [path, sha256] of [...expected].toSorted(([x], [y]) => (x < y ? -1 : 1))) {
     const file = present.get(path)
     if (file === undefined) {
@@ -100,14 +105,25 @@ export const verify = (listed: Checksums, found: ReadonlyArray<FoundFile>): Read
     } else if (file.sha256 !== sha256) {
       const owner = [...expected].find(([other, digest]) => other !== path && digest === file.sha256 && differs(other))
       differences.push(owner ? { kind: "swapped", path, with: owner[0] } : { kind: "altered", path })
-    } else if (file.bytes !== listed.sizes[path]) {
-      differences.push({ kind: "invalid", reason: `the listed size of ${path} is not the size of its bytes` })
     }
   }
-  for (const file of [...present.values()].toSorted(byPath)) {
-    if (!expected.has(file.path)) differences.push({ kind: "extra", path: file.path })
+  for (const { path } of found.toSorted(byPath)) {
+    if (!expected.has(path)) differences.push({ kind: "extra", path })
   }
   return differences
+}
+
+/** How the files that were found differ from the list; empty when they are exactly those. An empty list never verifies. */
+export const verify = (listed: Checksums, found: ReadonlyArray<FoundFile>): ReadonlyArray<Difference> => {
+  const present = found.filter((file) => !isUnlisted(file.path))
+  const wrongSizes = present
+    .filter(({ bytes, path, sha256 }) => listed.checksums[path] === sha256 && listed.sizes[path] !== bytes)
+    .map(({ path }) => `the listed size of ${path} is not the size of its bytes`)
+  return [
+    ...inconsistencies(listed),
+    ...compare(new Map(Object.entries(listed.checksums)), present),
+    ...wrongSizes.map((reason) => ({ kind: "invalid", reason }) as const),
+  ]
 }
 
 /** One line for people. */

@@ -3,14 +3,19 @@ import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Artifact } from "../domain/artifact.ts"
 import * as Checksums from "../domain/checksums.ts"
+import * as Signature from "../domain/model-signature.ts"
 import { Segment } from "../domain/names.ts"
+import type { Sha256 } from "../domain/sha256.ts"
 import { type ArtifactError, Artifacts } from "./artifacts.ts"
 import * as Durable from "./durable-files.ts"
+import type { Evidence, EvidenceError } from "./evidence.ts"
 import * as FileLock from "./file-lock.ts"
+import * as ModelSigning from "./model-signing.ts"
 import { Settings } from "./settings.ts"
 import { type PathRefused, Workspace } from "./workspace.ts"
 
@@ -28,9 +33,13 @@ export interface VersionFolder {
   readonly path: string
 }
 
-/** What a check of a version's folder found: `differences` is empty when it holds exactly the listed files. */
+/**
+ * What a check of a version's folder found: `differences` is empty when it holds exactly the files that are listed and
+ * signed. `signer` is the SHA-256 of the public key that `model.sig` names, in PEM.
+ */
 export interface Verification extends VersionFolder {
   readonly list: Checksums.Checksums | undefined
+  readonly signer: Sha256 | undefined
   readonly differences: ReadonlyArray<Checksums.Difference>
 }
 
@@ -60,12 +69,15 @@ export class ModelFiles extends Context.Service<
       path: string,
       file: Artifact,
     ) => Effect.Effect<void, Durable.FileFailed | ArtifactError>
-    /** Writes the list of the files, flushed. */
-    readonly seal: (folder: VersionFolder, list: Checksums.Checksums) => Effect.Effect<void, Durable.FileFailed>
+    /** Writes the list of the files and the signature over them and it, flushed. */
+    readonly seal: (
+      folder: VersionFolder,
+      list: Checksums.Checksums,
+    ) => Effect.Effect<void, Durable.FileFailed | EvidenceError | ModelSigning.SigningFailed, Evidence>
     /** Every file of the folder, read and digested. What is no plain file has an empty digest. */
     readonly inspect: (folder: VersionFolder) => Effect.Effect<ReadonlyArray<Checksums.FoundFile>, Durable.FileFailed>
     readonly read: (folder: VersionFolder, path: string) => Effect.Effect<string, Durable.FileFailed>
-    /** Reads a folder back and compares it with its list. */
+    /** Reads a folder back and compares it with its list and its signature. */
     readonly check: (folder: VersionFolder) => Effect.Effect<Verification, Durable.FileFailed>
     /** Makes a staged version the published one, by one rename; fails when there is one. Needs the claim. */
     readonly place: (staged: VersionFolder) => Effect.Effect<VersionFolder, Failed | VersionRefused>
@@ -105,23 +117,60 @@ const inspect: ModelFiles["Service"]["inspect"] = Effect.fn("ModelFiles.inspect"
 const read: ModelFiles["Service"]["read"] = ({ path: folder }, path) =>
   Durable.attempt("read", join(folder, path), () => Fs.readFile(join(folder, path), "utf8"))
 
-const check: ModelFiles["Service"]["check"] = Effect.fn("ModelFiles.check")(function* (folder) {
-  const found = yield* inspect(folder)
-  const invalid = (reason: string) => ({
-    ...folder,
-    list: undefined,
-    differences: [{ kind: "invalid", reason } as const],
-  })
-  if (!found.some(({ path, sha256 }) => path === Checksums.fileName && sha256 !== "")) {
-    return invalid(`there is no ${Checksums.fileName}`)
-  }
-  const list = decodeList(yield* read(folder, Checksums.fileName))
-  if (list._tag === "None") return invalid(`${Checksums.fileName} is not readable as a list of checksums`)
-  const differences = Checksums.verify(list.value, found)
-  if (list.value.model_version === folder.version) return { ...folder, list: list.value, differences }
-  const reason = `${Checksums.fileName} is of version ${list.value.model_version}`
-  return { ...folder, list: list.value, differences: [{ kind: "invalid", reason }, ...differences] }
+const textOf = (folder: VersionFolder, found: ReadonlyArray<Checksums.FoundFile>, name: string) =>
+  found.some(({ path, sha256 }) => path === name && sha256 !== "")
+    ? Effect.asSome(read(folder, name))
+    : Effect.succeedNone
+
+const invalid = (reason: string): Checksums.Difference => ({ kind: "invalid", reason })
+
+/** Says of a file that has no text whether something else is there: a link, say. */
+const absent = (found: ReadonlyArray<Checksums.FoundFile>, name: string): Checksums.Difference => ({
+  kind: found.some(({ path }) => path === name) ? "altered" : "missing",
+  path: name,
 })
+
+/** What the list says of the files that were found. */
+const checkList = Effect.fnUntraced(function* (folder: VersionFolder, found: ReadonlyArray<Checksums.FoundFile>) {
+  const text = yield* textOf(folder, found, Checksums.fileName)
+  if (Option.isNone(text)) return { list: undefined, differences: [absent(found, Checksums.fileName)] }
+  const list = Option.getOrUndefined(decodeList(text.value))
+  if (list === undefined) {
+    return { list, differences: [invalid(`${Checksums.fileName} is not readable as a list of checksums`)] }
+  }
+  const named = list.model_version === folder.version
+  const other = named ? [] : [invalid(`${Checksums.fileName} is of version ${list.model_version}`)]
+  return { list, differences: [...other, ...Checksums.verify(list, found)] }
+})
+
+/** What the signature says of the files that were found. One that does not hold says nothing of them. */
+const checkSignature = Effect.fnUntraced(function* (
+  home: string,
+  folder: VersionFolder,
+  found: ReadonlyArray<Checksums.FoundFile>,
+) {
+  const name = Checksums.signatureName
+  const text = yield* textOf(folder, found, name)
+  if (Option.isNone(text)) return { signer: undefined, differences: [absent(found, name)] }
+  const opened = Signature.open(text.value)
+  if (Option.isNone(opened)) return { signer: undefined, differences: [invalid(`${name} is no signature of a model`)] }
+  const problem = yield* ModelSigning.problem(home, opened.value)
+  const differences =
+    problem === undefined
+      ? Signature.verify(opened.value, folder.version, found)
+      : [invalid(`${name} does not hold: ${problem}`)]
+  return { signer: opened.value.hint, differences }
+})
+
+const check = (home: string): ModelFiles["Service"]["check"] =>
+  Effect.fn("ModelFiles.check")(function* (folder) {
+    const found = yield* inspect(folder)
+    const { list, differences } = yield* checkList(folder, found)
+    const signature = yield* checkSignature(home, folder, found)
+    const known = new Set(differences.map(Checksums.describe))
+    const more = signature.differences.filter((difference) => !known.has(Checksums.describe(difference)))
+    return { ...folder, list, signer: signature.signer, differences: [...differences, ...more] }
+  })
 
 const make = Effect.gen(function* () {
   const workspace = yield* Workspace
@@ -176,18 +225,22 @@ const make = Effect.gen(function* () {
     seal: Effect.fn("ModelFiles.seal")(function* (to, list) {
       const text = `${JSON.stringify(list, null, 2)}\n`
       yield* Durable.writeNewFileDurably(join(to.path, Checksums.fileName), text, { mode: 0o444 })
+      const payload = Signature.payloadOf(to.version, yield* inspect(to))
+      const { hint, signature } = yield* ModelSigning.sign(workspace.home, payload)
+      const bundle = Signature.encode(payload, hint, signature)
+      yield* Durable.writeNewFileDurably(join(to.path, Checksums.signatureName), bundle, { mode: 0o444 })
       yield* Durable.syncFolder(join(to.path, Checksums.receiptsFolder))
       yield* Durable.syncFolder(to.path)
     }),
     inspect,
     read,
-    check,
+    check: check(workspace.home),
     place: Effect.fn("ModelFiles.place")(function* (staged) {
       const target = yield* folder(staged.version)
       yield* Durable.renameDurably(staged.path, target.path)
       return target
     }),
-    verify: (version) => Effect.flatMap(folder(version), check),
+    verify: (version) => Effect.flatMap(folder(version), check(workspace.home)),
   })
 })
 

@@ -12,7 +12,7 @@ import { ModelRefused } from "./errors.ts"
 const thetaFile = "theta.yaml"
 
 const isSegment = Schema.is(Segment)
-const reserved = [Checksums.fileName, "model.sig", Checksums.receiptsFolder]
+const reserved = [Checksums.fileName, Checksums.signatureName, Checksums.receiptsFolder]
 const decodeTheta = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Unknown))
 
 /** What is wrong with the names of a model's files, before anything is written. */

@@ -99,7 +99,7 @@ const place = Effect.fn("publish.place")(function* (input: PublishInput) {
     return { ...(yield* ready.pipe(Effect.catchTags({ FileFailed: before, EvidenceError: before }))), wasThere: true }
   }
   const staged = yield* stage(input).pipe(
-    Effect.catchTags({ FileFailed: before, ArtifactError: before, EvidenceError: before }),
+    Effect.catchTags({ FileFailed: before, ArtifactError: before, EvidenceError: before, SigningFailed: before }),
   )
   return { ...staged, folder: yield* files.place(staged.folder), wasThere: false }
 })

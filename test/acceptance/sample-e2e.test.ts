@@ -254,7 +254,7 @@ describe("another clone of the sample", () => {
       names.filter((name) => !name.startsWith(".")),
     )
     for (const name of (await Sample.filesBelow(join(other.home, "models", folder))).filter(
-      (each) => !/^(provenance|checksums)\.json$|^receipts\//.test(each),
+      (each) => !/^(provenance|checksums)\.json$|^model\.sig$|^receipts\//.test(each),
     )) {
       const [mine, theirs] = await Promise.all(
         [join(project.home, "models", version), join(other.home, "models", folder)].map((each) =>

@@ -93,7 +93,7 @@ const withModels = Effect.gen(function* () {
     const one = yield* publish("v1", warrant, false).pipe(shifted(-3_600_000))
     const two = yield* publish("v2", { ...warrant, who: "bob", reason: "by hand", intent: Sha256.of("nowhere") }, true)
     return { one, two }
-  }).pipe(Effect.provide(services))
+  }).pipe(Effect.provide(Layer.merge(services, projectAt(home))))
   return { folder, ...moves, intent: warrant.intent }
 })
 const file = (folder: string, version: string, name: string) => join(folder, ".dandori/models", version, name)
@@ -175,6 +175,31 @@ describe("dandori model at", () => {
       const [{ move }] = answer.slots as [{ move: Record<string, unknown> }]
       assert.deepInclude(move, { version: "v2", at: two.at, who: "bob", from: "v1", synthetic: true })
       assert.deepStrictEqual(move.attestation, { attested: false })
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("has alias for what champion stands for now, of each slot", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* withModels
+      const { code, out } = yield* dandori(folder, "model", "alias", "-q")
+      assert.deepStrictEqual({ code, out }, { code: 0, out: "EURUSD-GBPUSD/1h v2\n" })
+      const [answer] = ndjson((yield* dandori(folder, "model", "alias", "--json")).out)
+      const [{ move }] = answer.slots as [{ move: Record<string, unknown> }]
+      assert.deepInclude(move, { version: "v2", from: "v1", who: "bob" })
+      const unknown = yield* dandori(folder, "model", "alias", "--slot", "EURUSD-USDJPY/1h")
+      assert.strictEqual(unknown.code, 64)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("is exit 66 where no model was ever registered, for at, alias and history alike", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      for (const args of [["at", "now"], ["alias"], ["history"]]) {
+        const { code, err } = yield* dandori(folder, "model", ...args)
+        assert.strictEqual(code, 66, args[0])
+        assert.include(err, "No model has been registered yet")
+      }
+      assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(folder)), ["configs"])
     }).pipe(Effect.scoped),
   )
 
@@ -296,7 +321,7 @@ describe("dandori model verify", () => {
       const { folder, one } = yield* withModels
       const { code, out } = yield* dandori(folder, "model", "verify", "v1")
       assert.strictEqual(code, 0, out)
-      assert.strictEqual(out, `intact  v1 (archived)  3 files, digest ${one.digest}\n`)
+      assert.strictEqual(out, `intact  v1 (archived)  3 files, digest ${one.digest}, signed\n`)
     }).pipe(Effect.scoped),
   )
 
@@ -314,6 +339,26 @@ describe("dandori model verify", () => {
       assert.include(out, "altered: theta.yaml")
       assert.include(out, "extra: more.bin")
       assert.strictEqual((yield* dandori(folder, "model", "verify", "v2")).code, 0)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("finds by the signature what was changed together with its checksum, and names the key in --json", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* withModels
+      const pem = yield* Effect.promise(() => Fs.readFile(join(folder, ".dandori/keys/model-signing.pub"), "utf8"))
+      const intact = yield* dandori(folder, "model", "verify", "v1", "--json")
+      assert.deepInclude(ndjson(intact.out)[0], { signer: Sha256.of(pem), differences: [] })
+      const changed = filesOf("v1")
+      const listed = Object.entries({ ...changed, "theta.yaml": "y" }).map(([path, text]) => ({
+        path,
+        sha256: Sha256.of(text),
+        bytes: text.length,
+      }))
+      yield* rewrite(file(folder, "v1", "theta.yaml"), "y")
+      yield* rewrite(file(folder, "v1", "checksums.json"), JSON.stringify(Checksums.make("v1", listed, {})))
+      const { code, out } = yield* dandori(folder, "model", "verify", "v1")
+      assert.strictEqual(code, 10, out)
+      assert.include(out, "  altered: checksums.json\n  altered: theta.yaml\n")
     }).pipe(Effect.scoped),
   )
 

@@ -47,7 +47,7 @@ const verify = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Compare a published version's files with its checksums and the registry. Exit codes: 0 intact, 10 altered, swapped or extra files, 13 only missing ones",
+    "Compare a published version's files with its checksums, its signature and the registry. Exit codes: 0 intact, 10 altered, swapped or extra files, 13 only missing ones",
   ),
 )
 
@@ -71,6 +71,15 @@ const at = Command.make(
   ]),
 )
 
+const alias = Command.make(
+  "alias",
+  { slot },
+  Effect.fn(function* (input) {
+    const { showChampions } = yield* Effect.promise(() => import("../model-at.ts"))
+    yield* showChampions("now", Option.getOrUndefined(input.slot))
+  }),
+).pipe(Command.withDescription("Tell which version champion stands for now: model at now"))
+
 const history = Command.make(
   "history",
   { slot },
@@ -83,5 +92,5 @@ const history = Command.make(
 /** `dandori model …`: the registry and the published files. */
 export const model = Command.make("model").pipe(
   Command.withDescription("Look at the registered models and verify their files"),
-  Command.withSubcommands([list, show, verify, at, history]),
+  Command.withSubcommands([list, show, verify, at, alias, history]),
 )

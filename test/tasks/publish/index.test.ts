@@ -34,6 +34,7 @@ describe("publish", () => {
         "checksums.json",
         "feature_schema.json",
         "metrics.json",
+        "model.sig",
         "model_ai1.json",
         "provenance.json",
         "receipts",
@@ -268,7 +269,13 @@ describe("ModelFiles.verify", () => {
         { kind: "swapped", path: "theta.yaml", with: "model_ai1.json" },
       ])
       Fs.rmSync(at("checksums.json"))
-      assert.deepStrictEqual(yield* differences, [{ kind: "invalid", reason: "there is no checksums.json" }])
+      assert.deepStrictEqual(yield* differences, [
+        { kind: "missing", path: "checksums.json" },
+        { kind: "swapped", path: "model_ai1.json", with: "theta.yaml" },
+        { kind: "swapped", path: "theta.yaml", with: "model_ai1.json" },
+      ])
+      Fs.symlinkSync(at("theta.yaml"), at("checksums.json"))
+      assert.deepInclude(yield* differences, { kind: "altered", path: "checksums.json" })
       assert.strictEqual((yield* Effect.flip((yield* ModelFiles).verify("../v1")))._tag, "VersionRefused")
     }))
 })

@@ -35,7 +35,7 @@ const services = Layer.mergeAll(
   Layer.effect(ModelRegistry, Effect.map(ModelRegistry, mortal)),
   Layer.effect(
     Evidence,
-    Effect.map(Evidence, ({ receiptsFor, ...rest }) => ({ ...rest, ...mortal({ receiptsFor }) })),
+    Effect.map(Evidence, ({ receiptsFor, sign, ...rest }) => ({ ...rest, ...mortal({ receiptsFor, sign }) })),
   ),
   Layer.effect(Artifacts, Effect.map(Artifacts, mortal)),
 ).pipe(Layer.provideMerge(Stage.services(project)))

@@ -35,12 +35,14 @@ const sections = {
   messaging: { channels: { ops_events: "core:ops:events" } },
 }
 
-/** A new project folder with a signing key; removed with the scope. */
+/** A new project folder with the ledger's key; removed with the scope. */
 export const project = Effect.acquireRelease(
   Effect.sync(() => {
     const root = Fs.realpathSync(Fs.mkdtempSync(join(tmpdir(), "dandori-publish-")))
     Fs.mkdirSync(join(root, "evidence"))
-    const { privateKey } = Crypto.generateKeyPairSync("ed25519")
+    const { privateKey, publicKey } = Crypto.generateKeyPairSync("ed25519")
+    Fs.mkdirSync(join(root, ".dandori/keys"), { recursive: true })
+    Fs.writeFileSync(join(root, ".dandori/keys/ledger.pub"), publicKey.export({ type: "spki", format: "pem" }))
     Fs.writeFileSync(join(root, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }))
     return root
   }),
@@ -121,7 +123,11 @@ const evidence = (root: string) =>
     ),
     holds: () => Effect.succeed(true),
     head: Effect.die("not asked for by publish"),
-    sign: () => Effect.die("not asked for by publish"),
+    sign: (bytes) =>
+      Effect.sync(() => {
+        const key = Crypto.createPrivateKey(Fs.readFileSync(join(root, "key.pem")))
+        return { keyid: "test", signature: new Uint8Array(Crypto.sign(null, bytes, key)) }
+      }),
     publicKey: Effect.die("not asked for by publish"),
   })
 
