@@ -17,6 +17,7 @@ const shipped: Readonly<Record<string, Load>> = {
   dq: () => import("./dq/index.ts"),
   "dq-file": () => import("./dq-file/index.ts"),
   features: () => import("./features/index.ts"),
+  http: () => import("./http/index.ts"),
   notify: () => import("./notify/index.ts"),
   publish: () => import("./publish/index.ts"),
   seed: () => import("./seed/index.ts"),
