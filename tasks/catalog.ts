@@ -20,6 +20,7 @@ const shipped: Readonly<Record<string, Load>> = {
   http: () => import("./http/index.ts"),
   notify: () => import("./notify/index.ts"),
   publish: () => import("./publish/index.ts"),
+  "release-gate": () => import("./release-gate/index.ts"),
   seed: () => import("./seed/index.ts"),
   snapshot: () => import("./snapshot/index.ts"),
   train: () => import("./train/index.ts"),
