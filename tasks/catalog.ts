@@ -19,6 +19,7 @@ const shipped: Readonly<Record<string, Load>> = {
   features: () => import("./features/index.ts"),
   http: () => import("./http/index.ts"),
   notify: () => import("./notify/index.ts"),
+  preflight: () => import("./preflight/index.ts"),
   publish: () => import("./publish/index.ts"),
   "release-gate": () => import("./release-gate/index.ts"),
   seed: () => import("./seed/index.ts"),
