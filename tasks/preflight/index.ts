@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { taskType } from "../../src/authoring/task-type.ts"
+import { formatSize, parseSize } from "../../src/domain/quantity.ts"
 import { Settings } from "../../src/services/settings.ts"
 import type * as Run from "./run.ts"
 import { PreflightInput, PreflightOutput } from "./schema.ts"
@@ -24,7 +25,8 @@ export default taskType<PreflightInput, PreflightOutput, Effect.Error<Effects>, 
       const { connectionsOf } = yield* Effect.promise(() => import("./run.ts"))
       const { env } = yield* Settings
       const version = input.version === undefined ? "" : `, for the version ${input.version}`
-      const space = input.freeBytes === undefined ? "" : `, for ${input.freeBytes} of free space`
+      const space =
+        input.freeBytes === undefined ? "" : `, for ${formatSize(parseSize(input.freeBytes) ?? 0)} of free space`
       return `would look in ${env} at ${connectionsOf(input).join(", ")}${version}${space}`
     }),
   run: (input) =>

@@ -52,7 +52,7 @@ export class PreflightFailed extends Schema.TaggedError<PreflightFailed>()("Pref
 }) {
   readonly notApplied = true
   override get message() {
-    const lines = this.findings.map(({ fix, section, what }) => `  ${section}: ${what}\n    ${fix}`)
+    const lines = this.findings.map(({ fix, section, what }) => `  ${section}: ${what}; ${fix}`)
     const count = this.findings.length === 1 ? "1 thing is" : `${this.findings.length} things are`
     return `${count} not ready in ${this.env}:\n${lines.join("\n")}`
   }

@@ -231,7 +231,12 @@ describe("preflight", () => {
         const model = { version: "v1", slot, digest, path: "models/v1", theta: {}, metrics: {} }
         const { intent, run } = yield* Attempt
         yield* registry.register({ ...model, datasets: [], receipts: [], synthetic: true }, "candidate", {
-          ...{ who: "tester", reason: "test", intent, run, task: "work", key: `${run}/work` },
+          who: "tester",
+          reason: "test",
+          intent,
+          run,
+          task: "work",
+          key: `${run}/work`,
         })
       }).pipe(Effect.provide(given(root, {}, [])), Effect.scoped)
 
@@ -266,7 +271,7 @@ describe("preflight", () => {
         Effect.provide(given(root, {}, [])),
         Effect.scoped,
       )
-      assert.strictEqual(words, "would look in dev at database, messaging, for the version v1, for 2GiB of free space")
+      assert.strictEqual(words, "would look in dev at database, messaging, for the version v1, for 2 GiB of free space")
     }),
   )
 
