@@ -9,10 +9,10 @@ import { formatSize, parseDuration, parseSize } from "../../src/domain/quantity.
 import { Artifacts } from "../../src/services/artifacts.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import * as Http from "../../src/services/http.ts"
-import { Secrets } from "../../src/services/secrets.ts"
+import { SecretMissing, Secrets } from "../../src/services/secrets.ts"
 import { HttpAnswerUnexpected, HttpBodyUnusable, HttpStatusUnexpected } from "./errors.ts"
 import { differences } from "./json-subset.ts"
-import { HttpInput, HttpOutput, keptHeaders, usualBytes, usualMillis } from "./schema.ts"
+import { HttpInput, HttpOutput, isHeaderValue, keptHeaders, usualBytes, usualMillis } from "./schema.ts"
 
 /** Longest body that is part of the output, in characters. */
 const keptCharacters = 65_536
@@ -36,7 +36,13 @@ const mediaTypeOf = ({ headers }: Http.Answer): string =>
 const headersOf = Effect.fnUntraced(function* (input: HttpInput) {
   const secrets = yield* Secrets
   const own = yield* Effect.forEach(Object.entries(input.secretHeaders ?? {}), ([name, reference]) =>
-    Effect.map(secrets.resolve(reference), (value) => [name, Redacted.value(value)] as const),
+    secrets.resolve(reference).pipe(
+      Effect.map((value) => [name, Redacted.value(value).trim()] as const),
+      Effect.filterOrFail(
+        ([, value]) => isHeaderValue(value),
+        () => new SecretMissing({ reference, reason: "a header is one line of Latin-1 text, and it is not" }),
+      ),
+    ),
   )
   const sent = new Headers(input.body === undefined ? {} : { "content-type": "application/json" })
   for (const [name, value] of [...Object.entries(input.headers ?? {}), ...own]) sent.set(name, value)

@@ -34,9 +34,11 @@ const HeaderName = Schema.String.check(
 const PlainHeaderName = HeaderName.check(
   Schema.makeFilter((name) => !secret.includes(name.toLowerCase()) || `${name} is a secret; give it in secretHeaders`),
 )
-const HeaderValue = Schema.String.check(
-  Schema.isPattern(/^[\t\x20-\x7e\x80-\xff]*$/, { message: "must be one line of Latin-1 text" }),
-)
+const headerText = /^[\t\x20-\x7e\x80-\xff]*$/
+const HeaderValue = Schema.String.check(Schema.isPattern(headerText, { message: "must be one line of Latin-1 text" }))
+
+/** True for a text that can be the value of a header (RFC 9110, section 5.5). */
+export const isHeaderValue = (text: string): boolean => headerText.test(text)
 
 /** A status, 100 to 599, or a class of them. */
 const Status = Schema.Union([

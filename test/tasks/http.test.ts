@@ -15,7 +15,7 @@ import * as Workplace from "./workplace.ts"
 
 const decode = Schema.decodeUnknownSync(HttpInput)
 const encode = Schema.encodeUnknownSync(HttpOutput)
-const environment = { API_TOKEN: "Bearer hunter2-hunter2" }
+const environment = { API_TOKEN: "Bearer hunter2-hunter2", LINES: "hunter2\nhunter2", WIDE: "hunter2→hunter2" }
 
 const given = (root: string) =>
   Layer.mergeAll(
@@ -128,6 +128,11 @@ describe("http", () => {
       }
       const missing = yield* refused({ method: "GET", url, secretHeaders: { "x-key": "${env:NOBODY}" } })
       assert.strictEqual(missing._tag, "SecretMissing")
+      for (const name of ["LINES", "WIDE"]) {
+        const unusable = yield* refused({ method: "GET", url, secretHeaders: { "x-key": `\${env:${name}}` } })
+        assert.strictEqual(unusable._tag, "SecretMissing")
+        assert.notInclude(unusable.message, "hunter2")
+      }
     }),
   )
 
