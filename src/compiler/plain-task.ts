@@ -8,10 +8,14 @@ import { jsonOf } from "./located.ts"
 import { isPlain } from "./plain-value.ts"
 import { QuietTask } from "./quiet-task.ts"
 
+/** Methods that ask and change nothing (RFC 9110, section 9.2.1). */
+const asking = ["GET", "HEAD"]
+
 /** What a task does to the world: some types leave it to the task. */
 export const effectsOf = (type: AnyTaskType, given: Readonly<Record<string, unknown>>): EffectClass => {
   const stated = type.type === "command" || type.type === "http" ? given.effects : undefined
-  return stated === "pure" || stated === "idempotent" || stated === "once" ? stated : type.effects
+  if (stated === "pure" || stated === "idempotent" || stated === "once") return stated
+  return type.type === "http" && asking.includes(String(given.method)) ? "idempotent" : type.effects
 }
 
 const none: ReadonlyArray<string> = []

@@ -1,6 +1,7 @@
 import { checkSafeguards } from "./safeguards-of-checks.ts"
 import { configSafeguards } from "./safeguards-of-config.ts"
 import { gateSafeguards } from "./safeguards-of-gates.ts"
+import { releaseSafeguards } from "./safeguards-of-release.ts"
 import { settingSafeguards } from "./safeguards-of-settings.ts"
 import type { PlanSide } from "./plan-side.ts"
 import type { Safeguard, Weakness } from "./safeguard.ts"
@@ -16,6 +17,7 @@ export const safeguards: ReadonlyArray<Safeguard> = [
   ...settingSafeguards,
   ...gateSafeguards,
   ...checkSafeguards,
+  ...releaseSafeguards,
   ...configSafeguards,
 ]
 

@@ -100,14 +100,25 @@ const codeIn = (words: ReadonlyArray<string>): ReadonlyMap<number, string> => {
   return found
 }
 
+/** The commands of a task, each with its place: its `argv`, and those of the `checks` of a gate. */
+const commandsIn = (inputs: Located): ReadonlyArray<readonly [path: string, argv: Located | undefined]> => {
+  const checks = get(inputs, "checks")
+  const inner = checks?.kind === "list" ? checks.items : []
+  return [
+    ["argv", get(inputs, "argv")],
+    ...inner.map((check, i) => [`checks[${i}].argv`, check.kind === "map" ? get(check, "argv") : undefined] as const),
+  ]
+}
+
 /** Refuses an expression inside code (`sh -c …`, `awk …`): its value would become code. */
 export const check = (reader: FieldReader, inputs: Located, task: TaskDefinition): void => {
-  const argv = get(inputs, "argv")
-  if (argv?.kind !== "list" || !argv.items.some((item) => Template.hasExpression(textOf(item)))) return
-  for (const [i, instead] of codeIn(argv.items.map(textOf))) {
-    const item = argv.items[i]
-    if (item === undefined || !Template.hasExpression(textOf(item))) continue
-    const path = `${task.path}.with.argv[${i}]`
-    reader.report(item.at, path, `An expression inside a script would become code. ${instead}`)
+  for (const [place, argv] of commandsIn(inputs)) {
+    if (argv?.kind !== "list" || !argv.items.some((item) => Template.hasExpression(textOf(item)))) continue
+    for (const [i, instead] of codeIn(argv.items.map(textOf))) {
+      const item = argv.items[i]
+      if (item === undefined || !Template.hasExpression(textOf(item))) continue
+      const path = `${task.path}.with.${place}[${i}]`
+      reader.report(item.at, path, `An expression inside a script would become code. ${instead}`)
+    }
   }
 }

@@ -28,18 +28,20 @@ export interface Finding {
   readonly fix: string
 }
 
-const ok = (section: string, what: string): Finding => ({ section, level: "ok", what, fix: "" })
+/** Nothing is to be done. */
+export const ok = (section: string, what: string): Finding => ({ section, level: "ok", what, fix: "" })
 
 const writable = (path: string) => attempt("write to", path, () => Fs.access(path, constants.W_OK | constants.X_OK))
 
-const existing = (path: string): Effect.Effect<string> =>
+/** The nearest folder at a path or above it that exists. */
+export const existing = (path: string): Effect.Effect<string> =>
   attempt("look at", path, () => Fs.stat(path)).pipe(
     Effect.as(path),
     Effect.catch(() => (path === dirname(path) ? Effect.succeed(path) : existing(dirname(path)))),
   )
 
 /** A relative root is made when it is needed; an absolute one may be a volume that is not mounted, so it has to exist. */
-const root = Effect.fnUntraced(function* (project: string, key: string, configured: string) {
+export const root = Effect.fnUntraced(function* (project: string, key: string, configured: string) {
   const path = resolve(project, configured)
   const found = yield* Effect.result(attempt("look at", path, () => Fs.stat(path)))
   if (Result.isFailure(found)) {

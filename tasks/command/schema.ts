@@ -5,7 +5,8 @@ import { EffectClass } from "../../src/domain/effect-class.ts"
 import { InputFile, Segment } from "../../src/domain/names.ts"
 import { Duration, Size } from "../../src/domain/quantity.ts"
 
-const Text = Schema.String.check(
+/** An argument or a variable of a program. */
+export const Text = Schema.String.check(
   Schema.makeFilter((text) => !text.includes("\0") || "must not contain a NUL character"),
 )
 const VariableName = Schema.String.check(

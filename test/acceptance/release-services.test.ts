@@ -94,7 +94,7 @@ beforeAll(async () => {
     return text.trim() === "" ? undefined : JSON.parse(text)
   }
   await aws("s3api", "create-bucket", "--bucket", "audit", "--object-lock-enabled-for-bucket")
-  await aws("s3api", "create-bucket", "--bucket", "models")
+  for (const bucket of ["models", "backups"]) await aws("s3api", "create-bucket", "--bucket", bucket)
   project = await projectOn(postgres.url)
   await configure()
 
@@ -198,12 +198,14 @@ describe("a release on PostgreSQL, Redis, S3, Slack and PagerDuty", () => {
       .map(({ data, type }) => (type.includes("approval") ? `approval of ${data.task}` : data.task))
     assert.deepStrictEqual(story, [
       "model",
+      "preflight",
       "register",
       "distribute",
       "verify",
       "approval of deploy",
       "deploy",
       "archive",
+      "tell",
     ])
   })
 
@@ -211,7 +213,10 @@ describe("a release on PostgreSQL, Redis, S3, Slack and PagerDuty", () => {
     const failed = await run(
       "run",
       "pipelines/rollback.yaml",
-      ...["--param", "slot=EURUSD-GBPUSD/1h", "--param", "reason=there is none to go back to"],
+      "--param",
+      "slot=EURUSD-GBPUSD/1h",
+      "--param",
+      "reason=there is none to go back to",
     )
     assert.strictEqual(failed.code, 1, failed.out + failed.err)
     assert.match(failed.out, /no version was deployed before/)

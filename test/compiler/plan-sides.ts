@@ -30,13 +30,15 @@ export interface Beside {
   readonly files?: Readonly<Record<string, unknown>>
 }
 
-/** A side of tasks: `dq` and `backtest` are gates; each file is named by the tasks whose `with.expectations` it is. */
+const gateTypes = ["dq", "backtest", "release-gate"]
+
+/** A side of tasks: `dq`, `backtest` and `release-gate` are gates; each file is named by the tasks whose `with.expectations` it is. */
 export const side = (
   tasks: ReadonlyArray<PlanTask>,
   { config = {}, files = {}, plan: more = {} }: Beside = {},
 ): PlanSide => ({
   plan: plan(tasks, more),
-  gates: new Set(tasks.filter(({ type }) => type === "dq" || type === "backtest").map(({ id }) => id)),
+  gates: new Set(tasks.filter(({ type }) => gateTypes.includes(type)).map(({ id }) => id)),
   reads: new Map([
     ["dq", ["dq"]],
     ["backtest", ["backtest_policy"]],

@@ -54,6 +54,10 @@ const bypass = {
   with: { ...publish.with, model: "${{ tasks.train.model }}" },
 }
 
+const lint = { name: "lint", argv: ["oxlint"] }
+const checking = (...checks: ReadonlyArray<object>) =>
+  tasked(...all, task("code", { type: "release-gate", effects: "idempotent", with: { checks } }))
+
 interface Case {
   readonly rule: string
   readonly what: string
@@ -63,6 +67,27 @@ interface Case {
 }
 
 const cases: ReadonlyArray<Case> = [
+  {
+    rule: "release-checks",
+    what: "a check of the code that is gone",
+    place: "tasks.code.with.checks.lint",
+    old: checking({ name: "tests", argv: ["test"] }, lint),
+    next: checking({ name: "tests", argv: ["test"] }),
+  },
+  {
+    rule: "release-checks",
+    what: "a check of the code that only warns",
+    place: "tasks.code.with.checks.lint.severity",
+    old: checking(lint),
+    next: checking({ ...lint, severity: "warn" }),
+  },
+  {
+    rule: "release-checks",
+    what: "a check of the code by another program",
+    place: "tasks.code.with.checks.lint.argv",
+    old: checking(lint),
+    next: checking({ ...lint, argv: ["true"] }),
+  },
   {
     rule: "audit",
     what: "an audit that is lowered",
@@ -283,8 +308,8 @@ describe("a weaker safeguard", () => {
 
     it(`is not the way back from ${what} (${rule})`, () => {
       const back = placesOf(next, from)
-      // Another text of a query or a pattern may be weaker either way: it counts as weaker both times.
-      if (/pattern|query/.test(place)) assert.include(back, `${rule} at ${place}`)
+      // Another text of a query or a pattern, and another program, may be weaker either way: they count as weaker both times.
+      if (/pattern|query|argv/.test(place)) assert.include(back, `${rule} at ${place}`)
       else assert.notInclude(back, `${rule} at ${place}`)
     })
   }
