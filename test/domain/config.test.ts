@@ -205,6 +205,7 @@ describe("notifications", () => {
       const sections = {
         storage: {},
         database: { backend: "embedded" },
+        ledger: { store: "files" },
         messaging: { backend: "embedded" },
         notifications: { ...notifications, slack: { ...notifications.slack, webhooks } },
         exporters: { exporters: [] },
@@ -226,6 +227,7 @@ describe("notifications", () => {
     const sections = {
       storage: {},
       database: { backend: "embedded", dsn: "${env:D}" },
+      ledger: { store: "files" },
       messaging: { backend: "redis", url: "${env:R}" },
       notifications: section(two),
       exporters: {
@@ -240,6 +242,8 @@ describe("notifications", () => {
       requiredSecrets(sections).map(({ reference }) => reference),
       ["${env:R}", "${env:P}", "${env:H}"],
     )
+    const inDatabase = { ...sections, ledger: { ...sections.ledger, store: "postgres" as const } }
+    assert.strictEqual(requiredSecrets(inDatabase)[0].reference, "${env:D}")
   })
 })
 
