@@ -51,6 +51,7 @@ export interface HeldLock {
 
 const LOCK_EX = 2
 const LOCK_NB = 4
+const LOCK_UN = 8
 const darwin = process.platform === "darwin"
 const closeOnExec = darwin ? 0x1000000 : 0o2000000
 /** EBADF, EINTR, EINVAL, ENOLCK, ENOTSUP: refusals that are not "held by another". */
@@ -76,6 +77,15 @@ export const flock = (fd: number): 0 | string => {
   if (symbols.flock(fd, LOCK_EX | LOCK_NB) === 0) return 0
   const location = "__error" in symbols ? symbols.__error() : symbols.__errno_location()
   return (location === null ? undefined : refusals[read.i32(location)]) ?? "busy"
+}
+
+/**
+ * Gives a lock back, if it is held, and closes its file. Closing alone would leave it to a child that was being started
+ * just then: until its exec, it has the open file too.
+ */
+const giveBack = (fd: number): void => {
+  library?.symbols.flock(fd, LOCK_UN)
+  closeSync(fd)
 }
 
 const alive = (pid: number) => {
@@ -128,7 +138,7 @@ const tryLock = (path: string): number | LockBusy | LockFailed | "replaced" => {
     kept = true
     return fd
   } finally {
-    if (!kept) closeSync(fd)
+    if (!kept) giveBack(fd)
   }
 }
 
@@ -146,7 +156,7 @@ export const look = (path: string): "held" | "free" | "missing" => {
   try {
     return flock(fd) === 0 ? "free" : "held"
   } finally {
-    closeSync(fd)
+    giveBack(fd)
   }
 }
 
@@ -161,7 +171,7 @@ export const removeFree = (path: string): void => {
   try {
     if (flock(fd) === 0) rmSync(path, { force: true })
   } finally {
-    closeSync(fd)
+    giveBack(fd)
   }
 }
 
@@ -186,7 +196,7 @@ const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
  * names the pid of who holds it, or of who held it last.
  */
 export const acquire = (path: string): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
-  Effect.acquireRelease(take(path), (fd) => Effect.sync(() => closeSync(fd))).pipe(Effect.as({ path }))
+  Effect.acquireRelease(take(path), (fd) => Effect.sync(() => giveBack(fd))).pipe(Effect.as({ path }))
 
 /** As `acquire`, but waits for the holder, asking again at jittered intervals, for at most `patience` milliseconds. */
 export const acquireWithin = (

@@ -47,6 +47,33 @@ const startHolder = (path: string, after = "") =>
   )
 
 describe("file lock", () => {
+  it.live("is free at once when it is given back, also while a process that is being started still has its file", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "a.lock")
+      const scope = yield* Scope.make()
+      yield* Scope.provide(FileLock.acquire(path), scope)
+      const links = yield* Effect.promise(async () => {
+        const fds = await Fs.readdir("/proc/self/fd")
+        const all = fds.map(async (fd) => ({
+          fd: Number(fd),
+          to: await Fs.readlink(`/proc/self/fd/${fd}`).catch(() => ""),
+        }))
+        return Promise.all(all)
+      })
+      const fd = links.find(({ to }) => to === path)?.fd
+      assert.isDefined(fd)
+      const child = yield* Effect.acquireRelease(
+        Effect.sync(() => Bun.spawn(["sleep", "60"], { stdio: ["ignore", "ignore", "ignore", fd] })),
+        (one) => Effect.promise(() => (one.kill("SIGKILL"), one.exited)),
+      )
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.scoped(FileLock.acquire(path))
+      assert.strictEqual(FileLock.look(path), "free")
+      yield* Effect.scoped(FileLock.acquire(path))
+      assert.isNull(child.exitCode)
+    }),
+  )
+
   it.live("is held by one of two processes, names the owner, and is free at once after kill -9", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "a.lock")
