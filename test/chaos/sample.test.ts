@@ -45,7 +45,7 @@ const modelOf = async (place: Sample.SampleProject): Promise<ReadonlyMap<string,
   assert.strictEqual(versions.length, 1, versions.join(", "))
   const names = await Sample.filesBelow(join(root, versions[0]))
   const digests = new Map<string, string>()
-  for (const name of names.filter((each) => !/^(provenance|checksums)\.json$|^receipts\//.test(each))) {
+  for (const name of names.filter((each) => !/^(provenance|checksums)\.json$|^model\.sig$|^receipts\//.test(each))) {
     digests.set(
       name,
       createHash("sha256")
@@ -128,6 +128,10 @@ const check = async (place: Sample.SampleProject, run: string) => {
   assert.deepStrictEqual(rows("SELECT run, task FROM alias_history"), [{ run, task: "publish" }])
   database.close()
   assert.deepStrictEqual(await modelOf(place), expected)
+  // A signature is another one each time, and holds.
+  const [version] = (await Fs.readdir(join(place.home, "models"))).filter((name) => name !== ".publish.lock")
+  const verified = await Sample.dandori(place, "model", "verify", version)
+  assert.strictEqual(verified.code, 0, verified.out + verified.err)
   const records = (await Sample.filesBelow(join(place.home, "worm/retrain"))).filter(
     (name) => !name.startsWith("chain/"),
   )
