@@ -267,5 +267,5 @@ export const layer: Layer.Layer<ModelRegistry, never, SqlClient.SqlClient> = Lay
 export const layerState = Layer.provide(layer, Sqlite.layerState)
 
 /** The registry where the configuration says that it is: in `<home>/state.db`, or in PostgreSQL. */
-export const layerOf = (section: DatabaseSection): Layer.Layer<ModelRegistry, SqlError, Workspace | Secrets> =>
+export const layerOf = (section: DatabaseSection): Layer.Layer<ModelRegistry, never, Workspace | Secrets> =>
   section.backend === "embedded" ? layerState : Layer.provide(layer, Postgres.layerOf(section))

@@ -3,10 +3,11 @@ import { dirname, join } from "node:path"
 import type { Database, SQLQueryBindings } from "bun:sqlite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
@@ -21,6 +22,12 @@ export interface SqliteOptions {
   readonly path: string
   /** How long a statement waits for another process's lock, milliseconds; Infinity: for ever. Default 30 s. */
   readonly patienceMillis?: number
+}
+
+/** An open file. */
+interface Opened {
+  readonly database: Database
+  readonly connection: Connection
 }
 
 const damaged =
@@ -92,11 +99,8 @@ const connect = (database: Database, path: string, patience: number): Connection
   }
 }
 
-/**
- * Opens a SQLite file as effect/sql's client: write-ahead log, every commit flushed, foreign keys on. Several processes
- * may have it open. A transaction takes the write lock at its start. The file is closed with the scope.
- */
-export const open = (options: SqliteOptions): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope> =>
+/** Opens the file, write-ahead log on, every commit flushed, foreign keys on; closes it with the scope. */
+const openFile = (options: SqliteOptions): Effect.Effect<Opened, SqlError, Scope.Scope> =>
   Effect.gen(function* () {
     const { path } = options
     const sqlite = yield* Effect.promise(() => import("bun:sqlite"))
@@ -114,27 +118,57 @@ export const open = (options: SqliteOptions): Effect.Effect<SqlClient.SqlClient,
     for (const pragma of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]) {
       yield* connection.execute(`PRAGMA ${pragma}`, [], undefined)
     }
-    return yield* SqlClient.make({
-      ...SqlClient.makeSqliteAcquirers({
-        connection: Effect.succeed(connection),
-        semaphore: Semaphore.makeUnsafe(1),
-        isTransaction: () => database.inTransaction,
-      }),
-      compiler: Statement.makeCompilerSqlite(),
-      beginTransaction: "BEGIN IMMEDIATE",
-      releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
-      prepareTransactionControls: true,
-      driver: "sqlite-bun",
-      spanAttributes: [["db.system.name", "sqlite"]],
-    })
+    return { database, connection }
+  })
+
+/** A client whose file is opened by its first statement, and the opening alone. */
+const make = Effect.fnUntraced(function* (options: SqliteOptions) {
+  const scope = yield* Effect.scope
+  let opened: Opened | undefined
+  const turn = Semaphore.makeUnsafe(1)
+  const ready = turn.withPermit(
+    Effect.gen(function* () {
+      if (opened !== undefined) return opened.connection
+      const own = yield* Scope.fork(scope)
+      opened = yield* Scope.provide(openFile(options), own).pipe(
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause))),
+      )
+      return opened.connection
+    }),
+  )
+  const connection = Effect.suspend(() => (opened === undefined ? ready : Effect.succeed(opened.connection)))
+  const client = yield* SqlClient.make({
+    ...SqlClient.makeSqliteAcquirers({
+      connection,
+      semaphore: Semaphore.makeUnsafe(1),
+      isTransaction: () => opened?.database.inTransaction === true,
+    }),
+    compiler: Statement.makeCompilerSqlite(),
+    beginTransaction: "BEGIN IMMEDIATE",
+    releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
+    prepareTransactionControls: true,
+    driver: "sqlite-bun",
+    spanAttributes: [["db.system.name", "sqlite"]],
   }).pipe(Effect.provide(Reactivity.layer))
+  return { client, ready }
+})
+
+/**
+ * Opens a SQLite file as effect/sql's client: write-ahead log, every commit flushed, foreign keys on. Several processes
+ * may have it open. A transaction takes the write lock at its start. The file is closed with the scope.
+ */
+export const open = (options: SqliteOptions): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope> =>
+  Effect.flatMap(make(options), ({ client, ready }) => Effect.as(ready, client))
 
 /** The client of one file. */
 export const layer = (options: SqliteOptions): Layer.Layer<SqlClient.SqlClient, SqlError> =>
   Layer.effect(SqlClient.SqlClient, open(options))
 
-/** The client of the project's state store, `<home>/state.db`. */
-export const layerState: Layer.Layer<SqlClient.SqlClient, SqlError, Workspace> = Layer.effect(
+/**
+ * The client of the project's state store, `<home>/state.db`. It is opened when it is first used, so that a file that cannot
+ * be opened stops nobody who does not use it.
+ */
+export const layerState: Layer.Layer<SqlClient.SqlClient, never, Workspace> = Layer.effect(
   SqlClient.SqlClient,
-  Effect.flatMap(Workspace, ({ home }) => open({ path: join(home, "state.db") })),
+  Effect.flatMap(Workspace, ({ home }) => Effect.map(make({ path: join(home, "state.db") }), ({ client }) => client)),
 )
