@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { Redis } from "ioredis"
 import * as Checksums from "../../src/domain/checksums.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
+import { Artifacts } from "../../src/services/artifacts.ts"
 import * as ArtifactsDirectory from "../../src/services/artifacts-directory.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import * as ModelFiles from "../../src/services/model-files.ts"
@@ -24,6 +25,7 @@ import { PreflightInput } from "../../tasks/preflight/schema.ts"
 import * as Databases from "../support/servers/databases.ts"
 import * as Servers from "../support/servers/scoped.ts"
 import { freePort } from "../support/servers/server.ts"
+import * as Stage from "./publish/stage.ts"
 import * as Workplace from "./workplace.ts"
 
 const shipped = fileURLToPath(new URL("../../configs", import.meta.url))
@@ -33,6 +35,7 @@ const decode = Schema.decodeUnknownSync(PreflightInput)
 const projectWith = (files: Readonly<Record<string, string>> = {}) =>
   Effect.tap(Workplace.project, (root) =>
     Effect.sync(() => {
+      Stage.equip(root)
       Fs.cpSync(shipped, join(root, "configs"), { recursive: true })
       for (const [name, text] of Object.entries(files)) Fs.writeFileSync(join(root, "configs/envs/dev", name), text)
     }),
@@ -46,7 +49,7 @@ const real = {
 const given = (root: string, environment: Readonly<Record<string, string>>, log: Array<string>) =>
   Layer.unwrap(
     Effect.map(SettingsFiles.load(root, "dev"), (configuration) => {
-      const attempt = Workplace.attempt(root)
+      const attempt = Layer.provideMerge(Stage.evidence(root), Workplace.attempt(root))
       const telling = Layer.effect(
         Attempt,
         Effect.map(Attempt, (own) => ({ ...own, log: (line: string) => Effect.sync(() => void log.push(line)) })),
@@ -196,18 +199,17 @@ describe("preflight", () => {
             "",
           ].join("\n")
         const here = pathToFileURL(offsite).href
-        const root = yield* projectWith({ "storage.yaml": configured(here) })
+        const root = yield* projectWith({ "storage.yaml": configured("s3://audit/worm") })
         const input = { connections: ["storage"] }
-        const { findings } = yield* look(root, input, { S3_BUCKET: here })
-        const about = (key: string) => findings.find(({ what }) => what.startsWith(`${key}:`))?.what
-        assert.include(about("offsite.bucket"), "keeps what is written to it")
-        assert.include(about("offsite.worm_location"), "is writable")
+        const names = (findings: ReadonlyArray<{ readonly level: string; readonly what: string }>) =>
+          findings.map(({ level, what }) => `${level} ${what.split(":")[0]}`).toSorted()
+        // The store of this test opens folders alone: what it says of the bucket is what preflight says.
+        const folder = yield* refused(root, input, { S3_BUCKET: here })
+        assert.deepStrictEqual(names(folder.findings), ["error offsite.worm_location"])
+        assert.match(folder.findings[0].what, /only folders/)
         assert.deepStrictEqual(Fs.readdirSync(offsite), [".dandori"])
         const missing = yield* refused(root, input, {})
-        assert.deepStrictEqual(
-          missing.findings.map(({ level, what }) => `${level} ${what.split(":")[0]}`),
-          ["missing offsite.bucket"],
-        )
+        assert.deepStrictEqual(names(missing.findings), ["error offsite.worm_location", "missing offsite.bucket"])
         const unknown = yield* refused(root, input, { S3_BUCKET: "gopher://planted-bucket" })
         assert.strictEqual(unknown.findings[0].level, "error")
         assert.notInclude(unknown.text, "planted")
@@ -218,13 +220,14 @@ describe("preflight", () => {
     Effect.gen(function* () {
       const root = yield* projectWith()
       const digest = Checksums.rootDigest([{ path: "a.json", sha256: Sha256.of("a"), bytes: 1 }])
-      const folder = join(root, ".dandori/models/v1")
-      const write = (text: string) => {
-        Fs.mkdirSync(folder, { recursive: true })
-        Fs.writeFileSync(join(folder, "a.json"), text)
-        const list = Checksums.make("v1", [{ path: "a.json", sha256: Sha256.of("a"), bytes: 1 }], {})
-        Fs.writeFileSync(join(folder, Checksums.fileName), JSON.stringify(list))
-      }
+      const place = Effect.gen(function* () {
+        const files = yield* ModelFiles.ModelFiles
+        yield* files.claim
+        const staged = yield* files.stage("v1")
+        yield* files.add(staged, "a.json", yield* (yield* Artifacts).put("a.json", "application/json", "a"))
+        yield* files.seal(staged, Checksums.make("v1", yield* files.inspect(staged), {}))
+        yield* files.place(staged)
+      }).pipe(Effect.provide(given(root, {}, [])), Effect.scoped)
       const register = Effect.gen(function* () {
         const registry = yield* ModelRegistry
         const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" } as const
@@ -242,7 +245,7 @@ describe("preflight", () => {
 
       const input = { connections: ["database"], version: "v1" }
       yield* look(root, input)
-      write("a")
+      yield* place
       yield* register
       yield* look(root, { ...input, digest })
       const taken = yield* refused(root, input)
@@ -254,7 +257,9 @@ describe("preflight", () => {
       const other = yield* refused(root, { ...input, digest: Sha256.of("other") })
       assert.match(other.findings[0].what, /with other bytes/)
       assert.match(other.findings[1].what, /with other bytes/)
-      write("b")
+      const file = join(root, ".dandori/models/v1/a.json")
+      Fs.chmodSync(file, 0o644)
+      Fs.writeFileSync(file, "b")
       const torn = yield* refused(root, { ...input, digest })
       assert.deepStrictEqual(
         torn.findings.map(({ what }) => what),

@@ -35,15 +35,20 @@ const sections = {
   messaging: { channels: { ops_events: "core:ops:events" } },
 }
 
+/** Gives a project's folder a signing key, and a place for its receipts. */
+export const equip = (root: string): void => {
+  Fs.mkdirSync(join(root, "evidence"))
+  const { privateKey, publicKey } = Crypto.generateKeyPairSync("ed25519")
+  Fs.mkdirSync(join(root, ".dandori/keys"), { recursive: true })
+  Fs.writeFileSync(join(root, ".dandori/keys/ledger.pub"), publicKey.export({ type: "spki", format: "pem" }))
+  Fs.writeFileSync(join(root, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }))
+}
+
 /** A new project folder with the ledger's key; removed with the scope. */
 export const project = Effect.acquireRelease(
   Effect.sync(() => {
     const root = Fs.realpathSync(Fs.mkdtempSync(join(tmpdir(), "dandori-publish-")))
-    Fs.mkdirSync(join(root, "evidence"))
-    const { privateKey, publicKey } = Crypto.generateKeyPairSync("ed25519")
-    Fs.mkdirSync(join(root, ".dandori/keys"), { recursive: true })
-    Fs.writeFileSync(join(root, ".dandori/keys/ledger.pub"), publicKey.export({ type: "spki", format: "pem" }))
-    Fs.writeFileSync(join(root, "key.pem"), privateKey.export({ type: "pkcs8", format: "pem" }))
+    equip(root)
     return root
   }),
   (root) => Effect.sync(() => Fs.rmSync(root, { recursive: true, force: true })),
@@ -92,7 +97,7 @@ const decodeEnvelope = Schema.decodeUnknownEffect(Schema.fromJsonString(Envelope
 const decodeStatement = Schema.decodeUnknownEffect(Schema.fromJsonString(Statement))
 
 /** Receipts in the project's `evidence` folder, newest last by name; signatures are really checked. */
-const evidence = (root: string) =>
+export const evidence = (root: string) =>
   Layer.succeed(Evidence, {
     copyTo: () => Effect.die("there is no ledger here"),
     outputOf: () => Effect.die("there is no ledger here"),
