@@ -14,7 +14,7 @@ export const Input = Schema.Struct({
     description: "the deployed version (default), or the one that it took the place of",
   }),
   version: Schema.optionalKey(Schema.String).annotate({
-    description: "this one, whatever it is now; empty: none is named",
+    description: "this one; with previous, only one that was deployed before and is not now; empty: none is named",
   }),
 }).annotate({ identifier: "ModelFindInput" })
 
@@ -49,6 +49,15 @@ const find = Effect.fn("model-find.run")(function* ({ slot: text, version, which
     if (row === undefined) return yield* new VersionUnknown({ version: wanted })
     return slotText(row.slot) === text ? row : yield* none(`${wanted} is of ${slotText(row.slot)}`)
   })
+  const goBackTo = Effect.fnUntraced(function* (wanted: string) {
+    const row = yield* named(wanted)
+    if (row.version === champion?.version)
+      return yield* none(`${wanted} is champion now: there is nothing to go back to`)
+    const moves = yield* registry.history(slot)
+    return moves.some((one) => one.version === row.version)
+      ? row
+      : yield* none(`${wanted} is ${row.status} and was never deployed: release it instead of going back to it`)
+  })
   const previous = Effect.gen(function* () {
     const moves = yield* registry.history(slot)
     // Of the moves that made the champion what it is, the last one says what it took the place of.
@@ -62,7 +71,7 @@ const find = Effect.fn("model-find.run")(function* ({ slot: text, version, which
   })
   const row =
     version !== undefined && version !== ""
-      ? yield* named(version)
+      ? yield* which === "previous" ? goBackTo(version) : named(version)
       : which === "previous"
         ? yield* previous
         : (champion ?? (yield* none("no version is deployed")))

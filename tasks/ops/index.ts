@@ -35,10 +35,10 @@ const checkApproval = Effect.gen(function* () {
   return yield* new ApprovalMissing({ task })
 })
 
-const output = (operation: string, { flags }: Seen, changed: boolean): OpsOutput =>
+const output = (operation: string, { digest, flags }: Seen, changed: boolean): OpsOutput =>
   Result.isSuccess(flags)
-    ? { operation, changed, halted: flags.success.global_halt, flags: flags.success }
-    : { operation, changed, halted: true, unreadable: flags.failure.message }
+    ? { operation, digest, changed, halted: flags.success.global_halt, flags: flags.success }
+    : { operation, digest, changed, halted: true, unreadable: flags.failure.message }
 
 const stateText = ({ flags }: Seen): string =>
   Result.isSuccess(flags)
@@ -59,6 +59,7 @@ export default taskType({
   output: OpsOutput,
   errors: {
     ApprovalMissing: "nobody else has agreed to resume",
+    FlagsMoved: "somebody has changed the flags since they were seen",
     FlagsUnreadable: "the flags are garbage, from which this change cannot start",
     PairUnknown: "the universe has no such pair",
     SignalsUnavailable: "what keeps the flags cannot be reached, or was lost on the way",
@@ -88,9 +89,18 @@ export default taskType({
       if (input.operation === "resume") yield* checkApproval
       const { pipeline, run, task, who } = yield* Attempt
       const source = `dandori run ${run} (${pipeline}/${task}) by ${who}`
+      // An attempt before this one may have resumed and ended before that was recorded.
+      const isOwn = ({ flags }: Seen) =>
+        Result.isSuccess(flags) && !flags.success.global_halt && flags.success.metadata?.source === source
       const made = yield* signals
-        .change(change, { reason: input.reason ?? "", source })
-        .pipe(Effect.catchTag("FlagsMoved", (error) => Effect.die(error)))
+        .change(change, { reason: input.reason ?? "", source }, input.seen)
+        .pipe(
+          Effect.catchTag("FlagsMoved", (moved) =>
+            Effect.flatMap(signals.look, (now) =>
+              isOwn(now) ? Effect.succeed({ ...now, changed: false }) : Effect.fail(moved),
+            ),
+          ),
+        )
       return output(input.operation, made, made.changed)
     }),
 })

@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { Fraction } from "../../src/domain/config/measure.ts"
 import { type OpsChange, OpsFlags } from "../../src/domain/ops-flags.ts"
+import { Sha256 } from "../../src/domain/sha256.ts"
 
 const operations = ["status", "halt", "resume", "halt-pairs", "resume-pairs", "flatten", "set-leverage"] as const
 
@@ -25,13 +26,20 @@ export const OpsInput = Schema.Struct({
   reason: Schema.optionalKey(
     Schema.NonEmptyString.annotate({ description: "why; kept with the flags. Every change needs one" }),
   ),
+  seen: Schema.optionalKey(
+    Sha256.annotate({
+      description: "digest of the flags as an earlier task left them: resume only while nobody has changed them since",
+    }),
+  ),
 })
   .check(
     Schema.makeFilter((input) => {
       const wanted = Object.entries(takes(input.operation)).find(
         ([name, taken]) => taken !== Object.hasOwn(input, name) && (taken || name !== "reason"),
       )
-      if (wanted === undefined) return true
+      if (wanted === undefined) {
+        return input.seen === undefined || input.operation === "resume" || `${input.operation} takes no seen`
+      }
       const [name, taken] = wanted
       return `${input.operation} ${taken ? `needs ${name}` : `takes no ${name}`}`
     }),
@@ -52,6 +60,7 @@ export const changeOf = ({ operation, pairs = [], scale = 1 }: OpsInput): OpsCha
  */
 export const OpsOutput = Schema.Struct({
   operation: Schema.String,
+  digest: Sha256.annotate({ description: "of the flags as they are stored, for `seen` of a later task" }),
   changed: Schema.Boolean,
   halted: Schema.Boolean,
   flags: Schema.optionalKey(OpsFlags),

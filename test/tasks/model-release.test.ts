@@ -184,6 +184,19 @@ describe("model-find", () => {
       }
     }))
 
+  test("goes back to no version that was never deployed, nor to the champion", (root) =>
+    Effect.gen(function* () {
+      yield* publish(root, "v1", true)
+      yield* publish(root, "v2", true)
+      yield* publish(root, "v3", false)
+      assert.deepInclude(yield* find({ which: "previous", version: "v1" }), { version: "v1", champion: "v2" })
+      const candidate = yield* Effect.flip(find({ which: "previous", version: "v3" }))
+      assert.match(candidate.message, /v3 is candidate and was never deployed: release it/)
+      const itself = yield* Effect.flip(find({ which: "previous", version: "v2" }))
+      assert.match(itself.message, /v2 is champion now/)
+      assert.deepInclude(yield* find({ which: "previous", version: "" }), { version: "v1" })
+    }))
+
   test("finds the version to go back to when the champion was taken out", (root) =>
     Effect.gen(function* () {
       yield* publish(root, "v1", true)

@@ -70,6 +70,22 @@ describe("ops", () => {
     }),
   )
 
+  it.live("lifts no halt that somebody made since, and says so; its own resume again is done already", () =>
+    Effect.gen(function* () {
+      const { run } = yield* place
+      const given = { approvedBy: ["another"] }
+      const first = yield* run({ operation: "halt", reason: "wrong signals" })
+      yield* run({ operation: "halt", reason: "the feed is late" })
+      const stale = { operation: "resume", reason: "it is back", seen: first.digest } as const
+      assert.strictEqual((yield* Effect.flip(run(stale, given)))._tag, "FlagsMoved")
+      const now = yield* run({ operation: "status" })
+      assert.isTrue(now.halted)
+      const fresh = { ...stale, seen: now.digest }
+      assert.deepInclude(yield* run(fresh, given), { changed: true, halted: false })
+      assert.deepInclude(yield* run(fresh, given), { changed: false, halted: false })
+    }),
+  )
+
   it.live("halts, flattens and resumes pairs, and sets the leverage", () =>
     Effect.gen(function* () {
       const { run } = yield* place
@@ -171,6 +187,7 @@ describe("a pipeline that uses ops", () => {
         ["operation: flatten, reason: news", /flatten needs pairs/],
         ["operation: flatten, reason: news, pairs: [A-B, A-B]", /^6:\d+ pairs: /],
         ["operation: halt, reason: news, pairs: [A-B]", /halt takes no pairs/],
+        [`operation: halt, reason: news, seen: "${"0".repeat(64)}"`, /halt takes no seen/],
         ["operation: set-leverage, scale: 2, reason: news", /^6:\d+ scale: .*between 0 and 1/],
       ] as const) {
         const all = yield* using(`    with: { ${given} }`)
