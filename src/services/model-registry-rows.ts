@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
-import { Slot } from "../domain/model.ts"
+import * as CanonicalJson from "../domain/canonical-json.ts"
+import { Slot, slotText } from "../domain/model.ts"
 import * as Registry from "../domain/registry.ts"
 
 const json = <S extends Schema.Constraint>(schema: S) => Schema.fromJsonString(schema)
@@ -22,8 +23,9 @@ const decodePending = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ ...Registry.PendingMessage.fields, payload: json(Schema.Unknown) })),
 )
 
-/** Reads the registry's tables: models newest first, histories and outbox oldest first. */
+/** Reads and writes the registry's tables: models newest first, histories and outbox oldest first. */
 export const make = (sql: SqlClient) => {
+  const bit = (value: boolean) => sql.onDialectOrElse({ pg: () => value, orElse: () => Number(value) })
   const models = (where: Fragment) =>
     Effect.flatMap(
       sql`SELECT version, slot_json AS slot, digest, path, theta, metrics, datasets, receipts, synthetic, status, reason,
@@ -48,5 +50,27 @@ export const make = (sql: SqlClient) => {
         WHERE delivered IS NULL AND ${kind === undefined ? sql`1 = 1` : sql`kind = ${kind}`} ORDER BY id LIMIT ${limit}`,
       decodePending,
     )
-  return { models, events, moves, pending }
+  const addModel = (row: Registry.ModelRow) =>
+    sql`INSERT INTO model_registry ${sql.insert({
+      ...row,
+      slot: slotText(row.slot),
+      slot_json: CanonicalJson.encode(row.slot),
+      theta: CanonicalJson.encode(row.theta),
+      metrics: CanonicalJson.encode(row.metrics),
+      datasets: CanonicalJson.encode(row.datasets),
+      receipts: CanonicalJson.encode(row.receipts),
+      synthetic: bit(row.synthetic),
+    })}`
+  const addEvent = ({ from, previousHash, to, ...columns }: Registry.RegistryEvent) =>
+    sql`INSERT INTO model_registry_events ${sql.insert({
+      ...columns,
+      from_status: from,
+      to_status: to,
+      previous_hash: previousHash,
+    })}`
+  const addMove = ({ from, previousHash, ...columns }: Registry.AliasMove) =>
+    sql`INSERT INTO alias_history ${sql.insert({ ...columns, from_version: from, previous_hash: previousHash })}`
+  const addMessage = ({ created, kind, payload }: Omit<Registry.PendingMessage, "id">) =>
+    sql`INSERT INTO outbox ${sql.insert({ kind, payload: CanonicalJson.encode(payload), created })}`
+  return { models, events, moves, pending, addModel, addEvent, addMove, addMessage }
 }

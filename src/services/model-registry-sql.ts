@@ -6,8 +6,8 @@ import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
-import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { DatabaseSection } from "../domain/config/database.ts"
+import * as CanonicalJson from "../domain/canonical-json.ts"
 import { slotText } from "../domain/model.ts"
 import * as Registry from "../domain/registry.ts"
 import * as Rows from "./model-registry-rows.ts"
@@ -54,7 +54,8 @@ const make = Effect.gen(function* () {
 
   const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
 
-  const { events, models, moves, pending } = Rows.make(sql)
+  const rows = Rows.make(sql)
+  const { events, models, moves, pending } = rows
   const everything = sql`1 = 1`
   const model = (version: string) => Effect.map(models(sql`version = ${version}`), (rows) => rows[0])
 
@@ -75,13 +76,7 @@ const make = Effect.gen(function* () {
   ) {
     const last = yield* events(sql`sequence = (SELECT max(sequence) FROM model_registry_events)`)
     const row = { ...change, ...warrant, ...(yield* link(last)) }
-    const { from, previousHash, to, ...columns } = { ...row, hash: Registry.rowHash(row) }
-    yield* sql`INSERT INTO model_registry_events ${sql.insert({
-      ...columns,
-      from_status: from,
-      to_status: to,
-      previous_hash: previousHash,
-    })}`
+    yield* rows.addEvent({ ...row, hash: Registry.rowHash(row) })
   })
 
   const appendMove = Effect.fnUntraced(function* (
@@ -91,8 +86,7 @@ const make = Effect.gen(function* () {
     const last = yield* moves(sql`sequence = (SELECT max(sequence) FROM alias_history)`)
     const row = { ...change, alias: "champion" as const, ...warrant, ...(yield* link(last)) }
     const move: Registry.AliasMove = { ...row, hash: Registry.rowHash(row) }
-    const { from, previousHash, ...columns } = move
-    yield* sql`INSERT INTO alias_history ${sql.insert({ ...columns, from_version: from, previous_hash: previousHash })}`
+    yield* rows.addMove(move)
     return move
   })
 
@@ -125,16 +119,7 @@ const make = Effect.gen(function* () {
   ) {
     const at = yield* now
     const row: Registry.ModelRow = { ...offered, status, reason: warrant.reason, registered: at, changed: at }
-    yield* sql`INSERT INTO model_registry ${sql.insert({
-      ...row,
-      slot: slotText(row.slot),
-      slot_json: CanonicalJson.encode(row.slot),
-      theta: CanonicalJson.encode(row.theta),
-      metrics: CanonicalJson.encode(row.metrics),
-      datasets: CanonicalJson.encode(row.datasets),
-      receipts: CanonicalJson.encode(row.receipts),
-      synthetic: isPostgres ? row.synthetic : Number(row.synthetic),
-    })}`
+    yield* rows.addModel(row)
     yield* appendEvent({ version: row.version, digest: row.digest, from: null, to: status }, warrant)
     return row
   })
@@ -179,9 +164,7 @@ const make = Effect.gen(function* () {
 
   const enqueue = Effect.fnUntraced(function* (messages: ReadonlyArray<Registry.OutboxMessage>) {
     const created = yield* now
-    for (const { kind, payload } of messages) {
-      yield* sql`INSERT INTO outbox ${sql.insert({ kind, payload: CanonicalJson.encode(payload), created })}`
-    }
+    for (const message of messages) yield* rows.addMessage({ ...message, created })
   })
 
   const deploy: ModelRegistry["Service"]["deploy"] = Effect.fn("ModelRegistry.deploy")(function* (
@@ -206,6 +189,29 @@ const make = Effect.gen(function* () {
   }, transaction)
 
   const both = (where: Fragment) => Effect.all({ events: events(where), moves: moves(where) })
+
+  const everyRow = Effect.gen(function* () {
+    const messages = yield* pending(Number.MAX_SAFE_INTEGER)
+    return {
+      models: (yield* models(everything)).toReversed(),
+      events: yield* events(everything),
+      moves: yield* moves(everything),
+      messages: messages.map(({ created, kind, payload }) => ({ created, kind, payload })),
+    }
+  })
+
+  const load: ModelRegistry["Service"]["load"] = Effect.fn("ModelRegistry.load")(function* (copy) {
+    const there = yield* everyRow
+    if (there.models.length + there.events.length + there.moves.length > 0) {
+      const differs =
+        CanonicalJson.digest({ ...there, messages: [] }) !== CanonicalJson.digest({ ...copy, messages: [] })
+      return yield* differs ? new Errors.RegistryNotEmpty({ versions: there.models.length }) : Effect.void
+    }
+    for (const model of copy.models) yield* rows.addModel(model)
+    for (const event of copy.events) yield* rows.addEvent(event)
+    for (const move of copy.moves) yield* rows.addMove(move)
+    for (const message of copy.messages) yield* rows.addMessage(message)
+  }, transaction)
 
   return ModelRegistry.of({
     atomically: transaction,
@@ -257,6 +263,8 @@ const make = Effect.gen(function* () {
       if (ids.length === 0) return
       yield* sql`UPDATE outbox SET delivered = ${yield* now} WHERE delivered IS NULL AND ${sql.in("id", ids)}`
     }, guarded),
+    copy: look(everyRow),
+    load,
   })
 })
 

@@ -69,6 +69,25 @@ export class ReasonMissing extends Schema.TaggedError<ReasonMissing>()("ReasonMi
   }
 }
 
+/** A copy is put only into an empty registry. */
+export class RegistryNotEmpty extends Schema.TaggedError<RegistryNotEmpty>()("RegistryNotEmpty", {
+  versions: Schema.Int,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `The registry has ${this.versions} versions already and is not what the copy holds; put a copy into an empty database (database.dsn)`
+  }
+}
+
+/** All that a registry knows, oldest first: what is copied and put into an empty one. */
+export interface RegistryCopy {
+  readonly models: ReadonlyArray<ModelRow>
+  readonly events: ReadonlyArray<RegistryEvent>
+  readonly moves: ReadonlyArray<AliasMove>
+  /** What was not delivered yet. */
+  readonly messages: ReadonlyArray<Omit<PendingMessage, "id">>
+}
+
 /** How an alias is moved. */
 export interface Deploy {
   /** What becomes of the version that is deployed now: superseded, or taken out for cause. */
@@ -144,5 +163,9 @@ export class ModelRegistry extends Context.Service<
       kind?: string,
     ) => Effect.Effect<ReadonlyArray<PendingMessage>, RegistryUnavailable>
     readonly markDelivered: (ids: ReadonlyArray<number>) => Effect.Effect<void, RegistryUnavailable>
+    /** Everything, as of one moment. */
+    readonly copy: Effect.Effect<RegistryCopy, RegistryUnavailable>
+    /** Puts a copy into an empty registry, all of it or nothing; where it holds that copy already it changes nothing. */
+    readonly load: (copy: RegistryCopy) => Effect.Effect<void, RegistryUnavailable | RegistryNotEmpty>
   }
 >()("dandori/services/ModelRegistry") {}

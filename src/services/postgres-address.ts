@@ -15,6 +15,9 @@ export interface Address {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly tls: false | ConnectionOptions
+  /** The same in libpq's words, for PostgreSQL's own programs. */
+  readonly sslmode: string
+  readonly sslrootcert: string | undefined
 }
 
 const modes = ["disable", "require", "verify-ca", "verify-full"]
@@ -59,6 +62,8 @@ export const parse = (url: Redacted.Redacted<string>): Effect.Effect<Address, Sq
           user: decodeURIComponent(username) || undefined,
           password: decodeURIComponent(password) || undefined,
           tls: tlsOf(mode, searchParams.get("sslrootcert")),
+          sslmode: mode,
+          sslrootcert: searchParams.get("sslrootcert") ?? undefined,
         }
       },
       catch: (cause) =>
