@@ -88,9 +88,11 @@ beforeAll(async () => {
     start(Chat.start),
   ])
   aws = async (...words) => {
-    const text = await Bun.$`${join(python, "aws")} --endpoint-url ${s3.endpoint} --output json ${words}`
-      .env({ ...process.env, ...S3.env, AWS_DEFAULT_REGION: "us-east-1" })
-      .text()
+    // By its interpreter: in a path with a space the script's first line names none.
+    const text =
+      await Bun.$`${join(python, "python")} ${join(python, "aws")} --endpoint-url ${s3.endpoint} --output json ${words}`
+        .env({ ...process.env, ...S3.env, AWS_DEFAULT_REGION: "us-east-1" })
+        .text()
     return text.trim() === "" ? undefined : JSON.parse(text)
   }
   await aws("s3api", "create-bucket", "--bucket", "audit", "--object-lock-enabled-for-bucket")
