@@ -34,9 +34,10 @@ export interface Connection {
   readonly where: string
 }
 
-interface Target {
+/** What a URL says. */
+export interface Target {
   readonly where: string
-  readonly options: RedisOptions
+  readonly options: RedisOptions & { readonly host: string; readonly port: number }
 }
 
 const isDatabase = (text: string) => /^\d{1,4}$/.test(text)
@@ -45,7 +46,7 @@ const refuse = (reason: string) =>
   new RedisUnreachable({ where: "The Redis of messaging.url", reason, transient: false, isUrl: true })
 
 /** What a URL `redis[s]://[user][:password@]host[:port][/database]` says, and nothing more. */
-const targetOf = (secret: Redacted.Redacted<string>): Effect.Effect<Target, RedisUnreachable> =>
+export const targetOf = (secret: Redacted.Redacted<string>): Effect.Effect<Target, RedisUnreachable> =>
   Effect.suspend(() => {
     const text = Redacted.value(secret)
     const url = URL.canParse(text) ? new URL(text) : undefined

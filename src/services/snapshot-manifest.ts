@@ -1,8 +1,19 @@
 import * as Schema from "effect/Schema"
 import * as Sha256 from "../domain/sha256.ts"
 
-/** What a snapshot can hold: any folder, the published models, the ledger. */
-export const TargetKind = Schema.Literals(["tree", "models", "ledger"]).annotate({ identifier: "SnapshotTargetKind" })
+/**
+ * What a snapshot can hold: any folder, the published models, the write-once records, the ledger, and copies of the model
+ * registry (a file a table), of the whole PostgreSQL database and of Redis.
+ */
+export const TargetKind = Schema.Literals([
+  "tree",
+  "models",
+  "worm",
+  "ledger",
+  "registry",
+  "postgres",
+  "redis",
+]).annotate({ identifier: "SnapshotTargetKind" })
 export type TargetKind = typeof TargetKind.Type
 
 /** How a snapshot is proven: every object by digest, a sample restored, everything restored. */
@@ -37,19 +48,38 @@ export const SnapshotTarget = Schema.Struct({
 })
 export type SnapshotTarget = typeof SnapshotTarget.Type
 
-/** `<snapshot>/manifest.json`: written last; a snapshot without it does not count. `head` is the consistency point. */
+/** A target that was asked for where there is one, and why there is none. */
+export const LeftOut = Schema.Struct({ kind: Schema.String, reason: Schema.String })
+export type LeftOut = typeof LeftOut.Type
+
+/**
+ * `<snapshot>/manifest.json`: written last; a snapshot without it does not count. `taken` is when reading began and when
+ * it had ended. The consistency point is the registry as of `transaction` (`pg_current_snapshot()`, where it is in
+ * PostgreSQL) and `head`: what the registry says, the ledger testifies to up to there.
+ */
 export const Manifest = Schema.Struct({
   format: Schema.Literal("dandori-snapshot/1"),
   snapshot: Schema.String,
   created: Schema.String.annotate({ description: "when the run was created, RFC 3339" }),
   record: Schema.String.annotate({ description: "run/task" }),
+  taken: Schema.optionalKey(Schema.Struct({ from: Schema.String, until: Schema.String })),
+  transaction: Schema.optionalKey(Schema.String),
   head: Schema.Struct({ entries: Schema.Int, hash: Sha256.Sha256 }),
   targets: Schema.Array(SnapshotTarget),
+  left: Schema.optionalKey(Schema.Array(LeftOut)),
   objects: Schema.Int,
   bytes: Schema.Int,
   digest: Sha256.Sha256.annotate({ description: "SHA-256 over the sorted `sha256  target/path` lines of the files" }),
 })
 export type Manifest = typeof Manifest.Type
+
+/** What was read back of a database's copy and compared. */
+export const ProvedDatabase = Schema.Struct({
+  name: Schema.String,
+  count: Schema.Int,
+  unit: Schema.Literals(["versions", "rows", "keys"]),
+}).annotate({ identifier: "ProvedDatabase" })
+export type ProvedDatabase = typeof ProvedDatabase.Type
 
 /** Reads a manifest's bytes; None when they are none. */
 export const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Manifest))

@@ -18,13 +18,14 @@ export class RestoreRefused extends Schema.TaggedError<RestoreRefused>()("Restor
   }
 }
 
-/** What a verification proved. `restoreMillis` is the time that restoring took, where it was done. */
+/** What a verification proved. `restoreMillis` is the time that restoring took, where it was done, databases included. */
 export const Verification = Schema.Struct({
   mode: SnapshotManifest.VerifyMode,
   objects: Schema.Int.annotate({ description: "files that were read back and compared" }),
   of: Schema.Int.annotate({ description: "files in the snapshot" }),
   bytes: Schema.Int,
   restoreMillis: Schema.optionalKey(Schema.Finite),
+  databases: Schema.optionalKey(Schema.Array(SnapshotManifest.ProvedDatabase)),
 }).annotate({ identifier: "SnapshotVerification" })
 export type Verification = typeof Verification.Type
 
@@ -166,18 +167,27 @@ const removeTree = (folder: string) =>
     yield* Durable.attempt("remove", folder, () => Fs.rm(folder, { recursive: true, force: true }))
   })
 
+/** Proves what only a service can read: the restored folder's copies of databases. */
+type Prove<E, R> = (
+  targets: ReadonlyArray<SnapshotManifest.SnapshotTarget>,
+  folder: string,
+) => Effect.Effect<ReadonlyArray<SnapshotManifest.ProvedDatabase>, E, R>
+
 /**
  * Proves a snapshot by reading it back: `digest` every object, `sample-restore` and `full-restore` by restoring below
- * `scratch` and comparing, which is removed again. Fails with `SnapshotDamaged`, naming each thing that is wrong.
+ * `scratch` and comparing, which is removed again; a full restore is also given to `prove`. Fails with `SnapshotDamaged`,
+ * naming each thing that is wrong.
  */
-export const verifySnapshot = (
+export const verifySnapshot = <E = never, R = never>(
   location: string,
   snapshot: string,
   mode: SnapshotManifest.VerifyMode,
   scratch: string,
-): Effect.Effect<Verification, Failure, ObjectStore> =>
+  prove?: Prove<E, R>,
+): Effect.Effect<Verification, Failure | E, ObjectStore | R> =>
   Effect.gen(function* () {
     const { store, manifest } = yield* openSnapshot(location, snapshot)
+    let databases: ReadonlyArray<SnapshotManifest.ProvedDatabase> = []
     const part = mode === "sample-restore" ? sampleOf(manifest) : manifest
     const began = yield* Clock.currentTimeMillis
     const problems = yield* mode === "digest"
@@ -191,7 +201,10 @@ export const verifySnapshot = (
               const missing = yield* missingObjects(store, manifest)
               if (missing.length > 0) return missing
               yield* restoreAll(store, part, into)
-              return yield* differences(part, into)
+              const found = yield* differences(part, into)
+              if (found.length > 0 || mode !== "full-restore" || prove === undefined) return found
+              databases = yield* prove(part.targets, into)
+              return []
             }),
           (into) => Effect.ignore(removeTree(into)),
         )
@@ -203,5 +216,7 @@ export const verifySnapshot = (
       of: manifest.objects,
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     }
-    return mode === "digest" ? counts : { ...counts, restoreMillis: (yield* Clock.currentTimeMillis) - began }
+    if (mode === "digest") return counts
+    const restoreMillis = (yield* Clock.currentTimeMillis) - began
+    return { ...counts, restoreMillis, ...(databases.length === 0 ? {} : { databases }) }
   })

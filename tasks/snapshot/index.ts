@@ -1,24 +1,34 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { taskType } from "../../src/authoring/task-type.ts"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
 import { Attempt } from "../../src/services/attempt.ts"
-import { Evidence } from "../../src/services/evidence.ts"
 import type { Store } from "../../src/services/object-store.ts"
 import { Progress } from "../../src/services/progress.ts"
+import * as SnapshotDatabases from "../../src/services/snapshot-databases.ts"
 import * as SnapshotManifest from "../../src/services/snapshot-manifest.ts"
 import * as SnapshotRead from "../../src/services/snapshot-read.ts"
 import * as SnapshotRestore from "../../src/services/snapshot-restore.ts"
 import * as SnapshotTake from "../../src/services/snapshot-take.ts"
+import { makeCopies } from "./copies.ts"
+import { openDestination } from "./destination.ts"
+import { databaseErrors } from "./errors.ts"
 import { Input, Output } from "./schema.ts"
-import { openDestination, prepare, sourcesOf } from "./sources.ts"
+import { sourcesOf } from "./sources.ts"
 
 const place = (input: Input) =>
   Effect.gen(function* () {
     const attempt = yield* Attempt
-    const sources = yield* sourcesOf(input)
-    const store = yield* openDestination(input, sources)
-    return { attempt, sources, store, snapshot: SnapshotManifest.idOf(attempt.runCreated, attempt.idempotencyKey) }
+    const { left, sources } = yield* sourcesOf(input)
+    const store = yield* openDestination(input.destination, sources)
+    return {
+      attempt,
+      sources,
+      left,
+      store,
+      snapshot: SnapshotManifest.idOf(attempt.runCreated, attempt.idempotencyKey),
+    }
   })
 
 /** Proves what a manifest says and makes the output of it. */
@@ -26,7 +36,13 @@ const finish = (store: Store, found: SnapshotRead.FoundManifest, input: Input) =
   Effect.gen(function* () {
     const { scratch } = yield* Attempt
     const { manifest, sha256, bytes } = found
-    const verification = yield* SnapshotRestore.verifySnapshot(store.location, manifest.snapshot, input.verify, scratch)
+    const verification = yield* SnapshotRestore.verifySnapshot(
+      store.location,
+      manifest.snapshot,
+      input.verify,
+      scratch,
+      (targets, folder) => SnapshotDatabases.restore(targets, folder, "scratch", scratch),
+    )
     const output: Output = {
       snapshot: manifest.snapshot,
       location: store.location,
@@ -34,6 +50,8 @@ const finish = (store: Store, found: SnapshotRead.FoundManifest, input: Input) =
       digest: manifest.digest,
       objects: manifest.objects,
       bytes: manifest.bytes,
+      ...(manifest.taken === undefined ? {} : { taken: manifest.taken }),
+      ...(manifest.transaction === undefined ? {} : { transaction: manifest.transaction }),
       head: manifest.head,
       verification,
       targets: manifest.targets.map(({ kind, name, source, files, links, skipped }) => ({
@@ -45,6 +63,7 @@ const finish = (store: Store, found: SnapshotRead.FoundManifest, input: Input) =
         links: links.length,
         skipped,
       })),
+      left: manifest.left ?? [],
     }
     return output
   })
@@ -53,10 +72,12 @@ const finish = (store: Store, found: SnapshotRead.FoundManifest, input: Input) =
 export default taskType({
   type: "snapshot",
   version: 1,
-  description: "Copies folders, the models or the ledger to an object store with a manifest, and proves the copy",
+  description:
+    "Copies folders, models, write-once records, ledger and databases to an object store with a manifest, and proves it",
   input: Input,
   output: Output,
   errors: {
+    ...databaseErrors,
     DestinationInside: "the destination lies within what is copied",
     EvidenceError: "the ledger cannot be read",
     FileFailed: "a file could not be read or written",
@@ -67,7 +88,7 @@ export default taskType({
     SourceUnstable: "a file changed while it was copied",
   },
   effects: "once",
-  config: ["ledger", "storage"],
+  config: ["database", "ledger", "messaging", "storage"],
   dryRun: (input) =>
     Effect.map(place(input), ({ sources, store, snapshot }) => {
       const taken = sources.map((source) => source.source).join(", ")
@@ -81,13 +102,13 @@ export default taskType({
     }),
   run: (input) =>
     Effect.gen(function* () {
-      const { attempt, sources, store, snapshot } = yield* place(input)
+      const { attempt, left, sources, store, snapshot } = yield* place(input)
       const before = yield* SnapshotRead.readManifest(store, snapshot)
       if (Option.isSome(before)) return yield* finish(store, before.value, input)
 
       const progress = yield* Progress
-      const head = yield* (yield* Evidence).head
-      yield* prepare(sources)
+      const from = new Date(yield* Clock.currentTimeMillis).toISOString()
+      const { head, transaction } = yield* makeCopies(sources)
       let done = 0
       const onFile = (bytes: number) =>
         Effect.suspend(() => progress.report({ done: (done += bytes), unit: "bytes", note: "copied" }))
@@ -101,8 +122,11 @@ export default taskType({
         snapshot,
         created: new Date(attempt.runCreated).toISOString(),
         record: attempt.idempotencyKey,
+        taken: { from, until: new Date(yield* Clock.currentTimeMillis).toISOString() },
+        ...(transaction === undefined ? {} : { transaction }),
         head,
         targets,
+        left,
         objects: files.length,
         bytes: files.reduce((sum, file) => sum + file.bytes, 0),
         digest: SnapshotManifest.digestOf(targets),

@@ -1,26 +1,39 @@
 import * as Schema from "effect/Schema"
 import { Sha256 } from "../../src/domain/sha256.ts"
-import { Skipped, TargetKind, VerifyMode } from "../../src/services/snapshot-manifest.ts"
+import { LeftOut, Skipped, TargetKind, VerifyMode } from "../../src/services/snapshot-manifest.ts"
 import { Verification } from "../../src/services/snapshot-restore.ts"
 
-/** What to take: a folder (`tree` with its `path`), the published models, the ledger. */
+const ifThere = Schema.optionalKey(
+  Schema.Boolean.annotate({ description: "leave it out, and say so, where this environment has none" }),
+)
+
+/**
+ * What to take: a folder (`tree` with its `path`), the published models, the write-once records, the ledger, the model
+ * registry, the whole PostgreSQL database, Redis.
+ */
 export const Target = Schema.Union([
-  Schema.Struct({ kind: Schema.Literal("tree"), path: Schema.String.check(Schema.isMinLength(1)) }),
-  Schema.Struct({ kind: Schema.Literals(["models", "ledger"]) }),
+  Schema.Struct({ kind: Schema.Literal("tree"), path: Schema.String.check(Schema.isMinLength(1)), ifThere }),
+  Schema.Struct({ kind: Schema.Literals(["models", "worm", "ledger", "registry", "postgres", "redis"]), ifThere }),
 ]).annotate({ identifier: "SnapshotTarget" })
 export type Target = typeof Target.Type
 
-/** What to take, where to (the storage section's `backups_root` when absent), and how to prove it. */
+/** What to take, where to, and how to prove it. */
 export const Input = Schema.Struct({
   targets: Schema.Array(Target).check(Schema.isMinLength(1)).annotate({ description: "what is taken" }),
   destination: Schema.optionalKey(
-    Schema.String.annotate({ description: "a folder, or a location such as file:///backups" }),
+    Schema.String.annotate({
+      description:
+        "a folder, or a location such as s3://bucket/prefix; empty or absent: storage.offsite.bucket, and without one storage.backups_root",
+    }),
   ),
   verify: VerifyMode.annotate({ description: "how the copy is proven" }),
 }).annotate({ identifier: "SnapshotInput" })
 export type Input = typeof Input.Type
 
-/** Where the snapshot is, what it holds, and what was proven of it. `head` is the ledger head it is consistent with. */
+/**
+ * Where the snapshot is, what it holds, and what was proven of it. Its consistency point is the registry as of
+ * `transaction` and the ledger up to `head`; `taken` is when reading began and ended.
+ */
 export const Output = Schema.Struct({
   snapshot: Schema.String,
   location: Schema.String,
@@ -28,6 +41,8 @@ export const Output = Schema.Struct({
   digest: Sha256,
   objects: Schema.Int,
   bytes: Schema.Int,
+  taken: Schema.optionalKey(Schema.Struct({ from: Schema.String, until: Schema.String })),
+  transaction: Schema.optionalKey(Schema.String),
   head: Schema.Struct({ entries: Schema.Int, hash: Sha256 }),
   verification: Verification,
   targets: Schema.Array(
@@ -41,5 +56,6 @@ export const Output = Schema.Struct({
       skipped: Schema.Array(Skipped),
     }),
   ),
+  left: Schema.Array(LeftOut),
 }).annotate({ identifier: "Snapshot" })
 export type Output = typeof Output.Type

@@ -1,82 +1,72 @@
+import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type { Sections } from "../../src/domain/config/sections.ts"
 import { Attempt } from "../../src/services/attempt.ts"
-import { Evidence } from "../../src/services/evidence.ts"
-import { ObjectStore, type Store } from "../../src/services/object-store.ts"
+import * as Durable from "../../src/services/durable-files.ts"
 import { Settings } from "../../src/services/settings.ts"
+import { ServiceMissing } from "../../src/services/snapshot-databases.ts"
+import type { LeftOut } from "../../src/services/snapshot-manifest.ts"
 import type { Source } from "../../src/services/snapshot-take.ts"
-import { PathRefused, Workspace } from "../../src/services/workspace.ts"
+import { Workspace } from "../../src/services/workspace.ts"
 import type { Input, Target } from "./schema.ts"
-
-/** The snapshot would hold itself. */
-export class DestinationInside extends Schema.TaggedError<DestinationInside>()("DestinationInside", {
-  destination: Schema.String,
-  target: Schema.String,
-}) {
-  readonly notApplied = true
-  override get message() {
-    return `The destination ${this.destination} lies in ${this.target}, which is to be taken: the snapshot would hold itself. Choose another destination`
-  }
-}
 
 const nameOf = (target: Target, path: string): string =>
   target.kind === "tree" ? `tree-${Path.basename(path).replaceAll(/[^A-Za-z0-9_.-]/g, "_")}` : target.kind
 
-/** The folders of the targets, each with a name of its own. The ledger's keys are left out of every one. */
+/** The folders that are taken as they are. The others are written into the attempt's own folder first, as a copy. */
+const folderOf = (target: Target, home: string, { ledger, storage }: Sections): string | undefined => {
+  if (target.kind === "tree") return target.path
+  if (target.kind === "models") return storage.models_root
+  if (target.kind === "worm") return storage.worm_root
+  return target.kind === "ledger" && ledger.store === "files" ? Path.join(home, "ledger") : undefined
+}
+
+/** Where a copy comes from, as it is shown; nothing where this environment has no such service. */
+const serviceOf = (target: Target, { database, messaging }: Sections) => {
+  const embedded = (setting: string) => new ServiceMissing({ kind: target.kind, setting: `${setting} is embedded` })
+  if (target.kind === "postgres" && database.backend === "embedded") return embedded("database.backend")
+  if (target.kind === "redis" && messaging.backend === "embedded") return embedded("messaging.backend")
+  if (target.kind === "redis") return "the Redis of messaging.url"
+  if (target.kind === "registry" && database.backend === "embedded") return "the registry in state.db"
+  return `the ${target.kind === "postgres" ? "database" : target.kind} of database.dsn`
+}
+
+const isThere = (path: string) =>
+  Effect.map(Effect.option(Durable.attempt("look at", path, () => Fs.stat(path))), ({ _tag }) => _tag === "Some")
+
+/**
+ * What is taken of each target, with a name of its own, and what is left out. The ledger's keys are left out of every
+ * one.
+ */
 export const sourcesOf = (input: Input) =>
   Effect.gen(function* () {
     const workspace = yield* Workspace
-    const { ledger: section, storage } = (yield* Settings).sections
-    const ledger =
-      section.store === "files" ? Path.join(workspace.home, "ledger") : Path.join((yield* Attempt).scratch, "ledger")
+    const { sections } = yield* Settings
+    const { scratch } = yield* Attempt
     const without = [{ path: Path.join(workspace.home, "keys"), reason: "private keys are in no snapshot" }]
     const names = new Set<string>()
     const sources: Array<Source> = []
+    const left: Array<LeftOut> = []
     for (const target of input.targets) {
-      const given = target.kind === "tree" ? target.path : target.kind === "models" ? storage.models_root : ledger
-      const path = yield* workspace.resolve(given)
+      const given = folderOf(target, workspace.home, sections)
+      const service = given === undefined ? serviceOf(target, sections) : undefined
+      if (typeof service === "object") {
+        if (target.ifThere !== true) return yield* service
+        left.push({ kind: target.kind, reason: service.setting })
+        continue
+      }
+      const path = given === undefined ? Path.join(scratch, `copy-${target.kind}`) : yield* workspace.resolve(given)
+      const shown = service ?? workspace.display(path)
+      if (given !== undefined && target.ifThere === true && !(yield* isThere(path))) {
+        left.push({ kind: target.kind, reason: `there is no folder ${shown}` })
+        continue
+      }
       const plain = nameOf(target, path)
       let name = plain
       for (let count = 2; names.has(name); count++) name = `${plain}-${count}`
       names.add(name)
-      sources.push({ kind: target.kind, name, source: workspace.display(path), path, without })
+      sources.push({ kind: target.kind, name, source: shown, path, without })
     }
-    return sources
-  })
-
-/** Puts the ledger where it is copied from, where it does not lie in files. */
-export const prepare = (sources: ReadonlyArray<Source>) =>
-  Effect.gen(function* () {
-    const { ledger } = (yield* Settings).sections
-    const evidence = yield* Evidence
-    for (const { kind, path } of sources) {
-      if (kind === "ledger" && ledger.store === "postgres") yield* evidence.copyTo(path)
-    }
-  })
-
-const within = (path: string, folder: string) => !Path.relative(folder, path).startsWith("..")
-
-/** A store whose files are stored in a class; what is small and read first, like a manifest, is not. */
-const inClass = (store: Store, storageClass: string | undefined): Store =>
-  storageClass === undefined ? store : { ...store, putFile: (key, path) => store.putFile(key, path, { storageClass }) }
-
-/** Opens the destination, a bucket's with the storage class that files leave the machine with. A folder must be one that may be touched, and must not lie in what is taken. */
-export const openDestination = (input: Input, sources: ReadonlyArray<Source>) =>
-  Effect.gen(function* () {
-    const { storage } = (yield* Settings).sections
-    const stores = yield* ObjectStore
-    const given = input.destination ?? storage.backups_root
-    if (/^[a-z][a-z0-9+.-]+:/i.test(given) && !given.startsWith("file:")) {
-      return inClass(yield* stores.open(given), storage.offsite?.storage_class)
-    }
-    const path = yield* Effect.try({
-      try: () => (given.startsWith("file:") ? fileURLToPath(given) : given),
-      catch: () => new PathRefused({ path: given, reason: "it is no file: URL of this machine" }),
-    })
-    const folder = yield* (yield* Workspace).resolve(path)
-    const inside = sources.find((source) => within(folder, source.path))
-    if (inside !== undefined) return yield* new DestinationInside({ destination: given, target: inside.source })
-    return yield* stores.open(folder)
+    return { sources, left }
   })

@@ -12,6 +12,8 @@ import type { EnvironmentName } from "../../src/domain/names.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import { Evidence } from "../../src/services/evidence.ts"
+import * as ModelRegistry from "../../src/services/model-registry-sql.ts"
+import * as Processes from "../../src/services/processes-local.ts"
 import { Progress } from "../../src/services/progress.ts"
 import * as Secrets from "../../src/services/secrets.ts"
 import * as ObjectStoreConfigured from "../../src/services/object-store-configured.ts"
@@ -98,6 +100,8 @@ export const place = (root: string, { env = "dev", storage: own = {} }: Configur
         storage: { ...storage, ...own },
         notifications,
         retention: { audit_years: 5 },
+        database: { backend: "embedded" },
+        messaging: { backend: "embedded" },
         ledger: LedgerSection.usual,
       } as Sections,
       digest: (section) => CanonicalJson.digest(section === "storage" ? storage : notifications),
@@ -144,6 +148,8 @@ export const attempt = (root: string, ids: Configured & { readonly run?: string;
       sign: () => Effect.die("no key here"),
       publicKey: Effect.die("no key here"),
     }),
+    Processes.layer({ folder: join(root, ".dandori", "processes") }),
+    Layer.provide(ModelRegistry.layerState, place(root, ids)),
     place(root, ids),
   )
 }

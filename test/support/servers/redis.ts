@@ -15,7 +15,9 @@ const program = () => Bun.which("redis-server") ?? Bun.which("valkey-server") ??
 export const start = async (folder: string): Promise<Redis> => {
   const path = await Install.debian("redis-server", program)
   const durable = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]
-  const settings = ["--bind", "127.0.0.1", "--dir", folder, ...durable]
+  // Otherwise it waits 5 s for more replicas before it sends a copy.
+  const prompt = ["--repl-diskless-sync-delay", "0"]
+  const settings = ["--bind", "127.0.0.1", "--dir", folder, ...durable, ...prompt]
   const argv = (port: number) => [...Server.words(), path, "--port", String(port), ...settings]
   const version = Bun.spawnSync([path, "--version"]).stdout.toString()
   const run = async (port?: number): Promise<Redis> => {
