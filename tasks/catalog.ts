@@ -28,6 +28,7 @@ const shipped: Readonly<Record<string, Load>> = {
   preflight: () => import("./preflight/index.ts"),
   publish: () => import("./publish/index.ts"),
   "release-gate": () => import("./release-gate/index.ts"),
+  restore: () => import("./restore/index.ts"),
   seed: () => import("./seed/index.ts"),
   snapshot: () => import("./snapshot/index.ts"),
   train: () => import("./train/index.ts"),

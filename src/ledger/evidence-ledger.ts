@@ -17,6 +17,7 @@ import * as LedgerCopy from "./ledger-copy.ts"
 import * as Receipts from "./receipts.ts"
 import * as Sealing from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
+import * as VerifyCopy from "./verify-copy.ts"
 
 const failed = (cause: { readonly message: string }) => new EvidenceError({ reason: cause.message, cause })
 const decodeArtifact = Schema.decodeEffect(Schema.fromJsonString(Artifact))
@@ -134,6 +135,12 @@ const make = Effect.fnUntraced(function* (home: string) {
     copyTo: (folder) =>
       LedgerCopy.copyTo(folder).pipe(
         Effect.provideService(Ledger, ledger),
+        Effect.provideService(FileSystem.FileSystem, fs),
+        Effect.provideService(Path.Path, path),
+        Effect.mapError(failed),
+      ),
+    verifyFolder: (folder, head) =>
+      VerifyCopy.verifyFolder(folder, head).pipe(
         Effect.provideService(FileSystem.FileSystem, fs),
         Effect.provideService(Path.Path, path),
         Effect.mapError(failed),

@@ -1,7 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { LedgerFailed } from "./errors.ts"
+import type { LedgerHead } from "../services/evidence.ts"
+import * as Chain from "./chain.ts"
 import * as LedgerCopy from "./ledger-copy.ts"
+import * as LedgerFiles from "./ledger-files.ts"
+import * as StreamName from "./stream-name.ts"
 import { type VerifyOptions, verify } from "./verify.ts"
 
 /** Copies that are made before a ledger that keeps changing is blamed. */
@@ -27,4 +31,19 @@ export const verifyCopy = Effect.fn("Ledger.verifyCopy")(function* (options: Ver
   let report = yield* once
   for (let made = 1; report.faults.length > 0 && made < copies; made++) report = yield* once
   return report
+})
+
+/**
+ * Verifies a copy that lies in a folder, from its files alone, and that its root reaches a head that was recorded when it
+ * was made. The keys are the copy's own: another place has another one.
+ */
+export const verifyFolder = Effect.fn("Ledger.verifyFolder")(function* (folder: string, head: LedgerHead) {
+  const { entries, faults, streams } = yield* verify(folder)
+  const bytes = yield* LedgerFiles.stream(folder, StreamName.root)
+  const root = Chain.read(StreamName.root, bytes ?? new Uint8Array()).entries
+  const problems = faults.map(({ line, reason, stream }) => `${stream} line ${line}: ${reason}`)
+  if (head.entries > 0 && root[head.entries - 1]?.entryhash !== head.hash) {
+    problems.push(`root has no entry ${head.entries} with the hash ${head.hash}`)
+  }
+  return { streams, entries, problems }
 })

@@ -30,6 +30,13 @@ export interface LedgerHead {
   readonly hash: Sha256
 }
 
+/** What was found in a copy of a ledger: `problems` is empty when it is intact and reaches the head. */
+export interface LedgerCopyReport {
+  readonly streams: number
+  readonly entries: number
+  readonly problems: ReadonlyArray<string>
+}
+
 /** What tasks may read of the ledger. */
 export class Evidence extends Context.Service<
   Evidence,
@@ -44,6 +51,8 @@ export class Evidence extends Context.Service<
     readonly head: Effect.Effect<LedgerHead, EvidenceError>
     /** Writes the ledger's streams and checkpoints into a folder as segment files, wherever they lie. */
     readonly copyTo: (folder: string) => Effect.Effect<void, EvidenceError>
+    /** Verifies a copy in a folder, of this ledger or of another, and that its root has the entry of this head. */
+    readonly verifyFolder: (folder: string, head: LedgerHead) => Effect.Effect<LedgerCopyReport, EvidenceError>
     /** Ed25519 signature by the ledger's key over the bytes, and the key's id. */
     readonly sign: (
       bytes: Uint8Array,

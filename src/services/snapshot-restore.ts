@@ -159,7 +159,8 @@ const missingObjects = (store: Store, manifest: SnapshotManifest.Manifest) =>
       .map((file) => `the object of ${file.path} is missing`)
   })
 
-const removeTree = (folder: string) =>
+/** Removes a folder and what lies in it, also what nobody may write to. */
+export const removeTree = (folder: string) =>
   Effect.gen(function* () {
     const tree = yield* FolderTree.walk(folder)
     for (const { path } of tree.folders)

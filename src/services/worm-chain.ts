@@ -203,6 +203,23 @@ const filesOf = (folder: string): Effect.Effect<WormFiles<Durable.FileFailed>, D
     disturbed: [],
   }))
 
+type Verified = ReturnType<typeof verifyChain<Durable.FileFailed>>
+
+const verifyEach = (
+  root: string,
+  sealed: ReadonlyArray<WormHead>,
+  guard: (recordType: Worm.RecordType, verify: Verified) => Verified,
+) =>
+  Effect.gen(function* () {
+    yield* Durable.attempt("look at", root, () => Fs.stat(root))
+    const results = yield* Effect.forEach(Worm.RecordType.literals, (recordType) => {
+      const heads = sealed.filter((head) => head.recordType === recordType)
+      const verify = Effect.flatMap(filesOf(join(root, recordType)), (files) => verifyChain(files, recordType, heads))
+      return guard(recordType, verify)
+    })
+    return reportOf(results)
+  })
+
 /**
  * Verifies the chains of write-once records under a folder: every record against its link, its predecessor and the
  * sealed heads. Edits, deletions, reorderings and truncations are each named. Waits for
@@ -212,18 +229,14 @@ export const verifyWorm = (
   root: string,
   sealed: ReadonlyArray<WormHead> = [],
 ): Effect.Effect<WormReport, Durable.FileFailed> =>
-  Effect.gen(function* () {
-    yield* Durable.attempt("look at", root, () => Fs.stat(root))
-    const results = yield* Effect.forEach(Worm.RecordType.literals, (recordType) => {
-      const heads = sealed.filter((head) => head.recordType === recordType)
-      const verify = Effect.flatMap(filesOf(join(root, recordType)), (files) => verifyChain(files, recordType, heads))
-      return WormDirectory.locked(root, recordType, verify).pipe(
-        Effect.catch((error) =>
-          error._tag === "FileFailed" && error.code !== "EROFS" && error.code !== "EACCES"
-            ? Effect.fail(error)
-            : verify,
-        ),
-      )
-    })
-    return reportOf(results)
-  })
+  verifyEach(root, sealed, (recordType, verify) =>
+    WormDirectory.locked(root, recordType, verify).pipe(
+      Effect.catch((error) =>
+        error._tag === "FileFailed" && error.code !== "EROFS" && error.code !== "EACCES" ? Effect.fail(error) : verify,
+      ),
+    ),
+  )
+
+/** As `verifyWorm`, for a copy that nobody appends to: it takes no lock and leaves the folder as it is. */
+export const verifyCopy = (root: string): Effect.Effect<WormReport, Durable.FileFailed> =>
+  verifyEach(root, [], (_, verify) => verify)

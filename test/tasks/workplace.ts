@@ -141,6 +141,7 @@ export const attempt = (root: string, ids: Configured & { readonly run?: string;
     Layer.succeed(Progress, { report: () => Effect.void }),
     Layer.succeed(Evidence, {
       copyTo: () => Effect.die("there is no ledger here"),
+      verifyFolder: () => Effect.die("there is no ledger here"),
       outputOf: () => Effect.die("there is no ledger here"),
       receiptsFor: () => Effect.succeed([]),
       holds: () => Effect.succeed(true),

@@ -100,6 +100,7 @@ const decodeStatement = Schema.decodeUnknownEffect(Schema.fromJsonString(Stateme
 export const evidence = (root: string) =>
   Layer.succeed(Evidence, {
     copyTo: () => Effect.die("there is no ledger here"),
+    verifyFolder: () => Effect.die("there is no ledger here"),
     outputOf: () => Effect.die("there is no ledger here"),
     receiptsFor: Effect.fnUntraced(
       function* (subject) {
