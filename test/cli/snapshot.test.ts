@@ -53,6 +53,39 @@ const replace = (path: string, bytes: string) =>
     await Fs.writeFile(path, bytes)
   })
 
+describe("dandori snapshot create", () => {
+  it.live("takes what there is, or what is named, whatever its name, by a run that the ledger testifies to", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const tree = "what ${{ run.id }} says"
+      yield* Effect.promise(async () => {
+        await Fs.mkdir(join(folder, tree))
+        await Fs.writeFile(join(folder, tree, "one.txt"), "one\n")
+      })
+      const named = yield* dandori(folder, "snapshot", "create", "--tree", tree, "--destination", "my copies", "--json")
+      assert.strictEqual(named.code, 0, named.err)
+      const { data } = ndjson(named.out).find(({ type }) => String(type).includes("attempt.succeeded")) ?? {}
+      assert.deepInclude(data?.output.targets[0], { kind: "tree", source: tree, objects: 1 })
+      assert.strictEqual(data?.output.verification.mode, "full-restore")
+      const listed = yield* dandori(folder, "snapshot", "list", "my copies", "--quiet")
+      assert.strictEqual(listed.out.trim(), data?.output.snapshot)
+
+      const all = yield* dandori(folder, "snapshot", "create", "--destination", "all", "--verify", "digest", "--json")
+      assert.strictEqual(all.code, 0, all.err)
+      const taken = ndjson(all.out).find(({ type }) => String(type).includes("attempt.succeeded"))?.data.output
+      assert.deepStrictEqual(
+        taken.targets.map(({ kind }: { readonly kind: string }) => kind),
+        ["registry", "ledger"],
+      )
+      assert.include(JSON.stringify(taken.left), "database.backend is embedded")
+
+      const missing = yield* dandori(folder, "snapshot", "create", "--target", "redis")
+      assert.strictEqual(missing.code, 1)
+      assert.include(missing.out, "messaging.backend is embedded")
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("dandori snapshot list", () => {
   it.live("lists the snapshots of a place, and those that were never finished as such", () =>
     Effect.gen(function* () {

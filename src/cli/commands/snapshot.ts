@@ -11,6 +11,41 @@ const location = Argument.String("location").pipe(
 )
 const id = Argument.String("snapshot").pipe(Argument.withDescription("A snapshot's id; see dandori snapshot list"))
 
+const create = Command.make(
+  "create",
+  {
+    target: Flag.Literals("target", ["registry", "ledger", "models", "worm", "postgres", "redis"]).pipe(
+      Flag.withDescription("What to take; may be given several times (default: all of them that there are)"),
+      Flag.between(0, Number.MAX_SAFE_INTEGER),
+    ),
+    tree: Flag.String("tree").pipe(
+      Flag.withMetavar("FOLDER"),
+      Flag.withDescription("A folder to take; may be given several times"),
+      Flag.between(0, Number.MAX_SAFE_INTEGER),
+    ),
+    destination: Flag.String("destination").pipe(
+      Flag.withMetavar("LOCATION"),
+      Flag.withDescription(
+        "A folder, or s3://bucket/prefix (default: storage.offsite.bucket, and without one storage.backups_root)",
+      ),
+      Flag.optional,
+    ),
+    verify: Flag.Literals("verify", ["digest", "sample-restore", "full-restore"]).pipe(
+      Flag.withDescription("How it is proven (default: full-restore)"),
+      Flag.withDefault("full-restore"),
+    ),
+  },
+  Effect.fn(function* (input) {
+    const { createSnapshot } = yield* Effect.promise(() => import("../snapshot-create.ts"))
+    yield* createSnapshot({ ...input, destination: Option.getOrUndefined(input.destination) })
+  }),
+).pipe(
+  Command.withDescription("Take a snapshot now and prove it, as a run of its own. Exit codes: those of run"),
+  Command.withExamples([
+    { command: "dandori snapshot create --target models --target ledger --destination /backups", description: "Two" },
+  ]),
+)
+
 const list = Command.make(
   "list",
   { location },
@@ -59,8 +94,8 @@ const restore = Command.make(
   ]),
 )
 
-/** `dandori snapshot …`: copies of folders, models and the ledger. */
+/** `dandori snapshot …`: copies of folders, models, ledger and databases. */
 export const snapshot = Command.make("snapshot").pipe(
-  Command.withDescription("List, prove and restore snapshots"),
-  Command.withSubcommands([list, verify, restore]),
+  Command.withDescription("Take, list, prove and restore snapshots"),
+  Command.withSubcommands([create, list, verify, restore]),
 )
