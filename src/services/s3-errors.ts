@@ -83,7 +83,8 @@ const passing = new Set([
   "XAmzContentSHA256Mismatch",
 ])
 
-interface Answer {
+/** What a client of AWS rejects with. */
+export interface Answer {
   readonly name?: unknown
   readonly Code?: unknown
   readonly code?: unknown
@@ -93,8 +94,8 @@ interface Answer {
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> }
 }
 
-/** A text in one line without what may not be shown. */
-const shown = (text: unknown, secrets: ReadonlyArray<string>): string =>
+/** A text in one line, at most 300 characters, without what may not be shown. */
+export const shown = (text: unknown, secrets: ReadonlyArray<string>): string =>
   secrets
     .filter((secret) => secret !== "")
     .reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), String(text))
@@ -103,7 +104,8 @@ const shown = (text: unknown, secrets: ReadonlyArray<string>): string =>
     .trim()
     .slice(0, 300)
 
-const codeOf = ({ Code, code, name }: Answer, status: number): string => {
+/** The server's code, or the system's. */
+export const codeOf = ({ Code, code, name }: Answer, status: number): string => {
   const found = [Code, code, name].find(
     (each) => typeof each === "string" && each !== "" && !/^(Unknown)?(Error)?$/.test(each),
   )

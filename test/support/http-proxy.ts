@@ -13,7 +13,12 @@ export interface Answer {
 
 /** What a proxy does with a request: `forward` asks the server behind. An answer that is undefined breaks the connection. */
 export type Handler = (
-  request: { readonly method: string; readonly url: string; readonly headers: IncomingMessage["headers"] },
+  request: {
+    readonly method: string
+    readonly url: string
+    readonly headers: IncomingMessage["headers"]
+    readonly body: Buffer
+  },
   forward: () => Promise<Answer>,
 ) => Promise<Answer | undefined>
 
@@ -55,7 +60,8 @@ export const start = (target: string, handle: Handler) =>
             request.on("data", (chunk: Buffer) => chunks.push(chunk))
             request.on("end", () => {
               const { method = "GET", url = "/", headers } = request
-              handle({ method, url, headers }, () => forwarded(target, request, Buffer.concat(chunks))).then(
+              const body = Buffer.concat(chunks)
+              handle({ method, url, headers, body }, () => forwarded(target, request, body)).then(
                 (answer) => answerWith(response, answer),
                 () => response.socket?.destroy(),
               )

@@ -32,15 +32,27 @@ export const S3Section = Schema.Struct({
 export type S3Section = typeof S3Section.Type
 
 /**
+ * AWS, where RDS and EBS snapshots are made. Without `endpoint` it is AWS's own, or that of `AWS_ENDPOINT_URL_RDS`,
+ * `AWS_ENDPOINT_URL_EC2` or `AWS_ENDPOINT_URL`; without `region` that of `AWS_REGION` or the profile. `request_timeout`
+ * (60s) is for one request, not for the snapshot.
+ */
+export const AwsSection = Schema.Struct({
+  endpoint: S3Section.fields.endpoint,
+  region: S3Section.fields.region,
+  request_timeout: S3Section.fields.request_timeout,
+})
+export type AwsSection = typeof AwsSection.Type
+
+/**
  * Where things lie. Roots are folders, relative to the project or absolute: canonical bars, features, dataset snapshots,
  * published models, write-once records, backups.
  *
- * `s3` is the server of `s3://` locations.
+ * `s3` is the server of `s3://` locations, `aws` where RDS and EBS snapshots are made.
  *
  * `offsite` is what leaves the machine: `bucket` is a reference to the `s3://bucket/prefix` of evacuations and backups,
  * `worm_location` the bucket of write-once records, `storage_class` what trees are stored with, `rds_instance` and
- * `rds_snapshot_prefix` (followed by a time stamp) name database snapshots, `ebs_tag` the Redis volume's. Without
- * `offsite` nothing leaves.
+ * `rds_snapshot_prefix` (followed by a time stamp) name database snapshots, `ebs_tag` the Redis volume's: the value of its
+ * tag `Name`, or `key=value`. Without `offsite` nothing leaves.
  */
 export const StorageSection = Schema.Struct({
   canonical_root: Root,
@@ -50,6 +62,7 @@ export const StorageSection = Schema.Struct({
   worm_root: Root,
   backups_root: Root,
   s3: Schema.optionalKey(S3Section),
+  aws: Schema.optionalKey(AwsSection),
   offsite: Schema.optionalKey(
     Schema.Struct({
       bucket: SecretReference,

@@ -10,7 +10,8 @@ export interface Aws extends Server.Server {
 }
 
 const requirements = ["moto[server,s3,ec2,rds]==5.2.1"]
-const env = {
+/** What a client finds in its environment: the server takes any keys. */
+export const keys = {
   AWS_ACCESS_KEY_ID: "testing",
   AWS_SECRET_ACCESS_KEY: "testing",
   AWS_REGION: "us-east-1",
@@ -35,10 +36,10 @@ export const start = async (folder: string): Promise<Aws> => {
     "-p",
     String(port),
   ]
-  const server = await Server.start(folder, { argv, isReady, env })
+  const server = await Server.start(folder, { argv, isReady, env: keys })
   return {
     ...server,
     endpoint: `http://127.0.0.1:${server.port}`,
-    env: { ...env, AWS_ENDPOINT_URL: `http://127.0.0.1:${server.port}` },
+    env: { ...keys, AWS_ENDPOINT_URL: `http://127.0.0.1:${server.port}` },
   }
 }
