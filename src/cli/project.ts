@@ -11,6 +11,7 @@ import { parseSize } from "../domain/quantity.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
+import * as CloudSnapshots from "../services/cloud-snapshots-aws.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
@@ -81,6 +82,7 @@ export const services = (options: {
     Catalog.layer(project),
   ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))
   return Layer.mergeAll(
+    CloudSnapshots.layer(configuration.sections.storage),
     EvidenceLedger.layer(home),
     Notifications.layer,
     ModelRegistry.layerOf(configuration.sections.database),

@@ -12,7 +12,7 @@ const flowKey = /([A-Za-z_][\w./-]{0,99}): +/y
 const dash = /- +/y
 const spaces = / */y
 const comma = / *, */y
-const first = String.raw`(?:[A-Za-z0-9_./$+(<=^\xa0-\uffff]|-(?=[\w.]))`
+const first = String.raw`(?:[A-Za-z0-9_./$+(<=^\\\xa0-\uffff]|-(?=[\w.]))`
 /** A text without quotes goes on to a comment, a colon before a space, or the end of the line. */
 const plain = new RegExp(String.raw`${first}(?:[^ \n:]|:(?=[^ \n])| +(?=[^ \n:#]))*`, "y")
 /** In brackets it ends at their signs, too. */

@@ -18,7 +18,7 @@ export class DatabaseNotEmpty extends Schema.TaggedError<DatabaseNotEmpty>()("Da
 }) {
   readonly notApplied = true
   override get message() {
-    return `The database of database.dsn has ${this.tables} tables and is not what the dump holds; restore into an empty one`
+    return `The database of database.dsn has ${this.tables} tables and is not what the dump holds; restore into an empty one, and with ledger.store: files, so that the run's own record lies elsewhere`
   }
 }
 

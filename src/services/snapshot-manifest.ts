@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import * as Sha256 from "../domain/sha256.ts"
+import { EbsSnapshot, RdsSnapshot } from "./cloud-snapshots.ts"
 
 /**
  * What a snapshot can hold: any folder, the published models, the write-once records, the ledger, and copies of the model
@@ -48,6 +49,13 @@ export const SnapshotTarget = Schema.Struct({
 })
 export type SnapshotTarget = typeof SnapshotTarget.Type
 
+/** Snapshots that the cloud keeps: what is in them is not in this one. */
+export const Resources = Schema.Struct({
+  rds: Schema.Array(RdsSnapshot),
+  ebs: Schema.Array(EbsSnapshot),
+}).annotate({ identifier: "CloudResources" })
+export type Resources = typeof Resources.Type
+
 /** A target that was asked for where there is one, and why there is none. */
 export const LeftOut = Schema.Struct({ kind: Schema.String, reason: Schema.String })
 export type LeftOut = typeof LeftOut.Type
@@ -66,6 +74,7 @@ export const Manifest = Schema.Struct({
   transaction: Schema.optionalKey(Schema.String),
   head: Schema.Struct({ entries: Schema.Int, hash: Sha256.Sha256 }),
   targets: Schema.Array(SnapshotTarget),
+  resources: Schema.optionalKey(Resources),
   left: Schema.optionalKey(Schema.Array(LeftOut)),
   objects: Schema.Int,
   bytes: Schema.Int,

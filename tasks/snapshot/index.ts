@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { taskType } from "../../src/authoring/task-type.ts"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
@@ -11,6 +12,7 @@ import * as SnapshotManifest from "../../src/services/snapshot-manifest.ts"
 import * as SnapshotRead from "../../src/services/snapshot-read.ts"
 import * as SnapshotRestore from "../../src/services/snapshot-restore.ts"
 import * as SnapshotTake from "../../src/services/snapshot-take.ts"
+import * as Cloud from "./cloud.ts"
 import { makeCopies } from "./copies.ts"
 import { openDestination } from "./destination.ts"
 import { databaseErrors } from "./errors.ts"
@@ -21,11 +23,13 @@ const place = (input: Input) =>
   Effect.gen(function* () {
     const attempt = yield* Attempt
     const { left, sources } = yield* sourcesOf(input)
+    const cloud = yield* Cloud.choose(input)
     const store = yield* openDestination(input.destination, sources)
     return {
       attempt,
       sources,
-      left,
+      cloud,
+      left: [...left, ...cloud.left],
       store,
       snapshot: SnapshotManifest.idOf(attempt.runCreated, attempt.idempotencyKey),
     }
@@ -63,6 +67,7 @@ const finish = (store: Store, found: SnapshotRead.FoundManifest, input: Input) =
         links: links.length,
         skipped,
       })),
+      ...(manifest.resources === undefined ? {} : { resources: manifest.resources }),
       left: manifest.left ?? [],
     }
     return output
@@ -78,12 +83,17 @@ export default taskType({
   output: Output,
   errors: {
     ...databaseErrors,
+    CloudFailed: "RDS or EC2 did not answer, or refused",
+    CloudSnapshotFailed: "the cloud gave a snapshot up",
+    CloudSnapshotLate: "a snapshot in the cloud was not ready in time",
+    CloudSnapshotRefused: "there is nothing like that in the cloud, or the name is another's",
     DestinationInside: "the destination lies within what is copied",
     EvidenceError: "the ledger cannot be read",
     FileFailed: "a file could not be read or written",
     ObjectExists: "another object is there already",
     ObjectStoreError: "the object store failed",
     PathRefused: "a path leads outside of the project",
+    QuiesceFailed: "a command that holds writes back, or lets them go on, failed",
     SnapshotDamaged: "the copy is not what was taken",
     SourceUnstable: "a file changed while it was copied",
   },
@@ -102,19 +112,21 @@ export default taskType({
     }),
   run: (input) =>
     Effect.gen(function* () {
-      const { attempt, left, sources, store, snapshot } = yield* place(input)
+      const { attempt, cloud, left, sources, store, snapshot } = yield* place(input)
       const before = yield* SnapshotRead.readManifest(store, snapshot)
       if (Option.isSome(before)) return yield* finish(store, before.value, input)
 
       const progress = yield* Progress
       const from = new Date(yield* Clock.currentTimeMillis).toISOString()
       const { head, transaction } = yield* makeCopies(sources)
+      const inCloud = yield* Effect.forkChild(Cloud.take(cloud, snapshot))
       let done = 0
       const onFile = (bytes: number) =>
         Effect.suspend(() => progress.report({ done: (done += bytes), unit: "bytes", note: "copied" }))
       const taken = yield* Effect.forEach(sources, (source) =>
         SnapshotTake.take(store, snapshot, source, attempt.scratch, onFile),
       )
+      const resources = yield* Fiber.join(inCloud)
       const targets = taken.map((one) => one.target)
       const files = SnapshotManifest.filesOf(targets)
       const manifest: SnapshotManifest.Manifest = {
@@ -126,6 +138,7 @@ export default taskType({
         ...(transaction === undefined ? {} : { transaction }),
         head,
         targets,
+        ...(resources === undefined ? {} : { resources }),
         left,
         objects: files.length,
         bytes: files.reduce((sum, file) => sum + file.bytes, 0),

@@ -9,7 +9,10 @@ import { ServiceMissing } from "../../src/services/snapshot-databases.ts"
 import type { LeftOut } from "../../src/services/snapshot-manifest.ts"
 import type { Source } from "../../src/services/snapshot-take.ts"
 import { Workspace } from "../../src/services/workspace.ts"
-import type { Input, Target } from "./schema.ts"
+import type { Input, Target as AnyTarget } from "./schema.ts"
+import { isCloud } from "./cloud.ts"
+
+type Target = Exclude<AnyTarget, { readonly kind: "rds" | "ebs" }>
 
 const nameOf = (target: Target, path: string): string =>
   target.kind === "tree" ? `tree-${Path.basename(path).replaceAll(/[^A-Za-z0-9_.-]/g, "_")}` : target.kind
@@ -49,6 +52,7 @@ export const sourcesOf = (input: Input) =>
     const sources: Array<Source> = []
     const left: Array<LeftOut> = []
     for (const target of input.targets) {
+      if (isCloud(target)) continue
       const given = folderOf(target, workspace.home, sections)
       const service = given === undefined ? serviceOf(target, sections) : undefined
       if (typeof service === "object") {

@@ -59,9 +59,6 @@ offsite:
   bucket: \${file:secrets/bucket}
   worm_location: s3://${audit}/worm
   storage_class: GLACIER_IR
-  rds_instance: none
-  rds_snapshot_prefix: none
-  ebs_tag: none
 `,
   )
   await Fs.mkdir(join(project.user, ".aws"))

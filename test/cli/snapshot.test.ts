@@ -53,6 +53,12 @@ const replace = (path: string, bytes: string) =>
     await Fs.writeFile(path, bytes)
   })
 
+/** The output of a run of one task, from the events that it printed. */
+const outputIn = (out: string): Record<string, any> =>
+  ndjson(out).flatMap(({ data, type }): ReadonlyArray<any> =>
+    String(type).includes("attempt.succeeded") ? [(data as { readonly output: unknown }).output] : [],
+  )[0]
+
 describe("dandori snapshot create", () => {
   it.live("takes what there is, or what is named, whatever its name, by a run that the ledger testifies to", () =>
     Effect.gen(function* () {
@@ -64,20 +70,20 @@ describe("dandori snapshot create", () => {
       })
       const named = yield* dandori(folder, "snapshot", "create", "--tree", tree, "--destination", "my copies", "--json")
       assert.strictEqual(named.code, 0, named.err)
-      const { data } = ndjson(named.out).find(({ type }) => String(type).includes("attempt.succeeded")) ?? {}
-      assert.deepInclude(data?.output.targets[0], { kind: "tree", source: tree, objects: 1 })
-      assert.strictEqual(data?.output.verification.mode, "full-restore")
+      const taken = outputIn(named.out)
+      assert.deepInclude(taken.targets[0], { kind: "tree", source: tree, objects: 1 })
+      assert.strictEqual(taken.verification.mode, "full-restore")
       const listed = yield* dandori(folder, "snapshot", "list", "my copies", "--quiet")
-      assert.strictEqual(listed.out.trim(), data?.output.snapshot)
+      assert.strictEqual(listed.out.trim(), taken.snapshot)
 
       const all = yield* dandori(folder, "snapshot", "create", "--destination", "all", "--verify", "digest", "--json")
       assert.strictEqual(all.code, 0, all.err)
-      const taken = ndjson(all.out).find(({ type }) => String(type).includes("attempt.succeeded"))?.data.output
+      const { left, targets } = outputIn(all.out)
       assert.deepStrictEqual(
-        taken.targets.map(({ kind }: { readonly kind: string }) => kind),
+        targets.map(({ kind }: { readonly kind: string }) => kind),
         ["registry", "ledger"],
       )
-      assert.include(JSON.stringify(taken.left), "database.backend is embedded")
+      assert.include(JSON.stringify(left), "database.backend is embedded")
 
       const missing = yield* dandori(folder, "snapshot", "create", "--target", "redis")
       assert.strictEqual(missing.code, 1)

@@ -10,6 +10,7 @@ import type { StorageSection } from "../../src/domain/config/storage.ts"
 import * as CanonicalJson from "../../src/domain/canonical-json.ts"
 import type { EnvironmentName } from "../../src/domain/names.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
+import * as CloudSnapshots from "../../src/services/cloud-snapshots-aws.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import { Evidence } from "../../src/services/evidence.ts"
 import * as ModelRegistry from "../../src/services/model-registry-sql.ts"
@@ -149,7 +150,9 @@ export const attempt = (root: string, ids: Configured & { readonly run?: string;
       sign: () => Effect.die("no key here"),
       publicKey: Effect.die("no key here"),
     }),
-    Processes.layer({ folder: join(root, ".dandori", "processes") }),
+    CloudSnapshots.layer(ids.storage ?? {}).pipe(
+      Layer.provideMerge(Processes.layer({ folder: join(root, ".dandori", "processes") })),
+    ),
     Layer.provide(ModelRegistry.layerState, place(root, ids)),
     place(root, ids),
   )

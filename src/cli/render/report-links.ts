@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync } from "node:fs"
+import { existsSync, linkSync, mkdirSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileName } from "../../services/attempt-files.ts"
 import type { TaskResult } from "./run-results.ts"
@@ -10,14 +10,17 @@ export const artifactPath = (home: string, sha256: string): string =>
 const linkPath = (home: string, run: string, task: string, name: string): string =>
   join(home, "reports", run, fileName(task), name.replaceAll("/", "_"))
 
-/** Gives the reports of a run names that people and browsers know: links in `<home>/reports/<run>/<task>/`. */
+/**
+ * Gives the reports of a run names that people and browsers know: hard links in `<home>/reports/<run>/<task>/`, since a
+ * browser that follows a symbolic one takes what a page is from the name of its bytes, and shows its source.
+ */
 export const make = (home: string, run: string, results: ReadonlyArray<TaskResult>): void => {
   for (const { reports, task } of results) {
     for (const { name, sha256 } of reports) {
       const link = linkPath(home, run, task, name)
       try {
         mkdirSync(dirname(link), { recursive: true, mode: 0o700 })
-        if (!existsSync(link)) symlinkSync(relative(dirname(link), artifactPath(home, sha256)), link)
+        if (!existsSync(link)) linkSync(artifactPath(home, sha256), link)
       } catch {
         // Without its link a report is shown by its digest.
       }

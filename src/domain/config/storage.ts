@@ -52,7 +52,7 @@ export type AwsSection = typeof AwsSection.Type
  * `offsite` is what leaves the machine: `bucket` is a reference to the `s3://bucket/prefix` of evacuations and backups,
  * `worm_location` the bucket of write-once records, `storage_class` what trees are stored with, `rds_instance` and
  * `rds_snapshot_prefix` (followed by a time stamp) name database snapshots, `ebs_tag` the Redis volume's: the value of its
- * tag `Name`, or `key=value`. Without `offsite` nothing leaves.
+ * tag `Name`, or `key=value`. Without them there are no such snapshots, without `offsite` nothing leaves.
  */
 export const StorageSection = Schema.Struct({
   canonical_root: Root,
@@ -70,9 +70,9 @@ export const StorageSection = Schema.Struct({
         Schema.isPattern(/^s3:\/\/.+/, { message: "must be a location like s3://bucket/prefix" }),
       ),
       storage_class: Schema.Literals(["STANDARD", "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"]),
-      rds_instance: Schema.String,
-      rds_snapshot_prefix: Schema.String,
-      ebs_tag: Schema.String,
+      rds_instance: Schema.optionalKey(Schema.String),
+      rds_snapshot_prefix: Schema.optionalKey(Schema.String),
+      ebs_tag: Schema.optionalKey(Schema.String),
     }),
   ),
 })
