@@ -45,6 +45,14 @@ export interface Row {
 /** What is sent in one statement at most. */
 const mostCharacters = 4 * 2 ** 20
 
+const prevHash = ',"prevhash":"'
+
+/** What the line before this one holds. After `prevhash` come only texts, in which quotes are escaped. */
+const entryHashBefore = (line: string): string => {
+  const at = line.lastIndexOf(prevHash) + prevHash.length
+  return `"entryhash":"${line.slice(at, at + 64)}"`
+}
+
 /** The statements on the tables of a ledger. */
 export const make = (sql: SqlClient) => ({
   /** How many lines a stream has, and how many bytes. */
@@ -66,12 +74,20 @@ export const make = (sql: SqlClient) => ({
         ORDER BY sequence`.values,
       (rows) => rows.map(([line]) => line as string),
     ),
-  /** Adds rows, all or none; fails with `UniqueViolation` where one of them is there. */
-  add: (stream: string, rows: ReadonlyArray<Row>): Effect.Effect<void, SqlError> =>
-    Effect.asVoid(
+  /**
+   * Adds rows, all or none; fails with `UniqueViolation` where one of them is there. False where the entry that the first
+   * one goes on from is not: of a database that went back to an earlier state, what follows would be no chain.
+   */
+  add: (stream: string, rows: ReadonlyArray<Row>): Effect.Effect<boolean, SqlError> =>
+    Effect.map(
       sql`INSERT INTO ledger.events (stream, sequence, line, ends_at)
         SELECT ${stream}, (row->>0)::bigint, row->>1, (row->>2)::bigint
-        FROM json_array_elements(${JSON.stringify(rows.map((row) => [row.sequence, row.line, row.endsAt]))}::json) AS row`,
+        FROM json_array_elements(${JSON.stringify(rows.map((row) => [row.sequence, row.line, row.endsAt]))}::json) AS row
+        WHERE ${rows[0].sequence}::bigint = 1 OR EXISTS (
+          SELECT FROM ledger.events WHERE stream = ${stream} AND sequence = ${rows[0].sequence - 1}
+            AND strpos(line, ${entryHashBefore(rows[0].line)}) > 0
+        ) RETURNING sequence`.values,
+      (added) => added.length === rows.length,
     ),
   runs: Effect.map(
     sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'runs/%' ORDER BY stream COLLATE "C"`

@@ -24,6 +24,9 @@ const tooMany = "the server has no connection left; lower the pool's max or rais
 /** The SQLSTATE of a protocol violation: what a pooler answers to what it does not know. */
 export const pooled = "08P01"
 
+/** The SQLSTATE of a server that takes no changes. */
+export const readOnly = "25006"
+
 /** What to do about it, by the beginning of its code. */
 const advice: ReadonlyArray<readonly [code: string, what: string]> = [
   ["ECONNREFUSED", "start the server, or correct host and port in the dsn"],
@@ -34,7 +37,7 @@ const advice: ReadonlyArray<readonly [code: string, what: string]> = [
     pooled,
     "name the server itself in the dsn, or a pooler that keeps one session for each connection and hands on its settings",
   ],
-  ["25006", "the server takes no changes, as a standby; name the primary in the dsn"],
+  [readOnly, "the server takes no changes, as a standby; name the primary in the dsn"],
   ["28", "correct user and password in the dsn, or the server's pg_hba.conf"],
   ["3D000", "make the database, or correct its name in the dsn"],
   ["42501", "give this user the right to it"],

@@ -17,7 +17,7 @@ export const settings = ({ applicationName, searchPath, statementTimeoutMillis }
   application_name: applicationName,
   DateStyle: "ISO",
   TimeZone: "UTC",
-  default_transaction_isolation: "read committed",
+  default_transaction_isolation: "read committed" as const,
   idle_in_transaction_session_timeout: statementTimeoutMillis,
   search_path: searchPath.map((name) => `"${name.replaceAll('"', '""')}"`).join(", "),
   statement_timeout: statementTimeoutMillis,

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as Postgres from "../../src/services/postgres.ts"
+import * as Session from "../../src/services/postgres-session.ts"
 import * as Databases from "../support/servers/databases.ts"
 
 /** A place that takes connections and does with each what it is told; counts them. */
@@ -117,6 +118,12 @@ describe("a session at PostgreSQL", () => {
         }),
       ),
     )
+  })
+
+  it("is refused where a pooler leaves out what it is begun with", () => {
+    const error = Session.problem("host:1/db", [["UTF8", false, ""]])
+    assert.match(error?.message ?? "", /host:1\/db: a pooler on the way .*; name the server itself in the dsn/)
+    assert.isUndefined(Session.problem("host:1/db", [["UTF8", true, ""]]))
   })
 
   it.live("does not hammer a place that closes each connection", () =>
