@@ -42,6 +42,14 @@ export interface Row {
   readonly endsAt: number
 }
 
+/** A row that is not where its line belongs; `line` counts from 1, `offset` is the byte where it begins. */
+export interface Misplaced {
+  readonly stream: string
+  readonly line: number
+  readonly offset: number
+  readonly reason: string
+}
+
 /** What is sent in one statement at most. */
 const mostCharacters = 4 * 2 ** 20
 
@@ -93,6 +101,19 @@ export const make = (sql: SqlClient) => ({
     sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'runs/%' ORDER BY stream COLLATE "C"`
       .values,
     (rows) => rows.map(([stream]) => stream as string),
+  ),
+  /** All names under which there are rows. */
+  streams: Effect.map(sql`SELECT DISTINCT stream FROM ledger.events ORDER BY stream`.values, (rows) =>
+    rows.map(([stream]) => stream as string),
+  ),
+  /** The first row of each stream whose number or end is not the one that the lines make. */
+  misplaced: Effect.map(
+    sql<Misplaced>`SELECT DISTINCT ON (stream) stream, number::int AS line, bytes - octet_length(line) - 1 AS offset,
+        format('its row has sequence %s and ends_at %s, by its lines %s and %s', sequence, ends_at, number, bytes) AS reason
+      FROM (SELECT *, row_number() OVER lines AS number, sum(octet_length(line) + 1) OVER lines AS bytes
+        FROM ledger.events WINDOW lines AS (PARTITION BY stream ORDER BY sequence)) AS counted
+      WHERE sequence <> number OR ends_at <> bytes ORDER BY stream, sequence`,
+    (rows): ReadonlyArray<Misplaced> => rows,
   ),
   checkpoints: Effect.map(
     sql<{ size: number; text: string }>`SELECT size, text FROM ledger.checkpoints ORDER BY size`,

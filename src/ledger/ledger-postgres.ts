@@ -214,7 +214,16 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     owned: (stream) => look(stream, locks.isHeld(stream)),
     runs: look(
       "runs",
-      Effect.map(table.runs, (streams) => streams.flatMap((stream) => StreamName.runOf(stream) ?? [])),
+      Effect.map(table.runs, (streams) =>
+        streams.filter(StreamName.isOne).flatMap((stream) => StreamName.runOf(stream) ?? []),
+      ),
+    ),
+    disorder: look(
+      "all streams",
+      Effect.gen(function* () {
+        const strays = (yield* table.streams).filter((stream) => !StreamName.isOne(stream))
+        return { strays, misplaced: yield* table.misplaced }
+      }),
     ),
     record: (stream, events) => told(stream, record(stream, events)),
     checkpoints: look(

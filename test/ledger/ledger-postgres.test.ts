@@ -1,3 +1,4 @@
+import * as Fs from "node:fs/promises"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,7 @@ import { Ledger } from "../../src/ledger/ledger.ts"
 import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
 import * as CutProxy from "../support/cut-proxy.ts"
+import * as VerifyCopy from "../../src/ledger/verify-copy.ts"
 import * as Databases from "../support/servers/databases.ts"
 import * as Servers from "../support/servers/scoped.ts"
 import * as Project from "./fixtures/project.ts"
@@ -71,6 +73,86 @@ describe("a ledger in PostgreSQL", () => {
           assert.strictEqual((yield* Effect.flip(Effect.scoped(other.reopen(stream))))._tag, "StreamDamaged")
           assert.strictEqual((yield* Effect.flip(other.record("root", [Project.finished])))._tag, "StreamDamaged")
         }),
+      ),
+    )
+
+    test.effect.each([
+      [
+        "an end of another byte",
+        `UPDATE ledger.events SET ends_at = 1 WHERE stream = '${stream}' AND sequence = 8`,
+        "altered",
+        8,
+      ],
+      [
+        "a stretched number",
+        `UPDATE ledger.events SET sequence = 90 WHERE stream = '${stream}' AND sequence = 8`,
+        "altered",
+        8,
+      ],
+      [
+        "an edited line",
+        `UPDATE ledger.events SET line = replace(line, 'tester', 'nobody') WHERE stream = '${stream}' AND sequence = 4`,
+        "altered",
+        4,
+      ],
+      ["a deleted line", `DELETE FROM ledger.events WHERE stream = '${stream}' AND sequence = 4`, "missing", 4],
+      [
+        "a line of another stream",
+        `INSERT INTO ledger.events SELECT 'system', 7, line, 1 FROM ledger.events WHERE stream = '${stream}' AND sequence = 4`,
+        "missing",
+        1,
+      ],
+      [
+        "a run without its beginning",
+        `INSERT INTO ledger.events SELECT '${StreamName.ofRun(Project.runId(2))}', sequence, line, ends_at FROM ledger.events WHERE stream = '${stream}' AND sequence > 1`,
+        "altered",
+        1,
+      ],
+    ] as const)("names %s in a verification, however the rows were edited", ([, edit, verdict, line]) =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const ledger = yield* ledgerOf(url)
+          yield* Project.writeRun(run, Project.attempts(6)).pipe(Effect.provideService(Ledger, ledger))
+          const verify = Effect.gen(function* () {
+            const fresh = yield* ledgerOf(url)
+            return yield* VerifyCopy.verifyCopy().pipe(
+              Effect.provideService(Ledger, fresh),
+              Effect.provide(Project.platform),
+            )
+          })
+          assert.strictEqual((yield* verify).verdict, "intact")
+          const sql = yield* Postgres.open(Databases.options(url))
+          yield* sql`ALTER TABLE ledger.events DISABLE TRIGGER USER`
+          yield* sql.unsafe(edit)
+          const report = yield* verify
+          assert.strictEqual(report.verdict, verdict)
+          assert.lengthOf(report.faults, 1)
+          assert.strictEqual(report.faults[0].line, line)
+        }),
+      ),
+    )
+
+    test.effect("copies nothing to where the name of a stream leads that is none", () =>
+      withDatabase((url) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const ledger = yield* ledgerOf(url)
+            yield* Project.writeRun(run, Project.attempts(6)).pipe(Effect.provideService(Ledger, ledger))
+            const sql = yield* Postgres.open(Databases.options(url))
+            const folder = yield* Project.folder
+            const planted = `runs/../../../../../../../../..${folder}/planted`
+            yield* sql`INSERT INTO ledger.events VALUES (${planted}, 1, 'x', 2)`
+            const report = yield* VerifyCopy.verifyCopy().pipe(
+              Effect.provideService(Ledger, ledger),
+              Effect.provide(Project.platform),
+            )
+            assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(folder)), [])
+            assert.deepStrictEqual(
+              report.strays.map(({ path }) => path),
+              [planted],
+            )
+          }),
+        ),
       ),
     )
 
