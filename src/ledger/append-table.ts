@@ -2,7 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { AppendFile } from "../services/append-file.ts"
 import { FileFailed } from "../services/durable-files.ts"
 import * as EventTable from "./event-table.ts"
@@ -39,6 +39,13 @@ const failed = (stream: string, code: string, reason: string) =>
 const fenced = (stream: string) =>
   failed(stream, "FENCED", "another process has gone on with it, since the database lost the connection to this one")
 
+const gone = (stream: string, sequence: number) =>
+  failed(
+    stream,
+    "GONE",
+    `entry ${sequence}, which it goes on from, is not in the table any more: the database went back to an earlier state, or was edited. Look: dandori ledger verify`,
+  )
+
 /**
  * The lines of a stream in a table of PostgreSQL, with group commit: all that were appended while a statement was on its
  * way share the next. While the database is away, waiting goes on; what was acknowledged is there.
@@ -74,10 +81,12 @@ export const open = (options: Options): Effect.Effect<AppendTable, never, Scope.
         (lines) => rows.length === lines.length && rows.every(({ line }, i) => line === lines[i]),
       )
     const add = (rows: ReadonlyArray<EventTable.Row>): Effect.Effect<void, SqlError | FileFailed> =>
-      Effect.catchIf(
-        table.add(stream, rows),
-        ({ reason }) => reason._tag === "UniqueViolation",
-        () => Effect.flatMap(isOurs(rows), (ours) => (ours ? Effect.void : Effect.fail(fenced(stream)))),
+      table.add(stream, rows).pipe(
+        Effect.flatMap((added) => (added ? Effect.void : Effect.fail(gone(stream, rows[0].sequence - 1)))),
+        Effect.catchIf(
+          (error) => isSqlError(error) && error.reason._tag === "UniqueViolation",
+          () => Effect.flatMap(isOurs(rows), (ours) => (ours ? Effect.void : Effect.fail(fenced(stream)))),
+        ),
       )
 
     const flushOnce = Effect.gen(function* () {

@@ -42,8 +42,24 @@ export interface Row {
   readonly endsAt: number
 }
 
+/** A row that is not where its line belongs; `line` counts from 1, `offset` is the byte where it begins. */
+export interface Misplaced {
+  readonly stream: string
+  readonly line: number
+  readonly offset: number
+  readonly reason: string
+}
+
 /** What is sent in one statement at most. */
 const mostCharacters = 4 * 2 ** 20
+
+const prevHash = ',"prevhash":"'
+
+/** What the line before this one holds. After `prevhash` come only texts, in which quotes are escaped. */
+const entryHashBefore = (line: string): string => {
+  const at = line.lastIndexOf(prevHash) + prevHash.length
+  return `"entryhash":"${line.slice(at, at + 64)}"`
+}
 
 /** The statements on the tables of a ledger. */
 export const make = (sql: SqlClient) => ({
@@ -66,17 +82,38 @@ export const make = (sql: SqlClient) => ({
         ORDER BY sequence`.values,
       (rows) => rows.map(([line]) => line as string),
     ),
-  /** Adds rows, all or none; fails with `UniqueViolation` where one of them is there. */
-  add: (stream: string, rows: ReadonlyArray<Row>): Effect.Effect<void, SqlError> =>
-    Effect.asVoid(
+  /**
+   * Adds rows, all or none; fails with `UniqueViolation` where one of them is there. False where the entry that the first
+   * one goes on from is not: of a database that went back to an earlier state, what follows would be no chain.
+   */
+  add: (stream: string, rows: ReadonlyArray<Row>): Effect.Effect<boolean, SqlError> =>
+    Effect.map(
       sql`INSERT INTO ledger.events (stream, sequence, line, ends_at)
         SELECT ${stream}, (row->>0)::bigint, row->>1, (row->>2)::bigint
-        FROM json_array_elements(${JSON.stringify(rows.map((row) => [row.sequence, row.line, row.endsAt]))}::json) AS row`,
+        FROM json_array_elements(${JSON.stringify(rows.map((row) => [row.sequence, row.line, row.endsAt]))}::json) AS row
+        WHERE ${rows[0].sequence}::bigint = 1 OR EXISTS (
+          SELECT FROM ledger.events WHERE stream = ${stream} AND sequence = ${rows[0].sequence - 1}
+            AND strpos(line, ${entryHashBefore(rows[0].line)}) > 0
+        ) RETURNING sequence`.values,
+      (added) => added.length === rows.length,
     ),
   runs: Effect.map(
     sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'runs/%' ORDER BY stream COLLATE "C"`
       .values,
     (rows) => rows.map(([stream]) => stream as string),
+  ),
+  /** All names under which there are rows. */
+  streams: Effect.map(sql`SELECT DISTINCT stream FROM ledger.events ORDER BY stream`.values, (rows) =>
+    rows.map(([stream]) => stream as string),
+  ),
+  /** The first row of each stream whose number or end is not the one that the lines make. */
+  misplaced: Effect.map(
+    sql<Misplaced>`SELECT DISTINCT ON (stream) stream, number::int AS line, bytes - octet_length(line) - 1 AS offset,
+        format('its row has sequence %s and ends_at %s, by its lines %s and %s', sequence, ends_at, number, bytes) AS reason
+      FROM (SELECT *, row_number() OVER lines AS number, sum(octet_length(line) + 1) OVER lines AS bytes
+        FROM ledger.events WINDOW lines AS (PARTITION BY stream ORDER BY sequence)) AS counted
+      WHERE sequence <> number OR ends_at <> bytes ORDER BY stream, sequence`,
+    (rows): ReadonlyArray<Misplaced> => rows,
   ),
   checkpoints: Effect.map(
     sql<{ size: number; text: string }>`SELECT size, text FROM ledger.checkpoints ORDER BY size`,

@@ -43,7 +43,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   const ids = yield* Ids
   const sql: SqlClient = yield* Postgres.open(options.database)
   const session = yield* Postgres.open({ ...options.database, pool: { min: 1, max: 1 } })
-  const locks = yield* StreamLocks.make(session)
+  const locks = yield* StreamLocks.make(session, sql)
   const table = EventTable.make(sql)
   const ready = yield* Once.untilItSucceeds(migrate(sql, "ledger", EventTable.migrations))
   const context: StreamWriter.WriterContext = {
@@ -151,7 +151,10 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         const [there] = first === undefined ? [] : yield* table.lines(stream, first.sequence, first.sequence)
         if (first !== undefined && there === first.line) return
         sent = sealed(stream, chain.head, chain.validBytes, events)
-        yield* table.add(stream, sent)
+        if (!(yield* table.add(stream, sent))) {
+          const reason = "its last entry went away while another was added"
+          return yield* new StreamDamaged({ stream, line: chain.head.sequence, reason })
+        }
       }),
     )
     yield* turns[stream].withPermit(Outage.outlast(`The ledger's stream ${stream}`, Effect.andThen(ready, once)))
@@ -208,10 +211,19 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
           return yield* new StreamMissing({ stream })
         }),
       ),
-    owned: (stream) => look(stream, locks.isHeld(sql, stream)),
+    owned: (stream) => look(stream, locks.isHeld(stream)),
     runs: look(
       "runs",
-      Effect.map(table.runs, (streams) => streams.flatMap((stream) => StreamName.runOf(stream) ?? [])),
+      Effect.map(table.runs, (streams) =>
+        streams.filter(StreamName.isOne).flatMap((stream) => StreamName.runOf(stream) ?? []),
+      ),
+    ),
+    disorder: look(
+      "all streams",
+      Effect.gen(function* () {
+        const strays = (yield* table.streams).filter((stream) => !StreamName.isOne(stream))
+        return { strays, misplaced: yield* table.misplaced }
+      }),
     ),
     record: (stream, events) => told(stream, record(stream, events)),
     checkpoints: look(

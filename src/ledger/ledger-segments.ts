@@ -250,6 +250,8 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const names = yield* fs.readDirectory(folder, { recursive: true })
       return names.flatMap((name) => StreamName.runAt(`runs/${name}`) ?? []).toSorted()
     }).pipe(Effect.mapError(failedBy("runs"))),
+    // A file's bytes are all that there is of it.
+    disorder: Effect.succeed({ strays: [], misplaced: [] }),
     record: (stream, events) =>
       Effect.gen(function* () {
         if (!left.has(stream)) yield* folderOf(stream)

@@ -33,6 +33,18 @@ export interface KeptCheckpoint {
   readonly text: string
 }
 
+/** What is wrong with how streams are kept, beyond their bytes. */
+export interface Disorder {
+  /** Names of what is no stream. */
+  readonly strays: ReadonlyArray<string>
+  readonly misplaced: ReadonlyArray<{
+    readonly stream: string
+    readonly line: number
+    readonly offset: number
+    readonly reason: string
+  }>
+}
+
 /** Append-only streams of sealed events: segment files (`ledger-segments.ts`) or a table of PostgreSQL (`ledger-postgres.ts`). */
 export class Ledger extends Context.Service<
   Ledger,
@@ -61,6 +73,8 @@ export class Ledger extends Context.Service<
     readonly owned: (stream: string) => Effect.Effect<boolean, LedgerFailed>
     /** The ids of the runs that have a stream, oldest first. */
     readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
+    /** What lies among the streams and is none, and entries that lie where they do not belong, though their bytes are right. */
+    readonly disorder: Effect.Effect<Disorder, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
     /** The checkpoints, smallest first. */

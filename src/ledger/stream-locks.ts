@@ -5,6 +5,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import * as PostgresErrors from "../services/postgres-errors.ts"
 
 /** Milliseconds between two looks whether the session that holds the locks is still there. */
 const lookMillis = 1_000
@@ -12,43 +13,107 @@ const lookMillis = 1_000
 /** The number of a stream's advisory lock. */
 const key = "hashtextextended('dandori ledger ' || $1, 0)"
 
+/** Which of `pg_locks` is the one of the number `key`. */
+const locked = `locktype = 'advisory' AND granted AND objsubid = 1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = ((key >> 32) & 4294967295)::oid AND objid = (key & 4294967295)::oid`
+
+const refused = (why: string, code: string) =>
+  PostgresErrors.failure("lock", "of the dsn", Object.assign(new Error(why), { code }))
+/** Locks that last as long as a session do not hold there. */
+const exchanged = refused("a pooler on the way exchanges the sessions of a connection", PostgresErrors.pooled)
+/** Who could not write is not to wait for it. */
+const readOnly = refused("a stream is to be written", PostgresErrors.readOnly)
+
+/** A session that holds locks, or held them. `name` is its backend's number and when that began. */
+interface Session {
+  readonly name: string
+  readonly connection: Connection
+  readonly scope: Scope.Closeable
+}
+
+/** A lock that this process holds by a session, and whom to tell when another has it. */
+interface Held {
+  by: Session
+  readonly lost: () => void
+}
+
+const whoAmI = "SELECT pg_backend_pid() || ' ' || backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+const holder = `SELECT pid || ' ' || backend_start FROM pg_stat_activity WHERE pid IN (
+  SELECT pid FROM pg_locks, ${key} AS key WHERE ${locked})`
+const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid || ' ' || backend_start = $1"
+
 /**
  * Locks of streams that last as long as a session of this process at the server: advisory locks, freed by the server when
- * the process ends. A session that was lost is made again with all its locks; who lost one to another process is told.
+ * the process ends. `session` has one connection, which is theirs; `sql` has others. A session that was lost is
+ * made again with all its locks; who lost one to another process is told.
  */
-export const make = Effect.fnUntraced(function* (session: SqlClient) {
+export const make = Effect.fnUntraced(function* (session: SqlClient, sql: SqlClient) {
   const scope = yield* Effect.scope
   const turn = Semaphore.makeUnsafe(1)
-  const held = new Map<string, () => void>()
-  let current: { readonly connection: Connection; readonly scope: Scope.Closeable } | undefined
+  const held = new Map<string, Held>()
+  /** Sessions that were lost: the server may not have noticed yet, and keep their locks. */
+  const former = new Set<string>()
+  let current: Session | undefined
 
   const leave = Effect.suspend(() => {
     const old = current
     current = undefined
-    return old === undefined ? Effect.void : Scope.close(old.scope, Exit.void)
+    if (old === undefined) return Effect.void
+    former.add(old.name)
+    return Scope.close(old.scope, Exit.void)
   })
 
-  const take = (connection: Connection, stream: string) =>
-    Effect.map(connection.executeValues(`SELECT pg_try_advisory_lock(${key})`, [stream]), ([row]) => row?.[0] === true)
+  const ask = (connection: Connection, text: string, params: ReadonlyArray<unknown>) =>
+    Effect.map(connection.executeValues(text, params), ([row]) => row?.[0])
+  const take = ({ connection }: Session, stream: string) =>
+    Effect.map(ask(connection, `SELECT pg_try_advisory_lock(${key})`, [stream]), (taken) => taken === true)
+
+  const connect = Effect.gen(function* () {
+    const own = yield* Scope.fork(scope)
+    return yield* Scope.provide(session.reserve, own).pipe(
+      Effect.flatMap((connection) =>
+        Effect.map(ask(connection, whoAmI, []), (name) => ({ name: String(name), connection, scope: own })),
+      ),
+      Effect.tap(({ name }) =>
+        // Another connection is at another backend, unless a pooler lends one backend to all in turn.
+        Effect.flatMap(sql`SELECT pg_backend_pid()`.values, ([row]) =>
+          row?.[0] === Number.parseInt(name, 10) ? Effect.fail(exchanged) : Effect.void,
+        ),
+      ),
+      Effect.onError(() => Scope.close(own, Exit.void)),
+    )
+  })
+
+  /** Whether the session is still there; fails where it is another one. */
+  const isAlive = ({ connection, name }: Session) =>
+    ask(connection, "SELECT pg_backend_pid()", []).pipe(
+      Effect.flatMap((pid) => (pid === Number.parseInt(name, 10) ? Effect.succeed(true) : Effect.fail(exchanged))),
+      Effect.catchIf(
+        (error) => error !== exchanged,
+        () => Effect.succeed(false),
+      ),
+    )
 
   /** The session, with all locks that are held; made anew where it was lost. */
   const ready = Effect.gen(function* () {
-    if (current !== undefined) {
-      const alive = yield* Effect.result(current.connection.executeValues("SELECT 1", []))
-      if (alive._tag === "Success") return current.connection
-      yield* leave
+    if (current !== undefined && !(yield* isAlive(current))) yield* leave
+    const own = (current ??= yield* connect)
+    for (const name of former) {
+      if ((yield* own.connection.executeValues(end, [name])).length === 0) former.delete(name)
     }
-    const own = yield* Scope.fork(scope)
-    const connection = yield* Scope.provide(session.reserve, own).pipe(
-      Effect.onError(() => Scope.close(own, Exit.void)),
-    )
-    current = { connection, scope: own }
-    for (const [stream, lost] of held) {
-      if (yield* take(connection, stream)) continue
+    for (const [stream, lock] of held) {
+      if (lock.by === own) continue
+      if (yield* take(own, stream)) {
+        lock.by = own
+        continue
+      }
+      const other = yield* ask(own.connection, holder, [stream])
+      if (typeof other !== "string" || former.has(other)) continue
       held.delete(stream)
-      lost()
+      lock.lost()
     }
-    return connection
+    return own
   })
 
   yield* Effect.forkIn(
@@ -64,7 +129,9 @@ export const make = Effect.fnUntraced(function* (session: SqlClient) {
   const release = (stream: string) =>
     turn.withPermit(
       Effect.suspend(() => {
-        if (!held.delete(stream) || current === undefined) return Effect.void
+        const lock = held.get(stream)
+        held.delete(stream)
+        if (current === undefined || lock?.by !== current) return Effect.void
         return Effect.ignore(current.connection.executeValues(`SELECT pg_advisory_unlock(${key})`, [stream]))
       }),
     )
@@ -76,20 +143,20 @@ export const make = Effect.fnUntraced(function* (session: SqlClient) {
         turn.withPermit(
           Effect.gen(function* () {
             if (held.has(stream)) return false
-            const taken = yield* Effect.flatMap(ready, (connection) => take(connection, stream))
-            if (taken) held.set(stream, lost)
+            const by = yield* ready
+            if ((yield* ask(by.connection, "SHOW transaction_read_only", [])) !== "off") return yield* readOnly
+            const taken = yield* take(by, stream)
+            if (taken) held.set(stream, { by, lost })
             return taken
           }),
         ),
         (taken) => (taken ? release(stream) : Effect.void),
       ),
     /** True while a process holds the stream's lock. */
-    isHeld: (sql: SqlClient, stream: string): Effect.Effect<boolean, SqlError> =>
+    isHeld: (stream: string): Effect.Effect<boolean, SqlError> =>
       Effect.map(
         sql`SELECT count(*) AS n FROM pg_locks, hashtextextended('dandori ledger ' || ${stream}, 0) AS key
-          WHERE locktype = 'advisory' AND granted AND objsubid = 1
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND classid = ((key >> 32) & 4294967295)::oid AND objid = (key & 4294967295)::oid`.values,
+          WHERE ${sql.literal(locked)}`.values,
         ([row]) => row?.[0] !== 0,
       ),
   }

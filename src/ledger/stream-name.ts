@@ -16,6 +16,14 @@ export const runOf = (stream: string): string | undefined =>
 /** When a run's id (UUIDv7) was made, milliseconds since the epoch (RFC 9562, section 5.7). */
 export const createdAt = (run: string): number => Number.parseInt(run.slice(0, 8) + run.slice(9, 13), 16)
 
+const isRunId = Schema.is(RunId)
+
+/** True for the name of a stream that there can be. */
+export const isOne = (stream: string): boolean => {
+  const run = runOf(stream)
+  return run === undefined ? stream === root || stream === system : isRunId(run)
+}
+
 /** Path of a stream's segment file below `ledger/`: runs lie by the month in their UUIDv7. */
 export const segmentPath = (stream: string): string => {
   const run = runOf(stream)
@@ -24,8 +32,6 @@ export const segmentPath = (stream: string): string => {
   const month = String(created.getUTCMonth() + 1).padStart(2, "0")
   return `runs/${created.getUTCFullYear()}/${month}/${run}.ndjson`
 }
-
-const isRunId = Schema.is(RunId)
 
 /** Run id that a file name below `ledger/` stands for, wherever the file lies; undefined when it is no run's. */
 export const runOfFile = (name: string): string | undefined => {

@@ -5,11 +5,23 @@ import type { LedgerHead } from "../services/evidence.ts"
 import * as Chain from "./chain.ts"
 import * as LedgerCopy from "./ledger-copy.ts"
 import * as LedgerFiles from "./ledger-files.ts"
+import { type Disorder, Ledger } from "./ledger.ts"
 import * as StreamName from "./stream-name.ts"
+import { type VerifyReport, exitCode, verdictOf } from "./verify-report.ts"
 import { type VerifyOptions, verify } from "./verify.ts"
 
 /** Copies that are made before a ledger that keeps changing is blamed. */
 const copies = 4
+
+/** A report with what is wrong beyond the bytes; of a stream whose bytes are wrong already, nothing more is said. */
+const withDisorder = (report: VerifyReport, { misplaced, strays }: Disorder): VerifyReport => {
+  const known = new Set(report.faults.map(({ stream }) => stream))
+  const more = misplaced.filter(({ stream }) => StreamName.isOne(stream) && !known.has(stream))
+  const faults = [...report.faults, ...more.map((row) => ({ ...row, kind: "altered" as const }))]
+  const verdict = more.length === 0 ? report.verdict : verdictOf(faults)
+  const noStreams = strays.map((path) => ({ path, reason: "it is no stream of the ledger" }))
+  return { ...report, faults, verdict, exitCode: exitCode(verdict), strays: [...report.strays, ...noStreams] }
+}
 
 /**
  * Verifies a ledger that does not lie in files, by a copy in a temporary folder that is the same bytes. One that is
@@ -25,7 +37,7 @@ export const verifyCopy = Effect.fn("Ledger.verifyCopy")(function* (options: Ver
       yield* LedgerCopy.copyTo(folder)
       // A ledger of which nothing has been written yet is no folder of one.
       yield* Effect.orDie(fs.makeDirectory(`${folder}/runs`, { recursive: true }))
-      return yield* verify(folder, options)
+      return withDisorder(yield* verify(folder, options), yield* (yield* Ledger).disorder)
     }),
   )
   let report = yield* once

@@ -5,6 +5,8 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { Address } from "./postgres-address.ts"
 import * as Errors from "./postgres-errors.ts"
+import * as Session from "./postgres-session.ts"
+import * as Sockets from "./postgres-socket.ts"
 
 /** One connection to a server. Once it is lost, every statement fails: none runs on another one behind its back. */
 export interface PostgresConnection extends Connection {
@@ -13,14 +15,10 @@ export interface PostgresConnection extends Connection {
 }
 
 /** How one is opened. */
-export interface Options {
+export interface Options extends Session.Options {
   readonly address: Address
-  readonly applicationName: string
-  /** Schemas in which names without one are looked up. */
-  readonly searchPath: ReadonlyArray<string>
   /** For connecting, and for what the server takes to say that a statement took too long. */
   readonly timeoutMillis: number
-  readonly statementTimeoutMillis: number
   /** Closes the connection when it was not used for so long; undefined: never. */
   readonly idleMillis: number | undefined
 }
@@ -40,6 +38,12 @@ const promising = <A>(rows: AsyncIterable<A>): AsyncIterable<A> => ({
     }
   },
 })
+
+/** A query on its way. */
+interface Begun<A> {
+  readonly query: Cancellable
+  readonly rows: Promise<A>
+}
 
 const patience = 1_000
 
@@ -61,12 +65,23 @@ const types = {
   jsonb: { to: 3802, from: [3802], serialize: String, parse: String },
 }
 
-/** Opens a connection of its own by a driver whose pool is this one. Fails where the server cannot be reached. */
-export const open = Effect.fnUntraced(function* (driver: typeof postgres, options: Options) {
+/**
+ * Opens a connection of its own by a driver whose pool is this one. Fails where the server cannot be reached, or not be
+ * used as it is. Closes it again where the wait for the server, which goes through `restore`, is interrupted.
+ */
+export const open = Effect.fnUntraced(function* (
+  driver: typeof postgres,
+  options: Options,
+  restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>,
+) {
   const { address, statementTimeoutMillis, timeoutMillis } = options
   const { place } = address
   let isLost = false
+  const sockets = Sockets.make(address)
+  /** An option that the driver's types leave out. */
+  const untyped: object = { socket: sockets.make }
   const sql = driver({
+    ...untyped,
     host: address.host,
     port: address.port,
     database: address.database,
@@ -83,15 +98,12 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
       isLost = true
     },
     types,
-    connection: {
-      application_name: options.applicationName,
-      statement_timeout: statementTimeoutMillis,
-      search_path: options.searchPath.map((name) => `"${name}"`).join(", "),
-    },
+    connection: Session.settings(options),
   })
 
   const close = Effect.promise(() => {
     isLost = true
+    sockets.abandon()
     return sql.end({ timeout: 0 }).then(
       () => {},
       () => {},
@@ -106,13 +118,10 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
       return Promise.race([Promise.allSettled([told, ended]), Bun.sleep(patience)])
     }).pipe(Effect.andThen(close))
 
-  const run = <A>(
-    operation: string,
-    start: () => { readonly query: Cancellable; readonly rows: Promise<A> },
-  ): Effect.Effect<A, SqlError> =>
+  const start = <A>(operation: string, begin: () => Begun<A>): Effect.Effect<A, SqlError> =>
     Effect.callback<A, SqlError>((resume) => {
       if (isLost) return resume(Effect.fail(Errors.lost(operation, place, "the connection was lost before")))
-      const { query, rows } = start()
+      const { query, rows } = begin()
       const ended = rows.then(
         (answer) => resume(Effect.succeed(answer)),
         (cause: unknown) => {
@@ -122,13 +131,13 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
         },
       )
       return giveUp(query, ended)
-    }).pipe(
-      // A server that is stopped, or a network that swallows packets, does not say so.
-      Effect.timeoutOrElse({
-        duration: statementTimeoutMillis + timeoutMillis,
-        orElse: () => Effect.fail(Errors.lost(operation, place, "the server does not answer any more")),
-      }),
-    )
+    })
+  const run = <A>(operation: string, begin: () => Begun<A>): Effect.Effect<A, SqlError> =>
+    // A server that is stopped, or a network that swallows packets, does not say so.
+    Effect.timeoutOrElse(start(operation, begin), {
+      duration: statementTimeoutMillis + timeoutMillis,
+      orElse: () => Effect.fail(Errors.lost(operation, place, "the server does not answer any more")),
+    })
 
   const all = (text: string, params: ReadonlyArray<unknown>, prepare: boolean) =>
     run("query", () => {
@@ -164,6 +173,23 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
         ).pipe(Stream.flatMap((rows) => Stream.fromIterable(transformRows === undefined ? rows : transformRows(rows))))
       }),
   }
-  yield* Effect.tapError(connection.executeUnprepared("SELECT 1", [], undefined), () => close)
+  const answer = start("connect", () => {
+    const query = sql.unsafe(Session.check(options))
+    return { query, rows: query.values().then((rows): ReadonlyArray<ReadonlyArray<unknown>> => rows) }
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: timeoutMillis,
+      orElse: () =>
+        Effect.fail(
+          Errors.failure("connect", place, Object.assign(new Error("it took too long"), { code: "CONNECT_TIMEOUT" })),
+        ),
+    }),
+    Effect.flatMap((rows) => {
+      sockets.opened()
+      const problem = Session.problem(place, rows)
+      return problem === undefined ? Effect.void : Effect.fail(problem)
+    }),
+  )
+  yield* Effect.onError(restore(answer), () => close)
   return connection
 })

@@ -21,12 +21,23 @@ const said = (cause: unknown): Said => {
 
 const tooMany = "the server has no connection left; lower the pool's max or raise the server's max_connections"
 
+/** The SQLSTATE of a protocol violation: what a pooler answers to what it does not know. */
+export const pooled = "08P01"
+
+/** The SQLSTATE of a server that takes no changes. */
+export const readOnly = "25006"
+
 /** What to do about it, by the beginning of its code. */
 const advice: ReadonlyArray<readonly [code: string, what: string]> = [
   ["ECONNREFUSED", "start the server, or correct host and port in the dsn"],
   ["ENOTFOUND", "correct the host in the dsn"],
   ["EAI_AGAIN", "the name of the host could not be looked up; check the network, or correct the host in the dsn"],
   ["CONNECT_TIMEOUT", "the server does not answer; check that it runs and can be reached from here"],
+  [
+    pooled,
+    "name the server itself in the dsn, or a pooler that keeps one session for each connection and hands on its settings",
+  ],
+  [readOnly, "the server takes no changes, as a standby; name the primary in the dsn"],
   ["28", "correct user and password in the dsn, or the server's pg_hba.conf"],
   ["3D000", "make the database, or correct its name in the dsn"],
   ["42501", "give this user the right to it"],
@@ -36,7 +47,7 @@ const advice: ReadonlyArray<readonly [code: string, what: string]> = [
 ]
 
 const classes: ReadonlyArray<readonly [code: RegExp, make: (props: Props) => SqlError.SqlErrorReason]> = [
-  [/^(08|57P0[1-5]|53300|3D000)/, (props) => new SqlError.ConnectionError(props)],
+  [/^(08|25006|57P0[1-5]|53300|3D000)/, (props) => new SqlError.ConnectionError(props)],
   [/^28/, (props) => new SqlError.AuthenticationError(props)],
   [/^42501/, (props) => new SqlError.AuthorizationError(props)],
   [/^42/, (props) => new SqlError.SqlSyntaxError(props)],

@@ -1,8 +1,9 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import { AuthenticationError, SqlError } from "effect/sql/SqlError"
@@ -35,6 +36,9 @@ export interface PostgresOptions {
 
 const idleMillis = 60_000
 
+/** Makes what it is given interruptible, where what is around it may be interrupted. */
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 /**
  * Connections that are lent, at most `max`. The driver's own `reserve()` is not used: released after its connection was
  * lost, it takes statements that never end. So each connection is a driver of one, and a lost one is never lent.
@@ -53,28 +57,33 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions) {
       connection.close,
     )
 
-  const connect = Effect.gen(function* () {
-    const kept = ++count <= min
-    const address = yield* Effect.flatMap(options.url, Address.parse)
-    place = address.place
-    const { default: driver } = yield* Effect.promise(() => import("postgres"))
-    return yield* Connection.open(driver, {
-      address,
-      applicationName: options.applicationName,
-      searchPath: [...new Set(["core", "audit", ...options.searchPath])],
-      timeoutMillis: options.timeoutMillis,
-      statementTimeoutMillis: options.statementTimeoutMillis,
-      idleMillis: kept ? undefined : idleMillis,
+  const connect = Effect.fnUntraced(
+    function* (restore: Restore) {
+      const kept = ++count <= min
+      const address = yield* Effect.flatMap(options.url, Address.parse)
+      place = address.place
+      const { default: driver } = yield* Effect.promise(() => import("postgres"))
+      const how: Connection.Options = {
+        address,
+        applicationName: options.applicationName,
+        searchPath: [...new Set(["core", "audit", ...options.searchPath])],
+        timeoutMillis: options.timeoutMillis,
+        statementTimeoutMillis: options.statementTimeoutMillis,
+        idleMillis: kept ? undefined : idleMillis,
+      }
+      return yield* Connection.open(driver, how, restore)
+    },
+    Effect.onError(() => Effect.sync(() => count--)),
+  )
+
+  const take = (restore: Restore): Effect.Effect<Connection.PostgresConnection, SqlError> =>
+    Effect.suspend(() => {
+      const connection = idle.pop()
+      if (connection === undefined) return connect(restore)
+      return connection.isLost() ? Effect.andThen(discard(connection), take(restore)) : Effect.succeed(connection)
     })
-  }).pipe(Effect.onError(() => Effect.sync(() => count--)))
 
-  const take: Effect.Effect<Connection.PostgresConnection, SqlError> = Effect.suspend(() => {
-    const connection = idle.pop()
-    if (connection === undefined) return connect
-    return connection.isLost() ? Effect.andThen(discard(connection), take) : Effect.succeed(connection)
-  })
-
-  const waiting = room.take(1).pipe(
+  const waiting = room.takeScoped(1).pipe(
     Effect.timeoutOrElse({
       duration: options.timeoutMillis,
       orElse: () =>
@@ -89,14 +98,19 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions) {
       if (isClosed || connection.isLost()) return discard(connection)
       idle.push(connection)
       return Effect.void
-    }).pipe(Effect.andThen(room.release(1)))
+    })
 
-  const acquirer = Effect.acquireRelease(
-    Effect.andThen(
-      Effect.interruptible(waiting),
-      Effect.onError(take, () => room.release(1)),
-    ),
-    give,
+  // What must not be interrupted, as a finalizer, waits too: `restore` and not `interruptible`.
+  const acquirer = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const own = yield* Scope.fork(yield* Effect.scope)
+      return yield* restore(waiting).pipe(
+        Effect.andThen(take(restore)),
+        Effect.tap((connection) => Scope.addFinalizer(own, give(connection))),
+        Scope.provide(own),
+        Effect.onError(() => Scope.close(own, Exit.void)),
+      )
+    }),
   )
 
   yield* Effect.addFinalizer(() =>

@@ -1,3 +1,4 @@
+import * as Fs from "node:fs/promises"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,8 @@ import * as Postgres from "../../src/services/postgres.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
+import * as CutProxy from "../support/cut-proxy.ts"
+import * as VerifyCopy from "../../src/ledger/verify-copy.ts"
 import * as Databases from "../support/servers/databases.ts"
 import * as Servers from "../support/servers/scoped.ts"
 import * as Project from "./fixtures/project.ts"
@@ -16,10 +19,12 @@ const stream = StreamName.ofRun(run)
 const author = { source: "dandori://dev/test", authid: "tester", authtype: "user" } as const
 
 /** The ledger as a process of its own opens it. */
-const ledgerOf = (url: string) =>
+const ledgerOf = (url: string, changes: Partial<Postgres.PostgresOptions> = {}) =>
   Effect.map(
     Layer.build(
-      Layer.fresh(LedgerPostgres.layer({ database: Databases.options(url), author, flushIntervalMillis: 5 })),
+      Layer.fresh(
+        LedgerPostgres.layer({ database: { ...Databases.options(url), ...changes }, author, flushIntervalMillis: 5 }),
+      ),
     ),
     (services) => Context.get(services, Ledger),
   )
@@ -68,6 +73,86 @@ describe("a ledger in PostgreSQL", () => {
           assert.strictEqual((yield* Effect.flip(Effect.scoped(other.reopen(stream))))._tag, "StreamDamaged")
           assert.strictEqual((yield* Effect.flip(other.record("root", [Project.finished])))._tag, "StreamDamaged")
         }),
+      ),
+    )
+
+    test.effect.each([
+      [
+        "an end of another byte",
+        `UPDATE ledger.events SET ends_at = 1 WHERE stream = '${stream}' AND sequence = 8`,
+        "altered",
+        8,
+      ],
+      [
+        "a stretched number",
+        `UPDATE ledger.events SET sequence = 90 WHERE stream = '${stream}' AND sequence = 8`,
+        "altered",
+        8,
+      ],
+      [
+        "an edited line",
+        `UPDATE ledger.events SET line = replace(line, 'tester', 'nobody') WHERE stream = '${stream}' AND sequence = 4`,
+        "altered",
+        4,
+      ],
+      ["a deleted line", `DELETE FROM ledger.events WHERE stream = '${stream}' AND sequence = 4`, "missing", 4],
+      [
+        "a line of another stream",
+        `INSERT INTO ledger.events SELECT 'system', 7, line, 1 FROM ledger.events WHERE stream = '${stream}' AND sequence = 4`,
+        "missing",
+        1,
+      ],
+      [
+        "a run without its beginning",
+        `INSERT INTO ledger.events SELECT '${StreamName.ofRun(Project.runId(2))}', sequence, line, ends_at FROM ledger.events WHERE stream = '${stream}' AND sequence > 1`,
+        "altered",
+        1,
+      ],
+    ] as const)("names %s in a verification, however the rows were edited", ([, edit, verdict, line]) =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const ledger = yield* ledgerOf(url)
+          yield* Project.writeRun(run, Project.attempts(6)).pipe(Effect.provideService(Ledger, ledger))
+          const verify = Effect.gen(function* () {
+            const fresh = yield* ledgerOf(url)
+            return yield* VerifyCopy.verifyCopy().pipe(
+              Effect.provideService(Ledger, fresh),
+              Effect.provide(Project.platform),
+            )
+          })
+          assert.strictEqual((yield* verify).verdict, "intact")
+          const sql = yield* Postgres.open(Databases.options(url))
+          yield* sql`ALTER TABLE ledger.events DISABLE TRIGGER USER`
+          yield* sql.unsafe(edit)
+          const report = yield* verify
+          assert.strictEqual(report.verdict, verdict)
+          assert.lengthOf(report.faults, 1)
+          assert.strictEqual(report.faults[0].line, line)
+        }),
+      ),
+    )
+
+    test.effect("copies nothing to where the name of a stream leads that is none", () =>
+      withDatabase((url) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const ledger = yield* ledgerOf(url)
+            yield* Project.writeRun(run, Project.attempts(6)).pipe(Effect.provideService(Ledger, ledger))
+            const sql = yield* Postgres.open(Databases.options(url))
+            const folder = yield* Project.folder
+            const planted = `runs/../../../../../../../../..${folder}/planted`
+            yield* sql`INSERT INTO ledger.events VALUES (${planted}, 1, 'x', 2)`
+            const report = yield* VerifyCopy.verifyCopy().pipe(
+              Effect.provideService(Ledger, ledger),
+              Effect.provide(Project.platform),
+            )
+            assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(folder)), [])
+            assert.deepStrictEqual(
+              report.strays.map(({ path }) => path),
+              [planted],
+            )
+          }),
+        ),
       ),
     )
 
@@ -127,6 +212,93 @@ describe("a ledger in PostgreSQL", () => {
             }),
           )
         }),
+      ),
+    )
+
+    test.effect("adds nothing where entries that it had acknowledged are gone, or others are in their place", () =>
+      Effect.forEach(["gone", "others"], (what) =>
+        withDatabase((url) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const one = yield* ledgerOf(url)
+              const writer = yield* one.create(stream)
+              for (const event of [Project.created(), ...Project.attempts(5)]) writer.append(event)
+              yield* writer.durable
+              // The database goes back to an earlier state, as by a restore; others may have gone on from there.
+              const sql = yield* Postgres.open(Databases.options(url))
+              yield* sql`ALTER TABLE ledger.events DISABLE TRIGGER USER`
+              yield* what === "gone"
+                ? sql`DELETE FROM ledger.events WHERE stream = ${stream} AND sequence > 4`
+                : sql`UPDATE ledger.events SET line = replace(line, 'entryhash":"', 'entryhash":"0') WHERE sequence = 6`
+              writer.append(Project.finished)
+              const error = yield* Effect.flip(writer.durable)
+              assert.match(error.message, /entry 6, .* is not in the table any more/)
+              const rows = yield* sql`SELECT max(sequence) FROM ledger.events WHERE stream = ${stream}`.values
+              assert.deepStrictEqual(rows, [[what === "gone" ? 4 : 6]])
+            }),
+          ),
+        ),
+      ),
+    )
+
+    test.effect("waits for a server that takes no changes for a while, and begins nothing where it takes none", () =>
+      withDatabase((url) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const one = yield* ledgerOf(url)
+            const sql = yield* Postgres.open(Databases.options(url))
+            const name = new URL(url).pathname.slice(1)
+            const others = sql`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+              WHERE datname = ${name} AND pid <> pg_backend_pid()`
+            const demoted = Effect.andThen(
+              sql`ALTER DATABASE ${sql(name)} SET default_transaction_read_only = on`,
+              others,
+            )
+            const promoted = Effect.andThen(
+              sql`ALTER DATABASE ${sql(name)} RESET default_transaction_read_only`,
+              others,
+            )
+            const writer = yield* one.create(stream)
+            writer.append(Project.created())
+            yield* writer.durable
+            yield* demoted
+            writer.append(Project.finished)
+            const waiting = yield* Effect.forkChild(writer.durable)
+            const { message } = yield* Effect.flip(Effect.scoped(one.create(StreamName.ofRun(Project.runId(2)))))
+            assert.match(message, /the server takes no changes, as a standby; name the primary/)
+            yield* promoted
+            yield* Fiber.join(waiting)
+            assert.lengthOf((yield* one.read(stream)).entries, 2)
+          }),
+        ),
+      ),
+    )
+
+    test.effect("keeps a stream whose lock's session went silent, while the server still takes it for alive", () =>
+      withDatabase((url) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { hostname, port } = new URL(url)
+            const proxy = yield* CutProxy.make(Number(port))
+            const way = { timeoutMillis: 300, statementTimeoutMillis: 300 }
+            const one = yield* ledgerOf(url.replace(`${hostname}:${port}`, `127.0.0.1:${proxy.port}`), way)
+            const two = yield* ledgerOf(url)
+            const sql = yield* Postgres.open(Databases.options(url))
+            const holder = Effect.map(
+              sql`SELECT pid FROM pg_locks WHERE locktype = 'advisory'`.values,
+              (rows) => rows[0]?.[0],
+            )
+            const writer = yield* one.create(stream)
+            writer.append(Project.created())
+            yield* writer.durable
+            const before = yield* holder
+            proxy.cutAt("pg_backend_pid", "silence")
+            yield* Effect.repeat(holder, { until: (pid) => pid !== undefined && pid !== before })
+            assert.strictEqual((yield* Effect.flip(Effect.scoped(two.reopen(stream))))._tag, "StreamBusy")
+            writer.append(Project.finished)
+            yield* writer.durable
+          }),
+        ),
       ),
     )
   })

@@ -149,6 +149,23 @@ describe.each([
       ),
     )
 
+    test.effect("runs the statements by which an interrupted fiber cleans up", () =>
+      withClient((sql) =>
+        Effect.gen(function* () {
+          yield* sql`CREATE TABLE t (a INTEGER)`
+          const begun = yield* Deferred.make<void>()
+          const work = Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+          const clean = Effect.orDie(
+            Effect.andThen(sql`INSERT INTO t VALUES (1)`, sql.withTransaction(sql`INSERT INTO t VALUES (2)`)),
+          )
+          const fiber = yield* Effect.forkChild(Effect.ensuring(work, clean))
+          yield* Deferred.await(begun)
+          yield* Fiber.interrupt(fiber)
+          assert.deepStrictEqual(yield* sql`SELECT a FROM t ORDER BY a`.values, [[1], [2]])
+        }),
+      ),
+    )
+
     test.effect("takes as many statements and transactions at once as there are", () =>
       withClient((sql) =>
         Effect.gen(function* () {
