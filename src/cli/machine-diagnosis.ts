@@ -1,7 +1,7 @@
 import { constants } from "node:fs"
 import { access, open, rm, stat, statfs } from "node:fs/promises"
 import { arch, cpus, platform, totalmem } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,7 +9,8 @@ import * as Result from "effect/Result"
 import { engines } from "../../package.json"
 import { formatSize } from "../domain/quantity.ts"
 import { Ledger } from "../ledger/ledger.ts"
-import type { Finding, Level } from "../services/config-doctor.ts"
+import { existing } from "../services/config-doctor-folders.ts"
+import type { Finding, Level } from "../services/config-finding.ts"
 import * as Durable from "../services/durable-files.ts"
 import * as Findings from "./findings.ts"
 import { count } from "./plain-text.ts"
@@ -19,12 +20,6 @@ import * as Readers from "./project-readers.ts"
 const finding = (section: string, level: Level, what: string, fix = ""): Finding => ({ section, level, what, fix })
 const errorOf = (section: string, fix: string) => (error: Durable.FileFailed) =>
   Effect.succeed(finding(section, "error", error.message, fix))
-
-const existing = (path: string): Effect.Effect<string> =>
-  Durable.attempt("look at", path, () => stat(path)).pipe(
-    Effect.as(path),
-    Effect.catch(() => (path === dirname(path) ? Effect.succeed(path) : existing(dirname(path)))),
-  )
 
 const there = (path: string) => Effect.map(existing(path), (found) => found === path)
 
