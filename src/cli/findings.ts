@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { Finding, Level } from "../services/config-finding.ts"
+import { conceal } from "../services/secret-forms.ts"
 import { exitCodes } from "./exit-code.ts"
 import * as Output from "./output.ts"
 import { count, plain } from "./plain-text.ts"
@@ -43,8 +44,9 @@ const verdictOf = (findings: ReadonlyArray<Finding>): string => {
 export const report = Effect.fnUntraced(function* (
   kind: string,
   subject: Readonly<Record<string, string>>,
-  findings: ReadonlyArray<Finding>,
+  found: ReadonlyArray<Finding>,
 ) {
+  const findings = found.map((each): Finding => ({ ...each, what: conceal(each.what), fix: conceal(each.fix) }))
   const { json, quiet } = yield* root
   const colour = Output.colours(process.stdout)
   if (json) yield* Output.json({ v: 1, kind, ...subject, findings })

@@ -199,10 +199,15 @@ const pass = Effect.fn("Delivery.pass")(function* (exporter: Exporter, options: 
   const problem = yield* bounded.pipe(
     Effect.scoped,
     Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(redact(messageOf(Cause.squash(cause)))),
+      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(messageOf(Cause.squash(cause))),
     ),
   )
-  return { exporter: exporter.name, sent: sent.count, problem: problem ?? sent.note } satisfies Delivered
+  const said = problem ?? sent.note
+  return {
+    exporter: exporter.name,
+    sent: sent.count,
+    problem: said === undefined ? said : redact(said),
+  } satisfies Delivered
 })
 
 /**

@@ -115,10 +115,11 @@ const codeOf = ({ Code, code, name }: Answer, status: number): string => {
 export const explain = (cause: unknown, about: About): S3Failed => {
   const answer: Answer = typeof cause === "object" && cause !== null ? cause : { message: cause }
   const status = answer.$metadata?.httpStatusCode ?? 0
-  const code = codeOf(answer, status)
+  const code = shown(codeOf(answer, status), about.secrets)
   const fields = { operation: about.operation, code, status }
   const headers = answer.$response?.headers ?? {}
-  const there = typeof answer.Region === "string" ? answer.Region : headers["x-amz-bucket-region"]
+  const region = typeof answer.Region === "string" ? answer.Region : headers["x-amz-bucket-region"]
+  const there = region === undefined ? undefined : shown(region, about.secrets)
   const message = shown(answer.message ?? "", about.secrets)
   if (message.startsWith("Region is missing")) {
     const reason = "no region is configured: set storage.s3.region or AWS_REGION"

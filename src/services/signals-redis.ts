@@ -62,7 +62,7 @@ const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
     Effect.mapError((error) => ({ where: "Redis", reason: error.message, transient: false, fix: "" })),
     Effect.flatMap(RedisConnection.connect),
     Effect.mapError(({ fix, reason, transient, where }) => {
-      const unusable = `it cannot be used: ${reason}${fix === "" ? "" : `; ${fix}`}`
+      const unusable = `it cannot be used: ${secrets.redact(reason)}${fix === "" ? "" : `; ${fix}`}`
       return new SignalsUnavailable({ where, reason: unusable, applied: "no", transient })
     }),
   )
@@ -83,7 +83,8 @@ const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
       Effect.tryPromise({
         try: () => command(redis),
         catch: (cause) => {
-          const reason = cause instanceof Error ? cause.message : String(cause)
+          // A server may repeat what it was sent.
+          const reason = secrets.redact(cause instanceof Error ? cause.message : String(cause))
           if (RedisConnection.isRefusal(cause)) {
             return new SignalsUnavailable({
               where,
