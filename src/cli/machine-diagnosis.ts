@@ -12,6 +12,7 @@ import { Ledger } from "../ledger/ledger.ts"
 import { existing } from "../services/config-doctor-folders.ts"
 import type { Finding, Level } from "../services/config-finding.ts"
 import * as Durable from "../services/durable-files.ts"
+import { exitCodes } from "./exit-code.ts"
 import * as Findings from "./findings.ts"
 import { count } from "./plain-text.ts"
 import * as LedgerPlace from "./ledger-place.ts"
@@ -124,7 +125,8 @@ const ledger = Effect.fnUntraced(function* (place: LedgerPlace.Place) {
     Effect.result,
   )
   if (Result.isFailure(root)) {
-    return [finding("ledger", "error", root.failure.message, "look at the database: dandori config doctor")]
+    const level = root.failure.exitCode === exitCodes.unavailable ? "unavailable" : "error"
+    return [finding("ledger", level, root.failure.message, "look at the database: dandori config doctor")]
   }
   if (Option.isNone(root.success)) return [writable]
   const { entries, fault } = root.success.value
