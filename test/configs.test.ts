@@ -54,6 +54,23 @@ describe("the configuration that ships", () => {
     }),
   )
 
+  it.effect("keeps stg's records out of prod's folders and out of its chain of write-once records", () =>
+    Effect.gen(function* () {
+      const placesOf = (env: string) =>
+        Effect.map(SettingsFiles.load(project, env), ({ sections: { storage } }) => [
+          ...roots(storage).map(([, root]) => root),
+          storage.offsite?.worm_location ?? "nowhere",
+        ])
+      const stg = yield* placesOf("stg")
+      const prod = new Set(yield* placesOf("prod"))
+      assert.strictEqual(stg.length, 7)
+      assert.deepStrictEqual(
+        stg.filter((place) => prod.has(place)),
+        [],
+      )
+    }),
+  )
+
   it.effect("sends nothing off a developer's machine", () =>
     Effect.gen(function* () {
       const { database, exporters, messaging, notifications, storage } = (yield* SettingsFiles.load(project, "dev"))

@@ -46,7 +46,6 @@ const byTag: Readonly<Record<string, number>> = {
   FileFailed: exitCodes.io,
   ConfigInvalid: exitCodes.config,
   ResourcesMissing: exitCodes.config,
-  SecretMissing: exitCodes.config,
   TaskTypeMismatch: exitCodes.badData,
   TaskTypeBroken: exitCodes.badData,
   PathRefused: exitCodes.noPermission,
@@ -78,9 +77,23 @@ const byTag: Readonly<Record<string, number>> = {
   LedgerUnreadable: exitCodes.noInput,
 }
 
-/** The exit code of an error: by its own `exitCode`, its tag, the operating system's code; else an internal error. */
+/** An error and what it came of, the outermost first. */
+const chain = (error: unknown, most = 10): ReadonlyArray<object> => {
+  if (typeof error !== "object" || error === null || most === 0) return []
+  const inner = "reason" in error && typeof error.reason === "object" ? error.reason : undefined
+  return [error, ...chain(inner ?? ("cause" in error ? error.cause : undefined), most - 1)]
+}
+
+const unconfigured = new Set<unknown>(["SecretMissing", "S3Unconfigured"])
+
+/** Whether something failed because a secret is not there: whatever was to be done with it, the configuration is to be mended. */
+const lacksSecret = (error: unknown): boolean =>
+  chain(error).some((each) => "_tag" in each && unconfigured.has(each._tag))
+
+/** The exit code of an error: by what it came of, its own `exitCode`, its tag, the operating system's code; else an internal error. */
 export const ofError = (error: unknown): number => {
   if (typeof error !== "object" || error === null) return exitCodes.internal
+  if (lacksSecret(error)) return exitCodes.config
   if ("exitCode" in error && typeof error.exitCode === "number") return error.exitCode
   if ("code" in error && (error.code === "EACCES" || error.code === "EPERM" || error.code === "EROFS"))
     return exitCodes.noPermission

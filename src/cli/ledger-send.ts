@@ -33,6 +33,7 @@ export const sendLedger = Effect.fnUntraced(function* (name: string | undefined,
     yield* Output.data(`No exporter is configured for ${env}. They stand in configs/base/exporters.yaml.`)
   } else yield* Output.data(delivered.map(({ exporter, sent }) => `${exporter}  ${sent} sent`).join("\n"))
   yield* Effect.forEach(delivered, ExportPass.note)
-  const behind = delivered.some(({ problem }) => problem !== undefined)
-  yield* Output.exitWith(behind ? ExitCode.exitCodes.unavailable : ExitCode.exitCodes.ok)
+  const { config, ok, unavailable } = ExitCode.exitCodes
+  const behind = delivered.some(({ problem }) => problem !== undefined) ? unavailable : ok
+  yield* Output.exitWith(delivered.some(({ unconfigured }) => unconfigured === true) ? config : behind)
 })

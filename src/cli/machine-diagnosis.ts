@@ -1,7 +1,7 @@
 import { constants } from "node:fs"
 import { access, open, rm, stat, statfs } from "node:fs/promises"
 import { arch, cpus, platform, totalmem } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -9,8 +9,10 @@ import * as Result from "effect/Result"
 import { engines } from "../../package.json"
 import { formatSize } from "../domain/quantity.ts"
 import { Ledger } from "../ledger/ledger.ts"
-import type { Finding, Level } from "../services/config-doctor.ts"
+import { existing } from "../services/config-doctor-folders.ts"
+import type { Finding, Level } from "../services/config-finding.ts"
 import * as Durable from "../services/durable-files.ts"
+import { exitCodes } from "./exit-code.ts"
 import * as Findings from "./findings.ts"
 import { count } from "./plain-text.ts"
 import * as LedgerPlace from "./ledger-place.ts"
@@ -19,12 +21,6 @@ import * as Readers from "./project-readers.ts"
 const finding = (section: string, level: Level, what: string, fix = ""): Finding => ({ section, level, what, fix })
 const errorOf = (section: string, fix: string) => (error: Durable.FileFailed) =>
   Effect.succeed(finding(section, "error", error.message, fix))
-
-const existing = (path: string): Effect.Effect<string> =>
-  Durable.attempt("look at", path, () => stat(path)).pipe(
-    Effect.as(path),
-    Effect.catch(() => (path === dirname(path) ? Effect.succeed(path) : existing(dirname(path)))),
-  )
 
 const there = (path: string) => Effect.map(existing(path), (found) => found === path)
 
@@ -129,7 +125,8 @@ const ledger = Effect.fnUntraced(function* (place: LedgerPlace.Place) {
     Effect.result,
   )
   if (Result.isFailure(root)) {
-    return [finding("ledger", "error", root.failure.message, "look at the database: dandori config doctor")]
+    const level = root.failure.exitCode === exitCodes.unavailable ? "unavailable" : "error"
+    return [finding("ledger", level, root.failure.message, "look at the database: dandori config doctor")]
   }
   if (Option.isNone(root.success)) return [writable]
   const { entries, fault } = root.success.value

@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from "node:fs"
 import * as Effect from "effect/Effect"
+import { conceal } from "../services/secret-forms.ts"
 
 /** File descriptors of standard output and standard error. */
 export type Descriptor = 1 | 2
@@ -15,6 +16,9 @@ const writerOf = (descriptor: Descriptor): Bun.FileSink => {
   return made
 }
 
+/** Standard error says what went wrong in words of others: no secret goes there. Data are not touched. */
+const safe = (descriptor: Descriptor, text: string): string => (descriptor === 2 ? conceal(text) : text)
+
 let sending: Promise<unknown> = Promise.resolve()
 
 /**
@@ -25,7 +29,7 @@ let sending: Promise<unknown> = Promise.resolve()
 export const send = (descriptor: Descriptor, text: string): Promise<void> => {
   const writing = async () => {
     const writer = writerOf(descriptor)
-    await Promise.all([writer.write(text), writer.flush()])
+    await Promise.all([writer.write(safe(descriptor, text)), writer.flush()])
   }
   const written = writing()
   sending = Promise.allSettled([sending, written])
@@ -95,7 +99,7 @@ const pump = (descriptor: Descriptor): void => {
  */
 export const write = (descriptor: Descriptor, text: string): void => {
   writerOf(descriptor)
-  waiting[descriptor].push(Buffer.from(text))
+  waiting[descriptor].push(Buffer.from(safe(descriptor, text)))
   if (waiting[descriptor].length === 1) pump(descriptor)
 }
 

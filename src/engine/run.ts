@@ -75,7 +75,7 @@ export interface RunResult {
 export const createdAt = (run: string): number => Number.parseInt(run.replaceAll("-", "").slice(0, 12), 16)
 
 const failWith = (stream: string) => (error: { readonly message: string }) =>
-  new LedgerFailed({ stream, reason: error.message })
+  new LedgerFailed({ stream, reason: error.message, cause: error })
 
 /** Fails when a task could never start on this capacity. */
 export const checkCapacity = Effect.fnUntraced(function* (plan: Plan, capacity: Capacity) {

@@ -25,6 +25,8 @@ export interface Delivered {
   /** Requests, or lines of a file, that were accepted. */
   readonly sent: number
   readonly problem: string | undefined
+  /** True where a secret that a request needs is not on this machine. */
+  readonly unconfigured?: true
 }
 
 /** What a pass needs besides services. */
@@ -196,13 +198,21 @@ const pass = Effect.fn("Delivery.pass")(function* (exporter: Exporter, options: 
           duration: boundMillis,
           orElse: () => Effect.succeed(`there was more to do than fits into ${formatDuration(boundMillis)}`),
         })
+  let lacks: { readonly unconfigured?: true } = {}
   const problem = yield* bounded.pipe(
     Effect.scoped,
+    Effect.tapErrorTag("SecretMissing", () => Effect.sync(() => void (lacks = { unconfigured: true }))),
     Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(redact(messageOf(Cause.squash(cause)))),
+      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(messageOf(Cause.squash(cause))),
     ),
   )
-  return { exporter: exporter.name, sent: sent.count, problem: problem ?? sent.note } satisfies Delivered
+  const said = problem ?? sent.note
+  return {
+    exporter: exporter.name,
+    sent: sent.count,
+    problem: said === undefined ? said : redact(said),
+    ...lacks,
+  } satisfies Delivered
 })
 
 /**

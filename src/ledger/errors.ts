@@ -63,6 +63,7 @@ export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFail
   reason: Schema.String,
   /** The database that holds it is away, or busy: try again. */
   away: Schema.optionalKey(Schema.Boolean),
+  cause: Schema.optionalKey(Schema.Defect()),
 }) {
   get exitCode() {
     return this.away === true ? 69 : 74

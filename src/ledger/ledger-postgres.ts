@@ -33,6 +33,7 @@ const failedBy = (stream: string) => (error: SqlError | SchemaTooNew) =>
   new LedgerFailed({
     stream,
     reason: error.message,
+    cause: error,
     ...(isSqlError(error) && Outage.isPassing(error) ? { away: true } : {}),
   })
 

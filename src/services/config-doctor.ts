@@ -1,140 +1,64 @@
 /** Says what an environment's configuration lacks on this machine, and how to mend it. Changes nothing. */
-import { constants } from "node:fs"
 import * as Fs from "node:fs/promises"
-import { connect } from "node:net"
 import { availableParallelism, totalmem } from "node:os"
-import { dirname, isAbsolute, resolve } from "node:path"
+import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type RequiredSecret, requiredSecrets } from "../domain/config/required-secrets.ts"
 import * as SecretReference from "../domain/config/secret-reference.ts"
 import type { Sections } from "../domain/config/sections.ts"
-import { roots } from "../domain/config/storage.ts"
 import { formatSize, parseDuration, parseSize } from "../domain/quantity.ts"
+import type { Component } from "./config-doctor-database.ts"
+import * as Folders from "./config-doctor-folders.ts"
+import * as Notifications from "./config-doctor-notifications.ts"
+import * as Programs from "./config-doctor-programs.ts"
+import * as Reach from "./config-doctor-reach.ts"
+import { bad, type Finding, ok } from "./config-finding.ts"
 import { attempt } from "./durable-files.ts"
-import * as Secrets from "./secrets.ts"
+import { migrations as registryMigrations } from "./model-registry-tables-postgres.ts"
+import { Secrets, layer as secretsLayer } from "./secrets.ts"
 import * as SettingsFiles from "./settings-files.ts"
 
-/** `missing`: something that this environment needs is not there. `error`: something is there and is wrong. */
-export type Level = "ok" | "warning" | "missing" | "error"
-
-/** One thing that was looked at. `fix` says what to do; it is empty when nothing is to be done. */
-export interface Finding {
-  /** A section's name, or `configuration` where it belongs to none. */
-  readonly section: string
-  readonly level: Level
-  readonly what: string
-  readonly fix: string
+/** The registry's tables. */
+const registry: Component = {
+  component: "model-registry",
+  schemas: ["core", "audit"],
+  version: registryMigrations.length,
 }
 
-/** Nothing is to be done. */
-export const ok = (section: string, what: string): Finding => ({ section, level: "ok", what, fix: "" })
+/** Where and by what the environment is looked at. */
+export interface Options {
+  /** What `${env:…}` and programs are looked up in, by default this process's. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** The ledger's tables; they are looked at where the ledger is in the database. */
+  readonly ledger?: Component
+}
 
-const writable = (path: string) => attempt("write to", path, () => Fs.access(path, constants.W_OK | constants.X_OK))
+/** What is looked at, and by what. */
+interface Place {
+  readonly project: string
+  readonly configuration: SettingsFiles.Configuration
+  /** What is kept in the database. */
+  readonly components: ReadonlyArray<Component>
+  readonly programs: Programs.Paths
+}
 
-/** The nearest folder at a path or above it that exists. */
-export const existing = (path: string): Effect.Effect<string> =>
-  attempt("look at", path, () => Fs.stat(path)).pipe(
-    Effect.as(path),
-    Effect.catch(() => (path === dirname(path) ? Effect.succeed(path) : existing(dirname(path)))),
+/** A secret that was read; or the finding that it is missing, with the file and line that name it. */
+const secretOf = Effect.fnUntraced(function* (needed: RequiredSecret, { configuration }: Place) {
+  const { key, reference, section, use } = needed
+  const path = `${section}.${key}`
+  const at = configuration.origins.find((origin) => origin.path === path)?.at
+  const named = at === undefined ? path : `${path} in ${at.file}:${at.line}`
+  return yield* Effect.flatMap(Secrets, (secrets) => secrets.resolve(reference)).pipe(
+    Effect.map(Redacted.value),
+    Effect.mapError(({ reason }) =>
+      bad(section, "missing", `${key}: ${reference} is not there: ${use}`, `${reason} (${named})`),
+    ),
   )
-
-/** A relative root is made when it is needed; an absolute one may be a volume that is not mounted, so it has to exist. */
-export const root = Effect.fnUntraced(function* (project: string, key: string, configured: string) {
-  const path = resolve(project, configured)
-  const found = yield* Effect.result(attempt("look at", path, () => Fs.stat(path)))
-  if (Result.isFailure(found)) {
-    if (found.failure.code !== "ENOENT") {
-      return {
-        section: "storage",
-        level: "error",
-        what: `${key}: ${found.failure.message}`,
-        fix: `make ${path} a folder`,
-      } as const
-    }
-    if (isAbsolute(configured)) {
-      return {
-        section: "storage",
-        level: "missing",
-        what: `${key}: the folder ${path} does not exist`,
-        fix: `mount its volume, or make the folder: mkdir -p ${path}`,
-      } as const
-    }
-  } else if (!found.success.isDirectory()) {
-    return {
-      section: "storage",
-      level: "error",
-      what: `${key}: ${path} is not a folder`,
-      fix: `move the file away, or change ${key}`,
-    } as const
-  }
-  const folder = yield* existing(path)
-  const access = yield* Effect.result(writable(folder))
-  if (Result.isFailure(access)) {
-    return {
-      section: "storage",
-      level: "error",
-      what: `${key}: ${access.failure.message}`,
-      fix: `give this user the right to write to ${folder}`,
-    } as const
-  }
-  return ok("storage", `${key}: ${path} ${folder === path ? "is writable" : "will be made when it is needed"}`)
 })
 
-/** Opens and closes a TCP connection; the reason when it does not open in time. */
-const reach = (host: string, port: number, millis: number): Effect.Effect<string | undefined> =>
-  Effect.callback<string | undefined>((resume) => {
-    const socket = connect({ host, port })
-    socket.once("connect", () => resume(Effect.undefined))
-    socket.once("error", (error) => resume(Effect.succeed(error.message)))
-    return Effect.sync(() => socket.destroy())
-  }).pipe(Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.succeed(`no answer within ${millis} ms`) }))
-
-const schemes: Record<string, { readonly protocols: ReadonlyArray<string>; readonly port: number }> = {
-  "database.dsn": { protocols: ["postgres:", "postgresql:"], port: 5432 },
-  "messaging.url": { protocols: ["redis:", "rediss:"], port: 6379 },
-  "notifications.slack.webhook": { protocols: ["https:"], port: 443 },
-  "storage.offsite.bucket": { protocols: ["s3:"], port: 0 },
-}
-
-/** A Redis is asked as one that is used: with its password, over TLS, for its database. */
-const redis = Effect.fnUntraced(function* ({ key, section }: RequiredSecret, url: Redacted.Redacted<string>) {
-  const { probe } = yield* Effect.promise(() => import("./redis-connection.ts"))
-  const probed = yield* Effect.result(probe(url))
-  if (Result.isSuccess(probed)) return ok(section, `${key}: ${probed.success} answers`)
-  const { fix, message } = probed.failure
-  return { section, level: "error", what: `${key}: ${message}`, fix } as const
-})
-
-const reachable = Effect.fnUntraced(function* (needed: RequiredSecret, value: string, millis: number) {
-  const { key, reference, section } = needed
-  const scheme = schemes[`${section}.${key}`]
-  if (scheme === undefined) return ok(section, `${key}: ${reference} is there`)
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  if (url === undefined || !scheme.protocols.includes(url.protocol) || url.hostname === "") {
-    return {
-      section,
-      level: "error",
-      what: `${key}: what ${reference} holds is not a URL like ${scheme.protocols[0]}//host`,
-      fix: `write the whole URL into ${reference}`,
-    } as const
-  }
-  if (scheme.port === 0) return ok(section, `${key}: ${reference} is there`)
-  if (section === "messaging") return yield* redis(needed, Redacted.make(value))
-  const port = url.port === "" ? scheme.port : Number(url.port)
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
-  const refused = yield* reach(host, port, millis)
-  if (refused === undefined) return ok(section, `${key}: ${host}:${port} accepts connections`)
-  return {
-    section,
-    level: "error",
-    what: `${key}: ${host}:${port} cannot be reached: ${refused}`,
-    fix: `start the server, open the way to it, or correct ${reference}`,
-  } as const
-})
-
-const readableByOthers = (project: string, { key, reference, section }: RequiredSecret) => {
+const readableByOthers = ({ key, reference, section }: RequiredSecret, { project }: Place) => {
   const source = SecretReference.parse(reference)
   if (source?.kind !== "file") return Effect.succeed<ReadonlyArray<Finding>>([])
   const path = resolve(project, source.path)
@@ -142,40 +66,95 @@ const readableByOthers = (project: string, { key, reference, section }: Required
     Effect.map(({ mode }): ReadonlyArray<Finding> =>
       (mode & 0o077) === 0
         ? []
-        : [{ section, level: "warning", what: `${key}: other users may read ${path}`, fix: `chmod 600 ${path}` }],
+        : [bad(section, "warning", `${key}: other users may read ${path}`, `chmod 600 ${path}`)],
     ),
     Effect.orElseSucceed((): ReadonlyArray<Finding> => []),
   )
 }
 
-const secret = Effect.fnUntraced(function* (project: string, needed: RequiredSecret, millis: number) {
-  const secrets = yield* Secrets.Secrets
-  const { key, reference, section, use } = needed
-  const found = yield* Effect.result(secrets.resolve(reference))
-  if (Result.isFailure(found)) {
-    const missing: Finding = {
-      section,
-      level: "missing",
-      what: `${key}: ${reference} is not there: ${use}`,
-      fix: found.failure.reason,
-    }
-    return [missing]
-  }
-  const value = Redacted.value(found.success)
-  return [yield* reachable(needed, value, millis), ...(yield* readableByOthers(project, needed))]
+/** A Redis is asked as one that is used: with its password, over TLS, for its database. */
+const redis = Effect.fnUntraced(function* ({ key, reference, section }: RequiredSecret, value: string) {
+  const { probe } = yield* Effect.promise(() => import("./redis-connection.ts"))
+  const probed = yield* Effect.result(probe(Redacted.make(value)))
+  if (Result.isSuccess(probed)) return ok(section, `${key}: ${probed.success} answers`)
+  const { fix, isUrl, message } = probed.failure
+  const mend = isUrl ? `correct what ${reference} holds (messaging.url)` : fix
+  return bad(section, isUrl ? "error" : "unavailable", `${key}: ${message}`, mend)
 })
+
+const database = Effect.fnUntraced(function* ({ components, configuration, programs }: Place) {
+  const Database = yield* Effect.promise(() => import("./config-doctor-database.ts"))
+  const { findings, major } = yield* Database.look(configuration.sections.database, components)
+  return [...findings, ...(yield* Programs.postgres(programs, major))]
+})
+
+/** What a secret is for, looked at with it. A bucket is looked at with the others. */
+const used = Effect.fnUntraced(function* (needed: RequiredSecret, value: string, place: Place) {
+  const { key, reference, section } = needed
+  const { notifications } = place.configuration.sections
+  const given = { key, reference, value, millis: parseDuration(notifications.timeout) ?? 5_000 }
+  if (section === "database") return yield* database(place)
+  if (section === "messaging") return [yield* redis(needed, value), Programs.redis(place.programs)]
+  if (section === "notifications" && key.startsWith("slack.")) return [yield* Notifications.slack(given)]
+  if (section === "notifications") return [yield* Notifications.pagerDuty(given, notifications.pagerduty.url)]
+  return section === "storage" ? [] : [ok(section, `${key}: ${reference} is there`)]
+})
+
+const secret = Effect.fnUntraced(function* (needed: RequiredSecret, place: Place) {
+  const found = yield* Effect.result(secretOf(needed, place))
+  if (Result.isFailure(found)) return [found.failure]
+  return [...(yield* used(needed, found.success, place)), ...(yield* readableByOthers(needed, place))]
+})
+
+/** The buckets that the configuration names; that of a secret only where the secret is there. */
+const buckets = Effect.fnUntraced(function* (place: Place) {
+  const { sections } = place.configuration
+  const { offsite, s3 = {} } = sections.storage
+  if (offsite === undefined) return []
+  const needed = requiredSecrets(sections).find(({ section }) => section === "storage")
+  const location = needed === undefined ? undefined : yield* Effect.option(secretOf(needed, place))
+  const Buckets = yield* Effect.promise(() => import("./config-doctor-buckets.ts"))
+  return yield* Effect.scoped(
+    Buckets.look(s3, [
+      ...(location?._tag === "Some"
+        ? [{ key: "offsite.bucket" as const, location: location.value, correct: offsite.bucket }]
+        : []),
+      {
+        key: "offsite.worm_location" as const,
+        location: offsite.worm_location,
+        correct: "storage.offsite.worm_location",
+      },
+    ]),
+  )
+})
+
+/** Exporters lose nothing while the other side is away: it is only worth a warning. */
+const exporters = ({ exporters: { exporters, timeout } }: Sections) =>
+  Effect.forEach(
+    exporters.flatMap((each) => ("url" in each ? [each] : [])),
+    ({ name, url }) =>
+      Reach.look({
+        section: "exporters",
+        key: name,
+        url: new URL(url),
+        millis: parseDuration(timeout) ?? 5_000,
+        untried: "nothing was sent",
+        correct: `the url of ${name}`,
+      }).pipe(Effect.map((finding): Finding => (finding.level === "ok" ? finding : { ...finding, level: "warning" }))),
+    { concurrency: "unbounded" },
+  )
 
 const machine = ({ resources }: Sections): ReadonlyArray<Finding> => {
   const { cpu, memory } = resources.machine
   const found: Array<Finding> = []
   if (cpu !== "auto" && cpu > availableParallelism()) {
     const what = `machine.cpu is ${cpu}, this machine has ${availableParallelism()} cores`
-    found.push({ section: "resources", level: "warning", what, fix: "write auto, or what the machine has" })
+    found.push(bad("resources", "warning", what, "write auto, or what the machine has"))
   }
   const bytes = memory === "auto" ? 0 : (parseSize(memory) ?? 0)
   if (bytes > totalmem()) {
     const what = `machine.memory is ${memory}, this machine has ${formatSize(totalmem())}`
-    found.push({ section: "resources", level: "warning", what, fix: "write auto, or what the machine has" })
+    found.push(bad("resources", "warning", what, "write auto, or what the machine has"))
   }
   return found.length === 0 ? [ok("resources", "the machine has what tasks are given")] : found
 }
@@ -184,42 +163,68 @@ const strangers = ({ cost_table, universe }: Sections): ReadonlyArray<Finding> =
   const traded = new Set(universe.pairs.flatMap(({ leg_A, leg_B }) => [leg_A.canonical_symbol, leg_B.canonical_symbol]))
   return Object.keys(cost_table.symbols)
     .filter((symbol) => !traded.has(symbol))
-    .map((symbol) => ({
-      section: "cost_table",
-      level: "warning",
-      what: `symbols.${symbol} is in no pair of the universe`,
-      fix: `correct the symbol, or remove it`,
-    }))
+    .map((symbol) =>
+      bad(
+        "cost_table",
+        "warning",
+        `symbols.${symbol} is in no pair of the universe`,
+        `correct the symbol, or remove it`,
+      ),
+    )
 }
 
+const unloaded = (loaded: Effect.Error<ReturnType<typeof SettingsFiles.load>>): ReadonlyArray<Finding> =>
+  loaded.problems.map((problem) =>
+    bad(
+      SettingsFiles.sectionNames.find((name) => problem.file.endsWith(`/${name}.yaml`)) ?? "configuration",
+      "error",
+      [problem.path, problem.message].filter((part) => part !== "").join(" "),
+      `${problem.suggestion === undefined ? "correct" : `write ${problem.suggestion} in`} ${problem.file}:${problem.line}:${problem.column}`,
+    ),
+  )
+
+/** All that is looked at, at the same time; secrets that were read are in no finding. */
+const examine = Effect.fnUntraced(function* (place: Place) {
+  const { sections } = place.configuration
+  const secrets = yield* Secrets
+  const found = yield* Effect.all(
+    [
+      Folders.look(place.project, sections),
+      Effect.forEach(requiredSecrets(sections), (needed) => secret(needed, place), { concurrency: "unbounded" }),
+      buckets(place),
+      exporters(sections),
+    ],
+    { concurrency: "unbounded" },
+  )
+  return [...found.flat(2), ...machine(sections), ...strangers(sections)].map((finding): Finding => ({
+    ...finding,
+    what: secrets.redact(finding.what),
+    fix: secrets.redact(finding.fix),
+  }))
+})
+
 /**
- * Loads an environment's configuration and looks at what it needs: folders, secrets by name, servers by a TCP connection.
- * `environment` is what `${env:…}` is looked up in, by default this process's.
+ * Loads an environment's configuration and looks at what it needs: folders, secrets by name, and servers by connections
+ * that only read. What would have to be changed to be known is said not to be tried.
  */
 export const diagnose = Effect.fn("ConfigDoctor.diagnose")(function* (
   project: string,
   env: string,
-  environment?: Readonly<Record<string, string | undefined>>,
+  options: Options = {},
 ): Effect.fn.Return<ReadonlyArray<Finding>> {
   const loaded = yield* Effect.result(SettingsFiles.load(project, env))
-  if (Result.isFailure(loaded)) {
-    return loaded.failure.problems.map((problem) => ({
-      section: SettingsFiles.sectionNames.find((name) => problem.file.endsWith(`/${name}.yaml`)) ?? "configuration",
-      level: "error",
-      what: [problem.path, problem.message].filter((part) => part !== "").join(" "),
-      fix: `${problem.suggestion === undefined ? "correct" : `write ${problem.suggestion} in`} ${problem.file}:${problem.line}:${problem.column}`,
-    }))
-  }
-  const { sections } = loaded.success
-  const millis = parseDuration(sections.database.timeout) ?? 5_000
-  const secretFindings = Effect.forEach(requiredSecrets(sections), (needed) => secret(project, needed, millis), {
-    concurrency: "unbounded",
-  }).pipe(Effect.provide(Secrets.layer({ project, ...(environment === undefined ? {} : { environment }) })))
+  if (Result.isFailure(loaded)) return unloaded(loaded.failure)
+  const { environment, ledger } = options
+  const configuration = loaded.success
+  const { database, ledger: books } = configuration.sections
+  const components = [
+    ...(database.backend === "postgres" ? [registry] : []),
+    ...(books.store === "postgres" && ledger !== undefined ? [ledger] : []),
+  ]
+  const programs = Programs.machine((environment ?? process.env).PATH)
+  const secrets = secretsLayer({ project, ...(environment === undefined ? {} : { environment }) })
   return [
-    ok("configuration", `the ${SettingsFiles.sectionNames.length} sections of ${loaded.success.env} load`),
-    ...(yield* Effect.forEach(roots(sections.storage), ([key, path]) => root(project, key, path))),
-    ...(yield* secretFindings).flat(),
-    ...machine(sections),
-    ...strangers(sections),
+    ok("configuration", `the ${SettingsFiles.sectionNames.length} sections of ${configuration.env} load`),
+    ...(yield* examine({ project, configuration, components, programs }).pipe(Effect.provide(secrets))),
   ]
 })

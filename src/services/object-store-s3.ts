@@ -61,7 +61,15 @@ export const make = (
   const failed = (key: string) => (error: Failure) => {
     if (error._tag === "ObjectStoreError" || error._tag === "ObjectExists") return error
     const notApplied = error._tag === "S3Failed" && error.notApplied
-    return new ObjectStoreError({ location, key, reason: error.message, transient: error.transient, notApplied })
+    const { cause, message: reason, transient } = error
+    return new ObjectStoreError({
+      location,
+      key,
+      reason,
+      transient,
+      notApplied,
+      ...(cause === undefined ? {} : { cause }),
+    })
   }
   const onlyFailed = (key: string) => (error: Exclude<Failure, ObjectExists>) => failed(key)(error) as ObjectStoreError
 

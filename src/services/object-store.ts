@@ -12,6 +12,7 @@ export class ObjectStoreError extends Schema.TaggedError<ObjectStoreError>()("Ob
   transient: Schema.Boolean,
   /** True when the store has certainly changed nothing. */
   notApplied: Schema.optionalKey(Schema.Boolean),
+  cause: Schema.optionalKey(Schema.Defect()),
 }) {
   override get message() {
     return `${this.location}${this.key === "" ? "" : `/${this.key}`}: ${this.reason}`

@@ -15,7 +15,7 @@ import { Secrets } from "./secrets.ts"
 import { Settings } from "./settings.ts"
 
 /** Where events go unless the configuration says otherwise. */
-const usualUrl = "https://events.pagerduty.com/v2/enqueue"
+export const usualUrl = "https://events.pagerduty.com/v2/enqueue"
 
 /** Most characters of a summary and of a dedup_key (Events API v2). An event may have 512 KB. */
 const summaryLength = 1_024

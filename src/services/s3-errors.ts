@@ -1,5 +1,12 @@
 import * as Schema from "effect/Schema"
 
+/** What every request to S3 needs is not configured on this machine: credentials, or a region. */
+export class S3Unconfigured extends Schema.TaggedError<S3Unconfigured>()("S3Unconfigured", { what: Schema.String }) {
+  override get message() {
+    return `S3 has no ${this.what} here`
+  }
+}
+
 /**
  * A request to an S3 server failed. `code` is the server's or the system's, `status` the HTTP status (0 without an
  * answer). `transient`: the same request may succeed later. `notApplied`: the server has certainly changed nothing.
@@ -11,6 +18,7 @@ export class S3Failed extends Schema.TaggedError<S3Failed>()("S3Failed", {
   reason: Schema.String,
   transient: Schema.Boolean,
   notApplied: Schema.Boolean,
+  cause: Schema.optionalKey(Schema.Defect()),
 }) {
   override get message() {
     return `could not ${this.operation}: ${this.reason} (${this.code})`
@@ -117,19 +125,24 @@ export const codeOf = ({ Code, code, name }: Answer, status: number): string => 
 export const explain = (cause: unknown, about: About): S3Failed => {
   const answer: Answer = typeof cause === "object" && cause !== null ? cause : { message: cause }
   const status = answer.$metadata?.httpStatusCode ?? 0
-  const code = codeOf(answer, status)
+  const code = shown(codeOf(answer, status), about.secrets)
   const fields = { operation: about.operation, code, status }
   const headers = answer.$response?.headers ?? {}
-  const there = typeof answer.Region === "string" ? answer.Region : headers["x-amz-bucket-region"]
+  const region = typeof answer.Region === "string" ? answer.Region : headers["x-amz-bucket-region"]
+  const there = region === undefined ? undefined : shown(region, about.secrets)
   const message = shown(answer.message ?? "", about.secrets)
   if (message.startsWith("Region is missing")) {
     const reason = "no region is configured: set storage.s3.region or AWS_REGION"
-    return new S3Failed({ ...fields, code: "RegionMissing", reason, transient: false, notApplied: true })
+    const cause = new S3Unconfigured({ what: "region" })
+    return new S3Failed({ ...fields, code: "RegionMissing", reason, transient: false, notApplied: true, cause })
   }
   const refusal = refusals[code]
   if (refusal !== undefined) {
     const transient = answer.$metadata?.clockSkewCorrected === true
-    return new S3Failed({ ...fields, reason: refusal(about, there), transient, notApplied: true })
+    const facts = { ...fields, reason: refusal(about, there), transient, notApplied: true }
+    return code === "CredentialsProviderError"
+      ? new S3Failed({ ...facts, cause: new S3Unconfigured({ what: "credentials" }) })
+      : new S3Failed(facts)
   }
   if (status === 0) {
     const neverSent = code === "ECONNREFUSED" || code === "ENOTFOUND" || code === "ConnectionRefused"

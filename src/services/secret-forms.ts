@@ -27,30 +27,69 @@ const base64Middles = (bytes: Buffer): ReadonlyArray<string> =>
     return [padded.toString("base64").slice(...own), padded.toString("base64url").slice(...own)]
   })
 
+const json = (text: string) => JSON.stringify(text).slice(1, -1)
+/** As programs write it that keep to ASCII. */
+const ascii = (text: string) =>
+  json(text).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+}
+const html = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character])
+/** As programs write it that leave what closes no tag. */
+const looseHtml = (text: string) => text.replace(/[&<"']/g, (character) => entities[character])
+const form = (text: string) => new URLSearchParams([["", text]]).toString().slice(1)
+
+/** A text as it stands in JSON, in JSON within JSON, in URLs, in forms and in HTML. */
+const written = (text: string): ReadonlyArray<string> => [
+  text,
+  json(text),
+  json(json(text)),
+  json(text).replaceAll("/", "\\/"),
+  ascii(text),
+  json(ascii(text)),
+  encodeURIComponent(text.toWellFormed()),
+  form(text.toWellFormed()),
+  ...[text, json(text)].flatMap((each) => [html(each), looseHtml(each)]),
+]
+
+/** The bytes of a text in base64, at any place, and in hex. */
+const encoded = (text: string): ReadonlyArray<string> => {
+  const bytes = Buffer.from(text)
+  const hex = bytes.toString("hex")
+  return [
+    bytes.toString("base64").replace(/=+$/, ""),
+    bytes.toString("base64url"),
+    ...base64Middles(bytes),
+    hex,
+    hex.toUpperCase(),
+  ]
+}
+
+/** Shorter segments of a path are words, longer ones are what a webhook is known by. In characters. */
+const longSegment = 16
+
+/** What of a URL is a secret alone: its password; of one of the web its path too, as a webhook's is. */
+const partsOfUrl = (url: URL): ReadonlyArray<string> => {
+  const path = url.pathname + url.search
+  const web = /^https?:$/.test(url.protocol)
+  const ofPath = web ? [path, ...path.split(/[/?&=]/).filter((segment) => segment.length >= longSegment)] : []
+  return [url.password, decoded(url.password), ...ofPath]
+}
+
 /**
- * The forms of a secret: itself, its lines and the password of a URL, each also in JSON, in a URL, in base64 at any
- * place, and in hex.
+ * The forms of a secret: itself, its lines and what of a URL is a secret alone, each also in JSON, in a URL, in HTML, in
+ * base64 at any place, and in hex.
  */
 export const formsOf = (value: string): ReadonlySet<string> => {
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  const password = url === undefined ? [] : [url.password, decoded(url.password)]
+  const ofUrl = URL.canParse(value) ? partsOfUrl(new URL(value)) : []
   const lines = value.split(/\r?\n/).filter((line) => line !== value && !line.startsWith("-----"))
-  const parts = [...password, ...lines].filter((part) => part.length >= shortest)
+  const parts = [...ofUrl, ...lines].filter((part) => part.length >= shortest)
   return new Set(
-    [value, ...parts].flatMap((part) => {
-      const bytes = Buffer.from(part)
-      const hex = bytes.toString("hex")
-      return [
-        part,
-        JSON.stringify(part).slice(1, -1),
-        encodeURIComponent(part.toWellFormed()),
-        bytes.toString("base64").replace(/=+$/, ""),
-        bytes.toString("base64url"),
-        ...base64Middles(bytes),
-        hex,
-        hex.toUpperCase(),
-      ]
-    }),
+    [value, ...parts].flatMap((part) => [...written(part), ...[part, json(part)].flatMap((each) => encoded(each))]),
   )
 }
 
@@ -76,6 +115,29 @@ export const covered = (
   }
   return joined
 }
+
+/** A text with each form of a secret as `[secret NAME]`. */
+export const replaced = (text: string, forms: ReadonlyMap<string, string>): string => {
+  let safe = ""
+  let at = 0
+  for (const { from, names, to } of covered(text, forms)) {
+    safe += `${text.slice(at, from)}${[...names].map((name) => `[secret ${name}]`).join("")}`
+    at = to
+  }
+  return safe + text.slice(at)
+}
+
+/** Forms of all that this process has read, by whatever `Secrets`. */
+const known = new Map<string, string>()
+
+/** Keeps a form in mind for `conceal`. */
+export const remember = (form: string, name: string): void => void (known.has(form) || known.set(form, name))
+
+/**
+ * A text without any secret that this process has read: for what is said to people of something that went wrong, which
+ * may repeat what a server has said, whoever has asked it.
+ */
+export const conceal = (text: string): string => (known.size === 0 ? text : replaced(text, known))
 
 /**
  * Where a text can be cut near `at` without cutting a secret: the nearest place before and the nearest after, both `at`

@@ -92,6 +92,7 @@ export const layer = (options: {
       }
       for (const form of SecretForms.formsOf(value)) {
         if (!forms.has(form)) forms.set(form, name)
+        SecretForms.remember(form, name)
         longest = Math.max(longest, form.length)
       }
       return Effect.succeed(Redacted.make(value, { label: name }))
@@ -123,15 +124,7 @@ export const layer = (options: {
       })
     }
 
-    const redact = (text: string): string => {
-      let redacted = ""
-      let at = 0
-      for (const { from, names, to } of SecretForms.covered(text, forms)) {
-        redacted += `${text.slice(at, from)}${[...names].map((name) => `[secret ${name}]`).join("")}`
-        at = to
-      }
-      return redacted + text.slice(at)
-    }
+    const redact = (text: string): string => SecretForms.replaced(text, forms)
 
     return Secrets.of({
       resolve,

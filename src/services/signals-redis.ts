@@ -59,10 +59,15 @@ const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
 
   /** A connection of its own. Where there is none, nothing was sent. */
   const opened = secrets.resolve(messaging.url).pipe(
-    Effect.mapError((error) => ({ where: "Redis", reason: error.message, transient: false, fix: "" })),
-    Effect.flatMap(RedisConnection.connect),
-    Effect.mapError(({ fix, reason, transient, where }) => {
-      const unusable = `it cannot be used: ${reason}${fix === "" ? "" : `; ${fix}`}`
+    Effect.mapError(
+      (cause) =>
+        new SignalsUnavailable({ where: "Redis", reason: cause.message, applied: "no", transient: false, cause }),
+    ),
+    Effect.flatMap((url) => RedisConnection.connect(url)),
+    Effect.mapError((error) => {
+      if (error._tag === "SignalsUnavailable") return error
+      const { fix, reason, transient, where } = error
+      const unusable = `it cannot be used: ${secrets.redact(reason)}; ${fix}`
       return new SignalsUnavailable({ where, reason: unusable, applied: "no", transient })
     }),
   )
@@ -83,7 +88,8 @@ const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
       Effect.tryPromise({
         try: () => command(redis),
         catch: (cause) => {
-          const reason = cause instanceof Error ? cause.message : String(cause)
+          // A server may repeat what it was sent.
+          const reason = secrets.redact(cause instanceof Error ? cause.message : String(cause))
           if (RedisConnection.isRefusal(cause)) {
             return new SignalsUnavailable({
               where,
@@ -104,7 +110,7 @@ const make = Effect.fnUntraced(function* (messaging: MessagingSection) {
   /** A read changes nothing: it is asked once more over a new connection when the old one turns out to be dead. */
   const stored = send(`read ${key}`, (redis) => redis.hgetallBuffer(key)).pipe(
     Effect.retry({ times: 1, while: ({ applied }) => applied === "unknown" }),
-    Effect.mapError((error) => new SignalsUnavailable({ ...error, applied: "no" })),
+    Effect.mapError((error) => (error.applied === "no" ? error : new SignalsUnavailable({ ...error, applied: "no" }))),
     Effect.map((hash): OpsFlags.Stored => new Map(Object.entries(hash))),
   )
   const look = Effect.map(stored, (found) => Service.seen(atKey(), key, found))

@@ -20,6 +20,7 @@ export class SignalsUnavailable extends Schema.TaggedError<SignalsUnavailable>()
   reason: Schema.String,
   applied: Schema.Literals(["no", "unknown", "yes"]),
   transient: Schema.Boolean,
+  cause: Schema.optionalKey(Schema.Defect()),
 }) {
   get notApplied() {
     return this.applied === "no"

@@ -3,7 +3,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type RequiredSecret, requiredSecrets } from "../../src/domain/config/required-secrets.ts"
 import { parseDuration } from "../../src/domain/quantity.ts"
-import * as ConfigDoctor from "../../src/services/config-doctor.ts"
+import { ok } from "../../src/services/config-finding.ts"
 import * as Postgres from "../../src/services/postgres.ts"
 import * as RedisPing from "../../src/services/redis-ping.ts"
 import { Secrets } from "../../src/services/secrets.ts"
@@ -30,7 +30,7 @@ export const database = Effect.gen(function* () {
   const section = (yield* Settings).sections.database
   const secrets = yield* Secrets
   const [dsn] = yield* needed("database")
-  if (dsn === undefined) return [ConfigDoctor.ok("database", "embedded: there is nothing to connect to")]
+  if (dsn === undefined) return [ok("database", "embedded: there is nothing to connect to")]
   yield* secretOf(dsn)
   const ask = Effect.gen(function* () {
     const sql = yield* Postgres.open({ ...Postgres.optionsOf(section, secrets), pool: { min: 0, max: 1 } })
@@ -46,17 +46,17 @@ export const database = Effect.gen(function* () {
       wrong("dsn: the server takes no writes (it is a standby, or read-only)", "write the primary's address into it"),
     ]
   }
-  return [ConfigDoctor.ok("database", "dsn: the server answers and takes writes")]
+  return [ok("database", "dsn: the server answers and takes writes")]
 }).pipe(Effect.catch((finding) => Effect.succeed([finding])))
 
 /** A PING at the configured Redis. */
 export const messaging = Effect.gen(function* () {
   const section = (yield* Settings).sections.messaging
   const [url] = yield* needed("messaging")
-  if (url === undefined) return [ConfigDoctor.ok("messaging", "embedded: there is nothing to connect to")]
+  if (url === undefined) return [ok("messaging", "embedded: there is nothing to connect to")]
   const value = yield* secretOf(url)
   const answer = yield* Effect.result(RedisPing.ping(value, parseDuration(section.subscribe_timeout) ?? 5_000))
-  if (Result.isSuccess(answer)) return [ConfigDoctor.ok("messaging", `url: ${answer.success} answers`)]
+  if (Result.isSuccess(answer)) return [ok("messaging", `url: ${answer.success} answers`)]
   const fix = `start the server, open the way to it, or correct what ${url.reference} holds`
   return [{ section: "messaging", level: "error", what: `url: ${answer.failure.message}`, fix } satisfies Finding]
 }).pipe(Effect.catch((finding) => Effect.succeed([finding])))
@@ -65,11 +65,11 @@ export const messaging = Effect.gen(function* () {
 export const secretsOf = (section: "notifications" | "exporters") =>
   Effect.flatMap(needed(section), (all) =>
     all.length === 0
-      ? Effect.succeed([ConfigDoctor.ok(section, "needs no secret")])
+      ? Effect.succeed([ok(section, "needs no secret")])
       : Effect.forEach(all, (each) =>
           Effect.match(secretOf(each), {
             onFailure: (finding) => finding,
-            onSuccess: (): Finding => ConfigDoctor.ok(section, `${each.key}: ${each.reference} is there`),
+            onSuccess: (): Finding => ok(section, `${each.key}: ${each.reference} is there`),
           }),
         ),
   )

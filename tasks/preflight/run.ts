@@ -50,7 +50,7 @@ export const run = Effect.fn("preflight")(function* (input: PreflightInput) {
       `${level === "ok" ? "ok" : level.toUpperCase()} ${section}: ${what}${fix === "" ? "" : `; ${fix}`}`,
     )
   }
-  const bad = findings.filter(({ level }) => level === "missing" || level === "error")
+  const bad = findings.filter(({ level }) => level !== "ok" && level !== "warning")
   if (bad.length > 0) return yield* new PreflightFailed({ env, findings: bad })
   const output: PreflightOutput = { env, findings }
   return output

@@ -33,7 +33,7 @@ export type PreflightInput = typeof PreflightInput.Type
 /** One thing that was looked at, as `dandori config doctor` says it. `fix` is empty when nothing is to be done. */
 export const Finding = Schema.Struct({
   section: Schema.String,
-  level: Schema.Literals(["ok", "warning", "missing", "error"]),
+  level: Schema.Literals(["ok", "warning", "missing", "error", "unavailable"]),
   what: Schema.String,
   fix: Schema.String,
 }).annotate({ identifier: "Finding" })

@@ -7,7 +7,8 @@ import { roots } from "../../src/domain/config/storage.ts"
 import { formatSize } from "../../src/domain/quantity.ts"
 import * as Digest from "../../src/domain/sha256.ts"
 import { Attempt } from "../../src/services/attempt.ts"
-import * as ConfigDoctor from "../../src/services/config-doctor.ts"
+import * as Folders from "../../src/services/config-doctor-folders.ts"
+import { ok } from "../../src/services/config-finding.ts"
 import * as Durable from "../../src/services/durable-files.ts"
 import { ObjectStore } from "../../src/services/object-store.ts"
 import { Settings } from "../../src/services/settings.ts"
@@ -28,7 +29,7 @@ const probe = Effect.fnUntraced(function* (key: string, folder: string) {
     () => Effect.ignore(Durable.removeFileDurably(join(folder, name))),
   )
   return Buffer.compare(read, bytes) === 0
-    ? ConfigDoctor.ok("storage", `${key}: ${folder} keeps what is written to it`)
+    ? ok("storage", `${key}: ${folder} keeps what is written to it`)
     : wrong(
         `${key}: ${folder} gives other bytes than were written to it`,
         "check its disk; do not trust it with new data",
@@ -38,7 +39,7 @@ const probe = Effect.fnUntraced(function* (key: string, folder: string) {
 /** A folder: that it is there, and where `write` says so that it keeps what is put into it. */
 const folderOf = Effect.fnUntraced(function* (key: string, configured: string, write: boolean) {
   const { project } = yield* Workspace
-  const found = yield* ConfigDoctor.root(project, key, configured)
+  const found = yield* Folders.root(project, key, configured)
   if (found.level !== "ok" || !write) return found
   return yield* probe(key, resolve(project, configured)).pipe(
     Effect.catch(({ message }) => Effect.succeed(wrong(`${key}: ${message}`, `mend that, or change ${key}`))),
@@ -55,7 +56,7 @@ const locationOf = Effect.fnUntraced(function* (key: string, location: string, w
     Effect.flatMap((store) => store.info("preflight")),
     Effect.result,
   )
-  if (Result.isSuccess(asked)) return ConfigDoctor.ok("storage", `${key}: the store answers`)
+  if (Result.isSuccess(asked)) return ok("storage", `${key}: the store answers`)
   const fix = "correct the location and the credentials, or open the way to it"
   return wrong(`${key}: ${asked.failure.message}`, fix)
 })
@@ -82,11 +83,11 @@ export const space = Effect.fnUntraced(function* (bytes: number) {
   const section = (yield* Settings).sections.storage
   return yield* Effect.forEach(["models_root", "backups_root"] as const, (key) =>
     Effect.gen(function* () {
-      const folder = yield* ConfigDoctor.existing(resolve(project, section[key]))
+      const folder = yield* Folders.existing(resolve(project, section[key]))
       const { bavail, bsize } = yield* Durable.attempt("measure", folder, () => Fs.statfs(folder))
       const free = bavail * bsize
       const what = `${key}: ${formatSize(free)} are free`
-      if (free >= bytes) return ConfigDoctor.ok("storage", what)
+      if (free >= bytes) return ok("storage", what)
       return wrong(
         `${what}, ${formatSize(bytes)} are needed`,
         `free some space at ${folder}, or put ${key} on a larger disk`,

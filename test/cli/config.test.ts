@@ -74,12 +74,35 @@ describe("dandori config doctor", () => {
       const folder = yield* project
       const { code, out } = yield* dandori(folder, "config", "doctor", "--env", "prod", "--quiet")
       assert.strictEqual(code, 78)
-      assert.match(out, /^missing +database +dsn: .*\n +-> set the environment variable/m)
+      assert.match(out, /^missing +database +dsn: .* -> set the environment variable POSTGRES_URL/m)
       assert.notMatch(out, /^ok/m)
       const json = yield* dandori(folder, "config", "doctor", "--env", "prod", "--json")
       assert.strictEqual(json.code, 78)
       const [report] = ndjson(json.out)
       assert.deepInclude(report, { v: 1, kind: "config-doctor", env: "prod" })
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("exits with 69 where a server alone does not answer, and with 78 where something is missing too", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const write = (file: string, text: string) => Effect.promise(() => Fs.writeFile(join(folder, file), text))
+      yield* write("url", "redis://:plantedpassword@127.0.0.1:1/0")
+      yield* Effect.promise(() => Fs.chmod(join(folder, "url"), 0o600))
+      yield* write("configs/envs/dev/messaging.yaml", "backend: redis\nurl: ${file:url}\n")
+      const away = yield* dandori(folder, "config", "doctor", "--quiet")
+      assert.strictEqual(away.code, 69, away.out)
+      assert.match(away.out, /^unavailable +messaging +url: Redis at 127\.0\.0\.1:1 .* -> start the server/m)
+      yield* write("configs/envs/dev/database.yaml", "backend: postgres\ndsn: ${file:absent}\n")
+      const { code, err, out } = yield* dandori(folder, "config", "doctor")
+      assert.strictEqual(code, 78, out)
+      assert.match(
+        out,
+        /^missing +database +dsn: \$\{file:absent\} .* \(database\.dsn in configs\/envs\/dev\/database\.yaml:2\)$/m,
+      )
+      assert.include(err, "1 thing is missing or wrong, 1 server does not answer.")
+      assert.notInclude(out + err, "plantedpassword")
+      assert.deepStrictEqual((yield* Effect.promise(() => Fs.readdir(folder))).toSorted(), ["configs", "url"])
     }).pipe(Effect.scoped),
   )
 })

@@ -46,7 +46,7 @@ describe("dandori doctor", () => {
       yield* Effect.promise(() => Fs.chmod(key, 0o644))
       const open = yield* dandori(folder, "doctor", "--quiet")
       assert.strictEqual(open.code, 78)
-      assert.match(open.out, /error +key .*mode 644: others may read it\n +-> chmod 600/)
+      assert.match(open.out, /error +key .*mode 644: others may read it -> chmod 600/)
 
       yield* Effect.promise(() => Fs.rm(key))
       const root = join(folder, ".dandori/ledger/root.ndjson")

@@ -90,6 +90,48 @@ describe("Secrets.redact", () => {
     ),
   )
 
+  it.effect("finds a secret in JSON within JSON, in JSON of ASCII, in HTML, in a form, and in base64 of JSON", () =>
+    withSecrets({ S: `p"q\\r/s&<t>'é ☃%` }, (secrets) =>
+      Effect.gen(function* () {
+        const value = Redacted.value(yield* secrets.resolve("${env:S}"))
+        const json = JSON.stringify({ value })
+        const escaped = (text: string) =>
+          text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        const html = (text: string) =>
+          text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;").replaceAll("'", "&#39;")
+        const texts = [
+          [json, '{"value":"[secret S]"}'],
+          [JSON.stringify({ json }), '{"json":"{\\"value\\":\\"[secret S]\\"}"}'],
+          [escaped(json), '{"value":"[secret S]"}'],
+          [json.replaceAll("/", "\\/"), '{"value":"[secret S]"}'],
+          [new URLSearchParams({ value }).toString(), "value=[secret S]"],
+          [html(value), "[secret S]"],
+          [html(value).replaceAll(">", "&gt;"), "[secret S]"],
+          [html(json), "{&quot;value&quot;:&quot;[secret S]&quot;}"],
+        ]
+        for (const [text, expected] of texts) assert.strictEqual(secrets.redact(text), expected)
+        assert.include(secrets.redact(Buffer.from(json).toString("base64")), "[secret S]")
+      }),
+    ),
+  )
+
+  it.effect("finds the path of a webhook, and what it is known by, and leaves the name of a database", () =>
+    withSecrets(
+      { HOOK: "https://hooks.slack.com/services/T0/B0/abcdefghijklmnop1", DSN: "postgres://u:password1@db/records" },
+      (secrets) =>
+        Effect.gen(function* () {
+          yield* secrets.resolve("${env:HOOK}")
+          yield* secrets.resolve("${env:DSN}")
+          assert.strictEqual(secrets.redact("POST /services/T0/B0/abcdefghijklmnop1"), "POST [secret HOOK]")
+          assert.strictEqual(
+            secrets.redact("no abcdefghijklmnop1 at hooks.slack.com"),
+            "no [secret HOOK] at hooks.slack.com",
+          )
+          assert.strictEqual(secrets.redact("db/records: password1"), "db/records: [secret DSN]")
+        }),
+    ),
+  )
+
   it.effect("leaves nothing of secrets that overlap in the text", () =>
     withSecrets({ A: "secretone", B: "onetwo" }, (secrets) =>
       Effect.gen(function* () {

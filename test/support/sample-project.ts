@@ -83,16 +83,20 @@ const hear = async (stream: ReadableStream<Uint8Array>, onLine: (line: string) =
   return all
 }
 
+/** What stands before the words of a call, what it finds in its environment, and who hears its lines. */
+export interface StartOptions {
+  readonly before?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+  readonly onLine?: (line: string) => void
+}
+
 /** Starts the real command line as a process of its own, with no more of an environment than it needs. */
-export const start = (
-  project: SampleProject,
-  args: ReadonlyArray<string>,
-  options: { readonly before?: ReadonlyArray<string>; readonly onLine?: (line: string) => void } = {},
-): Call => {
+export const start = (project: SampleProject, args: ReadonlyArray<string>, options: StartOptions = {}): Call => {
   const began = performance.now()
   const heard: Array<{ readonly line: string; readonly millis: number }> = []
   const argv = [...(options.before ?? []), ...command, ...args]
-  const env = { PATH: process.env.PATH ?? "", HOME: project.user, TMPDIR: project.temporary, LANG: "C.UTF-8" }
+  const own = { PATH: process.env.PATH ?? "", HOME: project.user, TMPDIR: project.temporary, LANG: "C.UTF-8" }
+  const env = { ...own, ...options.env }
   const child = Bun.spawn(argv, { cwd: project.folder, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
   const ended = Promise.all([
     hear(child.stdout, (line) => options.onLine?.(line)),

@@ -34,7 +34,7 @@ const doctor = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Load an environment's configuration and say what it lacks on this machine. Exit codes: 0 nothing, 78 something is missing or wrong",
+    "Load an environment's configuration and say what it lacks on this machine; nothing is changed, and no alarm is sent. Exit codes: 0 nothing, 69 a server does not answer, 78 something is missing or wrong",
   ),
   Command.withExamples([{ command: "dandori config doctor --env prod", description: "Before a release" }]),
 )

@@ -20,12 +20,15 @@ export const env = {
   AWS_REGION: "us-east-1",
 }
 
-/** Starts one with its data in a folder. */
-export const start = async (folder: string): Promise<S3> => {
+/** Starts one with its data in a folder; its only user has these keys. */
+export const start = async (
+  folder: string,
+  { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: Pick<typeof env, "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY"> = env,
+): Promise<S3> => {
   const program = await Install.go("versitygw-1.8.0", "github.com/versity/versitygw/cmd/versitygw@v1.8.0")
   const [objects, versions, sidecar] = ["objects", "versions", "sidecar"].map((name) => join(folder, name))
   for (const each of [objects, versions, sidecar]) mkdirSync(each ?? "", { recursive: true })
-  const keys = ["--access", env.AWS_ACCESS_KEY_ID, "--secret", env.AWS_SECRET_ACCESS_KEY]
+  const keys = ["--access", AWS_ACCESS_KEY_ID, "--secret", AWS_SECRET_ACCESS_KEY]
   const backend = ["posix", "--versioning-dir", versions ?? "", "--sidecar", sidecar ?? "", objects ?? ""]
   const argv = (port: number) => [
     ...Server.words(),
