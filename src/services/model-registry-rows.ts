@@ -18,6 +18,7 @@ const modelColumns = Schema.Struct({
 const decodeModels = Schema.decodeUnknownEffect(Schema.Array(modelColumns))
 const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(Registry.RegistryEvent))
 const decodeMoves = Schema.decodeUnknownEffect(Schema.Array(Registry.AliasMove))
+const decodeFiles = Schema.decodeUnknownEffect(Schema.Array(Registry.FilesEvent))
 const decodePending = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ ...Registry.PendingMessage.fields, payload: json(Schema.Unknown) })),
 )
@@ -42,11 +43,17 @@ export const make = (sql: SqlClient) => {
         version, digest, from_version AS "from", receipt FROM alias_history WHERE ${where} ORDER BY sequence`,
       decodeMoves,
     )
+  const files = (where: Fragment) =>
+    Effect.flatMap(
+      sql`SELECT sequence, who, reason, intent, run, task, key, at, previous_hash AS "previousHash", hash, version, digest,
+        state, bytes FROM model_files_events WHERE ${where} ORDER BY sequence`,
+      decodeFiles,
+    )
   const pending = (limit: number, kind?: string) =>
     Effect.flatMap(
       sql`SELECT id, kind, payload, created FROM outbox
         WHERE delivered IS NULL AND ${kind === undefined ? sql`1 = 1` : sql`kind = ${kind}`} ORDER BY id LIMIT ${limit}`,
       decodePending,
     )
-  return { models, events, moves, pending }
+  return { models, events, moves, files, pending }
 }
