@@ -87,7 +87,7 @@ interface Asked {
 }
 
 /** Starts a new run and shows it live; ends with the run's exit code. */
-const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked, wait: boolean) {
+export const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }: Asked, wait: boolean) {
   const { project, home, env, flags } = yield* Project.find
   const environment = yield* Params.environment(plan, process.env)
   const configuration = yield* SettingsFiles.load(project, env)
