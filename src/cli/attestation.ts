@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Entry, data as eventData } from "../domain/event.ts"
 import { RunId, Segment } from "../domain/names.ts"
-import type { AliasMove, RegistryEvent, Warrant } from "../domain/registry.ts"
+import type { AliasMove, FilesEvent, RegistryEvent, Warrant } from "../domain/registry.ts"
 import { Sha256 } from "../domain/sha256.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
@@ -17,16 +17,21 @@ export type Attestation =
   | { readonly attested: false; readonly line?: number; readonly contradiction?: string }
 
 /** A row of one of the registry's histories. */
-export type HistoryRow = AliasMove | RegistryEvent
+export type HistoryRow = AliasMove | FilesEvent | RegistryEvent
 
 const isRun = Schema.is(RunId)
 const isStarted = Schema.is(eventData["dev.dandori.attempt.started.v1"])
-const isModelInput = Schema.is(Schema.Struct({ model: Schema.Struct({ version: Segment, digest: Sha256 }) }))
+const Named = Schema.Struct({ version: Segment, digest: Sha256 })
+const isModelInput = Schema.is(Schema.Struct({ model: Named }))
+/** What a purge was given. */
+const isModelsInput = Schema.is(Schema.Struct({ models: Schema.Array(Named) }))
 const none: ReadonlyArray<Entry> = []
 
 /** The version that a row gives to the slot or changes, and the digest that it names for it. */
 const subjectsOf = (row: HistoryRow, moves: ReadonlyArray<AliasMove>) => {
   if ("slot" in row && row.version === null) return []
+  // Marks are made by a task that is told no version: it looks at all of them.
+  if ("state" in row && (row.state === "due" || row.state === "kept")) return []
   const own = { version: row.version, digest: row.digest }
   // A deployment takes the version before it out: that row belongs to the intent of the one that came.
   const leaves = "to" in row && row.from === "deployed"
@@ -42,6 +47,12 @@ const contradictionOf = (row: HistoryRow, entry: Entry, moves: ReadonlyArray<Ali
   if (data.task !== row.task) return `it is of task ${data.task}, the row says ${row.task}`
   const subjects = subjectsOf(row, moves)
   if (subjects.length === 0) return undefined
+  if (isModelsInput(data.input)) {
+    const [own] = subjects
+    const found = data.input.models.find(({ version }) => version === own?.version)
+    if (found === undefined) return `it is not for version ${own?.version ?? ""}`
+    return found.digest === own?.digest ? undefined : `it is for ${found.version} with other bytes`
+  }
   if (!isModelInput(data.input)) return "it names no model version"
   const { digest, version } = data.input.model
   if (!subjects.some((subject) => subject.version === version)) return `it is for version ${version}`

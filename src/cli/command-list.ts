@@ -16,6 +16,7 @@ const imports = {
   schema: () => import("./commands/schema.ts").then(({ schema }) => schema),
   schedule: () => import("./commands/schedule.ts").then(({ schedule }) => schedule),
   cordon: () => import("./commands/cordon.ts").then(({ cordon }) => cordon),
+  hold: () => import("./commands/hold.ts").then(({ hold }) => hold),
   ops: () => import("./commands/ops.ts").then(({ ops }) => ops),
   simulate: () => import("./commands/simulate.ts").then(({ simulate }) => simulate),
   config: () => import("./commands/config.ts").then(({ config }) => config),

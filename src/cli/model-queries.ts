@@ -61,18 +61,24 @@ export const showModel = Effect.fnUntraced(function* (version: string) {
   const { json } = yield* root
   const place = yield* Readers.find
   if (!(yield* Readers.hasRegistry(place))) return yield* new VersionUnknown({ version })
-  const { row, events, moves, problems } = yield* Effect.gen(function* () {
+  const { row, events, files, moves, problems } = yield* Effect.gen(function* () {
     const registry = yield* ModelRegistry
     const record = yield* registry.show(version)
     const lookUp = yield* Attestation.make((yield* registry.histories).moves)
     const events = yield* Effect.forEach(record.events, (event) =>
       Effect.map(lookUp(event), (attestation) => ({ ...event, attestation })),
     )
-    const contradicted = RegistryProblems.contradicted("model_registry_events", events)
-    return { ...record, events, problems: [...(yield* RegistryProblems.find), ...contradicted] }
+    const files = yield* Effect.forEach(record.files, (event) =>
+      Effect.map(lookUp(event), (attestation) => ({ ...event, attestation })),
+    )
+    const contradicted = [
+      ...RegistryProblems.contradicted("model_registry_events", events),
+      ...RegistryProblems.contradicted("model_files_events", files),
+    ]
+    return { ...record, events, files, problems: [...(yield* RegistryProblems.find), ...contradicted] }
   }).pipe(Effect.provide(Layer.mergeAll(Readers.registry(place), Readers.ledger(place))))
   yield* RegistryProblems.report(problems)
-  if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves, problems })
+  if (json) return yield* Output.json({ v: 1, kind: "model-show", model: row, events, moves, files, problems })
   const synthetic = row.synthetic ? "  SYNTHETIC" : ""
   const facts = [
     ["version", `${row.version}${synthetic}`],
@@ -90,5 +96,9 @@ export const showModel = Effect.fnUntraced(function* (version: string) {
     const change = `${event.at}  ${event.from ?? "new"} -> ${event.to} by ${event.who}: ${event.reason}`
     return `${plain(change)}\n  intent ${Attestation.describe(event.intent, event.attestation)}`
   })
-  yield* Output.data([...table(facts), ...changes].join("\n"))
+  const ofFiles = files.map((event) => {
+    const change = `${event.at}  files ${event.state} by ${event.who}: ${event.reason}`
+    return `${plain(change)}\n  intent ${Attestation.describe(event.intent, event.attestation)}`
+  })
+  yield* Output.data([...table(facts), ...changes, ...ofFiles].join("\n"))
 })

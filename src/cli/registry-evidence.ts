@@ -36,6 +36,16 @@ const isDeployed = Schema.is(
   Schema.Struct({ version: Schema.String, slot: Schema.String, moved: Schema.Literal(true) }),
 )
 
+const isPurged = Schema.is(
+  Schema.Struct({ purged: Schema.Array(Schema.Struct({ version: Schema.String, digest: Schema.String })) }),
+)
+
+/** The versions that an output says were published, deployed or purged. */
+const versionsOf = (output: unknown): ReadonlyArray<string> => {
+  if (isPublished(output) || isDeployed(output)) return [output.version]
+  return isPurged(output) ? output.purged.map(({ version }) => version) : []
+}
+
 /** The changes of the registry that runs say they have made, each with where it says so. */
 const claims = Effect.gen(function* () {
   const ledger = yield* Ledger
@@ -46,19 +56,20 @@ const claims = Effect.gen(function* () {
     const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
     for (const { data, sequence, type } of chain?.entries ?? []) {
       if (type !== "dev.dandori.attempt.succeeded.v1" || !isSucceeded(data)) continue
-      if (!isPublished(data.output) && !isDeployed(data.output)) continue
-      found.push({ at: `line ${sequence} of ${stream}`, run, task: data.task, version: data.output.version })
+      for (const version of versionsOf(data.output)) {
+        found.push({ at: `line ${sequence} of ${stream}`, run, task: data.task, version })
+      }
     }
   }
   return found
 })
 
-const histories = ["model_registry_events", "alias_history"] as const
+const histories = ["model_registry_events", "alias_history", "model_files_events"] as const
 
 /** Compares every row of the registry's histories with the ledger, and every publication in the ledger with the rows. */
 export const compare = Effect.gen(function* () {
   const registry = yield* ModelRegistry
-  const { events, moves } = yield* registry.histories
+  const { events, files, moves } = yield* registry.histories
   const lookUp = yield* Attestation.make(moves)
   const disagreements: Array<Disagreement> = (yield* RegistryProblems.find).map(({ history, problem, sequence }) => ({
     kind: "altered",
@@ -68,6 +79,7 @@ export const compare = Effect.gen(function* () {
   const rowsOf: Readonly<Record<(typeof histories)[number], ReadonlyArray<HistoryRow>>> = {
     model_registry_events: events,
     alias_history: moves,
+    model_files_events: files,
   }
   for (const history of histories) {
     for (const row of rowsOf[history]) {
@@ -80,15 +92,19 @@ export const compare = Effect.gen(function* () {
       disagreements.push({ kind: "altered", at: `row ${row.sequence} of ${history}`, problem })
     }
   }
-  const known = new Set(events.map(({ run, task, version }) => `${run} ${task} ${version}`))
+  const known = new Set([...events, ...files].map(({ run, task, version }) => `${run} ${task} ${version}`))
   const claimed = yield* claims
   for (const { at, run, task, version } of claimed) {
     if (known.has(`${run} ${task} ${version}`)) continue
     disagreements.push({
       kind: "missing",
       at,
-      problem: `task ${task} says that it published or deployed ${version}, but no row of the registry does`,
+      problem: `task ${task} says that it published, deployed or purged ${version}, but no row of the registry does`,
     })
   }
-  return { rows: events.length + moves.length, entries: claimed.length, disagreements } satisfies RegistryEvidence
+  return {
+    rows: events.length + moves.length + files.length,
+    entries: claimed.length,
+    disagreements,
+  } satisfies RegistryEvidence
 })

@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { Artifact } from "./artifact.ts"
 import { GateResult } from "./gate.ts"
+import { HoldSubject } from "./hold.ts"
 import { EnvironmentName } from "./names.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
 import { Sha256 } from "./sha256.ts"
@@ -130,6 +131,20 @@ export const data = {
     expires: Schema.optionalKey(Schema.Int),
   }),
   "dev.dandori.cordon.lifted.v1": Schema.Struct({ cordon: Schema.String, epoch: Schema.Int, reason: Schema.String }),
+  /** A hold is about to count; and a hold is about to be released. */
+  "dev.dandori.hold.added.v1": Schema.Struct({
+    hold: Schema.String,
+    subject: HoldSubject,
+    env: EnvironmentName,
+    reason: Schema.String,
+    until: Schema.optionalKey(Schema.String),
+  }),
+  "dev.dandori.hold.released.v1": Schema.Struct({
+    hold: Schema.String,
+    subject: HoldSubject,
+    env: EnvironmentName,
+    reason: Schema.String,
+  }),
   "dev.dandori.task.paused.v1": Schema.Struct({ task: Schema.String, until: Schema.Int, reason: Schema.String }),
   "dev.dandori.approval.requested.v1": Schema.Struct({
     task: Schema.String,

@@ -104,6 +104,38 @@ export const AliasMove = Schema.Struct({
 }).annotate({ identifier: "AliasMove" })
 export type AliasMove = typeof AliasMove.Type
 
+/**
+ * What becomes of the files of a version; a version that has no such row has its files.
+ *
+ *   whole ──due──> whole, marked ──purging──> being renamed away and removed ──purged──> gone
+ *     └────kept──────────┘
+ */
+export const FilesState = Schema.Literals(["due", "kept", "purging", "purged"]).annotate({ identifier: "FilesState" })
+export type FilesState = typeof FilesState.Type
+
+const filesStates: Readonly<Record<FilesState, ReadonlyArray<FilesState | undefined>>> = {
+  due: [undefined, "kept"],
+  kept: ["due"],
+  purging: ["due"],
+  purged: ["purging"],
+}
+
+/** True when the files of a version may go from one state to the other. */
+export const filesMayBecome = (from: FilesState | undefined, to: FilesState): boolean => filesStates[to].includes(from)
+
+/** True when the files of a version are gone, or about to be: nothing may be served from them any more. */
+export const filesGo = (state: FilesState | undefined): boolean => state === "purging" || state === "purged"
+
+/** One row of the history of the versions' files. The row of the version and its histories stay for ever. */
+export const FilesEvent = Schema.Struct({
+  ...chained,
+  version: Segment,
+  digest: Sha256,
+  state: FilesState,
+  bytes: Schema.Int.annotate({ description: "size of the files" }),
+}).annotate({ identifier: "FilesEvent" })
+export type FilesEvent = typeof FilesEvent.Type
+
 /** What is to be told to others, delivered at least once after the transaction that wrote it. */
 export const OutboxMessage = Schema.Struct({ kind: Schema.String, payload: Schema.Unknown })
 export type OutboxMessage = typeof OutboxMessage.Type
@@ -131,7 +163,7 @@ export interface ChainProblem {
 /** The rows of a history that were changed, taken out or put in; rows in ascending sequence. */
 export const checkChain = (
   history: string,
-  rows: ReadonlyArray<RegistryEvent | AliasMove>,
+  rows: ReadonlyArray<RegistryEvent | AliasMove | FilesEvent>,
 ): ReadonlyArray<ChainProblem> => {
   const problems: Array<ChainProblem> = []
   let last = { sequence: 0, hash: genesis }
@@ -143,4 +175,14 @@ export const checkChain = (
     last = row
   }
   return problems
+}
+
+/** The versions that a slot may go back to: those that its champion took the place of, or the last one where it has none. */
+export const rollbackTargets = (
+  moves: ReadonlyArray<Pick<AliasMove, "version" | "from">>,
+  champion: string | undefined,
+): ReadonlyArray<string> => {
+  const last = moves.findLast(({ version }) => version !== null)?.version
+  if (champion === undefined) return last === undefined || last === null ? [] : [last]
+  return moves.flatMap(({ from, version }) => (version === champion && from !== null ? [from] : []))
 }

@@ -3,6 +3,7 @@ import type * as Path from "effect/Path"
 import type { Artifacts } from "../services/artifacts.ts"
 import type { DuckDb } from "../services/duckdb.ts"
 import type { Evidence } from "../services/evidence.ts"
+import type { Holds } from "../services/holds.ts"
 import type { ModelFiles } from "../services/model-files.ts"
 import type { ModelRegistry } from "../services/model-registry.ts"
 import type { Notifier } from "../services/notifier.ts"
@@ -11,6 +12,7 @@ import type { Processes } from "../services/processes.ts"
 import type { Secrets } from "../services/secrets.ts"
 import type { Settings } from "../services/settings.ts"
 import type { Signals } from "../services/signals.ts"
+import type { UnfinishedRuns } from "../services/unfinished-runs.ts"
 import type { Workspace } from "../services/workspace.ts"
 
 /** The services that a task type may require, besides `Attempt` and `Progress`, which each attempt gets of its own. */
@@ -19,6 +21,7 @@ export type TaskServices =
   | DuckDb
   | Evidence
   | FileSystem.FileSystem
+  | Holds
   | ModelFiles
   | ModelRegistry
   | Notifier
@@ -28,4 +31,5 @@ export type TaskServices =
   | Secrets
   | Settings
   | Signals
+  | UnfinishedRuns
   | Workspace

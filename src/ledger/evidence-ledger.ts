@@ -17,6 +17,7 @@ import * as LedgerCopy from "./ledger-copy.ts"
 import * as Receipts from "./receipts.ts"
 import * as Sealing from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
+import * as UnfinishedRuns from "./unfinished-runs-ledger.ts"
 import * as VerifyCopy from "./verify-copy.ts"
 
 const failed = (cause: { readonly message: string }) => new EvidenceError({ reason: cause.message, cause })
@@ -150,5 +151,5 @@ const make = Effect.fnUntraced(function* (home: string) {
   })
 })
 
-/** The evidence of the ledger, with the receipts indexed in `<home>/receipts`. */
-export const layer = (home: string) => Layer.effect(Evidence, make(home))
+/** The evidence of the ledger, with the receipts indexed in `<home>/receipts`, and its runs that have not ended. */
+export const layer = (home: string) => Layer.merge(Layer.effect(Evidence, make(home)), UnfinishedRuns.layer)

@@ -49,6 +49,7 @@ export interface HeldLock {
   readonly path: string
 }
 
+const LOCK_SH = 1
 const LOCK_EX = 2
 const LOCK_NB = 4
 const LOCK_UN = 8
@@ -72,9 +73,9 @@ const openLibrary = () =>
 let library: ReturnType<typeof openLibrary> | undefined
 
 /** Tries `flock(2)` on an open file: 0 when locked, "busy" when another open file has it, else the refusal's name. */
-export const flock = (fd: number): 0 | string => {
+export const flock = (fd: number, kind: "exclusive" | "shared" = "exclusive"): 0 | string => {
   const { symbols } = (library ??= openLibrary())
-  if (symbols.flock(fd, LOCK_EX | LOCK_NB) === 0) return 0
+  if (symbols.flock(fd, (kind === "shared" ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return 0
   const location = "__error" in symbols ? symbols.__error() : symbols.__errno_location()
   return (location === null ? undefined : refusals[read.i32(location)]) ?? "busy"
 }
@@ -178,11 +179,30 @@ export const removeFree = (path: string): void => {
 /** Removes a lock file that has no more use. */
 export const forget = (path: string): void => rmSync(path, { force: true })
 
-const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
+/** As `tryLock`, of a folder that is there: it is the folder that is locked, under whatever name. */
+const tryFolderLock = (path: string, kind: "exclusive" | "shared"): number | LockBusy | LockFailed | "replaced" => {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | closeOnExec)
+  let kept = false
+  try {
+    const answer = flock(fd, kind)
+    if (answer === "EINTR") return "replaced"
+    if (answer === "busy") return new LockBusy({ path })
+    if (answer !== 0) return new LockFailed({ path, code: answer, reason: "the file system refuses flock" })
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) return "replaced"
+    kept = true
+    return fd
+  } finally {
+    if (!kept) giveBack(fd)
+  }
+}
+
+type Try = (path: string) => number | LockBusy | LockFailed | "replaced"
+
+const take = (path: string, attempt: Try = tryLock): Effect.Effect<number, LockBusy | LockFailed> =>
   Effect.suspend(() => {
     try {
-      const answer = tryLock(path)
-      if (answer === "replaced") return take(path)
+      const answer = attempt(path)
+      if (answer === "replaced") return take(path, attempt)
       return typeof answer === "number" ? Effect.succeed(answer) : Effect.fail(answer)
     } catch (error) {
       const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN"
@@ -198,14 +218,33 @@ const take = (path: string): Effect.Effect<number, LockBusy | LockFailed> =>
 export const acquire = (path: string): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
   Effect.acquireRelease(take(path), (fd) => Effect.sync(() => giveBack(fd))).pipe(Effect.as({ path }))
 
+/**
+ * Takes the lock of a folder that is there, or fails at once: `shared` beside others that share it, `exclusive` alone. The
+ * lock goes with the folder when it is renamed. Fails with the code ENOENT where there is no folder.
+ */
+export const acquireFolder = (
+  path: string,
+  kind: "exclusive" | "shared",
+): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
+  Effect.acquireRelease(
+    take(path, (at) => tryFolderLock(at, kind)),
+    (fd) => Effect.sync(() => giveBack(fd)),
+  ).pipe(Effect.as({ path }))
+
 /** As `acquire`, but waits for the holder, asking again at jittered intervals, for at most `patience` milliseconds. */
 export const acquireWithin = (
   path: string,
   patience: number,
+): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> => patiently(acquire(path), patience)
+
+/** Asks again for a lock that is held, at jittered intervals, for at most `patience` milliseconds. */
+export const patiently = (
+  lock: Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope>,
+  patience: number,
 ): Effect.Effect<HeldLock, LockBusy | LockFailed, Scope.Scope> =>
-  acquire(path).pipe(
+  lock.pipe(
     Effect.catchTag("LockBusy", () =>
-      acquire(path).pipe(
+      lock.pipe(
         Effect.retry({
           while: (error) => error._tag === "LockBusy",
           schedule: Schedule.min([Schedule.exponential(1), Schedule.spaced(50)]).pipe(

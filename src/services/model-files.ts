@@ -1,5 +1,5 @@
 import * as Fs from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -57,6 +57,21 @@ export class ModelFiles extends Context.Service<
     /** Where a version lies or would lie. */
     readonly folder: (version: string) => Effect.Effect<VersionFolder, VersionRefused | PathRefused>
     readonly exists: (folder: VersionFolder) => Effect.Effect<boolean, Durable.FileFailed>
+    /**
+     * Keeps a version's folder where it is while it is read: nobody purges it until the scope closes. Several may read at
+     * once. Where there is no folder, nothing is kept.
+     */
+    readonly reading: (
+      version: string,
+    ) => Effect.Effect<void, VersionRefused | PathRefused | FileLock.LockBusy | FileLock.LockFailed, Scope.Scope>
+    /** Has a version's folder alone, or fails at once with `LockBusy` while somebody reads it. Its lock goes with it. */
+    readonly alone: (
+      version: string,
+    ) => Effect.Effect<void, VersionRefused | PathRefused | FileLock.LockBusy | FileLock.LockFailed, Scope.Scope>
+    /** Takes a version out of the published ones, by one rename; one that is out already stays so. Needs the claim. */
+    readonly putAside: (version: string) => Effect.Effect<void, Failed | VersionRefused>
+    /** Removes what was put aside of a version; durable on return. Needs the claim. */
+    readonly removeAside: (version: string) => Effect.Effect<void, Failed | VersionRefused>
     /** Published versions by name. */
     readonly list: Effect.Effect<ReadonlyArray<string>, Failed>
     /** Removes what earlier attempts left staged; answers with the names. Needs the claim. */
@@ -87,7 +102,9 @@ export class ModelFiles extends Context.Service<
 >()("dandori/services/ModelFiles") {}
 
 const stagingPrefix = ".staging-"
+const asidePrefix = ".purging-"
 const claimPatience = 30_000
+const readPatience = 10_000
 const isVersion = Schema.is(Segment)
 const decodeList = Schema.decodeUnknownOption(Schema.fromJsonString(Checksums.Checksums))
 
@@ -183,6 +200,28 @@ const make = Effect.gen(function* () {
       ? Effect.map(root, (path) => ({ version, path: join(path, version) }))
       : Effect.fail(new VersionRefused({ version }))
 
+  const aside = (version: string) =>
+    Effect.map(folder(version), ({ path }) => join(dirname(path), `${asidePrefix}${version}`))
+
+  const removeAside: ModelFiles["Service"]["removeAside"] = Effect.fn("ModelFiles.removeAside")(function* (version) {
+    const path = yield* aside(version)
+    if (!(yield* exists(path))) return
+    yield* Durable.attempt("remove", path, () => Fs.rm(path, { recursive: true }))
+    yield* Durable.syncFolder(dirname(path))
+  })
+
+  const locked = (version: string, kind: "exclusive" | "shared") =>
+    Effect.gen(function* () {
+      const { path } = yield* folder(version)
+      const lock = FileLock.acquireFolder(path, kind)
+      yield* (kind === "shared" ? FileLock.patiently(lock, readPatience) : lock).pipe(
+        Effect.catchIf(
+          (error) => error._tag === "LockFailed" && error.code === "ENOENT",
+          () => Effect.void,
+        ),
+      )
+    })
+
   const names = Effect.flatMap(root, (path) =>
     Durable.attempt("read the folder", path, () => Fs.readdir(path, { withFileTypes: true })).pipe(
       Effect.map((entries) => entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)),
@@ -200,6 +239,15 @@ const make = Effect.gen(function* () {
       yield* FileLock.acquireWithin(join(path, ".publish.lock"), claimPatience)
     }),
     folder,
+    reading: (version) => locked(version, "shared"),
+    alone: (version) => locked(version, "exclusive"),
+    putAside: Effect.fn("ModelFiles.putAside")(function* (version) {
+      const { path } = yield* folder(version)
+      if (!(yield* exists(path))) return
+      yield* removeAside(version)
+      yield* Durable.renameDurably(path, yield* aside(version))
+    }),
+    removeAside,
     exists: ({ path }) => exists(path),
     list: Effect.map(names, (all) => all.filter((name) => isVersion(name)).toSorted()),
     sweep: Effect.gen(function* () {

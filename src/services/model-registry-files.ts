@@ -3,6 +3,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
+import { Hold } from "../domain/hold.ts"
 import * as Registry from "../domain/registry.ts"
 import * as Durable from "./durable-files.ts"
 import type { RegistryCopy } from "./model-registry.ts"
@@ -26,6 +27,8 @@ const names = {
   models: "model_registry.ndjson",
   events: "model_registry_events.ndjson",
   moves: "alias_history.ndjson",
+  files: "model_files_events.ndjson",
+  holds: "holds.ndjson",
   messages: "outbox.ndjson",
 } as const
 
@@ -59,6 +62,8 @@ export const read = (folder: string): Effect.Effect<RegistryCopy, Durable.FileFa
     models: table(names.models, rowsOf(Registry.ModelRow)),
     events: table(names.events, rowsOf(Registry.RegistryEvent)),
     moves: table(names.moves, rowsOf(Registry.AliasMove)),
+    files: table(names.files, rowsOf(Registry.FilesEvent)),
+    holds: table(names.holds, rowsOf(Hold)),
     messages: table(names.messages, rowsOf(message)),
   })
 }

@@ -4,6 +4,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { Slot, slotText } from "../domain/model.ts"
+import { Hold } from "../domain/hold.ts"
 import * as Registry from "../domain/registry.ts"
 
 const json = <S extends Schema.Constraint>(schema: S) => Schema.fromJsonString(schema)
@@ -19,6 +20,8 @@ const modelColumns = Schema.Struct({
 const decodeModels = Schema.decodeUnknownEffect(Schema.Array(modelColumns))
 const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(Registry.RegistryEvent))
 const decodeMoves = Schema.decodeUnknownEffect(Schema.Array(Registry.AliasMove))
+const decodeFiles = Schema.decodeUnknownEffect(Schema.Array(Registry.FilesEvent))
+const decodeHolds = Schema.decodeUnknownEffect(Schema.Array(Hold))
 const decodePending = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ ...Registry.PendingMessage.fields, payload: json(Schema.Unknown) })),
 )
@@ -44,11 +47,23 @@ export const make = (sql: SqlClient) => {
         version, digest, from_version AS "from", receipt FROM alias_history WHERE ${where} ORDER BY sequence`,
       decodeMoves,
     )
+  const files = (where: Fragment) =>
+    Effect.flatMap(
+      sql`SELECT sequence, who, reason, intent, run, task, key, at, previous_hash AS "previousHash", hash, version, digest,
+        state, bytes FROM model_files_events WHERE ${where} ORDER BY sequence`,
+      decodeFiles,
+    )
   const pending = (limit: number, kind?: string) =>
     Effect.flatMap(
       sql`SELECT id, kind, payload, created FROM outbox
         WHERE delivered IS NULL AND ${kind === undefined ? sql`1 = 1` : sql`kind = ${kind}`} ORDER BY id LIMIT ${limit}`,
       decodePending,
+    )
+  const holds = (where: Fragment) =>
+    Effect.flatMap(
+      sql`SELECT id, subject, who, reason, added, until, released, released_by AS "releasedBy",
+        release_reason AS "releaseReason" FROM holds WHERE ${where} ORDER BY sequence`,
+      decodeHolds,
     )
   const addModel = (row: Registry.ModelRow) =>
     sql`INSERT INTO model_registry ${sql.insert({
@@ -72,5 +87,22 @@ export const make = (sql: SqlClient) => {
     sql`INSERT INTO alias_history ${sql.insert({ ...columns, from_version: from, previous_hash: previousHash })}`
   const addMessage = ({ created, kind, payload }: Omit<Registry.PendingMessage, "id">) =>
     sql`INSERT INTO outbox ${sql.insert({ kind, payload: CanonicalJson.encode(payload), created })}`
-  return { models, events, moves, pending, addModel, addEvent, addMove, addMessage }
+  const addFiles = ({ previousHash, ...columns }: Registry.FilesEvent) =>
+    sql`INSERT INTO model_files_events ${sql.insert({ ...columns, previous_hash: previousHash })}`
+  const addHold = ({ releaseReason, releasedBy, ...columns }: Hold) =>
+    sql`INSERT INTO holds ${sql.insert({ ...columns, released_by: releasedBy, release_reason: releaseReason })}`
+  return {
+    models,
+    events,
+    moves,
+    files,
+    pending,
+    holds,
+    addModel,
+    addEvent,
+    addMove,
+    addFiles,
+    addMessage,
+    addHold,
+  }
 }

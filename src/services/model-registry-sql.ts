@@ -10,6 +10,8 @@ import type { DatabaseSection } from "../domain/config/database.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { slotText } from "../domain/model.ts"
 import * as Registry from "../domain/registry.ts"
+import type { Holds } from "./holds.ts"
+import * as HoldsSql from "./holds-sql.ts"
 import * as Rows from "./model-registry-rows.ts"
 import * as PostgresTables from "./model-registry-tables-postgres.ts"
 import * as SqliteTables from "./model-registry-tables-sqlite.ts"
@@ -45,7 +47,9 @@ const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const isPostgres = sql.onDialectOrElse({ pg: () => true, orElse: () => false })
   const { migrations } = isPostgres ? PostgresTables : SqliteTables
-  const ready = yield* Once.untilItSucceeds(migrate(sql, "model-registry", migrations))
+  const ready = yield* Once.untilItSucceeds(
+    Effect.andThen(migrate(sql, "model-registry", migrations), HoldsSql.bringForward(sql)),
+  )
   // One change at a time, so that each finds the end of both histories. SQLite's transactions begin alone.
   const alone = isPostgres
     ? Effect.asVoid(sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori model-registry', 0))`)
@@ -55,12 +59,12 @@ const make = Effect.gen(function* () {
   const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
 
   const rows = Rows.make(sql)
-  const { events, models, moves, pending } = rows
+  const { events, files, models, moves, pending } = rows
   const everything = sql`1 = 1`
   const model = (version: string) => Effect.map(models(sql`version = ${version}`), (rows) => rows[0])
 
   /** Sequence, time and previous hash of the next row; its time is never before the row before it. */
-  const link = (rows: ReadonlyArray<Registry.RegistryEvent | Registry.AliasMove>) =>
+  const link = (rows: ReadonlyArray<Registry.RegistryEvent | Registry.AliasMove | Registry.FilesEvent>) =>
     Effect.map(now, (at) => {
       const last = rows.at(-1)
       return {
@@ -89,6 +93,12 @@ const make = Effect.gen(function* () {
     yield* rows.addMove(move)
     return move
   })
+
+  const filesOf = (version: string) =>
+    Effect.map(
+      files(sql`sequence = (SELECT max(sequence) FROM model_files_events WHERE version = ${version})`),
+      (rows) => rows[0],
+    )
 
   const setStatus = Effect.fnUntraced(function* (
     row: Registry.ModelRow,
@@ -162,6 +172,28 @@ const make = Effect.gen(function* () {
     return changed
   }, transaction)
 
+  const recordFiles: ModelRegistry["Service"]["recordFiles"] = Effect.fn("ModelRegistry.recordFiles")(function* (
+    version,
+    state,
+    bytes,
+    warrant,
+  ) {
+    yield* reasoned(version, warrant)
+    const { digest, status } = yield* known(version)
+    const before = yield* filesOf(version)
+    if (before?.state === state) return
+    const refuse = (reason: string) => new Errors.FilesStateRefused({ version, reason })
+    if (!Registry.filesMayBecome(before?.state, state)) {
+      return yield* refuse(`they are ${before?.state ?? "whole"} and cannot become ${state}`)
+    }
+    if (Registry.filesGo(state) && status !== "archived") {
+      return yield* refuse(`it is ${status}, and only the files of an archived version go`)
+    }
+    const last = yield* files(sql`sequence = (SELECT max(sequence) FROM model_files_events)`)
+    const row = { version, digest, state, bytes, ...warrant, ...(yield* link(last)) }
+    yield* rows.addFiles({ ...row, hash: Registry.rowHash(row) })
+  }, transaction)
+
   const enqueue = Effect.fnUntraced(function* (messages: ReadonlyArray<Registry.OutboxMessage>) {
     const created = yield* now
     for (const message of messages) yield* rows.addMessage({ ...message, created })
@@ -177,6 +209,8 @@ const make = Effect.gen(function* () {
     if (!Registry.mayBecome(row.status, "deployed")) {
       return yield* new Errors.TransitionRefused({ version, from: row.status, to: "deployed" })
     }
+    const gone = yield* filesOf(version)
+    if (gone !== undefined && Registry.filesGo(gone.state)) return yield* Errors.FilesPurged.of(gone)
     const slot = slotText(row.slot)
     const [previous] = yield* models(sql`slot = ${slot} AND status = 'deployed'`)
     if (previous !== undefined) yield* setStatus(previous, how.previousBecomes, warrant)
@@ -188,7 +222,7 @@ const make = Effect.gen(function* () {
     )
   }, transaction)
 
-  const both = (where: Fragment) => Effect.all({ events: events(where), moves: moves(where) })
+  const all = (where: Fragment) => Effect.all({ events: events(where), moves: moves(where), files: files(where) })
 
   const everyRow = Effect.gen(function* () {
     const messages = yield* pending(Number.MAX_SAFE_INTEGER)
@@ -196,13 +230,15 @@ const make = Effect.gen(function* () {
       models: (yield* models(everything)).toReversed(),
       events: yield* events(everything),
       moves: yield* moves(everything),
+      files: yield* files(everything),
+      holds: yield* rows.holds(everything),
       messages: messages.map(({ created, kind, payload }) => ({ created, kind, payload })),
     }
   })
 
   const load: ModelRegistry["Service"]["load"] = Effect.fn("ModelRegistry.load")(function* (copy) {
     const there = yield* everyRow
-    if (there.models.length + there.events.length + there.moves.length > 0) {
+    if (there.models.length + there.events.length + there.holds.length > 0) {
       const differs =
         CanonicalJson.digest({ ...there, messages: [] }) !== CanonicalJson.digest({ ...copy, messages: [] })
       return yield* differs ? new Errors.RegistryNotEmpty({ versions: there.models.length }) : Effect.void
@@ -210,6 +246,8 @@ const make = Effect.gen(function* () {
     for (const model of copy.models) yield* rows.addModel(model)
     for (const event of copy.events) yield* rows.addEvent(event)
     for (const move of copy.moves) yield* rows.addMove(move)
+    for (const event of copy.files) yield* rows.addFiles(event)
+    for (const hold of copy.holds) yield* rows.addHold(hold)
     for (const message of copy.messages) yield* rows.addMessage(message)
   }, transaction)
 
@@ -218,6 +256,8 @@ const make = Effect.gen(function* () {
     register,
     transition,
     deploy,
+    recordFiles,
+    filesOf: (version) => guarded(Effect.map(filesOf(version), Option.fromUndefinedOr)),
     find: (version) => guarded(Effect.map(model(version), Option.fromUndefinedOr)),
     show: (version) =>
       look(
@@ -227,6 +267,7 @@ const make = Effect.gen(function* () {
             row,
             events: yield* events(sql`version = ${version}`),
             moves: yield* moves(sql`version = ${version} OR from_version = ${version}`),
+            files: yield* files(sql`version = ${version}`),
           }
         }),
       ),
@@ -252,17 +293,25 @@ const make = Effect.gen(function* () {
       return guarded(Effect.map(moves(last), (rows) => Option.fromUndefinedOr(rows[0])))
     },
     history: (slot) => guarded(moves(sql`slot = ${slotText(slot)}`)),
-    doneBy: (key) => guarded(both(sql`key = ${key}`)),
-    histories: look(both(everything)),
-    verify: Effect.map(look(both(everything)), (all) => [
-      ...Registry.checkChain("model_registry_events", all.events),
-      ...Registry.checkChain("alias_history", all.moves),
+    doneBy: (key) => guarded(all(sql`key = ${key}`)),
+    histories: look(all(everything)),
+    verify: Effect.map(look(all(everything)), (found) => [
+      ...Registry.checkChain("model_registry_events", found.events),
+      ...Registry.checkChain("alias_history", found.moves),
+      ...Registry.checkChain("model_files_events", found.files),
     ]),
     pendingOutbox: (limit, kind) => guarded(pending(limit, kind)),
     markDelivered: Effect.fn("ModelRegistry.markDelivered")(function* (ids) {
       if (ids.length === 0) return
       yield* sql`UPDATE outbox SET delivered = ${yield* now} WHERE delivered IS NULL AND ${sql.in("id", ids)}`
     }, guarded),
+    sweepOutbox: (before) =>
+      guarded(
+        Effect.map(
+          sql`DELETE FROM outbox WHERE delivered IS NOT NULL AND delivered < ${new Date(before).toISOString()} RETURNING id`,
+          (rows) => rows.length,
+        ),
+      ),
     copy: look(everyRow),
     load,
   })
@@ -271,9 +320,15 @@ const make = Effect.gen(function* () {
 /** The registry in the tables of a database, which are made or brought forward when they are first needed. */
 export const layer: Layer.Layer<ModelRegistry, never, SqlClient.SqlClient> = Layer.effect(ModelRegistry, make)
 
-/** The registry in `<home>/state.db`. */
-export const layerState = Layer.provide(layer, Sqlite.layerState)
+/** The registry, with the holds beside it in the same transactions. */
+export const layerWithHolds: Layer.Layer<ModelRegistry | Holds, never, SqlClient.SqlClient> = Layer.merge(
+  layer,
+  HoldsSql.layer,
+)
 
-/** The registry where the configuration says that it is: in `<home>/state.db`, or in PostgreSQL. */
-export const layerOf = (section: DatabaseSection): Layer.Layer<ModelRegistry, never, Workspace | Secrets> =>
-  section.backend === "embedded" ? layerState : Layer.provide(layer, Postgres.layerOf(section))
+/** Registry and holds in `<home>/state.db`. */
+export const layerState = Layer.provide(layerWithHolds, Sqlite.layerState)
+
+/** Registry and holds where the configuration says that they are: in `<home>/state.db`, or in PostgreSQL. */
+export const layerOf = (section: DatabaseSection): Layer.Layer<ModelRegistry | Holds, never, Workspace | Secrets> =>
+  section.backend === "embedded" ? layerState : Layer.provide(layerWithHolds, Postgres.layerOf(section))

@@ -109,4 +109,20 @@ export const migrations: ReadonlyArray<Migration> = [
       "CREATE INDEX outbox_pending ON core.outbox (id) WHERE delivered IS NULL",
     ],
   },
+  {
+    name: "what becomes of the files of versions",
+    statements: [
+      `CREATE TABLE audit.model_files_events (
+        ${chained},
+        version text NOT NULL REFERENCES core.model_registry (version),
+        ${digest("digest")},
+        state text NOT NULL CHECK (state IN ('due', 'kept', 'purging', 'purged')),
+        bytes bigint NOT NULL CHECK (bytes >= 0)
+      )`,
+      "CREATE INDEX model_files_events_version ON audit.model_files_events (version, sequence)",
+      "CREATE INDEX model_files_events_key ON audit.model_files_events (key)",
+      ...appendOnly("audit.model_files_events", "history of the files of versions"),
+      "CREATE INDEX outbox_delivered ON core.outbox (delivered) WHERE delivered IS NOT NULL",
+    ],
+  },
 ]

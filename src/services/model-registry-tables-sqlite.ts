@@ -91,4 +91,20 @@ export const migrations: ReadonlyArray<Migration> = [
       `CREATE INDEX alias_history_from ON alias_history (from_version)`,
     ],
   },
+  {
+    name: "what becomes of the files of versions",
+    statements: [
+      `CREATE TABLE model_files_events (
+        ${chained},
+        version TEXT NOT NULL REFERENCES model_registry (version),
+        digest TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('due', 'kept', 'purging', 'purged')),
+        bytes INTEGER NOT NULL CHECK (bytes >= 0)
+      ) STRICT`,
+      `CREATE INDEX model_files_events_version ON model_files_events (version, sequence)`,
+      `CREATE INDEX model_files_events_key ON model_files_events (key)`,
+      ...appendOnly("model_files_events", "history of the files of versions"),
+      `CREATE INDEX outbox_delivered ON outbox (delivered) WHERE delivered IS NOT NULL`,
+    ],
+  },
 ]

@@ -2,10 +2,13 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Hold } from "../domain/hold.ts"
 import type { Slot } from "../domain/model.ts"
 import type {
   AliasMove,
   ChainProblem,
+  FilesEvent,
+  FilesState,
   ModelRow,
   NewModel,
   OutboxMessage,
@@ -84,8 +87,37 @@ export interface RegistryCopy {
   readonly models: ReadonlyArray<ModelRow>
   readonly events: ReadonlyArray<RegistryEvent>
   readonly moves: ReadonlyArray<AliasMove>
+  readonly files: ReadonlyArray<FilesEvent>
+  readonly holds: ReadonlyArray<Hold>
   /** What was not delivered yet. */
   readonly messages: ReadonlyArray<Omit<PendingMessage, "id">>
+}
+
+/** The files of a version are gone, or about to be: retention has purged them. */
+export class FilesPurged extends Schema.TaggedError<FilesPurged>()("FilesPurged", {
+  version: Schema.String,
+  at: Schema.String,
+  who: Schema.String,
+  reason: Schema.String,
+}) {
+  readonly notApplied = true
+  static of({ at, reason, version, who }: FilesEvent) {
+    return new FilesPurged({ version, at, who, reason })
+  }
+  override get message() {
+    return `The files of ${this.version} were purged at ${this.at} by ${this.who} (${this.reason}) and do not come back; take another version, or train one again`
+  }
+}
+
+/** The files of a version may not come to this state. */
+export class FilesStateRefused extends Schema.TaggedError<FilesStateRefused>()("FilesStateRefused", {
+  version: Schema.String,
+  reason: Schema.String,
+}) {
+  readonly notApplied = true
+  override get message() {
+    return `The files of ${this.version} are left as they are: ${this.reason}`
+  }
 }
 
 /** How an alias is moved. */
@@ -103,13 +135,21 @@ export interface ModelRecord {
   readonly row: ModelRow
   readonly events: ReadonlyArray<RegistryEvent>
   readonly moves: ReadonlyArray<AliasMove>
+  readonly files: ReadonlyArray<FilesEvent>
+}
+
+/** Rows of the three histories, oldest first. */
+export interface Histories {
+  readonly events: ReadonlyArray<RegistryEvent>
+  readonly moves: ReadonlyArray<AliasMove>
+  readonly files: ReadonlyArray<FilesEvent>
 }
 
 type Refused = RegistryUnavailable | VersionUnknown | TransitionRefused | ReasonMissing
 
 /**
  * The model versions, their statuses and who is `champion` of each slot. Every change is one transaction with its rows
- * in the two append-only histories; at most one version of a slot is `deployed`.
+ * in the append-only histories; at most one version of a slot is `deployed`.
  */
 export class ModelRegistry extends Context.Service<
   ModelRegistry,
@@ -128,8 +168,17 @@ export class ModelRegistry extends Context.Service<
       to: Exclude<ModelStatus, "deployed">,
       warrant: Warrant,
     ) => Effect.Effect<ModelRow, Refused>
-    /** Moves `champion` to the version, demotes the one before it, and writes the outbox. */
-    readonly deploy: (version: string, how: Deploy, warrant: Warrant) => Effect.Effect<AliasMove, Refused>
+    /** Moves `champion` to the version, demotes the one before it, and writes the outbox. Not to one whose files go. */
+    readonly deploy: (version: string, how: Deploy, warrant: Warrant) => Effect.Effect<AliasMove, Refused | FilesPurged>
+    /** Writes what becomes of the files of a version; the same again changes nothing. Only of an archived one they go. */
+    readonly recordFiles: (
+      version: string,
+      state: FilesState,
+      bytes: number,
+      warrant: Warrant,
+    ) => Effect.Effect<void, RegistryUnavailable | VersionUnknown | ReasonMissing | FilesStateRefused>
+    /** The last that was written of the files of a version; none where they were never marked. */
+    readonly filesOf: (version: string) => Effect.Effect<Option.Option<FilesEvent>, RegistryUnavailable>
     readonly find: (version: string) => Effect.Effect<Option.Option<ModelRow>, RegistryUnavailable>
     readonly show: (version: string) => Effect.Effect<ModelRecord, RegistryUnavailable | VersionUnknown>
     /** Newest first. */
@@ -144,17 +193,9 @@ export class ModelRegistry extends Context.Service<
     /** Every move of the slot's champion, oldest first. */
     readonly history: (slot: Slot) => Effect.Effect<ReadonlyArray<AliasMove>, RegistryUnavailable>
     /** What a task of a run did, by its idempotency key: for probes. */
-    readonly doneBy: (
-      key: string,
-    ) => Effect.Effect<
-      { readonly events: ReadonlyArray<RegistryEvent>; readonly moves: ReadonlyArray<AliasMove> },
-      RegistryUnavailable
-    >
-    /** All rows of both histories, oldest first: what a check against the ledger reads. */
-    readonly histories: Effect.Effect<
-      { readonly events: ReadonlyArray<RegistryEvent>; readonly moves: ReadonlyArray<AliasMove> },
-      RegistryUnavailable
-    >
+    readonly doneBy: (key: string) => Effect.Effect<Histories, RegistryUnavailable>
+    /** All rows of the histories: what a check against the ledger reads. */
+    readonly histories: Effect.Effect<Histories, RegistryUnavailable>
     /** Rows of the histories that are not what was written. */
     readonly verify: Effect.Effect<ReadonlyArray<ChainProblem>, RegistryUnavailable>
     /** Messages that were not delivered yet, of one kind where it is named, oldest first. */
@@ -163,6 +204,8 @@ export class ModelRegistry extends Context.Service<
       kind?: string,
     ) => Effect.Effect<ReadonlyArray<PendingMessage>, RegistryUnavailable>
     readonly markDelivered: (ids: ReadonlyArray<number>) => Effect.Effect<void, RegistryUnavailable>
+    /** Removes messages that were delivered before a time (milliseconds since the epoch); answers with how many. */
+    readonly sweepOutbox: (before: number) => Effect.Effect<number, RegistryUnavailable>
     /** Everything, as of one moment. */
     readonly copy: Effect.Effect<RegistryCopy, RegistryUnavailable>
     /** Puts a copy into an empty registry, all of it or nothing; where it holds that copy already it changes nothing. */

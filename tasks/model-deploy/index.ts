@@ -21,6 +21,9 @@ export default taskType<Input, Output, Effect.Error<Effects>, Effect.Services<Ef
   errors: {
     EvidenceError: "the ledger cannot be read",
     FileFailed: "a file could not be read",
+    FilesPurged: "retention has purged the version's files",
+    LockBusy: "another process holds the lock",
+    LockFailed: "the lock could not be taken",
     ModelDamaged: "the published files are not what was published",
     PathRefused: "a path leads outside of the project",
     ReasonMissing: "the registry wants a reason",

@@ -75,7 +75,7 @@ export const run = Effect.fn("model-deploy.run")(function* (input: Input) {
     ...(previous?.from === undefined || previous.from === null ? {} : { previous: previous.from }),
   }
   return output
-})
+}, Effect.scoped)
 
 /** Whether this task of this run has moved the alias already: its own move in the history. */
 export const probe = Effect.fn("model-deploy.probe")(function* ({ model }: Input) {
@@ -103,4 +103,4 @@ export const dryRun = Effect.fn("model-deploy.dryRun")(function* (input: Input) 
   if (champion?.version === row.version) return `${row.version} is champion of ${slot} already`
   const becomes = champion === undefined ? "" : `, which would be ${input.previousBecomes ?? "archived"}`
   return `${row.version} would become champion of ${slot} in place of ${champion?.version ?? "none"}${becomes}`
-})
+}, Effect.scoped)

@@ -63,7 +63,7 @@ const run = Effect.fn("model-distribute.run")(function* ({ model, to }: typeof I
     }),
   )
   return { ...model, copies, objects }
-})
+}, Effect.scoped)
 
 /** Copies a published version to other places, each object conditionally and checked by digest. */
 export default taskType({
@@ -75,6 +75,9 @@ export default taskType({
   errors: {
     CopyDiffers: "a destination confirmed other bytes",
     FileFailed: "a file could not be read",
+    FilesPurged: "retention has purged the version's files",
+    LockBusy: "another process holds the lock",
+    LockFailed: "the lock could not be taken",
     ModelDamaged: "the published files are not what was published",
     ObjectExists: "another object is there already",
     ObjectStoreError: "the object store failed",
@@ -88,7 +91,7 @@ export default taskType({
   config: ["storage"],
   dryRun: ({ model, to }) =>
     Effect.map(
-      verifyVersion(model),
+      Effect.scoped(verifyVersion(model)),
       ({ list }) =>
         `would copy the ${Object.keys(list.checksums).length} files of ${model.version} to ${to.join(", ")}`,
     ),

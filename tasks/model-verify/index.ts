@@ -29,6 +29,9 @@ export default taskType({
   output: Output,
   errors: {
     FileFailed: "a file could not be read",
+    FilesPurged: "retention has purged the version's files",
+    LockBusy: "another process holds the lock",
+    LockFailed: "the lock could not be taken",
     ModelDamaged: "the published files are not what was published",
     PathRefused: "a path leads outside of the project",
     RegistryUnavailable: "the registry cannot be reached",
@@ -38,9 +41,10 @@ export default taskType({
   },
   effects: "idempotent",
   config: ["storage"],
-  dryRun: ({ model }) => Effect.map(verifyVersion(model), ({ path }) => `${model.version} in ${path} is whole`),
+  dryRun: ({ model }) =>
+    Effect.map(Effect.scoped(verifyVersion(model)), ({ path }) => `${model.version} in ${path} is whole`),
   run: ({ model }) =>
-    Effect.map(verifyVersion(model), ({ list, path, row }) => ({
+    Effect.map(Effect.scoped(verifyVersion(model)), ({ list, path, row }) => ({
       ...model,
       slot: slotText(row.slot),
       status: row.status,

@@ -3,8 +3,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Checksums from "../../src/domain/checksums.ts"
 import type { ModelVersion } from "../../src/domain/model.ts"
+import { filesGo } from "../../src/domain/registry.ts"
 import { ModelFiles } from "../../src/services/model-files.ts"
-import { ModelRegistry, VersionConflict, VersionUnknown } from "../../src/services/model-registry.ts"
+import { FilesPurged, ModelRegistry, VersionConflict, VersionUnknown } from "../../src/services/model-registry.ts"
 import { Workspace } from "../../src/services/workspace.ts"
 
 /** The published files are not what their list, or the registry, says. Nothing was changed. */
@@ -21,13 +22,17 @@ export class ModelDamaged extends Schema.TaggedError<ModelDamaged>()("ModelDamag
 
 /**
  * Reads a published version back: its row has the digest, its folder exactly the listed files, and these the digest.
- * Names everything that differs.
+ * Names everything that differs. The version is not purged until the scope closes.
  */
 export const verifyVersion = Effect.fn("ModelVersion.verify")(function* ({ digest, version }: ModelVersion) {
   const files = yield* ModelFiles
-  const row = Option.getOrUndefined(yield* (yield* ModelRegistry).find(version))
+  const registry = yield* ModelRegistry
+  yield* files.reading(version)
+  const row = Option.getOrUndefined(yield* registry.find(version))
   if (row === undefined) return yield* new VersionUnknown({ version })
   if (row.digest !== digest) return yield* new VersionConflict({ version, found: row.digest, offered: digest })
+  const purged = Option.getOrUndefined(yield* registry.filesOf(version))
+  if (purged !== undefined && filesGo(purged.state)) return yield* FilesPurged.of(purged)
   const folder = yield* files.folder(version)
   const path = (yield* Workspace).display(folder.path)
   if (!(yield* files.exists(folder))) {

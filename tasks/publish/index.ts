@@ -22,6 +22,7 @@ export default taskType<PublishInput, Published, Effect.Error<Effects>, Effect.S
   errors: {
     EvidenceError: "the ledger cannot be read",
     FileFailed: "a file could not be read or written",
+    FilesPurged: "retention has purged the version's files",
     LockBusy: "another process holds the lock",
     LockFailed: "the lock could not be taken",
     ModelRefused: "the model's files are not what it says",

@@ -3,10 +3,10 @@ import * as Option from "effect/Option"
 import * as Checksums from "../../src/domain/checksums.ts"
 import type { Model } from "../../src/domain/model.ts"
 import * as ModelDigest from "../../src/domain/model.ts"
-import type { ModelRow, Warrant } from "../../src/domain/registry.ts"
+import { filesGo, type ModelRow, type Warrant } from "../../src/domain/registry.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import { ModelFiles, type VersionFolder } from "../../src/services/model-files.ts"
-import { ModelRegistry, VersionConflict } from "../../src/services/model-registry.ts"
+import { FilesPurged, ModelRegistry, VersionConflict } from "../../src/services/model-registry.ts"
 import { Settings } from "../../src/services/settings.ts"
 import { Workspace } from "../../src/services/workspace.ts"
 import * as Content from "./content.ts"
@@ -149,6 +149,12 @@ const enter = Effect.fn("publish.enter")(function* (input: PublishInput, { folde
   return { registered, deployed: true, previous: move.from }
 })
 
+/** What retention has purged is not published again under its version. Asked under the claim, which a purge needs too. */
+const notPurged = Effect.fnUntraced(function* (version: string) {
+  const state = Option.getOrUndefined(yield* (yield* ModelRegistry).filesOf(version))
+  if (state !== undefined && filesGo(state.state)) return yield* FilesPurged.of(state)
+})
+
 /** Publishes a model version, all or nothing. See the task type. */
 export const run = Effect.fn("publish.run")(
   function* (input: PublishInput) {
@@ -167,6 +173,7 @@ export const run = Effect.fn("publish.run")(
     if (known !== undefined && known.digest !== model.digest) {
       return yield* new VersionConflict({ version: model.version, found: known.digest, offered: model.digest })
     }
+    yield* notPurged(model.version)
     const placed = yield* place(input)
     const entered = yield* registry.atomically(enter(input, placed))
     const output: Published = {
@@ -224,6 +231,7 @@ export const dryRun = Effect.fn("publish.dryRun")(function* (input: PublishInput
   if (row !== undefined && row.digest !== model.digest) {
     return yield* new VersionConflict({ version: model.version, found: row.digest, offered: model.digest })
   }
+  yield* notPurged(model.version)
   const champion = Option.getOrUndefined(yield* registry.champion(model.slot))?.version
   const place = Option.isSome(there) ? "it is published already" : `would place ${model.files.length} files`
   const slot = ModelDigest.slotText(model.slot)

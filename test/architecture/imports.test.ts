@@ -36,8 +36,10 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "tasks",
     "package.json",
     "configs",
+    "pipelines",
   ],
   configs: [],
+  pipelines: [],
   "src/testing": [
     "src/domain",
     "src/authoring",

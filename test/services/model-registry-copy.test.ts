@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import * as RegistryFiles from "../../src/services/model-registry-files.ts"
+import { Holds } from "../../src/services/holds.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
 import * as RegistrySql from "../../src/services/model-registry-sql.ts"
 import * as Postgres from "../../src/services/postgres.ts"
@@ -52,7 +53,10 @@ const folder = Effect.acquireRelease(
   (path) => Effect.promise(() => Fs.rm(path, { recursive: true })),
 )
 const registryOn = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
-  Effect.map(Layer.build(Layer.fresh(Layer.provide(RegistrySql.layer, database))), Context.get(ModelRegistry))
+  Effect.map(Layer.build(Layer.fresh(Layer.provide(RegistrySql.layerWithHolds, database))), (context) => ({
+    ...Context.get(context, ModelRegistry),
+    holds: Context.get(context, Holds),
+  }))
 const onPostgres = Effect.gen(function* () {
   const url = yield* (yield* Databases.Databases).make
   return yield* registryOn(Postgres.layer(Databases.options(url)))
@@ -78,6 +82,9 @@ describe("a copy of the registry", () => {
         Effect.gen(function* () {
           const source = yield* first
           yield* fill(source, ["a", "b", "c"])
+          yield* source.holds.add({ id: "h", subject: "model/a", who: "ann", reason: "a dispute", until: null })
+          yield* source.holds.release("h", { who: "bob", reason: "settled" })
+          yield* source.recordFiles("a", "due", 7, warrant("retention"))
           yield* source.markDelivered([(yield* source.pendingOutbox(1))[0].id])
           const written = yield* folder
           yield* RegistryFiles.write(written, yield* source.copy)
@@ -89,6 +96,8 @@ describe("a copy of the registry", () => {
           yield* RegistryFiles.write(again, yield* target.copy)
           assert.deepStrictEqual(yield* bytesOf(again), yield* bytesOf(written))
           assert.strictEqual((yield* target.pendingOutbox(10)).length, 1)
+
+          assert.deepStrictEqual(yield* target.holds.list, yield* source.holds.list)
 
           yield* target.load(copy)
           assert.deepStrictEqual((yield* target.copy).events, copy.events)

@@ -354,4 +354,76 @@ describe("ModelRegistry.show and doneBy", () => {
       )
     }),
   )
+
+  test(
+    "writes what becomes of the files of a version, in order, once, and lets them go only from an archived one",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* TestClock.setTime(Date.UTC(2025, 4, 5))
+      yield* registry.register(model("v1"), "candidate", warrant("new"))
+      yield* registry.register(model("v2"), "candidate", warrant("new"))
+      assert.isTrue(Option.isNone(yield* registry.filesOf("v1")))
+      const early = yield* Effect.flip(registry.recordFiles("v1", "purging", 7, warrant("old", "p")))
+      assert.strictEqual(early._tag, "FilesStateRefused")
+      assert.match(early.message, /they are whole and cannot become purging/)
+      yield* registry.recordFiles("v1", "due", 7, warrant("old", "m"))
+      yield* registry.recordFiles("v1", "due", 7, warrant("old", "m2"))
+      yield* registry.recordFiles("v1", "kept", 7, warrant("held", "m3"))
+      yield* registry.recordFiles("v1", "due", 7, warrant("old", "m4"))
+      const candidate = yield* Effect.flip(registry.recordFiles("v1", "purging", 7, warrant("old", "p")))
+      assert.match(candidate.message, /it is candidate, and only the files of an archived version go/)
+      yield* registry.transition("v1", "rejected", warrant("old"))
+      yield* registry.transition("v1", "archived", warrant("old"))
+      yield* registry.recordFiles("v1", "purging", 7, warrant("old", "p"))
+      const deployed = yield* Effect.flip(registry.deploy("v1", how, warrant("back")))
+      assert.strictEqual(deployed._tag, "FilesPurged")
+      const late = yield* Effect.flip(registry.recordFiles("v1", "kept", 7, warrant("late")))
+      assert.match(late.message, /they are purging and cannot become kept/)
+      yield* registry.recordFiles("v1", "purged", 7, warrant("old", "p"))
+      assert.strictEqual(
+        (yield* Effect.flip(registry.recordFiles("v9", "due", 0, warrant("x"))))._tag,
+        "VersionUnknown",
+      )
+      assert.strictEqual((yield* Effect.flip(registry.recordFiles("v2", "due", 0, warrant(" "))))._tag, "ReasonMissing")
+      const { files } = yield* registry.show("v1")
+      assert.deepStrictEqual(
+        files.map(({ sequence, state }) => [sequence, state]),
+        [
+          [1, "due"],
+          [2, "kept"],
+          [3, "due"],
+          [4, "purging"],
+          [5, "purged"],
+        ],
+      )
+      assert.deepInclude(files[0], { digest: model("v1").digest, bytes: 7, at: "2025-05-05T00:00:00.000Z" })
+      assert.deepStrictEqual((yield* registry.doneBy("p")).files, files.slice(3))
+      assert.deepStrictEqual((yield* registry.histories).files, files)
+      assert.deepStrictEqual((yield* registry.show("v2")).files, [])
+      assert.deepStrictEqual(yield* registry.verify, [])
+      const sql = yield* SqlClient.SqlClient
+      for (const statement of ["UPDATE model_files_events SET bytes = 0", "DELETE FROM model_files_events"]) {
+        assert.strictEqual((yield* Effect.flip(sql.unsafe(statement)))._tag, "SqlError", statement)
+      }
+    }),
+  )
+
+  test(
+    "sweeps the messages of the outbox that were delivered before a time, and no others",
+    Effect.gen(function* () {
+      const registry = yield* ModelRegistry
+      yield* TestClock.setTime(Date.UTC(2025, 4, 5))
+      yield* registry.register(model("v1"), "candidate", warrant("new"))
+      yield* registry.transition("v1", "approved", warrant("good"))
+      yield* registry.deploy("v1", { ...how, outbox: [message, message, message] }, warrant("live"))
+      const [first, second] = yield* registry.pendingOutbox(9)
+      yield* registry.markDelivered([first.id])
+      yield* TestClock.adjust("1 day")
+      yield* registry.markDelivered([second.id])
+      assert.strictEqual(yield* registry.sweepOutbox(Date.UTC(2025, 4, 5)), 0)
+      assert.strictEqual(yield* registry.sweepOutbox(Date.UTC(2025, 4, 5, 12)), 1)
+      assert.strictEqual(yield* registry.sweepOutbox(Date.UTC(2026, 4, 5)), 1)
+      assert.strictEqual((yield* registry.pendingOutbox(9)).length, 1)
+    }),
+  )
 })

@@ -24,6 +24,7 @@ import { CodeDigest } from "../../src/services/code-digest.ts"
 import * as Leases from "../../src/services/leases-sqlite.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
 import * as Cordons from "../../src/services/cordons.ts"
+import { Holds } from "../../src/services/holds.ts"
 import * as Inbox from "../../src/services/inbox.ts"
 import { ModelFiles } from "../../src/services/model-files.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
@@ -108,6 +109,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     }),
     Layer.succeed(DuckDb, unusable("DuckDb")),
     Layer.succeed(ModelFiles, unusable("ModelFiles")),
+    Layer.succeed(Holds, unusable("Holds")),
     Layer.succeed(ModelRegistry, unusable("ModelRegistry")),
     Layer.succeed(Notifier, unusable("Notifier")),
     Layer.succeed(ObjectStore, unusable("ObjectStore")),

@@ -89,8 +89,38 @@ const history = Command.make(
   }),
 ).pipe(Command.withDescription("Show every move of champion, oldest first"))
 
+const retain = Command.make(
+  "retain",
+  {
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("List what would go, with its bytes, and what is kept and why; change nothing"),
+      Flag.withDefault(false),
+    ),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withAlias("y"),
+      Flag.withDescription("Do not ask for confirmation"),
+      Flag.withDefault(false),
+    ),
+    reason: Flag.String("reason").pipe(
+      Flag.withMetavar("TEXT"),
+      Flag.withDescription("Recorded in the registry's histories (default: the rule)"),
+      Flag.optional,
+    ),
+  },
+  Effect.fn(function* ({ dryRun, reason, yes }) {
+    const retention = yield* Effect.promise(() => import("../model-retain.ts"))
+    if (dryRun) return yield* retention.forecast
+    yield* retention.retain(yes, Option.getOrUndefined(reason))
+  }),
+).pipe(
+  Command.withDescription(
+    "Mark the versions that are due by the retention section, and remove the files of those whose grace is over",
+  ),
+  Command.withExamples([{ command: "dandori model retain --dry-run", description: "What would go, and what is kept" }]),
+)
+
 /** `dandori model …`: the registry and the published files. */
 export const model = Command.make("model").pipe(
-  Command.withDescription("Look at the registered models and verify their files"),
-  Command.withSubcommands([list, show, verify, at, alias, history]),
+  Command.withDescription("Look at the registered models, verify their files, and let old ones go"),
+  Command.withSubcommands([list, show, verify, at, alias, history, retain]),
 )

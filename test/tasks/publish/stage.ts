@@ -21,6 +21,7 @@ import { Evidence, EvidenceError } from "../../../src/services/evidence.ts"
 import * as ModelFiles from "../../../src/services/model-files.ts"
 import * as RegistrySql from "../../../src/services/model-registry-sql.ts"
 import { Settings } from "../../../src/services/settings.ts"
+import { UnfinishedRuns } from "../../../src/services/unfinished-runs.ts"
 import { PathRefused, Workspace } from "../../../src/services/workspace.ts"
 
 const digestOf = (section: string) => Sha256.of(`${section} of dev`)
@@ -33,6 +34,7 @@ const sections = {
   storage: { models_root: ".dandori/models" },
   notifications: { severities: { info: ["research"], warning: [], critical: [] } },
   messaging: { channels: { ops_events: "core:ops:events" } },
+  retention: { models_months: 2, models_min_versions: 2, deletion_grace_days: 3 },
 }
 
 /** Gives a project's folder a signing key, and a place for its receipts. */
@@ -141,7 +143,13 @@ export const evidence = (root: string) =>
 export const services = (root: string) =>
   Layer.mergeAll(ModelFiles.layer, RegistrySql.layerState).pipe(
     Layer.provideMerge(
-      Layer.mergeAll(workspace(root), settings, ArtifactsDirectory.layer(join(root, "artifacts")), evidence(root)),
+      Layer.mergeAll(
+        workspace(root),
+        settings,
+        ArtifactsDirectory.layer(join(root, "artifacts")),
+        evidence(root),
+        Layer.succeed(UnfinishedRuns, { list: () => Effect.succeed([]) }),
+      ),
     ),
   )
 
@@ -154,6 +162,8 @@ export interface Says {
   readonly policy?: Sha256.Sha256
   /** What the subjects are called; default: a model's version. */
   readonly name?: string
+  /** The run whose gate says it. */
+  readonly run?: string
   /** Signs with a key of its own. */
   readonly forged?: boolean
 }
@@ -181,7 +191,7 @@ export const receipt = Effect.fnUntraced(function* (root: string, says: Says) {
           gate: says.gate,
           env: says.env ?? "dev",
           plan: Sha256.of("plan"),
-          run: "run",
+          run: says.run ?? "run",
           task: says.gate,
           event: Sha256.of("event"),
           sequence: 7,
