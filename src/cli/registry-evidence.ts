@@ -69,6 +69,8 @@ const histories = ["model_registry_events", "alias_history", "model_files_events
 /** Compares every row of the registry's histories with the ledger, and every publication in the ledger with the rows. */
 export const compare = Effect.gen(function* () {
   const registry = yield* ModelRegistry
+  // Before the rows: what is published meanwhile has its row by then.
+  const claimed = yield* claims
   const { events, files, moves } = yield* registry.histories
   const lookUp = yield* Attestation.make(moves)
   const disagreements: Array<Disagreement> = (yield* RegistryProblems.find).map(({ history, problem, sequence }) => ({
@@ -93,7 +95,6 @@ export const compare = Effect.gen(function* () {
     }
   }
   const known = new Set([...events, ...files].map(({ run, task, version }) => `${run} ${task} ${version}`))
-  const claimed = yield* claims
   for (const { at, run, task, version } of claimed) {
     if (known.has(`${run} ${task} ${version}`)) continue
     disagreements.push({

@@ -56,6 +56,7 @@ export const open = (options: Options): Effect.Effect<AppendTable, never, Scope.
     let buffer: Array<EventTable.Row> = []
     let { bytes: end, sequence } = options
     let synced = end
+    let syncedSequence = sequence
     let flushes = 0
     let waiters: Array<Waiter> = []
     let broken: FileFailed | undefined
@@ -97,7 +98,7 @@ export const open = (options: Options): Effect.Effect<AppendTable, never, Scope.
         yield* Outage.outlast(`The ledger of ${stream}`, add(batch))
         if (broken !== undefined) return
         flushes++
-        synced = batch[batch.length - 1].endsAt
+        ;({ endsAt: synced, sequence: syncedSequence } = batch[batch.length - 1])
         settle()
       }
     }).pipe(
@@ -128,7 +129,7 @@ export const open = (options: Options): Effect.Effect<AppendTable, never, Scope.
         const all = yield* Effect.result(Effect.timeoutOption(flushed(end), farewellMillis))
         if (all._tag === "Success" && all.success._tag === "Some") return
         yield* Effect.logWarning(
-          `The last ${buffer.length} events of ${stream} are not in the ledger: its database is away. What was acknowledged is there`,
+          `The last ${sequence - syncedSequence} events of ${stream} are not in the ledger: its database is away. What was acknowledged is there`,
         )
       }),
     )

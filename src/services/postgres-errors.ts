@@ -30,6 +30,7 @@ export const readOnly = "25006"
 /** What to do about it, by the beginning of its code. */
 const advice: ReadonlyArray<readonly [code: string, what: string]> = [
   ["ECONNREFUSED", "start the server, or correct host and port in the dsn"],
+  ["ENOENT", "no server has its socket there; start it, or correct folder and port in the dsn"],
   ["ENOTFOUND", "correct the host in the dsn"],
   ["EAI_AGAIN", "the name of the host could not be looked up; check the network, or correct the host in the dsn"],
   ["CONNECT_TIMEOUT", "the server does not answer; check that it runs and can be reached from here"],

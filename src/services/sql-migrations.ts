@@ -73,13 +73,16 @@ export const migrate = Effect.fn("Sql.migrate")(function* (
       SELECT coalesce(max(version), 0) AS version FROM ${table} WHERE component = ${component}`
     return version
   })
-  if ((yield* version) === migrations.length) return
+  const tooNew = (found: number) => new SchemaTooNew({ component, found, known: migrations.length })
+  const before = yield* version
+  if (before === migrations.length) return
+  if (before > migrations.length) return yield* tooNew(before)
   yield* sql.withTransaction(
     Effect.gen(function* () {
       yield* sql.unsafe(alone)
       for (const statement of make) yield* sql.unsafe(statement)
       const found = yield* version
-      if (found > migrations.length) return yield* new SchemaTooNew({ component, found, known: migrations.length })
+      if (found > migrations.length) return yield* tooNew(found)
       const applied = new Date(yield* Clock.currentTimeMillis).toISOString()
       for (const [index, migration] of migrations.entries()) {
         if (index < found) continue

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Postgres from "../../src/services/postgres.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
@@ -302,6 +303,31 @@ describe("a ledger in PostgreSQL", () => {
       ),
     )
   })
+
+  it.live("says how many events are lost when it is left while the server is away, and is left in time", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const said: Array<unknown> = []
+        const logger = Logger.make(({ message }) => void said.push(message))
+        const server = yield* Servers.ownPostgres()
+        const ledger = yield* ledgerOf(server.url, { timeoutMillis: 500 })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const writer = yield* ledger.create(stream)
+            writer.append(Project.created())
+            yield* writer.durable
+            yield* Effect.promise(() => server.stop("SIGKILL"))
+            for (const event of Project.attempts(3)) writer.append(event)
+            yield* Effect.flip(Effect.timeout(writer.durable, 100))
+          }),
+        ).pipe(Effect.provide(Logger.layer([logger])))
+        assert.include(
+          said.flat().filter((each) => String(each).startsWith("The last ")),
+          `The last 3 events of ${stream} are not in the ledger: its database is away. What was acknowledged is there`,
+        )
+      }),
+    ),
+  )
 
   it.live("waits while the server is away, and loses nothing that was acknowledged, through kills and restarts", () =>
     Effect.scoped(
