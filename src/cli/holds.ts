@@ -127,7 +127,14 @@ export const listHolds = Effect.fnUntraced(function* (all: boolean) {
     return yield* at.flags.quiet ? Effect.void : Output.message(words)
   }
   if (at.flags.quiet) return yield* Output.data(holds.map(({ id }) => id).join("\n"))
-  const rows = holds.map((hold) => [hold.id, hold.subject, hold.who, hold.added, plain(stateOf(hold, now)), plain(hold.reason)])
+  const rows = holds.map((hold) => [
+    hold.id,
+    hold.subject,
+    hold.who,
+    hold.added,
+    plain(stateOf(hold, now)),
+    plain(hold.reason),
+  ])
   yield* Output.data(table([["hold", "subject", "by", "since", "", "reason"], ...rows]).join("\n"))
 })
 

@@ -102,5 +102,9 @@ export const compare = Effect.gen(function* () {
       problem: `task ${task} says that it published, deployed or purged ${version}, but no row of the registry does`,
     })
   }
-  return { rows: events.length + moves.length + files.length, entries: claimed.length, disagreements } satisfies RegistryEvidence
+  return {
+    rows: events.length + moves.length + files.length,
+    entries: claimed.length,
+    disagreements,
+  } satisfies RegistryEvidence
 })

@@ -53,7 +53,9 @@ const release = Command.make(
     const { releaseHold } = yield* holds
     yield* releaseHold(id, why.trim())
   }),
-).pipe(Command.withDescription("Let it be purged again, by the rules of the retention section; the hold stays in the list"))
+).pipe(
+  Command.withDescription("Let it be purged again, by the rules of the retention section; the hold stays in the list"),
+)
 
 /** `dandori hold`: what must not be purged. */
 export const hold = Command.make("hold").pipe(
