@@ -86,9 +86,12 @@ describe("sweeping the outboxes", () => {
           assert.strictEqual(yield* OutboxSweep.sweep, 1)
           assert.deepStrictEqual([names("refused"), names("pending")], [[], ["waits.json"]])
         }).pipe(
-          Effect.provide(RegistrySql.layerState),
-          Effect.provide(Layer.merge(Workplace.place(root), settings)),
-          Effect.provide(layer),
+          Effect.provide(
+            RegistrySql.layerState.pipe(
+              Layer.provideMerge(Layer.mergeAll(Workplace.place(root), settings)),
+              Layer.provideMerge(layer),
+            ),
+          ),
         )
       }),
     ),

@@ -124,7 +124,7 @@ const life = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
     }
     assert.deepStrictEqual(yield* registry.verify, [])
     return seen.gone.size
-  }).pipe(Effect.provide(Place.services(root, named)), Effect.provide(clock.layer))
+  }).pipe(Effect.provide(Place.timed(root, clock, named)))
 }, Effect.scoped)
 
 describe("retention, over random histories", () => {

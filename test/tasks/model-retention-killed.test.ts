@@ -33,7 +33,7 @@ const prepared = Effect.gen(function* () {
     clock.state.now += 90 * Place.dayMillis
     yield* Place.mark("mark")
     clock.state.now += 4 * Place.dayMillis
-  }).pipe(Effect.provide(Place.services(root)), Effect.provide(clock.layer))
+  }).pipe(Effect.provide(Place.timed(root, clock)))
   return { root, now: clock.state.now }
 })
 
@@ -65,7 +65,7 @@ const finish = (root: string, now: number) =>
       ["candidate", "rejected", "archived"],
     )
     return reached
-  }).pipe(Effect.provide(Place.services(root)), Effect.provide(Place.makeClock(now).layer))
+  }).pipe(Effect.provide(Place.timed(root, Place.makeClock(now))))
 
 describe("a purge that is killed", () => {
   it.live(
