@@ -17,6 +17,7 @@ const imports = {
   schedule: () => import("./commands/schedule.ts").then(({ schedule }) => schedule),
   cordon: () => import("./commands/cordon.ts").then(({ cordon }) => cordon),
   hold: () => import("./commands/hold.ts").then(({ hold }) => hold),
+  notification: () => import("./commands/notification.ts").then(({ notification }) => notification),
   ops: () => import("./commands/ops.ts").then(({ ops }) => ops),
   simulate: () => import("./commands/simulate.ts").then(({ simulate }) => simulate),
   config: () => import("./commands/config.ts").then(({ config }) => config),

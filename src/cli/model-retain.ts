@@ -88,7 +88,10 @@ const plan = Effect.gen(function* () {
   return compiled.plan
 })
 
-/** Runs the retention of models as a run of its own, so that the ledger has its intents; asks first where files go. */
+/**
+ * Runs the retention of models as a run of its own, so that the ledger has its intents; asks first where files go. Only what
+ * was shown goes: what becomes ready meanwhile waits for the next time.
+ */
 export const retain = Effect.fnUntraced(function* (yes: boolean, reason: string | undefined) {
   const { all, flags } = yield* survey
   const ready = goes(all)
@@ -98,6 +101,7 @@ export const retain = Effect.fnUntraced(function* (yes: boolean, reason: string 
     if (!agreed) return yield* Output.message("Nothing was changed.")
   }
   const compiled = yield* plan
-  const given = reason === undefined ? [] : [`reason=${reason}`]
+  const asked = [`purge=${ready.length > 0}`, `only=${JSON.stringify(ready.map(({ row }) => row.version))}`]
+  const given = reason === undefined ? asked : [...asked, `reason=${reason}`]
   yield* startRun({ plan: compiled, params: yield* Params.resolve(compiled, given) }, false)
 }, Effect.scoped)

@@ -9,6 +9,7 @@ import type { Delivery } from "../services/notification-delivery.ts"
 import type { Deliver } from "../services/notification-route.ts"
 import { Alarms, actionOf, failureKey } from "../services/notifier.ts"
 import * as NotifierEmbedded from "../services/notifier-embedded.ts"
+import * as OutboxSweep from "../services/outbox-sweep.ts"
 import * as RegistryOutbox from "../services/registry-outbox.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Settings } from "../services/settings.ts"
@@ -87,6 +88,7 @@ export const afterRun =
     Effect.gen(function* () {
       const { problems } = yield* RegistryOutbox.deliver
       yield* Effect.forEach(problems, Output.message)
+      yield* OutboxSweep.sweep
       if (only !== undefined || !successes.has(runStatus(state))) return
       const { env } = yield* Settings
       const { id } = state.plan.plan

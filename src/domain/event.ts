@@ -253,6 +253,12 @@ export const data = {
   "dev.dandori.notification.delivered.v1": Schema.Struct(notification),
   /** A notification that a route has refused, or not taken for days: it is not tried again. */
   "dev.dandori.notification.refused.v1": Schema.Struct({ ...notification, reason: Schema.String }),
+  /** Somebody has looked at a notification that was refused. */
+  "dev.dandori.notification.acknowledged.v1": Schema.Struct({
+    notification: Schema.String,
+    env: EnvironmentName,
+    reason: Schema.String,
+  }),
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

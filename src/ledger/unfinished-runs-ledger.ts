@@ -17,9 +17,9 @@ import * as Testimony from "./testimony.ts"
 const finished = "dev.dandori.run.finished.v1"
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
 const decodePlan = Schema.decodeUnknownOption(Schema.fromJsonString(Plan))
-const wordCharacter = /[A-Za-z0-9_.-]/
+const wordCharacter = /[A-Za-z0-9]/
 
-/** Whether a text holds a name that does not go on to either side. */
+/** Whether a text holds a name that does not go on to either side with a letter or a digit: rather too often than not. */
 export const holdsWord = (text: string, name: string): boolean => {
   for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
     const [before, after] = [text[at - 1] ?? "", text[at + name.length] ?? ""]
@@ -74,10 +74,9 @@ const make = Effect.gen(function* () {
         ? new Uint8Array()
         : yield* ledger.bytes(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
     const damaged = fault === undefined || Chain.isTornTail(bytes, chain) ? "" : new TextDecoder().decode(bytes)
-    const texts = yield* Effect.forEach(
-      entries.filter((entry) => !without.has(taskOf(entry))),
-      textOf,
-    )
+    // Params of a pipeline with such tasks name what these are to look at; what its other tasks need, their inputs name.
+    const own = entries.filter((entry) => !without.has(taskOf(entry)) && (without.size === 0 || entry !== entries[0]))
+    const texts = yield* Effect.forEach(own, textOf)
     const created = entries[0]?.data
     const found: UnfinishedRun = {
       run,

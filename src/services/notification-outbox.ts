@@ -32,7 +32,16 @@ export const Entry = Schema.Struct({
 })
 export type Entry = typeof Entry.Type
 
-/** Messages in a folder: one file each, in `pending/` until every route is done, then in `delivered/` or in `refused/`. */
+/** Entries that were stored before these times (milliseconds since the epoch) are swept. */
+export interface Ages {
+  readonly deliveredBefore: number
+  readonly refusedBefore: number
+}
+
+/**
+ * Messages in a folder: one file each, in `pending/` until every route is done, then in `delivered/` or in `refused/`, and
+ * from there in `acknowledged/` when somebody has looked at it.
+ */
 export interface Outbox {
   readonly root: string
   /** Stores an entry unless one with its id is pending, or was delivered and is less than an hour old. Durable on return. */
@@ -46,6 +55,15 @@ export interface Outbox {
   readonly take: Effect.Effect<ReadonlyArray<Entry>, Durable.FileFailed>
   /** Writes how far an entry has come; one that has no way to go leaves `pending/`. */
   readonly update: (entry: Entry) => Effect.Effect<void, Durable.FileFailed>
+  /** What was refused and nobody has acknowledged, oldest first. */
+  readonly refused: Effect.Effect<ReadonlyArray<Entry>, Durable.FileFailed>
+  /** Takes a refused entry out of those to look at. False where it is not among them. Durable on return. */
+  readonly acknowledge: (id: string) => Effect.Effect<boolean, Durable.FileFailed>
+  /**
+   * Removes what was delivered or acknowledged long ago, and what was refused so long ago that nobody will. What is pending
+   * and files that are no entries stay. Answers with how many went.
+   */
+  readonly sweep: (ages: Ages) => Effect.Effect<number, Durable.FileFailed>
 }
 
 const repeatMillis = 3_600_000
@@ -66,7 +84,7 @@ export const lastFolder = ({ refused = [] }: Entry): "delivered" | "refused" =>
   refused.length === 0 ? "delivered" : "refused"
 
 /** Removes what processes that were killed left half written, long after they could still have been at it. */
-const sweep = (folder: string, now: number) =>
+const sweepTemporary = (folder: string, now: number) =>
   Durable.attempt("sweep", folder, async () => {
     for (const name of await Fs.readdir(folder)) {
       if (!name.endsWith(".tmp")) continue
@@ -79,8 +97,10 @@ const sweep = (folder: string, now: number) =>
 export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
   Effect.gen(function* () {
     const waiting = join(root, "pending")
-    yield* Effect.forEach(["pending", "delivered", "refused"], (name) => Durable.makeFolderDurably(join(root, name)))
-    yield* sweep(waiting, yield* Clock.currentTimeMillis)
+    yield* Effect.forEach(["pending", "delivered", "refused", "acknowledged"], (name) =>
+      Durable.makeFolderDurably(join(root, name)),
+    )
+    yield* sweepTemporary(waiting, yield* Clock.currentTimeMillis)
     const fileOf = (folder: string, id: string) => join(root, folder, `${id}.json`)
 
     const readEntry = (path: string) =>
@@ -109,17 +129,26 @@ export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
     const leave = (entry: Entry) =>
       Durable.renameDurably(fileOf("pending", entry.id), fileOf(lastFolder(entry), entry.id))
 
-    const pending: Outbox["pending"] = Effect.gen(function* () {
-      const names = yield* Durable.attempt("list", waiting, () => Fs.readdir(waiting))
+    const entriesIn = Effect.fnUntraced(function* (folder: string) {
+      const path = join(root, folder)
+      const names = yield* Durable.attempt("list", path, () => Fs.readdir(path))
       const entries = yield* Effect.forEach(
         names.filter((name) => name.endsWith(".json")),
-        (name) => readEntry(join(waiting, name)),
+        (name) =>
+          Effect.map(
+            readEntry(join(path, name)),
+            Option.map((entry) => ({ ...entry, file: join(path, name) })),
+          ),
         { concurrency: 16 },
       )
       return entries
         .flatMap((entry) => (Option.isSome(entry) ? [entry.value] : []))
         .toSorted((x, y) => x.created - y.created || (x.id < y.id ? -1 : 1))
     })
+    const plain = Effect.map((entries: ReadonlyArray<Entry & { readonly file: string }>) =>
+      entries.map(({ file: _, ...entry }): Entry => entry),
+    )
+    const pending: Outbox["pending"] = plain(entriesIn("pending"))
 
     const take = Effect.gen(function* () {
       const entries = yield* pending
@@ -133,5 +162,27 @@ export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
         Effect.andThen(isComplete(entry) ? leave(entry) : Effect.void),
       )
 
-    return { root, add, pending, take, update }
+    const acknowledge: Outbox["acknowledge"] = (id) =>
+      Effect.gen(function* () {
+        const found = (yield* entriesIn("refused")).find((entry) => entry.id === id)
+        if (found === undefined) return false
+        yield* Durable.renameDurably(found.file, fileOf("acknowledged", found.id))
+        return true
+      })
+
+    const sweep: Outbox["sweep"] = ({ deliveredBefore, refusedBefore }) =>
+      Effect.gen(function* () {
+        const before = { delivered: deliveredBefore, acknowledged: deliveredBefore, refused: refusedBefore }
+        let count = 0
+        for (const [folder, time] of Object.entries(before)) {
+          for (const { created, file } of yield* entriesIn(folder)) {
+            if (created >= time) continue
+            yield* Durable.attempt("remove", file, () => Fs.rm(file, { force: true }))
+            count++
+          }
+        }
+        return count
+      })
+
+    return { root, add, pending, take, update, refused: plain(entriesIn("refused")), acknowledge, sweep }
   })

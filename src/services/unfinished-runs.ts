@@ -15,8 +15,8 @@ export class UnfinishedRuns extends Context.Service<
   UnfinishedRuns,
   {
     /**
-     * All of them, oldest first. What tasks of the given types were given and gave is left out of their record; a record
-     * that is damaged counts with all that is there.
+     * All of them, oldest first. What tasks of the given types were given and gave is left out of their record, and so are
+     * the params of a pipeline that has such tasks; a record that is damaged counts with all that is there.
      */
     readonly list: (without: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<UnfinishedRun>, EvidenceError>
   }

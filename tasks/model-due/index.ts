@@ -11,6 +11,9 @@ export const Input = Schema.Struct({
   reason: Schema.String.check(Schema.isPattern(/\S/, { message: "must say why" })).annotate({
     description: "recorded with every version that is marked",
   }),
+  only: Schema.optionalKey(Schema.Array(Schema.String)).annotate({
+    description: "only these are given as ready; empty or left out: all that are",
+  }),
 }).annotate({ identifier: "ModelDueInput" })
 
 const Sized = { ...ModelVersion.fields, slot: Schema.String, bytes: Schema.Int }
@@ -27,8 +30,9 @@ export const Output = Schema.Struct({
 
 type Surveyed = Effect.Success<ReturnType<typeof ModelRetention.survey>>
 
-const shown = (all: Surveyed): typeof Output.Type => {
-  const ready = all.filter(({ verdict }) => verdict.is === "ready")
+const shown = (all: Surveyed, only: ReadonlyArray<string> = []): typeof Output.Type => {
+  const isAsked = ({ row }: Surveyed[number]) => only.length === 0 || only.includes(row.version)
+  const ready = all.filter((one) => one.verdict.is === "ready" && isAsked(one))
   return {
     ready: ready.map(({ row: { digest, version } }) => ({ version, digest })),
     due: all.flatMap(({ bytes, row: { digest, slot, version }, verdict }) =>
@@ -41,10 +45,10 @@ const shown = (all: Surveyed): typeof Output.Type => {
   }
 }
 
-const run = Effect.fn("model-due.run")(function* ({ reason }: typeof Input.Type) {
+const run = Effect.fn("model-due.run")(function* ({ only, reason }: typeof Input.Type) {
   const { idempotencyKey, intent, run: id, task, who } = yield* Attempt
   const warrant = { who, reason: reason.trim(), intent, run: id, task, key: idempotencyKey }
-  return shown(yield* ModelRetention.mark(warrant))
+  return shown(yield* ModelRetention.mark(warrant), only)
 })
 
 /** Marks the versions that have become due by the retention section, and takes the mark from those that are kept after all. */
@@ -67,9 +71,9 @@ export default taskType({
   },
   effects: "idempotent",
   config: ["storage", "retention"],
-  dryRun: () =>
+  dryRun: ({ only }) =>
     Effect.map(ModelRetention.survey(), (all) => {
-      const { bytes, due, kept, ready } = shown(all)
+      const { bytes, due, kept, ready } = shown(all, only)
       return `${ready.length} version(s) may be purged now (${formatSize(bytes)}), ${due.length} later, ${kept} are kept`
     }),
   run,

@@ -124,7 +124,7 @@ const life = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
     }
     assert.deepStrictEqual(yield* registry.verify, [])
     return seen.gone.size
-  }).pipe(Effect.provide(Place.services(root, named)), Effect.provide(clock.layer))
+  }).pipe(Effect.provide(Place.timed(root, clock, named)))
 }, Effect.scoped)
 
 describe("retention, over random histories", () => {
@@ -134,8 +134,8 @@ describe("retention, over random histories", () => {
       fc.asyncProperty(fc.array(step, { minLength: 25, maxLength: 60 }), async (steps) => {
         purged += await Effect.runPromise(life(steps))
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
-    assert.isAbove(purged, 10)
+    assert.isAbove(purged, 5)
   }, 240_000)
 })

@@ -21,19 +21,19 @@ const purgeAndDie = (root: string, now: number, at: number, afterMillis?: number
     return { signal: child.signalCode, output, errors }
   })
 
-/** A project where v1 and v2 are ready, v3 is a rollback's target and v4 champion; some more files make v1 larger. */
+/** A project where v1 is ready, v3 is a rollback's target and v4 champion. */
 const prepared = Effect.gen(function* () {
   const root = yield* Stage.project
   const clock = Place.makeClock(start)
   yield* Effect.gen(function* () {
-    for (const version of ["v1", "v2", "v3", "v4", "v5"]) {
+    for (const version of ["v1", "v3", "v4", "v5"]) {
       yield* Place.publish(version)
       if (version === "v3" || version === "v4") yield* Place.deploy(version, `deploy ${version}`)
     }
     clock.state.now += 90 * Place.dayMillis
     yield* Place.mark("mark")
     clock.state.now += 4 * Place.dayMillis
-  }).pipe(Effect.provide(Place.services(root)), Effect.provide(clock.layer))
+  }).pipe(Effect.provide(Place.timed(root, clock)))
   return { root, now: clock.state.now }
 })
 
@@ -52,13 +52,7 @@ const finish = (root: string, now: number) =>
   Effect.gen(function* () {
     const reached = yield* checkWhole(root)
     yield* Place.purgeReady("again")
-    assert.deepStrictEqual(yield* checkWhole(root), {
-      v1: "purged",
-      v2: "purged",
-      v3: "whole",
-      v4: "whole",
-      v5: "whole",
-    })
+    assert.deepStrictEqual(yield* checkWhole(root), { v1: "purged", v3: "whole", v4: "whole", v5: "whole" })
     const left = Fs.readdirSync(join(root, ".dandori/models")).filter((name) => name !== ".publish.lock")
     assert.deepStrictEqual(left.toSorted(), ["v3", "v4", "v5"])
     const { events, files } = yield* (yield* ModelRegistry).show("v1")
@@ -71,7 +65,7 @@ const finish = (root: string, now: number) =>
       ["candidate", "rejected", "archived"],
     )
     return reached
-  }).pipe(Effect.provide(Place.services(root)), Effect.provide(Place.makeClock(now).layer))
+  }).pipe(Effect.provide(Place.timed(root, Place.makeClock(now))))
 
 describe("a purge that is killed", () => {
   it.live(
@@ -83,8 +77,8 @@ describe("a purge that is killed", () => {
           const alive = yield* purgeAndDie(whole.root, whole.now, 0)
           assert.strictEqual(alive.errors, "")
           const operations = Number(alive.output)
-          assert.isAbove(operations, 40)
-          const reached = new Set<string>()
+          assert.isAbove(operations, 20)
+          const reached = new Set<string | undefined>()
           yield* Effect.forEach(
             Array.from({ length: operations }, (_, index) => index + 1),
             (at) =>
@@ -93,15 +87,12 @@ describe("a purge that is killed", () => {
                   const { now, root } = yield* prepared
                   const died = yield* purgeAndDie(root, now, at)
                   assert.strictEqual(died.signal, "SIGKILL", `operation ${at}: ${died.errors}`)
-                  const { v1, v2 } = yield* finish(root, now)
-                  reached.add(`${v1} ${v2}`)
+                  reached.add((yield* finish(root, now)).v1)
                 }),
               ),
             { concurrency: 2 },
           )
-          for (const state of ["whole whole", "interrupted whole", "purged whole", "purged interrupted"]) {
-            assert.isTrue(reached.has(state) || reached.has(state.split(" ").toReversed().join(" ")), state)
-          }
+          assert.deepStrictEqual(reached, new Set(["whole", "interrupted", "purged"]))
         }),
       ),
     400_000,
@@ -117,7 +108,7 @@ describe("a purge that is killed", () => {
           yield* purgeAndDie(timed.root, timed.now, 0)
           const longest = performance.now() - began
           const killed = yield* Effect.forEach(
-            Array.from({ length: 12 }, (_, round) => round),
+            Array.from({ length: 8 }, (_, round) => round),
             () =>
               Effect.scoped(
                 Effect.gen(function* () {
@@ -128,7 +119,7 @@ describe("a purge that is killed", () => {
                 }),
               ),
           )
-          assert.isAbove(killed.filter((one) => one).length, 3)
+          assert.isAbove(killed.filter((one) => one).length, 2)
         }),
       ),
     400_000,

@@ -38,10 +38,7 @@ const test = <A, E>(name: string, body: (given: Given) => Effect.Effect<A, E, Ne
         const named = new Set<string>()
         const clock = Place.makeClock(start)
         const wait = (days: number) => void (clock.state.now += days * Place.dayMillis)
-        return yield* body({ root, named, wait }).pipe(
-          Effect.provide(Place.services(root, named)),
-          Effect.provide(clock.layer),
-        )
+        return yield* Effect.provide(body({ root, named, wait }), Place.timed(root, clock, named))
       }),
     ),
   )

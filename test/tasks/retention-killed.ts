@@ -30,12 +30,7 @@ const mortal = <S extends object>(service: S): S =>
 const services = Layer.mergeAll(
   Layer.effect(ModelFiles, Effect.map(ModelFiles, mortal)),
   Layer.effect(ModelRegistry, Effect.map(ModelRegistry, mortal)),
-).pipe(Layer.provideMerge(Place.services(project)))
+).pipe(Layer.provideMerge(Place.timed(project, Place.makeClock(Number(now)))))
 
-await Place.purgeReady("killed").pipe(
-  Effect.provide(services),
-  Effect.provide(Place.makeClock(Number(now)).layer),
-  Effect.scoped,
-  Effect.runPromise,
-)
+await Place.purgeReady("killed").pipe(Effect.provide(services), Effect.scoped, Effect.runPromise)
 process.stdout.write(String(operations))

@@ -44,6 +44,10 @@ export const services = (root: string, named: ReadonlySet<string> = new Set()) =
     }),
   )
 
+/** The same, at the time of a clock. */
+export const timed = (root: string, clock: ReturnType<typeof makeClock>, named?: ReadonlySet<string>) =>
+  Layer.provideMerge(services(root, named), clock.layer)
+
 export const warrant = (key: string, run = key) => ({
   who: "ann",
   reason: `${key} of the test`,
