@@ -23,6 +23,16 @@ export interface Options {
   readonly statementTimeoutMillis: number
   /** Closes the connection when it was not used for so long; undefined: never. */
   readonly idleMillis: number | undefined
+  /** Whether statements are prepared once for the connection; behind a pooler the next one may be another's. */
+  readonly prepare: boolean
+  /** Listens on a channel as long as it is open. Behind a pooler nothing may ever be heard. */
+  readonly listen: Listen | undefined
+}
+
+/** A channel of NOTIFY, and who is told of each notification. */
+export interface Listen {
+  readonly channel: string
+  readonly heard: () => void
 }
 
 /** A query of the driver, whose type does not tell that cancelling answers with a promise. */
@@ -79,6 +89,7 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
     connect_timeout: Math.max(1, Math.ceil(timeoutMillis / 1_000)),
     fetch_types: false,
     onnotice: () => {},
+    ...(options.listen === undefined ? {} : { onnotify: options.listen.heard }),
     onclose: () => {
       isLost = true
     },
@@ -150,20 +161,21 @@ export const open = Effect.fnUntraced(function* (driver: typeof postgres, option
   const connection: PostgresConnection = {
     isLost: () => isLost,
     close,
-    execute: execute(true),
+    execute: execute(options.prepare),
     executeUnprepared: execute(false),
-    executeRaw: (text, params) => all(text, params, true),
-    executeValues: (text, params) => values(text, params, true),
+    executeRaw: (text, params) => all(text, params, options.prepare),
+    executeValues: (text, params) => values(text, params, options.prepare),
     executeValuesUnprepared: (text, params) => values(text, params, false),
     executeStream: (text, params, transformRows) =>
       Stream.suspend(() => {
         if (isLost) return Stream.fail(Errors.lost("stream", place, "the connection was lost before"))
-        const query = sql.unsafe(text, params as Array<postgres.ParameterOrJSON<never>>, { prepare: true })
+        const query = sql.unsafe(text, params as Array<postgres.ParameterOrJSON<never>>, { prepare: options.prepare })
         return Stream.fromAsyncIterable(promising(query.cursor(256)), (cause) =>
           Errors.failure("stream", place, cause),
         ).pipe(Stream.flatMap((rows) => Stream.fromIterable(transformRows === undefined ? rows : transformRows(rows))))
       }),
   }
-  yield* Effect.tapError(connection.executeUnprepared("SELECT 1", [], undefined), () => close)
+  const first = options.listen === undefined ? "SELECT 1" : `LISTEN "${options.listen.channel}"`
+  yield* Effect.tapError(connection.executeUnprepared(first, [], undefined), () => close)
   return connection
 })

@@ -31,6 +31,10 @@ export interface PostgresOptions {
   readonly applicationName: string
   /** Schemas in which names without one are looked up, after `core` and `audit`, which Dandori's own tables are in. */
   readonly searchPath: ReadonlyArray<string>
+  /** False where the server may be reached through a pooler that gives each transaction another connection. */
+  readonly prepare?: boolean
+  /** A channel on which each connection listens. */
+  readonly listen?: Connection.Listen
 }
 
 const idleMillis = 60_000
@@ -65,6 +69,8 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions) {
       timeoutMillis: options.timeoutMillis,
       statementTimeoutMillis: options.statementTimeoutMillis,
       idleMillis: kept ? undefined : idleMillis,
+      prepare: options.prepare ?? true,
+      listen: options.listen,
     })
   }).pipe(Effect.onError(() => Effect.sync(() => count--)))
 
