@@ -57,6 +57,7 @@ const byTag: Readonly<Record<string, number>> = {
   RunEnded: exitCodes.usage,
   NotUnknown: exitCodes.usage,
   GroupBusy: exitCodes.temporary,
+  TurnLost: exitCodes.temporary,
   LeasesUnavailable: exitCodes.unavailable,
   BucketUntrusted: exitCodes.untrusted,
   CordonMissing: exitCodes.noInput,

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { Control } from "../engine/execution.ts"
-import * as Outage from "../ledger/outage.ts"
+import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
 
 /** Who stops a process often says it to its group too (`timeout`): within this time it is one stop. */

@@ -30,9 +30,10 @@ export const database = Effect.fnUntraced(function* ({ env, project }: Place) {
 })
 
 const inDatabase = Effect.fnUntraced(function* (place: Place, section: DatabaseSection) {
-  const [LedgerPostgres, Postgres, SecretsFiles] = yield* Effect.promise(() =>
+  const [LedgerPostgres, LeaseWaits, Postgres, SecretsFiles] = yield* Effect.promise(() =>
     Promise.all([
       import("../ledger/ledger-postgres.ts"),
+      import("../services/lease-waits.ts"),
       import("../services/postgres.ts"),
       import("../services/secrets.ts"),
     ]),
@@ -46,7 +47,14 @@ const inDatabase = Effect.fnUntraced(function* (place: Place, section: DatabaseS
       }),
     ),
   )
-  return Layer.provide(ledger, SecretsFiles.layer({ project: place.project }))
+  const waits = Layer.effect(
+    LeaseWaits.SharedWaits,
+    Effect.gen(function* () {
+      const options = Postgres.optionsOf(section, yield* SecretsFiles.Secrets)
+      return LeaseWaits.inDatabase(yield* Postgres.open({ ...options, prepare: false }), place.home)
+    }),
+  )
+  return Layer.provide(Layer.merge(ledger, waits), SecretsFiles.layer({ project: place.project }))
 })
 
 /** The ledger of a project where its configuration says that it is. */

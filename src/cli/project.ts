@@ -17,7 +17,6 @@ import { CacheIndex } from "../services/cache-index.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
 import * as Cordons from "../services/cordons.ts"
 import * as Inbox from "../services/inbox.ts"
-import * as Leases from "../services/leases-sqlite.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sql.ts"
 import * as ObjectStore from "../services/object-store-configured.ts"
@@ -27,6 +26,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as Signals from "../services/signals-configured.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import * as LeasePlace from "./lease-place.ts"
 import * as LedgerPlace from "./ledger-place.ts"
 import * as Notifications from "./notifications.ts"
 import { root } from "./root.ts"
@@ -74,7 +74,7 @@ export const services = (options: {
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
     Cordons.layer(`${home}/cordons`),
-    Leases.layer(home),
+    LeasePlace.layer({ project, home, env: configuration.env }),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),
     ObjectStore.layer(configuration.sections.storage),

@@ -1,6 +1,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { FinalRunStatus } from "../domain/event.ts"
@@ -8,6 +10,8 @@ import type { PlanTask } from "../domain/plan.ts"
 import { formatDuration } from "../domain/quantity.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type { Attempt } from "../services/attempt.ts"
+import { type Lease, lasting } from "../services/leases.ts"
+import { Hurry } from "../services/process-groups.ts"
 import type { Progress } from "../services/progress.ts"
 import * as AttemptServices from "./attempt-services.ts"
 import * as Errors from "./errors.ts"
@@ -30,6 +34,8 @@ export interface Started {
   readonly approvedBy: ReadonlyArray<string>
   /** In a handler: what it handles. */
   readonly handles: FinalRunStatus | undefined
+  /** What it holds; when that is lost, it is stopped, and what it gives afterwards counts no more. */
+  readonly lease: Lease
 }
 
 /** How the task's Effect ended. */
@@ -108,16 +114,36 @@ const consult = Effect.fnUntraced(function* (
   return result._tag === "Error" ? { _tag: "Error", error: { ...result.error, notApplied: true } } : result
 })
 
-/** Stops work whose time is over, or that gives no sign of life any more. */
+const withoutLease = (why: string): Result => ({ _tag: "Silent", reason: `it held its leases no more: ${why}` })
+
+/** Stops work whose time is over, that gives no sign of life any more, or that has lost what it holds. */
 const bounded = <E, R>(
   work: Effect.Effect<Result, E, R>,
-  { timeout }: PlanTask,
+  { lease, task: { timeout } }: Started,
   silent: Effect.Effect<Result> | undefined,
 ): Effect.Effect<Result, E, R> => {
   const over: Result = { _tag: "TimedOut" }
   const timed = timeout === undefined ? work : Effect.raceFirst(work, Effect.as(Effect.sleep(timeout), over))
-  return silent === undefined ? timed : Effect.raceFirst(timed, silent)
+  const heard = silent === undefined ? timed : Effect.raceFirst(timed, silent)
+  if (lease === lasting) return heard
+  const held = Effect.map(heard, (result) => {
+    const why = lease.lost()
+    return why === undefined ? result : withoutLease(why)
+  })
+  return Effect.raceFirst(held, Effect.map(lease.loss, withoutLease))
 }
+
+/** Ends every grace of an attempt's child processes when another may hold what it holds. */
+const hurried = <A, R>(lease: Lease, attempt: Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
+  lease === lasting
+    ? attempt
+    : Effect.gen(function* () {
+        const common = yield* Hurry
+        const own = Latch.makeUnsafe(common.isOpen())
+        const either = Effect.andThen(Effect.raceFirst(common.await, lease.over), own.open)
+        const fiber = yield* Effect.forkChild(Effect.interruptible(either))
+        return yield* Effect.ensuring(Effect.provideService(attempt, Hurry, own), Fiber.interrupt(fiber))
+      })
 
 /** The heartbeat of a task that has one, and what its silence amounts to. */
 const heartbeatOf = ({ heartbeat }: PlanTask) => {
@@ -144,7 +170,7 @@ export const run = (
   const heart = heartbeatOf(task)
   const withServices = AttemptServices.around(shared, context, started, facts, heart?.beat)
   const work = Effect.suspend(() => prepared.type.run(started.decoded) as Effect.Effect<unknown, unknown, TaskServices>)
-  const limited = bounded(Effect.map(Effect.scoped(work), output), task, heart?.silent)
+  const limited = bounded(Effect.map(Effect.scoped(work), output), started, heart?.silent)
   const ended = (result: Result): Ended => ({ result, facts })
   const afterwards = (exit: Exit.Failure<Result, unknown>) =>
     Effect.gen(function* () {
@@ -153,13 +179,14 @@ export const run = (
       if (first._tag === "Interrupted" && !cancelled()) return ended(first)
       return ended(leavesOpen(task, first) ? yield* consult(started, first) : first)
     })
-  return withServices(
+  const attempted = withServices(
     Effect.flatMap(Effect.exit(Effect.interruptible(limited)), (exit) => {
       if (Exit.isFailure(exit)) return afterwards(exit)
       const result = exit.value
       return leavesOpen(task, result) ? Effect.map(consult(started, result), ended) : Effect.succeed(ended(result))
     }),
   )
+  return hurried(started.lease, attempted)
 }
 
 /** What became of an attempt whose process died: the same question, asked at resume. */

@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import type { Capacity } from "../domain/event.ts"
 import type { PlanTask } from "../domain/plan.ts"
 import { wantsOf } from "../services/lease-queue.ts"
-import { Leases, type LeasesUnavailable } from "../services/leases.ts"
+import { both, type Lease, Leases, type LeasesUnavailable } from "../services/leases.ts"
 import { Observer } from "../services/observer.ts"
 
 /** An attempt that may start as soon as it holds what its task names. */
@@ -19,10 +19,12 @@ export interface Claim {
 /**
  * The claims of a run's attempts to pools, locks and machine capacity, which they share with other processes. A claim
  * waits in a fiber of its own; its lease is held until the attempt has ended, its terminal event appended and its
- * child processes gone. `collapse` is told what breaks in a fiber, for which nobody waits.
+ * child processes gone. `place` is what the run itself holds, which every attempt needs besides. `collapse` is told what
+ * breaks in a fiber, for which nobody waits.
  */
 export const make = Effect.fnUntraced(function* <E>(
   run: string,
+  place: () => Lease,
   scope: Scope.Scope,
   collapse: (cause: Cause.Cause<E>) => Effect.Effect<void>,
 ) {
@@ -35,13 +37,15 @@ export const make = Effect.fnUntraced(function* <E>(
   /** Starts an attempt: at once, where its task names nothing; else as soon as it holds all. The attempt settles the claim. */
   const start = <R>(
     { attempt, capacity, index, task }: Claim,
-    attempted: Effect.Effect<void, E, R>,
+    attempted: (lease: Lease) => Effect.Effect<void, E, R>,
     refused: (error: LeasesUnavailable) => Effect.Effect<void, never, R>,
     isHeld: Effect.Effect<boolean>,
   ): Effect.Effect<void, never, R> => {
     const { priority = 0, resources } = task
     if (resources === undefined || wantsOf({ capacity, resources }).length === 0) {
-      return Effect.asVoid(Effect.forkIn(Effect.onError(attempted, collapse), scope, { startImmediately: true }))
+      return Effect.asVoid(
+        Effect.forkIn(Effect.onError(attempted(place()), collapse), scope, { startImmediately: true }),
+      )
     }
     const request = { run, attempt: { task: task.id, attempt }, resources, capacity, priority }
     const claimed = leases
@@ -50,7 +54,8 @@ export const make = Effect.fnUntraced(function* <E>(
         Effect.matchEffect({
           onFailure: refused,
           // A cordon may have come while it waited: the lease is given back, and the task is looked at again.
-          onSuccess: () => Effect.flatMap(isHeld, (held) => (held ? settled(index) : attempted)),
+          onSuccess: (lease) =>
+            Effect.flatMap(isHeld, (held) => (held ? settled(index) : attempted(both(place(), lease)))),
         }),
         Effect.scoped,
         Effect.onError(collapse),

@@ -10,6 +10,7 @@ import * as Latch from "effect/Latch"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type * as StreamWriter from "../ledger/stream-writer.ts"
+import { type Lease, lasting } from "../services/leases.ts"
 import { Observer } from "../services/observer.ts"
 import * as Asking from "./asking.ts"
 import * as AttemptRun from "./attempt-run.ts"
@@ -71,8 +72,8 @@ export interface Options<E = never> {
   readonly control?: Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
-  /** Whether it has its place in its concurrency group already. */
-  readonly hasTurn?: boolean
+  /** Its place in its concurrency group, where it has it already. */
+  readonly turn?: Lease
   /** Attempts that a dead process left open. */
   readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
 }
@@ -115,7 +116,8 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
   const { secrets } = shared
   const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
-  let broken: Cause.Cause<Errors.LedgerLost> | undefined
+  let broken: Cause.Cause<Errors.LedgerLost | Turn.TurnLost> | undefined
+  let place = options.turn ?? lasting
   let wake = Infinity
 
   /** Ends the run with what broke in a fiber of it: nobody else sees that, and others would wait for the fiber for ever. */
@@ -127,7 +129,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     })
   const inBackground = <R>(effect: Effect.Effect<void, never, R>) =>
     Effect.asVoid(Effect.forkIn(Effect.onError(effect, collapse), scope))
-  const claims = yield* Claims.make(context.id, scope, collapse)
+  const claims = yield* Claims.make(context.id, () => place, scope, collapse)
 
   const stop = (error: Errors.LedgerLost, unbegun?: AttemptRun.Started) =>
     Effect.sync(() => {
@@ -167,9 +169,9 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     if (Exit.isFailure(decoded)) return fail(Errors.decodeFailure("InputInvalid", `The input of ${task.id}`, decoded))
     const text = JSON.stringify(input.value)
     const shown = text.length <= KeptValue.largestValue ? { input: secrets.redactValue(input.value) } : {}
-    let begun: AttemptRun.Started | undefined
-    const attempted = Effect.onExit(
-      Effect.withFiber((fiber) => {
+    const attempted = (lease: Lease) => {
+      let begun: AttemptRun.Started | undefined
+      const work = Effect.withFiber<void, Errors.LedgerLost, Outcome.Requirements>((fiber) => {
         claims.settle(index)
         if (!holds(index) || !admits(index)) return Effect.void
         const intent = recorder.record(
@@ -186,17 +188,18 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
           intent: intent.hash,
           approvedBy: approval?.granted ?? [],
           handles: handledBy(state, index),
+          lease,
         }
         fibers.set(index, { attempt, fiber })
         return Outcome.carryOut(shared, context, recorder, begun, options.largeOutputs)
-      }),
-      (exit) => {
+      })
+      return Effect.onExit(work, (exit) => {
         if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
         if (Exit.isSuccess(exit)) return Effect.void
         const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
         return error === undefined ? Effect.void : stop(error, error.unbegun === true ? begun : undefined)
-      },
-    )
+      })
+    }
     const claim = { index, task, attempt, capacity: state.capacity }
     const refused = (error: Parameters<typeof Errors.ofError>[0]) =>
       Effect.suspend(() => {
@@ -303,6 +306,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       intent,
       approvedBy: taskAt(recorder.state(), index).approval?.granted ?? [],
       handles: handledBy(recorder.state(), index),
+      lease: lasting,
     }
     yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs)
   }
@@ -333,9 +337,19 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
   )
   yield* inBackground(Requests.serve(context, prepared, recorder, options.largeOutputs, now))
 
+  const { concurrency } = prepared.plan.plan
+  /** Stops the run where it has lost its place in its group. */
+  const lookAtPlace = () => {
+    const reason = place.lost()
+    if (concurrency === undefined || reason === undefined) return
+    broken ??= Cause.fail(new Turn.TurnLost({ run: context.id, group: concurrency.group, reason }))
+    latch.openUnsafe()
+  }
+
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()
+      lookAtPlace()
       if (broken !== undefined) return yield* Effect.failCause(broken)
       const state = recorder.state()
       const commands = decide(state, now())
@@ -348,10 +362,9 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       yield* latch.await
     }
   })
-  const { concurrency } = prepared.plan.plan
   /** Waits for the run's turn in its concurrency group; a cancel ends the waiting, and so does what breaks the run. */
   const turn = Effect.gen(function* () {
-    if (concurrency === undefined || options.hasTurn === true) return
+    if (concurrency === undefined || options.turn !== undefined) return
     const { group } = concurrency
     const queue = (behind: ReadonlyArray<string>) =>
       void recorder.record({ type: "dev.dandori.run.queued.v1", data: { group, behind } })
@@ -364,13 +377,17 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     const taken = Turn.take(context.id, concurrency, recorder.state().capacity, queue).pipe(
       Effect.provideService(Scope.Scope, scope),
     )
-    yield* Effect.raceFirst(taken, cancelled)
+    place = (yield* Effect.raceFirst(taken, cancelled)) ?? lasting
     if (recorder.state().queued && broken === undefined)
       recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
   })
 
+  const watchPlace = Effect.suspend(() =>
+    place === lasting ? Effect.void : inBackground(Effect.map(place.loss, lookAtPlace)),
+  )
+
   // All attempts that still run are stopped together: the scope would stop one after the other.
-  yield* Effect.onExit(Effect.andThen(turn, drive), () =>
+  yield* Effect.onExit(Effect.andThen(Effect.andThen(turn, watchPlace), drive), () =>
     Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)),
   )
   yield* Effect.mapError(writer.durable, ledgerLost)

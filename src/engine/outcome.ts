@@ -112,6 +112,10 @@ export const carryOut = (
   const since = shared.millis()
   let begun = false
   const perform = (cacheKey?: Sha256) => {
+    const why = started.lease.lost()
+    if (why !== undefined) {
+      return Effect.sync(() => Failure.lose(recorder, started, `it held its leases no more before it began: ${why}`))
+    }
     begun = true
     const ran = AttemptRun.run(shared, run, started, () => isCancelled(recorder, started))
     return Effect.flatMap(ran, (ended) => {

@@ -149,10 +149,9 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const stream = StreamName.ofRun(run)
-      const hasTurn = request.plan.concurrency?.onConflict === "fail"
-      if (request.plan.concurrency !== undefined && hasTurn) {
-        yield* Turn.takeNow(run, request.plan.concurrency, request.capacity)
-      }
+      const { concurrency } = request.plan
+      const turn =
+        concurrency?.onConflict === "fail" ? yield* Turn.takeNow(run, concurrency, request.capacity) : undefined
       const { audit } = request.plan
       const writer = yield* ledger.create(stream, { audit, flushMillis: Durability.flushMillis(request) })
       const created: Event = { type: "dev.dandori.run.created.v1", data }
@@ -194,7 +193,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
         state,
         begun,
         largeOutputs: yield* Outputs.loadLarge(state),
-        hasTurn,
+        ...(turn === undefined ? {} : { turn }),
         ...(request.control === undefined ? {} : { control: request.control }),
         ...(request.wait === undefined ? {} : { wait: request.wait }),
       }

@@ -22,11 +22,22 @@ const requestOf = (run: string, { group, limit }: Concurrency, capacity: Capacit
   return { run, resources: { pools: { [pool]: 1 } }, capacity: { ...capacity, pools: { [pool]: limit } }, priority: 0 }
 }
 
+/** The run lost its place in its concurrency group to the term of its process: another run may have it. */
+export class TurnLost extends Schema.TaggedError<TurnLost>()("TurnLost", {
+  run: Schema.String,
+  group: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message() {
+    return `Run ${this.run} lost its place in the concurrency group ${this.group}: ${this.reason}. It was stopped; when the database can be reached: dandori runs resume ${this.run}`
+  }
+}
+
 /** Takes a place in the group at once, held until the scope closes; fails where there is none. */
 export const takeNow = Effect.fnUntraced(function* (run: string, concurrency: Concurrency, capacity: Capacity) {
   const leases = yield* Leases
   const { group, limit } = concurrency
-  yield* leases
+  return yield* leases
     .acquireNow(requestOf(run, concurrency, capacity))
     .pipe(
       Effect.catchTag("LeaseHeld", ({ earlier, holders }) =>
@@ -61,10 +72,10 @@ export const take = Effect.fnUntraced(function* (
         const asked = yield* Effect.forEach(onConflict === "cancel-running" ? runs : [], ask)
         // A run that gives up its place needs nobody to make way.
         const takeBack = Effect.forEach(asked.flat(), (withdraw) => Effect.ignore(withdraw))
-        yield* restore(leases.acquire(requestOf(run, concurrency, capacity), () => {})).pipe(
+        return yield* restore(leases.acquire(requestOf(run, concurrency, capacity), () => {})).pipe(
           Effect.onInterrupt(() => takeBack),
         )
       }),
     )
-  yield* takeNow(run, concurrency, capacity).pipe(Effect.catchTag("GroupBusy", ({ runs }) => queue(runs)))
+  return yield* takeNow(run, concurrency, capacity).pipe(Effect.catchTag("GroupBusy", ({ runs }) => queue(runs)))
 })

@@ -6,7 +6,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { AppendFile } from "../services/append-file.ts"
 import { FileFailed } from "../services/durable-files.ts"
 import * as EventTable from "./event-table.ts"
-import * as Outage from "./outage.ts"
+import * as Outage from "../services/outage.ts"
 
 /** Where a stream's table of lines goes on from, and who writes. */
 export interface Options {

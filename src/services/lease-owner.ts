@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -17,6 +17,9 @@ export interface Owner {
 
 const suffix = ".lock"
 const fileOf = (folder: string, id: string): string => join(folder, `${id}${suffix}`)
+
+/** Where the locks of a home's owners are that take leases in a database. */
+export const sharedFolder = (home: string): string => join(home, "term-owners")
 
 /** Takes the lock of a new owner: this process. The file goes with the scope, unless the process is killed. */
 export const take = (
@@ -42,6 +45,21 @@ export const isDead = (folder: string, { boot, id, pid, started }: Owner): boole
   const seen = FileLock.look(fileOf(folder, id))
   if (seen !== "missing") return seen === "free"
   return boot !== bootId() || !isAlive(pid, started)
+}
+
+/** Which file an owner's lock is: device and inode; empty where there is none. A copy of a home has others. */
+export const fileId = (folder: string, id: string): string => {
+  const found = statSync(fileOf(folder, id), { throwIfNoEntry: false })
+  return found === undefined ? "" : `${found.dev}:${found.ino}`
+}
+
+/** What an owner's lock tells in this home: `elsewhere` where it is the lock of another home, or of another machine. */
+export const sightOf = (
+  folder: string,
+  { boot, file, id }: Owner & { readonly file: string },
+): "dead" | "living" | "elsewhere" => {
+  if (boot !== bootId() || file === "" || fileId(folder, id) !== file) return "elsewhere"
+  return FileLock.look(fileOf(folder, id)) === "free" ? "dead" : "living"
 }
 
 /** Removes an owner's file. */

@@ -22,7 +22,7 @@ const farewellMillis = 2_000
 const inodeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino
 
 /** Whether a child process belongs to a lease of a dead owner: its attempt, or its run where the run holds it. */
-const belongsTo =
+export const belongsTo =
   (dead: LeaseOwner.Owner, leases: ReadonlyArray<{ readonly run: string; readonly task?: string; attempt?: number }>) =>
   ({ mark, owner }: ProcessRecord): boolean =>
     owner.pid === dead.pid &&

@@ -8,7 +8,15 @@ import type { LockBusy, LockFailed } from "./file-lock.ts"
 import * as Queue from "./lease-queue.ts"
 import { type OwnedEntry, waitingOf } from "./lease-rows.ts"
 import * as Store from "./lease-store.ts"
-import { LeaseHeld, Leases, LeasesUnavailable, type LeaseRequest, type Waiting, waitingText } from "./leases.ts"
+import {
+  lasting,
+  LeaseHeld,
+  Leases,
+  LeasesUnavailable,
+  type LeaseRequest,
+  type Waiting,
+  waitingText,
+} from "./leases.ts"
 import { pause } from "./process-groups.ts"
 import type { SchemaTooNew } from "./sql-migrations.ts"
 
@@ -192,9 +200,10 @@ const make = Effect.fnUntraced(function* (home: string) {
       const store = yield* withWord(opened, onWaiting)
       yield* awaitStrangers(store, onWaiting)
       const { asked, lacking } = yield* withWord(ask(store, request), onWaiting)
-      if (lacking.length === 0) return
+      if (lacking.length === 0) return lasting
       yield* wait(asked, lacking, onWaiting)
       store.unwatch(asked.ticket)
+      return lasting
     }, sqlErrors),
     acquireNow: Effect.fn("Leases.acquireNow")(function* (request) {
       const store = yield* withoutPatience(opened)
@@ -202,7 +211,7 @@ const make = Effect.fnUntraced(function* (home: string) {
       if (unknown !== undefined) return yield* new LeaseHeld(unknown)
       const { asked, lacking } = yield* withoutPatience(ask(store, request))
       const left = yield* withoutTheDead(asked, lacking)
-      if (left.length === 0) return
+      if (left.length === 0) return lasting
       yield* release(asked)
       return yield* new LeaseHeld(waitingOf(left))
     }, sqlErrors),

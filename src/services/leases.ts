@@ -11,8 +11,9 @@ export const Holder = Schema.Struct({
   run: Schema.String,
   task: Schema.optionalKey(Schema.String),
   attempt: Schema.optionalKey(Schema.Int),
-  /** The process that holds it. */
+  /** The process that holds it, and the machine that it is on, where several share the leases. */
   pid: Schema.Int,
+  host: Schema.optionalKey(Schema.String),
 })
 export type Holder = typeof Holder.Type
 
@@ -25,7 +26,9 @@ export interface Waiting {
 }
 
 const listed = (holders: ReadonlyArray<Holder>): string => {
-  const shown = holders.slice(0, 3).map(({ run, pid }) => `run ${run}, pid ${pid}`)
+  const shown = holders
+    .slice(0, 3)
+    .map(({ host, pid, run }) => `run ${run}, pid ${pid}${host === undefined ? "" : ` on ${host}`}`)
   return `${shown.join("; ")}${holders.length > 3 ? `; and ${holders.length - 3} more` : ""}`
 }
 
@@ -73,10 +76,37 @@ export interface LeaseRequest {
   readonly priority: number
 }
 
+/** What is held. One with a term may end before its scope does: then what it was for must stop, and counts no more. */
+export interface Lease {
+  /** Why it is held no more; undefined while it is. Looks at the clock: true at once when a stopped process goes on. */
+  readonly lost: () => string | undefined
+  /** Succeeds with that reason as soon as it is held no more, and before anyone else can hold it. */
+  readonly loss: Effect.Effect<string>
+  /** Succeeds when another may hold it: nothing is given a grace any more. */
+  readonly over: Effect.Effect<void>
+}
+
+/** A lease that holds as long as its process lives. */
+export const lasting: Lease = { lost: () => undefined, loss: Effect.never, over: Effect.never }
+
+/** Two leases, held as long as both are. */
+export const both = (one: Lease, other: Lease): Lease => {
+  if (one === lasting) return other
+  if (other === lasting) return one
+  return {
+    lost: () => one.lost() ?? other.lost(),
+    loss: Effect.raceFirst(one.loss, other.loss),
+    over: Effect.raceFirst(one.over, other.over),
+  }
+}
+
 /**
- * Pools, locks and machine capacity, shared by all processes of one machine that work in the same project. A lease
- * holds until its scope closes or its process ends, however it ends; while the process is only stopped it stays. Before
- * the leases of a dead process go to another, the child processes of its attempts are stopped and confirmed gone.
+ * Pools, locks and machine capacity, shared by all processes that work in the same project on one machine, or, in a
+ * database, by all that use its ledger, on any machine. Before the leases of a dead process go to another on its machine,
+ * the child processes of its attempts are stopped and confirmed gone.
+ *
+ * On one machine a lease holds until its scope closes or its process ends, however it ends; while the process is only
+ * stopped it stays. In a database it holds until its scope closes or its owner's term is over (`Lease`).
  *
  * Requests are served by priority, then in the order in which they asked: a later one gets ahead only with what takes
  * nothing from those before it.
@@ -88,17 +118,17 @@ export class Leases extends Context.Service<
     readonly acquire: (
       request: LeaseRequest,
       onWaiting: (waiting: Waiting) => void,
-    ) => Effect.Effect<void, LeasesUnavailable, Scope.Scope>
+    ) => Effect.Effect<Lease, LeasesUnavailable, Scope.Scope>
     /** As `acquire`, but fails at once where it would have to wait for a living process. */
-    readonly acquireNow: (request: LeaseRequest) => Effect.Effect<void, LeaseHeld | LeasesUnavailable, Scope.Scope>
+    readonly acquireNow: (request: LeaseRequest) => Effect.Effect<Lease, LeaseHeld | LeasesUnavailable, Scope.Scope>
     /** Who holds something of this name (`pool concurrency/retrain`, `lock a`); only living processes. */
     readonly holders: (name: string) => Effect.Effect<ReadonlyArray<Holder>, LeasesUnavailable>
   }
 >()("dandori/services/Leases") {
   /** Where no other process can be: a run lets its own attempts hold nothing together that they must not. */
   static readonly layerAlone: Layer.Layer<Leases> = Layer.succeed(Leases, {
-    acquire: () => Effect.void,
-    acquireNow: () => Effect.void,
+    acquire: () => Effect.succeed(lasting),
+    acquireNow: () => Effect.succeed(lasting),
     holders: () => Effect.succeed([]),
   })
 }

@@ -21,6 +21,16 @@ export interface Options extends Session.Options {
   readonly timeoutMillis: number
   /** Closes the connection when it was not used for so long; undefined: never. */
   readonly idleMillis: number | undefined
+  /** Whether statements are prepared once for the connection; behind a pooler the next one may be another's. */
+  readonly prepare: boolean
+  /** Listens on a channel as long as it is open. Behind a pooler nothing may ever be heard. */
+  readonly listen: Listen | undefined
+}
+
+/** A channel of NOTIFY, and who is told of each notification. */
+export interface Listen {
+  readonly channel: string
+  readonly heard: () => void
 }
 
 /** A query of the driver, whose type does not tell that cancelling answers with a promise. */
@@ -94,6 +104,7 @@ export const open = Effect.fnUntraced(function* (
     connect_timeout: Math.max(1, Math.ceil(timeoutMillis / 1_000)),
     fetch_types: false,
     onnotice: () => {},
+    ...(options.listen === undefined ? {} : { onnotify: options.listen.heard }),
     onclose: () => {
       isLost = true
     },
@@ -159,15 +170,15 @@ export const open = Effect.fnUntraced(function* (
   const connection: PostgresConnection = {
     isLost: () => isLost,
     close,
-    execute: execute(true),
+    execute: execute(options.prepare),
     executeUnprepared: execute(false),
-    executeRaw: (text, params) => all(text, params, true),
-    executeValues: (text, params) => values(text, params, true),
+    executeRaw: (text, params) => all(text, params, options.prepare),
+    executeValues: (text, params) => values(text, params, options.prepare),
     executeValuesUnprepared: (text, params) => values(text, params, false),
     executeStream: (text, params, transformRows) =>
       Stream.suspend(() => {
         if (isLost) return Stream.fail(Errors.lost("stream", place, "the connection was lost before"))
-        const query = sql.unsafe(text, params as Array<postgres.ParameterOrJSON<never>>, { prepare: true })
+        const query = sql.unsafe(text, params as Array<postgres.ParameterOrJSON<never>>, { prepare: options.prepare })
         return Stream.fromAsyncIterable(promising(query.cursor(256)), (cause) =>
           Errors.failure("stream", place, cause),
         ).pipe(Stream.flatMap((rows) => Stream.fromIterable(transformRows === undefined ? rows : transformRows(rows))))
@@ -190,6 +201,11 @@ export const open = Effect.fnUntraced(function* (
       return problem === undefined ? Effect.void : Effect.fail(problem)
     }),
   )
-  yield* Effect.onError(restore(answer), () => close)
+  const { listen } = options
+  const ready =
+    listen === undefined
+      ? answer
+      : Effect.andThen(answer, connection.executeUnprepared(`LISTEN "${listen.channel}"`, [], undefined))
+  yield* Effect.onError(restore(ready), () => close)
   return connection
 })

@@ -21,7 +21,8 @@ import { CacheIndex } from "../../src/services/cache-index.ts"
 import { Catalog } from "../../src/domain/catalog.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { CodeDigest } from "../../src/services/code-digest.ts"
-import * as Leases from "../../src/services/leases-sqlite.ts"
+import type { Leases } from "../../src/services/leases.ts"
+import * as LeasesSqlite from "../../src/services/leases-sqlite.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
 import * as Cordons from "../../src/services/cordons.ts"
 import { Holds } from "../../src/services/holds.ts"
@@ -77,6 +78,8 @@ export interface Options {
   readonly settings?: SettingsFiles.Configuration
   readonly environment?: Readonly<Record<string, string>>
   readonly code?: string
+  /** Others than those of the state store. */
+  readonly leases?: Layer.Layer<Leases>
 }
 
 /** The embedded services of a project, with the given task types. */
@@ -100,7 +103,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     CacheIndex.layer(home),
     Inbox.layer(join(home, "inbox")),
     Cordons.layer(join(home, "cordons")),
-    Leases.layer(home),
+    options.leases ?? LeasesSqlite.layer(home),
     Processes.layer({ folder: join(home, "processes") }),
     Secrets.layer({ project, environment: options.environment ?? {} }),
     Layer.succeed(Catalog, {

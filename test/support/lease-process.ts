@@ -22,6 +22,7 @@ export type Word =
   | { readonly id: string; readonly is: "waiting"; readonly waiting: Waiting }
   | { readonly id: string; readonly is: "refused"; readonly message: string }
   | { readonly id: string; readonly is: "held" }
+  | { readonly id: string; readonly is: "lost"; readonly message: string }
   | { readonly id: string; readonly is: "released" }
   | { readonly id: string; readonly is: "at work" }
 
@@ -44,11 +45,18 @@ export const request = (id: string, resources: Resources, more: Partial<LeaseReq
   ...more,
 })
 
-/** Starts a process that takes leases in a home. It is killed with the scope. */
-export const start = (folder: string) =>
+/** A database that holds leases, and the term of their owners. */
+export interface Shared {
+  readonly url: string
+  readonly termMillis: number
+}
+
+/** Starts a process that takes leases in a home, or in a database. It is killed with the scope. */
+export const start = (folder: string, shared?: Shared) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = Bun.spawn([bun, fixture, folder], { stdin: "pipe", stdout: "pipe", stderr: "inherit" })
+      const store = shared === undefined ? [] : [shared.url, String(shared.termMillis)]
+      const child = Bun.spawn([bun, fixture, folder, ...store], { stdin: "pipe", stdout: "pipe", stderr: "inherit" })
       const words: Array<Word> = []
       let heard = Promise.withResolvers<void>()
       let over = false
@@ -114,6 +122,9 @@ export const start = (folder: string) =>
         return child.exited
       }),
   )
+
+/** A process of leases that was started. */
+export type Started = Effect.Success<ReturnType<typeof start>>
 
 /** How many rows the tables of leases have. */
 export const rowsLeft = (folder: string): Readonly<Record<string, number>> => {

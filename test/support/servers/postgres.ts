@@ -25,7 +25,7 @@ const programs = (): string | undefined => {
 }
 
 /** PostgreSQL refuses root: then it runs as the user that its package made. */
-const servant = (): number | undefined => {
+export const servant = (): number | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const { exitCode, stdout } = Bun.spawnSync(["id", "-u", "postgres"], { stderr: "ignore" })
   if (exitCode !== 0) throw new ServerMissing("PostgreSQL refuses root, and there is no user postgres here")
