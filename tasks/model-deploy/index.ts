@@ -11,6 +11,7 @@ type Effects = ReturnType<(typeof Run)["run"] | (typeof Run)["probe"] | (typeof 
 /**
  * Makes a published version champion of its slot: for a release after an approval, and for a rollback. Its bytes are read
  * back and its receipts checked before anything is changed; then the alias, both histories and the outbox change together.
+ * A version that was taken out for cause comes back only where the task has an approval.
  */
 export default taskType<Input, Output, Effect.Error<Effects>, Effect.Services<Effects>>({
   type: "model-deploy",

@@ -48,7 +48,7 @@ export const run = Effect.fn("model-deploy.run")(function* (input: Input) {
   const { path, row } = yield* verifyVersion(model)
   const slot = slotText(row.slot)
   const receipt = yield* receiptOf(row, input.strict ?? false)
-  const { idempotencyKey, intent, run: id, task, who } = yield* Attempt
+  const { approvedBy, idempotencyKey, intent, run: id, task, who } = yield* Attempt
   const warrant: Warrant = { who, reason: input.reason.trim(), intent, run: id, task, key: idempotencyKey }
   const { messaging, notifications } = (yield* Settings).sections
   const previous = yield* registry.atomically(
@@ -58,6 +58,11 @@ export const run = Effect.fn("model-deploy.run")(function* (input: Input) {
       if (now.status === "draft") yield* registry.transition(model.version, "candidate", warrant)
       if (now.status === "draft" || now.status === "candidate") {
         const reason = `${warrant.reason} (its gates passed)`
+        yield* registry.transition(model.version, "approved", { ...warrant, reason })
+      }
+      // Taken out for cause: its gates alone do not bring it back, a person has to agree.
+      if (now.status === "rolled_back" && approvedBy.length > 0) {
+        const reason = `${warrant.reason} (approved again by ${approvedBy.join(", ")})`
         yield* registry.transition(model.version, "approved", { ...warrant, reason })
       }
       const champion = Option.getOrUndefined(yield* registry.champion(row.slot))

@@ -85,6 +85,27 @@ describe("model-deploy", () => {
       assert.deepInclude(row, { status: "rolled_back", reason: "v2 loses money" })
     }))
 
+  test("brings a version that was taken out back only when a person has agreed, who is named in its history", (root) =>
+    Effect.gen(function* () {
+      const first = yield* publish(root, "v1", true)
+      const second = yield* publish(root, "v2", true)
+      yield* deploy(first, { previousBecomes: "rolled_back" })
+      const refused = yield* Effect.flip(deploy(second, {}, "alone"))
+      assert.strictEqual(refused._tag, "TransitionRefused")
+      assert.strictEqual(yield* champion, "v1")
+      const input = { model: second, reason: "the data was wrong, not the model" }
+      yield* Effect.provide(deployType.run(input), Stage.attempt("agreed", [], ["bob"]))
+      assert.strictEqual(yield* champion, "v2")
+      const { events } = yield* (yield* ModelRegistry).show("v2")
+      assert.deepStrictEqual(
+        events.slice(-2).map(({ reason, to }) => [to, reason]),
+        [
+          ["approved", "the data was wrong, not the model (approved again by bob)"],
+          ["deployed", "the data was wrong, not the model"],
+        ],
+      )
+    }))
+
   test("refuses before anything is switched when a byte is changed, a file is gone, there is one more, or no folder", (root) =>
     Effect.gen(function* () {
       const registry = yield* ModelRegistry

@@ -76,7 +76,11 @@ const settings = Layer.succeed(Settings, {
 })
 
 /** An attempt of the task `publish` in the run of this name. */
-export const attempt = (run: string, notes: Array<Readonly<Record<string, unknown>>> = []) =>
+export const attempt = (
+  run: string,
+  notes: Array<Readonly<Record<string, unknown>>> = [],
+  approvedBy: ReadonlyArray<string> = [],
+) =>
   Layer.succeed(Attempt, {
     run,
     pipeline: "test",
@@ -89,7 +93,7 @@ export const attempt = (run: string, notes: Array<Readonly<Record<string, unknow
     runCreated: 0,
     who: "tester",
     requester: "tester",
-    approvedBy: [],
+    approvedBy,
     scratch: tmpdir(),
     log: () => Effect.void,
     note: (facts) => Effect.sync(() => void notes.push(facts)),
