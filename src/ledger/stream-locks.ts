@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Connection } from "effect/sql/SqlConnection"
@@ -9,6 +10,9 @@ import * as PostgresErrors from "../services/postgres-errors.ts"
 
 /** Milliseconds between two looks whether the session that holds the locks is still there. */
 const lookMillis = 1_000
+
+/** How long a look and a release wait for an answer, milliseconds. */
+const patienceMillis = 5_000
 
 /** The number of a stream's advisory lock. */
 const key = "hashtextextended('dandori ledger ' || $1, 0)"
@@ -85,14 +89,15 @@ export const make = Effect.fnUntraced(function* (session: SqlClient, sql: SqlCli
     )
   })
 
-  /** Whether the session is still there; fails where it is another one. */
+  /** Whether the session is still there, and answers; fails where it is another one. */
   const isAlive = ({ connection, name }: Session) =>
     ask(connection, "SELECT pg_backend_pid()", []).pipe(
-      Effect.flatMap((pid) => (pid === Number.parseInt(name, 10) ? Effect.succeed(true) : Effect.fail(exchanged))),
-      Effect.catchIf(
-        (error) => error !== exchanged,
-        () => Effect.succeed(false),
-      ),
+      Effect.timeoutOption(patienceMillis),
+      Effect.orElseSucceed(() => Option.none()),
+      Effect.flatMap((pid) => {
+        if (Option.isNone(pid)) return Effect.succeed(false)
+        return pid.value === Number.parseInt(name, 10) ? Effect.succeed(true) : Effect.fail(exchanged)
+      }),
     )
 
   /** The session, with all locks that are held; made anew where it was lost. */
@@ -132,7 +137,11 @@ export const make = Effect.fnUntraced(function* (session: SqlClient, sql: SqlCli
         const lock = held.get(stream)
         held.delete(stream)
         if (current === undefined || lock?.by !== current) return Effect.void
-        return Effect.ignore(current.connection.executeValues(`SELECT pg_advisory_unlock(${key})`, [stream]))
+        // Of a session that does not answer, the end frees the lock.
+        return ask(current.connection, `SELECT pg_advisory_unlock(${key})`, [stream]).pipe(
+          Effect.timeout(patienceMillis),
+          Effect.catch(() => leave),
+        )
       }),
     )
 

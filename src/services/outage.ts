@@ -1,7 +1,9 @@
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import * as PostgresErrors from "../services/postgres-errors.ts"
 
 const passing = new Set([
   "ConnectionError",
@@ -20,14 +22,26 @@ export const isPassing = ({ reason }: SqlError): boolean => {
   return typeof code === "string" && /^(53|58)/.test(code)
 }
 
+const noAnswer = PostgresErrors.lost("query", "of the dsn", "the server does not answer, and this process is to end")
+
 /** How long an outage is still outlasted by a process that is to end, milliseconds. */
 const farewellMillis = 10_000
 
 /** When this process was asked to end; undefined while it was not. */
 let asked: number | undefined
+const isAsked = Deferred.makeUnsafe<void>()
 
 /** This process is to end: it outlasts a database that is away for ten seconds more, and no longer. */
-export const hasten: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (now) => void (asked ??= now))
+export const hasten: Effect.Effect<void> = Effect.gen(function* () {
+  asked ??= yield* Clock.currentTimeMillis
+  yield* Deferred.succeed(isAsked, undefined)
+})
+
+/** Fails when what has begun now got no answer for as long as a process that is to end waits. */
+const overdue = Effect.andThen(
+  Deferred.await(isAsked),
+  Effect.andThen(Effect.sleep(farewellMillis), Effect.fail(noAnswer)),
+)
 
 const firstMillis = 50
 /** As long, so that it is soon noticed that the process is to end. */
@@ -47,7 +61,7 @@ export const outlast = <A, E, R>(
     const since = yield* Clock.currentTimeMillis
     let said = false
     for (let longest = firstMillis; ; longest = Math.min(longest * 2, longestMillis)) {
-      const result = yield* Effect.result(effect)
+      const result = yield* Effect.result(Effect.raceFirst(effect, overdue))
       if (result._tag === "Success") {
         if (said) yield* Effect.logWarning(`${what} goes on`)
         return result.success

@@ -33,9 +33,9 @@ export interface Listen {
   readonly heard: () => void
 }
 
-/** A query of the driver, whose type does not tell that cancelling answers with a promise. */
-interface Cancellable {
-  readonly cancel: () => unknown
+/** What the driver puts into a query once it was sent, though its type does not tell. */
+interface Sent {
+  readonly state?: Partial<Sockets.Backend> | null
 }
 
 /** The driver's iterators answer without a promise where they end. */
@@ -51,7 +51,7 @@ const promising = <A>(rows: AsyncIterable<A>): AsyncIterable<A> => ({
 
 /** A query on its way. */
 interface Begun<A> {
-  readonly query: Cancellable
+  readonly query: object
   readonly rows: Promise<A>
 }
 
@@ -122,11 +122,14 @@ export const open = Effect.fnUntraced(function* (
   })
 
   /** Has the server stop what it does for this connection, and gives the connection up: a late signal could hit what comes after. */
-  const giveUp = (query: Cancellable, ended: Promise<unknown>) =>
+  const giveUp = (query: object, ended: Promise<unknown>) =>
     Effect.promise(() => {
       isLost = true
-      const told = Promise.resolve(query.cancel())
-      return Promise.race([Promise.allSettled([told, ended]), Bun.sleep(patience)])
+      const { pid, secret } = (query as Sent).state ?? {}
+      // What was not sent yet is not to be cancelled.
+      if (typeof pid !== "number" || typeof secret !== "number") return Promise.resolve()
+      const told = Sockets.cancel(address, { pid, secret }, patience)
+      return Promise.race([Promise.all([told, ended]), Bun.sleep(patience)])
     }).pipe(Effect.andThen(close))
 
   const start = <A>(operation: string, begin: () => Begun<A>): Effect.Effect<A, SqlError> =>

@@ -281,7 +281,7 @@ describe("a ledger in PostgreSQL", () => {
           Effect.gen(function* () {
             const { hostname, port } = new URL(url)
             const proxy = yield* CutProxy.make(Number(port))
-            const way = { timeoutMillis: 300, statementTimeoutMillis: 300 }
+            const way = { timeoutMillis: 2_000, statementTimeoutMillis: 2_000 }
             const one = yield* ledgerOf(url.replace(`${hostname}:${port}`, `127.0.0.1:${proxy.port}`), way)
             const two = yield* ledgerOf(url)
             const sql = yield* Postgres.open(Databases.options(url))

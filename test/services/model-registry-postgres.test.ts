@@ -74,7 +74,7 @@ describe("the registry on PostgreSQL", () => {
           Effect.gen(function* () {
             const url = yield* Effect.flatMap(Databases.Databases, ({ make }) => make)
             const publishers = yield* Effect.all(
-              Array.from({ length: 6 }, () => publisher(url, { pool: { min: 0, max: 2 } })),
+              Array.from({ length: 6 }, () => publisher(url, { pool: { min: 0, max: 2 }, timeoutMillis: 60_000 })),
             )
             yield* Effect.forEach(
               Array.from({ length: 48 }, (_, i) => i),

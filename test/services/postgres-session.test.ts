@@ -1,4 +1,4 @@
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -6,6 +6,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as Postgres from "../../src/services/postgres.ts"
 import * as Session from "../../src/services/postgres-session.ts"
 import * as Databases from "../support/servers/databases.ts"
+import * as Servers from "../support/servers/scoped.ts"
 
 /** A place that takes connections and does with each what it is told; counts them. */
 const listener = (answer: "close" | "silence") =>
@@ -125,6 +126,35 @@ describe("a session at PostgreSQL", () => {
     assert.match(error?.message ?? "", /host:1\/db: a pooler on the way .*; name the server itself in the dsn/)
     assert.isUndefined(Session.problem("host:1/db", [["UTF8", true, ""]]))
   })
+
+  it.live("gives a statement up that it cannot have cancelled, since nobody listens any more", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const url = new URL(yield* Servers.postgresUrl)
+        const port = Number(url.port)
+        const door = createServer((client) => {
+          const server = connect({ host: "127.0.0.1", port })
+          for (const socket of [client, server]) socket.on("error", () => {})
+          client.on("data", (bytes) => void server.write(bytes))
+          server.on("data", (bytes) => void client.write(bytes))
+        })
+        yield* Effect.callback<void>((resume) => void door.listen(0, "127.0.0.1", () => resume(Effect.void)))
+        const address = door.address()
+        const other = yield* Postgres.open(Databases.options(url.href))
+        url.port = String(typeof address === "object" && address !== null ? address.port : 0)
+        const sql = yield* Postgres.open(Databases.options(url.href))
+        const [[pid]] = yield* sql`SELECT pg_backend_pid()`.values
+        const fiber = yield* Effect.forkChild(sql`SELECT pg_sleep(6002)`)
+        const running = other`SELECT 1 FROM pg_stat_activity WHERE pid = ${pid} AND query LIKE '%sleep(6002)%'`
+        yield* Effect.repeat(running, { until: (rows) => rows.length === 1 })
+        door.close()
+        yield* Fiber.interrupt(fiber)
+        const error = yield* Effect.flip(sql`SELECT 1`)
+        assert.match(error.message, /ECONNREFUSED/)
+        yield* other`SELECT pg_terminate_backend(${pid})`
+      }),
+    ),
+  )
 
   it.live("does not hammer a place that closes each connection", () =>
     Effect.scoped(
