@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Checksums from "../domain/checksums.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as ModelFiles from "../services/model-files.ts"
+import { filesGo } from "../domain/registry.ts"
 import { ModelRegistry } from "../services/model-registry.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { exitCodes } from "./exit-code.ts"
@@ -20,12 +21,16 @@ const codeOf = (differences: ReadonlyArray<Checksums.Difference>): number => {
   return differences.every(({ kind }) => kind === "missing") ? exitCodes.truncated : exitCodes.altered
 }
 
-/** What the registry knows of the version; none where it has no such row, or where there is no registry. */
+/** What the registry knows of the version and of its files; nothing where there is no such row, or no registry. */
 const registered = Effect.fnUntraced(function* (place: Place, version: string) {
-  if (!(yield* Readers.hasRegistry(place))) return Option.none()
-  return yield* Effect.flatMap(ModelRegistry, (registry) => registry.find(version)).pipe(
-    Effect.provide(Readers.registry(place)),
-  )
+  if (!(yield* Readers.hasRegistry(place))) return { row: undefined, last: undefined }
+  return yield* Effect.gen(function* () {
+    const registry = yield* ModelRegistry
+    return {
+      row: Option.getOrUndefined(yield* registry.find(version)),
+      last: Option.getOrUndefined(yield* registry.filesOf(version)),
+    }
+  }).pipe(Effect.provide(Readers.registry(place)))
 })
 
 /** Compares a version's folder with its checksums and its signature, and these with the registry; names each difference. */
@@ -39,16 +44,18 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
       Layer.mergeAll(settings, Readers.workspace(project, home), ArtifactsDirectory.layer(join(home, "artifacts"))),
     ),
   )
-  const row = Option.getOrUndefined(yield* registered(place, version))
+  const { last, row } = yield* registered(place, version)
   const { folder, found } = yield* Effect.gen(function* () {
     const models = yield* ModelFiles.ModelFiles
     const folder = yield* models.folder(version)
+    yield* models.reading(version)
     return { folder, found: (yield* models.exists(folder)) ? yield* models.check(folder) : undefined }
-  }).pipe(Effect.provide(files))
+  }).pipe(Effect.scoped, Effect.provide(files))
   if (found === undefined && row === undefined) {
     return yield* new Missing({ what: `There is no version ${version}`, next: "See what there is: dandori model list" })
   }
 
+  const purged = found === undefined && last !== undefined && filesGo(last.state) ? last : undefined
   const differences: Array<Checksums.Difference> = [...(found?.differences ?? [{ kind: "missing", path: folder.path }])]
   const list = found?.list
   if (row !== undefined && list !== undefined && row.digest !== list.root_digest) {
@@ -64,8 +71,12 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
       digest: list?.root_digest ?? null,
       signer: found?.signer ?? null,
       differences,
+      ...(purged === undefined ? {} : { purged: { at: purged.at, who: purged.who, reason: purged.reason } }),
     }
     yield* Output.json({ v: 1, kind: "model-verify", ...value })
+  } else if (purged !== undefined) {
+    const words = `at ${purged.at} by ${purged.who}: ${purged.reason}`
+    yield* Output.data(`${Output.yellow("PURGED", Output.colours(process.stdout))}  ${version}  ${plain(words)}`)
   } else if (differences.length > 0) {
     const verdict = Output.red("DAMAGED", Output.colours(process.stdout))
     const lines = differences.map((difference) => `  ${plain(Checksums.describe(difference))}`)

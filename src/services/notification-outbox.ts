@@ -146,7 +146,10 @@ export const open = (root: string): Effect.Effect<Outbox, Durable.FileFailed> =>
         .toSorted((x, y) => x.created - y.created || (x.id < y.id ? -1 : 1))
     })
     const plain = Effect.map((entries: ReadonlyArray<Entry & { readonly file: string }>) =>
-      entries.map(({ file: _, ...entry }): Entry => entry),
+      entries.map((found): Entry => {
+        const { file: _, ...entry } = found
+        return entry
+      }),
     )
     const pending: Outbox["pending"] = plain(entriesIn("pending"))
 

@@ -50,11 +50,11 @@ const listOf = (input: Input) =>
     return yield* ListedRemoval.readManifest(yield* (yield* Workspace).resolve(input.manifest ?? ""))
   })
 
-/** Write-once records are no one's to clean. */
+/** Write-once records are no one's to clean; models go by retention alone, which asks the registry and the holds. */
 const cleanable = Effect.gen(function* () {
   const workspace = yield* Workspace
   const { storage } = (yield* Settings).sections
-  const given = roots(storage).filter(([key]) => key !== "worm_root")
+  const given = roots(storage).filter(([key]) => key !== "worm_root" && key !== "models_root")
   return yield* Effect.forEach(given, ([, path]) =>
     Effect.map(workspace.resolve(path), (real) => ({ given: resolve(workspace.project, path), real })),
   )

@@ -56,7 +56,10 @@ describe("releasing a model and going back", () => {
     const { code, err, out } = await run("publish", { run: first.run, reason: "the first one" })
     assert.strictEqual(code, 0, out + err)
     ;[first.version] = await psql("SELECT version FROM core.model_registry WHERE status = 'deployed'")
-    const none = await run("publish", { run: first.run.replace(/.$/, "0"), reason: "no such run" })
+    const none = await run("publish", {
+      run: first.run.replace(/.$/, (last) => (last === "0" ? "1" : "0")),
+      reason: "no such run",
+    })
     assert.strictEqual(none.code, 1, none.out)
     assert.match(none.out, /NoModel|has no model of task backtest/)
   })

@@ -134,7 +134,7 @@ describe("retention, over random histories", () => {
       fc.asyncProperty(fc.array(step, { minLength: 25, maxLength: 60 }), async (steps) => {
         purged += await Effect.runPromise(life(steps))
       }),
-      { numRuns: 12 },
+      { numRuns: 12, endOnFailure: true },
     )
     assert.isAbove(purged, 5)
   }, 240_000)

@@ -47,7 +47,7 @@ const verify = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Compare a published version's files with its checksums, its signature and the registry. Exit codes: 0 intact, 10 altered, swapped or extra files, 13 only missing ones",
+    "Compare a published version's files with its checksums, its signature and the registry. Exit codes: 0 intact, 10 altered, swapped or extra files, 13 only missing ones, or purged by retention",
   ),
 )
 
