@@ -61,6 +61,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const file = LeaseOwner.fileId(folder, taken.id)
     let until = -Infinity
     let why: string | undefined
+    let refusal = ""
     const loss = Deferred.makeUnsafe<{ readonly why: string; readonly leftMillis: number }>()
     const lose = (reason: string, leftMillis: number) => {
       why ??= reason
@@ -88,7 +89,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
     const lost = () => {
       if (why === undefined && passed() >= until) {
-        const reason = `its term could not be renewed in PostgreSQL for ${Math.round(trustMillis / 1_000)} s`
+        const reason = `its term could not be renewed in PostgreSQL for ${Math.round(trustMillis / 1_000)} s${refusal}`
         lose(reason, Math.max(0, until - trustMillis + termMillis - passed()))
       }
       return why
@@ -100,6 +101,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       while (lost() === undefined) {
         const renewed = yield* Effect.result(since(beating.renew(taken.id, termMillis), (there) => there))
         if (renewed._tag === "Success" && !renewed.success) removed()
+        refusal = renewed._tag === "Success" ? "" : ` (${renewed.failure.message})`
         const dropped = options.dropped()
         if (renewed._tag === "Success" && dropped.length > 0) yield* Effect.ignore(beating.removeAll(dropped))
         yield* pause(renewed._tag === "Success" ? beatMillis : beatMillis / 5)

@@ -43,9 +43,9 @@ const make = Effect.fnUntraced(function* (options: LeasesShared.SharedOptions) {
         const taken = Effect.gen(function* () {
           const lease = yield* shared.acquire(ofAll, onWaiting)
           if (isEmpty(ofMachine)) return lease
-          const rest = apart(local.acquire(ofMachine, onWaiting))
-          const both_ = yield* Effect.raceFirst(rest, Effect.as(lease.loss, undefined))
-          return both_ === undefined ? undefined : both(lease, both_)
+          const waited = apart(local.acquire(ofMachine, onWaiting))
+          const rest = yield* Effect.raceFirst(waited, Effect.as(lease.loss, undefined))
+          return rest === undefined ? undefined : both(lease, rest)
         })
         const lease = yield* Scope.provide(taken, own)
         if (lease !== undefined) return lease

@@ -1,7 +1,7 @@
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -34,7 +34,7 @@ export interface SharedOptions {
 const usualTermMillis = 30_000
 
 /** What a request asked for is there no more: its owner's term was over while it waited. */
-class Gone extends Data.TaggedError("Gone") {}
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
 
 type Lacking = ReadonlyArray<Queue.Lack<Rows.TermEntry>>
 

@@ -5,6 +5,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as LeasesPostgres from "../../src/services/leases-postgres.ts"
 import { Leases } from "../../src/services/leases.ts"
@@ -90,10 +91,10 @@ describe("leases of several machines in one database", () => {
       }),
     )
 
-    test.effect("stay with a holder whose heartbeat goes on, for many terms", () =>
+    test.effect("stay with a holder whose heartbeat goes on, for longer than its term", () =>
       Effect.gen(function* () {
         const url = yield* database
-        const [one, two] = yield* Effect.all([machine(url, 600), machine(url, 600)])
+        const [one, two] = yield* Effect.all([machine(url, 9_000), machine(url, 9_000)])
         one.acquire("holder", a)
         yield* one.hear("holder", "held")
         two.acquire("next", a)
@@ -104,7 +105,10 @@ describe("leases of several machines in one database", () => {
           ([row]) => Date.parse(row?.expires ?? ""),
         )
         const first = yield* expiry
-        yield* Effect.repeat(expiry, { until: (now) => now - first > 3_000 })
+        yield* Effect.repeat(expiry, {
+          until: (now) => now - first > 10_000 || one.words.length > 0,
+          schedule: Schedule.spaced(200),
+        })
         assert.isEmpty(two.words)
         assert.isEmpty(one.words)
         yield* one.release("holder")

@@ -9,8 +9,8 @@ const FlushInterval = Duration.check(
 )
 
 /**
- * Where the ledger is: segment files of the project, or the database of the section `database`, for several machines; and
- * how the events of runs become durable (`durability.ts`).
+ * Where the ledger is: segment files of the project, or the database of the section `database`, for several machines, which
+ * then share pools, locks and concurrency groups there; and how the events of runs become durable (`durability.ts`).
  */
 export const LedgerSection = Schema.Struct({
   store: Schema.Literals(["files", "postgres"]).pipe(Schema.withDecodingDefaultKey(Effect.succeed("files" as const))),
