@@ -70,8 +70,9 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
   if (refuse && reason === undefined) {
     return yield* new Output.UsageError({ reason: "To refuse, say why: --reason TEXT" })
   }
+  // Who says --yes sees too what that was for.
+  if (!request.yes || !flags.quiet) yield* Output.message(describe(run, asked, granted))
   if (!request.yes) {
-    yield* Output.message(describe(run, asked, granted))
     if (process.stdin.isTTY !== true || flags.noInput) {
       return yield* new Output.UsageError({ reason: `To ${refuse ? "refuse" : "agree"}, say --yes` })
     }

@@ -53,6 +53,13 @@ const problemRow = ({ kind, sequence, path, detail }: WormProblem): ReadonlyArra
   detail,
 ]
 
+/** What is known of the end of a chain. */
+const endOf = ({ problems }: WormReport, { covered, head, recordType }: WormReport["chains"][number]): string => {
+  const altered = problems.some((each) => each.recordType === recordType && each.sequence === head?.sequence)
+  if (altered) return "NOT INTACT: its end is not what was written"
+  return covered ? "its end is in the ledger" : "NOT COVERED: no ledger here testifies to its end"
+}
+
 const lines = (report: WormReport, folder: string, colour: boolean): ReadonlyArray<string> => {
   const records = report.chains.reduce((sum, chain) => sum + chain.records, 0)
   const size = `${count(records, "record", "records")} in ${count(report.chains.length, "chain", "chains")}`
@@ -63,11 +70,11 @@ const lines = (report: WormReport, folder: string, colour: boolean): ReadonlyArr
     `${verdict}  ${plain(folder)}  ${size}`,
     ...table(report.problems.map(problemRow)).map((line) => `  ${line}`),
     ...table(
-      report.chains.map(({ recordType, records, head, covered }) => [
-        recordType,
-        count(records, "record", "records"),
-        head === undefined ? "" : head.sha256.slice(0, 16),
-        covered ? "its end is in the ledger" : "NOT COVERED: no ledger here testifies to its end",
+      report.chains.map((chain) => [
+        chain.recordType,
+        count(chain.records, "record", "records"),
+        chain.head === undefined ? "" : chain.head.sha256.slice(0, 16),
+        endOf(report, chain),
       ]),
     ),
   ]

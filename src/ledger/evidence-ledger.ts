@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { Artifact } from "../domain/artifact.ts"
@@ -23,6 +24,7 @@ import * as VerifyCopy from "./verify-copy.ts"
 const failed = (cause: { readonly message: string }) => new EvidenceError({ reason: cause.message, cause })
 const decodeArtifact = Schema.decodeEffect(Schema.fromJsonString(Artifact))
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
+const isFailed = Schema.is(eventData["dev.dandori.attempt.failed.v1"])
 const isSucceeded = Schema.is(eventData["dev.dandori.attempt.succeeded.v1"])
 const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))
 const isGate = Schema.is(eventData["dev.dandori.gate.passed.v1"])
@@ -71,18 +73,27 @@ const make = Effect.fnUntraced(function* (home: string) {
       Effect.mapError(failed),
     )
 
-  /** The statement of an indexed receipt; nothing where its bytes are gone or are no receipt. */
+  /** The statement of an indexed receipt; or why it cannot be read: its bytes are gone, others, or no receipt. */
   const open = Effect.fnUntraced(
     function* (file: string) {
       const artifact = yield* fs.readFileString(file).pipe(Effect.flatMap(decodeArtifact))
       const bytes = yield* artifacts.get(artifact.sha256)
-      return [{ artifact, envelope: yield* Receipts.openEnvelope(bytes) }]
+      return { artifact, envelope: yield* Receipts.openEnvelope(bytes) }
     },
     (effect, file) =>
-      Effect.catch(effect, (error) =>
-        Effect.as(Effect.logWarning(`The receipt ${file} is left out: ${error.message}`), []),
+      Effect.mapError(
+        effect,
+        ({ message }) => `the receipt ${path.basename(file, ".json").slice(0, 12)}… cannot be read: ${message}`,
       ),
   )
+
+  /** What is indexed under a subject. */
+  const indexed = Effect.fnUntraced(function* (subject: Sha256) {
+    const folder = Receipts.indexFolder(path, home, subject)
+    if (!(yield* fs.exists(folder))) return []
+    const names = (yield* fs.readDirectory(folder)).filter((name) => name.endsWith(".json"))
+    return yield* Effect.forEach(names, (name) => Effect.result(open(path.join(folder, name))))
+  }, Effect.mapError(failed))
 
   const judge = Effect.fnUntraced(function* (
     subject: Sha256,
@@ -97,10 +108,7 @@ const make = Effect.fnUntraced(function* (home: string) {
   })
 
   const receiptsFor: Evidence["Service"]["receiptsFor"] = Effect.fn("Evidence.receiptsFor")(function* (subject) {
-    const folder = Receipts.indexFolder(path, home, subject)
-    if (!(yield* fs.exists(folder))) return []
-    const names = (yield* fs.readDirectory(folder)).filter((name) => name.endsWith(".json"))
-    const opened = (yield* Effect.forEach(names, (name) => open(path.join(folder, name)))).flat()
+    const opened = (yield* indexed(subject)).flatMap((each) => (Result.isSuccess(each) ? [each.success] : []))
     const read = new Map<string, ReadonlyArray<Entry>>()
     const readOnce = Effect.fnUntraced(function* (run: string) {
       const entries = read.get(run) ?? (yield* entriesOf(run))
@@ -116,15 +124,27 @@ const make = Effect.fnUntraced(function* (home: string) {
 
   const outputOf: Evidence["Service"]["outputOf"] = Effect.fn("Evidence.outputOf")(function* (run, task) {
     const entries = yield* entriesOf(run)
-    const data = entries.map((entry) => entry.data).findLast((found) => isSucceeded(found) && found.task === task)
+    // A gate that has refused leaves an output too, with its failure.
+    const succeeded = entries.filter(({ type }) => type === "dev.dandori.attempt.succeeded.v1")
+    const data = succeeded.map((entry) => entry.data).findLast((found) => isSucceeded(found) && found.task === task)
     if (!isSucceeded(data)) return Option.none()
     if (data.outputArtifact === undefined) return Option.some(data.output)
     const bytes = yield* artifacts.get(data.outputArtifact.sha256)
     return Option.some(yield* decodeJson(new TextDecoder().decode(bytes)))
   }, Effect.mapError(failed))
 
+  const failureOf: Evidence["Service"]["failureOf"] = Effect.fnUntraced(function* (run, task) {
+    const entries = yield* entriesOf(run)
+    const ended = entries.filter(({ type }) => /^dev\.dandori\.attempt\.(failed|succeeded)\.v1$/.test(type))
+    const last = ended.findLast(({ data }) => (isFailed(data) || isSucceeded(data)) && data.task === task)?.data
+    return isFailed(last) ? Option.some(last.error) : Option.none()
+  })
+
   return Evidence.of({
     receiptsFor,
+    unreadable: (subject) =>
+      Effect.map(indexed(subject), (all) => all.flatMap((each) => (Result.isFailure(each) ? [each.failure] : []))),
+    failureOf,
     holds: (run, entry) =>
       Effect.map(entriesOf(run), (entries) => entries.some(({ entryhash }) => entryhash === entry)),
     head: ledger.read("root").pipe(

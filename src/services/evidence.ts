@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Artifact } from "../domain/artifact.ts"
+import type { ErrorData } from "../domain/event.ts"
 import type { Statement } from "../domain/receipt.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 
@@ -43,10 +44,17 @@ export class Evidence extends Context.Service<
   {
     /** All receipts that name these bytes as a subject, newest first, each verified. */
     readonly receiptsFor: (subject: Sha256) => Effect.Effect<ReadonlyArray<FoundReceipt>, EvidenceError>
+    /**
+     * Why receipts that are indexed under these bytes cannot be read, each by its digest: their own bytes are gone or are
+     * not what was written. What such a receipt said is not known.
+     */
+    readonly unreadable: (subject: Sha256) => Effect.Effect<ReadonlyArray<string>, EvidenceError>
     /** True when an entry with this hash stands in the stream of the run. */
     readonly holds: (run: string, entry: Sha256) => Effect.Effect<boolean, EvidenceError>
     /** The encoded output of a task of a run, from its `attempt.succeeded`; none where it has not succeeded. */
     readonly outputOf: (run: string, task: string) => Effect.Effect<Option.Option<unknown>, EvidenceError>
+    /** The error of a task's last attempt in a run, where it has failed; `GateFailed` where its gate said so. */
+    readonly failureOf: (run: string, task: string) => Effect.Effect<Option.Option<ErrorData>, EvidenceError>
     /** The head of the root stream. */
     readonly head: Effect.Effect<LedgerHead, EvidenceError>
     /** Writes the ledger's streams and checkpoints into a folder as segment files, wherever they lie. */

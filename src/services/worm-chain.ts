@@ -131,6 +131,25 @@ export const verifyChain = <E>(
       } else bySequence.set(record.sequence, found)
     }
 
+    const sealedAt = (sequence: number) => sealed.find((head) => head.sequence === sequence)
+    const isBlamed = (sequence: number, path: string) =>
+      problems.some(
+        (problem) =>
+          problem.kind === "edited" && problem.sequence === sequence && problem.path === `${recordType}/${path}`,
+      )
+    const blame = (sequence: number, path: string, detail: string) => {
+      if (!isBlamed(sequence, path)) report("edited", sequence, path, detail)
+    }
+    /** Who else has the digest of a record as it lies there: the ledger, else the next record, where its own link holds. */
+    const borneOut = (sequence: number): string | undefined => {
+      const digest = bySequence.get(sequence)?.sha256
+      const head = sealedAt(sequence)
+      if (head !== undefined) return head.sha256 === digest ? "the ledger" : undefined
+      const next = bySequence.get(sequence + 1)
+      const holds = next !== undefined && links.get(sequence + 1)?.sha256 === next.sha256
+      return holds && next.record?.prev_sha256 === digest ? "the next record" : undefined
+    }
+
     const last = Math.max(0, ...bySequence.keys(), ...links.keys())
     for (let sequence = 1; sequence <= last; sequence++) {
       const found = bySequence.get(sequence)
@@ -145,16 +164,22 @@ export const verifyChain = <E>(
         continue
       }
       if (link !== undefined && (link.sha256 !== found.sha256 || link.path !== found.path)) {
-        report("edited", sequence, found.path, `its digest is ${found.sha256}, its link says ${link.sha256}`)
+        const says = borneOut(sequence)
+        if (says === undefined || link.path !== found.path) {
+          blame(sequence, found.path, `its digest is ${found.sha256}, its link says ${link.sha256}`)
+        } else
+          blame(sequence, linkPath, `it says ${link.sha256}, the record's digest is ${found.sha256}, as ${says} has it`)
       }
-      const before = sequence === 1 ? Worm.genesis : bySequence.get(sequence - 1)?.sha256
+      const previous = bySequence.get(sequence - 1)
+      const before = sequence === 1 ? Worm.genesis : previous?.sha256
       const named = found.record?.prev_sha256
-      if (before === undefined || named === before) continue
-      const already = problems.some((problem) => problem.kind === "edited" && problem.sequence === sequence - 1)
-      if (already) continue
-      const edited = sequence === 1 ? found : bySequence.get(sequence - 1)
-      const detail = `its digest is ${before}, the next record was written after ${named}`
-      report("edited", Math.max(1, sequence - 1), edited?.path ?? linkPath, detail)
+      // What an edited record says of the one before it is no evidence.
+      if (before === undefined || named === before || isBlamed(sequence, found.path)) continue
+      if (previous === undefined || sealedAt(sequence - 1)?.sha256 === before) {
+        blame(sequence, found.path, `it was written after ${named}, the record before it has the digest ${before}`)
+      } else if (!isBlamed(sequence - 1, previous.path)) {
+        blame(sequence - 1, previous.path, `its digest is ${before}, the next record was written after ${named}`)
+      }
     }
 
     const sequences = new Map([...links.values()].map((link) => [link.path, link.sequence]))
@@ -174,15 +199,18 @@ export const verifyChain = <E>(
           `the sealed head has sequence ${head.sequence}, the chain ends at ${last}`,
         )
       } else if (found !== undefined && found.sha256 !== head.sha256) {
-        report("edited", head.sequence, path, `its digest is ${found.sha256}, the sealed head says ${head.sha256}`)
+        blame(head.sequence, path, `its digest is ${found.sha256}, the sealed head says ${head.sha256}`)
       }
     }
     const end = bySequence.get(last)
+    // Of an edited end the digest that was written counts, where it is known.
+    const written = end !== undefined && isBlamed(last, end.path) ? links.get(last)?.sha256 : undefined
+    const sha256 = sealedAt(last)?.sha256 ?? written ?? end?.sha256
     return {
       chain: {
         recordType,
         records: bySequence.size,
-        head: end === undefined ? undefined : { recordType, sequence: last, sha256: end.sha256 },
+        head: end === undefined || sha256 === undefined ? undefined : { recordType, sequence: last, sha256 },
         covered: sealed.some((head) => head.sequence >= last),
       },
       problems,

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { taskType } from "../../src/authoring/task-type.ts"
 import { ModelVersion, slotOf, slotText } from "../../src/domain/model.ts"
 import { Segment } from "../../src/domain/names.ts"
-import { ModelStatus } from "../../src/domain/registry.ts"
+import { type ModelRow, ModelStatus, mayBecome } from "../../src/domain/registry.ts"
 import { ModelRegistry, VersionUnknown } from "../../src/services/model-registry.ts"
 
 /** Which version is meant. */
@@ -49,13 +49,26 @@ const find = Effect.fn("model-find.run")(function* ({ slot: text, version, which
     if (row === undefined) return yield* new VersionUnknown({ version: wanted })
     return slotText(row.slot) === text ? row : yield* none(`${wanted} is of ${slotText(row.slot)}`)
   })
+  /** A version that may be champion again; those that may, where it may not. */
+  const again = Effect.fnUntraced(function* (row: ModelRow) {
+    // Without a champion the version that was taken out is what was before: model-deploy says what it lacks.
+    if (champion === undefined || mayBecome(row.status, "deployed")) return row
+    const deployed = new Set((yield* registry.history(slot)).map((one) => one.version))
+    const others = (yield* registry.list({ slot })).filter(
+      (one) => deployed.has(one.version) && mayBecome(one.status, "deployed"),
+    )
+    const named = others.map((one) => one.version).join(", ")
+    const instead =
+      named === "" ? "no other one was deployed before: release one" : `name another one, --param to=VERSION: ${named}`
+    return yield* none(`${row.version} is ${row.status}, and so not what to go back to; ${instead}`)
+  })
   const goBackTo = Effect.fnUntraced(function* (wanted: string) {
     const row = yield* named(wanted)
     if (row.version === champion?.version)
       return yield* none(`${wanted} is champion now: there is nothing to go back to`)
     const moves = yield* registry.history(slot)
     return moves.some((one) => one.version === row.version)
-      ? row
+      ? yield* again(row)
       : yield* none(`${wanted} is ${row.status} and was never deployed: release it instead of going back to it`)
   })
   const previous = Effect.gen(function* () {
@@ -67,7 +80,7 @@ const find = Effect.fn("model-find.run")(function* ({ slot: text, version, which
     const before = champion === undefined ? move?.version : move?.from
     return before === undefined || before === null
       ? yield* none("no version was deployed before")
-      : yield* named(before)
+      : yield* again(yield* named(before))
   })
   const row =
     version !== undefined && version !== ""

@@ -37,8 +37,12 @@ const isRun = Schema.is(RunId)
 const read = Effect.fn("model-of-run.run")(function* ({ run, task = "backtest" }: typeof Input.Type) {
   const none = (reason: string) => new NoModel({ run, task, reason })
   if (!isRun(run)) return yield* none("this is no run's id; write all of it")
-  const output = yield* (yield* Evidence).outputOf(run, task)
-  if (Option.isNone(output)) return yield* none("it has not succeeded")
+  const evidence = yield* Evidence
+  const output = yield* evidence.outputOf(run, task)
+  if (Option.isNone(output)) {
+    const failure = yield* evidence.failureOf(run, task)
+    return yield* none(Option.isNone(failure) ? "it has not succeeded" : `it failed. ${failure.value.message}`)
+  }
   const found = decode(output.value)
   if (Option.isNone(found)) return yield* none("its output holds no gated model")
   return { model: found.value.model, run, task }

@@ -64,16 +64,19 @@ type Judgement = { readonly receipt: FoundReceipt } | { readonly problems: Reado
  * under any policy, or that could let pass: a later FAILED is not outvoted by an earlier PASSED, nor by naming a policy
  * that it was not given under.
  */
-const judge = (found: ReadonlyArray<FoundReceipt>, demand: Demand): Judgement => {
+const judge = (found: ReadonlyArray<FoundReceipt>, unreadable: ReadonlyArray<string>, demand: Demand): Judgement => {
   const ofGate = found.filter(({ statement }) => statement.predicate.dandori.gate === demand.gate)
-  if (ofGate.length === 0) return { problems: [`there is no ${demand.gate} receipt for ${short(demand.subject)}`] }
+  if (ofGate.length === 0) {
+    return { problems: [`there is no ${demand.gate} receipt for ${short(demand.subject)}`, ...unreadable] }
+  }
   const decisive = ofGate.find(
     (receipt) =>
       objection(receipt, demand) === undefined &&
       (receipt.statement.predicate.result === "FAILED" || shortcoming(receipt, demand) === undefined),
   )
   if (decisive === undefined) {
-    return { problems: ofGate.flatMap((receipt) => objection(receipt, demand) ?? shortcoming(receipt, demand) ?? []) }
+    const objections = ofGate.flatMap((receipt) => objection(receipt, demand) ?? shortcoming(receipt, demand) ?? [])
+    return { problems: [...objections, ...unreadable] }
   }
   const { result } = decisive.statement.predicate
   if (result === "PASSED" || (result === "WARNED" && !demand.strict)) return { receipt: decisive }
@@ -99,7 +102,9 @@ export const gather = Effect.fn("publish.evidence")(function* (
     ...[...new Set(model.datasets)].map((subject) => ({ gate: "dq", subject, env, strict })),
   ]
   const judged = yield* Effect.forEach(demands, (demand) =>
-    Effect.map(evidence.receiptsFor(demand.subject), (found) => judge(found, demand)),
+    Effect.zipWith(evidence.receiptsFor(demand.subject), evidence.unreadable(demand.subject), (found, unreadable) =>
+      judge(found, unreadable, demand),
+    ),
   )
   const problems = judged.flatMap((one) => ("problems" in one ? one.problems : []))
   if (problems.length > 0) return yield* new ReceiptMissing({ version: model.version, digest, problems })

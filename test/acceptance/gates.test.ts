@@ -85,6 +85,13 @@ describe("production's backtest thresholds", () => {
     assert.isFalse(existsSync(join(place.home, "worm/retrain")))
     assert.isFalse(existsSync(join(place.home, "backups")))
     assert.strictEqual((await Sample.dandori(place, "ledger", "verify")).code, 0)
+    const run = (await Sample.runsOf(place))[0].run
+    const given = ["--param", `run=${run}`, "--param", "reason=all the same"]
+    const refused = await Sample.dandori(place, "run", "pipelines/publish.yaml", ...given)
+    assert.strictEqual(refused.code, 1, refused.out + refused.err)
+    const why = refused.out.replace(/\s+/g, " ")
+    assert.include(why, `Run ${run} has no model of task backtest: it failed. The gate says FAILED: `)
+    assert.include(why, `dandori runs show ${run}`)
   })
 })
 

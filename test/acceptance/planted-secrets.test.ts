@@ -256,7 +256,7 @@ beforeAll(async () => {
   }
   await dandori(["ledger", "show", "system", "--json"])
   await dandori(["ledger", "send"])
-}, 400_000)
+}, 600_000)
 
 afterAll(async () => {
   await Sample.remove(project)

@@ -82,6 +82,21 @@ describe("releasing a model and going back", () => {
     )
   })
 
+  it("archives and tells nothing when the same run is released again: it is champion already", async () => {
+    const told = async () => {
+      const { out } = await Sample.dandori(project, "worm", "verify", "--json")
+      const { chains } = Sample.ndjson(out)[0]
+      const lines = await Fs.readFile(join(project.home, "logs/notifications.ndjson"), "utf8")
+      return [chains.find(({ recordType }: any) => recordType === "model_publish").records, lines.split("\n").length]
+    }
+    const before = await told()
+    const released = await run("release", { run: candidates[1].run, reason: "once more" })
+    assert.strictEqual(released.code, 16, released.out + released.err)
+    await agree(released.id, "deploy")
+    assert.deepStrictEqual(await told(), before)
+    assert.deepStrictEqual(await statuses(), ["archived", "deployed"])
+  })
+
   it("does not go back to a version whose bytes are damaged: nothing is switched", async () => {
     const [first] = candidates
     const theta = join(project.folder, ".dandori/models", first.version, "theta.yaml")
@@ -109,5 +124,12 @@ describe("releasing a model and going back", () => {
     const history = await Sample.dandori(project, "model", "history", "--slot", slot, "--json")
     assert.strictEqual(history.code, 0, history.err)
     for (const { version } of candidates) assert.include(history.out, version)
+  })
+
+  it("does not go back a second time to what was taken out, and says how to name another version", async () => {
+    const { code, err, out } = await run("rollback", { slot, reason: "still wrong" })
+    assert.strictEqual(code, 1, out + err)
+    assert.match(out, /is rolled_back, and so not what to go back to; no other one was deployed before: release one/)
+    assert.deepStrictEqual(await statuses(), ["deployed", "rolled_back"])
   })
 })

@@ -27,6 +27,7 @@ describe("an answer to a run that no process drives", () => {
       const resume = `dandori runs resume ${run}`
       const approved = yield* dandori(folder, "runs", "approve", run, "--yes")
       assert.strictEqual(approved.code, 0, approved.err)
+      assert.match(approved.err, /^go of asking, asked for by .*\n {2}input {6}[0-9a-f]{64}\n[^]*"say": "hello"/)
       assert.match(
         approved.out,
         /^go is approved by \S+: that is recorded\. No process drives the run; to go on with it: /,

@@ -55,6 +55,36 @@ describe("the ledger's evidence", () => {
     ),
   )
 
+  it.live("tells a receipt whose bytes were altered or are gone from one that never was", () =>
+    inProject((home) =>
+      Effect.gen(function* () {
+        const altered = yield* Project.writeGatedRun(home, Project.runId(1), "model bytes")
+        const gone = yield* Project.writeGatedRun(home, Project.runId(2), "model bytes")
+        const evidence = yield* Evidence
+        assert.deepStrictEqual(yield* evidence.unreadable(subject), [])
+        const fileOf = (sha256: string) =>
+          Effect.promise(async () => {
+            const names = await Fs.readdir(join(home, "artifacts"), { recursive: true })
+            return join(home, "artifacts", names.find((name) => name.endsWith(sha256.slice(2))) ?? "nowhere")
+          })
+        const [one, two] = [yield* fileOf(altered.receipt.sha256), yield* fileOf(gone.receipt.sha256)]
+        yield* Effect.promise(async () => {
+          await Fs.chmod(one, 0o644)
+          await Fs.writeFile(one, (await Fs.readFile(one, "utf8")).replace("payload", "payl0ad"))
+          await Fs.rm(two)
+        })
+        assert.deepStrictEqual(yield* evidence.receiptsFor(subject), [])
+        const problems = yield* evidence.unreadable(subject)
+        assert.strictEqual(problems.length, 2)
+        for (const { receipt } of [altered, gone]) {
+          assert.isTrue(
+            problems.some((each) => each.startsWith(`the receipt ${receipt.sha256.slice(0, 12)}… cannot be read: `)),
+          )
+        }
+      }),
+    ),
+  )
+
   it.live("gives the output of a task that has succeeded, and none of another", () =>
     Effect.gen(function* () {
       const home = yield* Project.folder
@@ -67,6 +97,23 @@ describe("the ledger's evidence", () => {
         assert.isTrue(Option.isNone(yield* evidence.outputOf(Project.runId(8), "task_2")))
       }).pipe(Effect.provide(Project.projectAt(home)))
     }),
+  )
+
+  it.live("says why the last attempt of a task has failed", () =>
+    inProject((home) =>
+      Effect.gen(function* () {
+        yield* Project.writeGatedRun(home, Project.runId(1), "model bytes", "PASSED")
+        const evidence = yield* Evidence
+        assert.isTrue(Option.isNone(yield* evidence.failureOf(Project.runId(1), "judge")))
+        assert.isTrue(Option.isNone(yield* evidence.failureOf(Project.runId(9), "judge")))
+        const error = { tag: "GateFailed", message: "The gate says FAILED: it loses money" }
+        // As a gate that has refused: its output is kept, and is none of a task that has succeeded.
+        const attempt = { task: "judge", attempt: 1, error, millis: 1, output: { verdict: "FAILED" } }
+        yield* Project.writeRun(Project.runId(2), [{ type: "dev.dandori.attempt.failed.v1", data: attempt }])
+        assert.deepStrictEqual(yield* evidence.failureOf(Project.runId(2), "judge"), Option.some(error))
+        assert.isTrue(Option.isNone(yield* evidence.outputOf(Project.runId(2), "judge")))
+      }),
+    ),
   )
 
   it.live("names what is wrong with receipts that do not hold", () =>

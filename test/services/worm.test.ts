@@ -167,6 +167,31 @@ for (const [name, open] of [
         }),
       )
 
+      it.effect("are told from links that were edited, and from what follows them", () =>
+        Effect.gen(function* () {
+          const { destination, replace, text } = yield* open
+          const records = yield* three(destination)
+          const [, second, third] = records
+          const path = pathIn(destination, third as Appended)
+          const [whole, link] = yield* run(() => Promise.all([text(path), text(linkOf(2))]))
+          const other = Sha256.of("other bytes")
+          yield* run(() => replace(path, whole.replace(second?.sha256 ?? "", other)))
+          const edited = yield* destination.verify([])
+          assert.deepStrictEqual(found(edited), ["edited ops 3"])
+          assert.strictEqual(edited.chains[0]?.head?.sha256, third?.sha256)
+          const known = yield* destination.verify(sealed(records))
+          assert.deepStrictEqual(found(known), ["edited ops 3"])
+          assert.strictEqual(known.chains[0]?.head?.sha256, third?.sha256)
+          yield* run(() => replace(path, whole))
+          yield* run(() => replace(linkOf(2), link.replace(second?.sha256 ?? "", other)))
+          for (const heads of [[], sealed(records)]) {
+            const { chains, problems } = yield* destination.verify(heads)
+            assert.deepStrictEqual(found({ chains, problems }), ["edited ops 2"])
+            assert.strictEqual(problems[0]?.path, linkOf(2))
+          }
+        }),
+      )
+
       it.effect("that were removed are found, and so are links", () =>
         Effect.gen(function* () {
           const { destination, remove } = yield* open

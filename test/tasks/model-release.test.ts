@@ -218,6 +218,23 @@ describe("model-find", () => {
       assert.deepInclude(yield* find({ which: "previous", version: "" }), { version: "v1" })
     }))
 
+  test("after a rollback goes not back to what was taken out, and names the versions that may be named", (root) =>
+    Effect.gen(function* () {
+      yield* publish(root, "v1", true)
+      const second = yield* publish(root, "v2", true)
+      yield* publish(root, "v3", true)
+      yield* deploy(second, { previousBecomes: "rolled_back" })
+      const error = yield* Effect.flip(find({ which: "previous" }))
+      assert.strictEqual(error._tag, "ModelNotFound")
+      assert.match(
+        error.message,
+        /v3 is rolled_back, and so not what to go back to; name another one, --param to=VERSION: v1\./,
+      )
+      const named = yield* Effect.flip(find({ which: "previous", version: "v3" }))
+      assert.match(named.message, /--param to=VERSION: v1\./)
+      assert.deepInclude(yield* find({ which: "previous", version: "v1" }), { version: "v1", champion: "v2" })
+    }))
+
   test("finds the version to go back to when the champion was taken out", (root) =>
     Effect.gen(function* () {
       yield* publish(root, "v1", true)

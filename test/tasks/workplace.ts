@@ -144,6 +144,8 @@ export const attempt = (root: string, ids: Configured & { readonly run?: string;
       copyTo: () => Effect.die("there is no ledger here"),
       verifyFolder: () => Effect.die("there is no ledger here"),
       outputOf: () => Effect.die("there is no ledger here"),
+      failureOf: () => Effect.die("there is no ledger here"),
+      unreadable: () => Effect.succeed([]),
       receiptsFor: () => Effect.succeed([]),
       holds: () => Effect.succeed(true),
       head: Effect.succeed({ entries: 7, hash: Sha256.of("head") }),

@@ -108,6 +108,8 @@ export const evidence = (root: string) =>
     copyTo: () => Effect.die("there is no ledger here"),
     verifyFolder: () => Effect.die("there is no ledger here"),
     outputOf: () => Effect.die("there is no ledger here"),
+    failureOf: () => Effect.die("there is no ledger here"),
+    unreadable: () => Effect.succeed([]),
     receiptsFor: Effect.fnUntraced(
       function* (subject) {
         const key = Crypto.createPublicKey(Fs.readFileSync(join(root, "key.pem")))
