@@ -104,14 +104,11 @@ const make = (root: string): Artifacts["Service"] => {
 
   const copyTo: Artifacts["Service"]["copyTo"] = Effect.fn("Artifacts.copyTo")(function* (sha256, to) {
     const from = yield* known(sha256)
-    yield* Effect.gen(function* () {
-      const stored = yield* Durable.digestFile(from).pipe(Effect.mapError(failed(sha256)))
-      if (stored.sha256 !== sha256) return yield* damaged(sha256, stored.sha256)
-      const copied = yield* Durable.copyNewFileDurably(from, to).pipe(Effect.mapError(failed(sha256)))
-      if (copied.sha256 === sha256) return
-      yield* Effect.ignore(Durable.removeFileDurably(to))
-      return yield* damaged(sha256, copied.sha256)
-    })
+    yield* Durable.fillNewFileDurably(to, (write) =>
+      Effect.flatMap(Durable.digestWhile(from, write), (stored) =>
+        stored.sha256 === sha256 ? Effect.void : Effect.fail(damaged(sha256, stored.sha256)),
+      ),
+    ).pipe(Effect.mapError((error) => (error instanceof ArtifactError ? error : failed(sha256)(error))))
   })
 
   const has: Artifacts["Service"]["has"] = (sha256) =>

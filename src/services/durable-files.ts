@@ -2,6 +2,7 @@ import { closeSync, constants, fsync, mkdirSync, openSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type { Sha256 } from "../domain/sha256.ts"
 
@@ -54,6 +55,7 @@ export interface FileDigest {
 }
 
 const chunkBytes = 1 << 20
+const smallestChunkBytes = 4096
 
 const failed = (operation: string, path: string) => (cause: unknown) => {
   const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
@@ -90,20 +92,44 @@ const writeAll = (handle: Fs.FileHandle, path: string, bytes: Uint8Array): Effec
     }
   })
 
-/** Each chunk of a file's bytes, in order, in a buffer that is used again. */
+/**
+ * Each chunk of a file's bytes, in order, in a buffer that is used again. Where there is more than a chunk, the next one is
+ * read meanwhile.
+ */
 const forEachChunk = <E>(
   handle: Fs.FileHandle,
   path: string,
   use: (chunk: Uint8Array) => Effect.Effect<void, E>,
-): Effect.Effect<void, E | FileFailed> =>
-  Effect.gen(function* () {
-    const buffer = new Uint8Array(chunkBytes)
+): Effect.Effect<void, E | FileFailed> => {
+  const begin = (buffer: Uint8Array) => {
+    const reading = handle.read(buffer, 0, buffer.length, null)
+    // Nobody waits for it any more where the use of the chunk before failed.
+    reading.catch(() => {})
+    return attempt("read", path, () => reading)
+  }
+  return Effect.gen(function* () {
+    const { size } = yield* attempt("look at", path, () => handle.stat())
+    const length = Math.min(chunkBytes, Math.max(size + 1, smallestChunkBytes))
+    let buffer: Uint8Array = new Uint8Array(length)
+    let spare: Uint8Array | undefined
+    let reading = begin(buffer)
     while (true) {
-      const { bytesRead } = yield* attempt("read", path, () => handle.read(buffer, 0, chunkBytes, null))
+      const { bytesRead } = yield* reading
       if (bytesRead === 0) return
-      yield* use(buffer.subarray(0, bytesRead))
+      const chunk = buffer.subarray(0, bytesRead)
+      if (bytesRead < length) {
+        yield* use(chunk)
+        reading = begin(buffer)
+      } else {
+        const next = spare ?? new Uint8Array(length)
+        spare = buffer
+        buffer = next
+        reading = begin(buffer)
+        yield* use(chunk)
+      }
     }
   })
+}
 
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW
 const newFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
@@ -214,21 +240,40 @@ export const fillNewFileDurably = <A, E>(
 ): Effect.Effect<A, E | FileFailed> =>
   writeThrough(path, 0o644, (handle, at) => fill((chunk) => writeAll(handle, at, chunk)), createsOnly)
 
+const digested = <E>(path: string, update: (hasher: Bun.CryptoHasher, chunk: Uint8Array) => Effect.Effect<void, E>) =>
+  withHandle("open", path, readFlags, 0, (handle) =>
+    Effect.gen(function* () {
+      const hasher = new Bun.CryptoHasher("sha256")
+      let bytes = 0
+      yield* forEachChunk(handle, path, (chunk) => {
+        bytes += chunk.length
+        return update(hasher, chunk)
+      })
+      return { sha256: hasher.digest("hex") as Sha256, bytes } satisfies FileDigest
+    }),
+  )
+
+/** SHA-256 and size of a file's bytes (streamed). Links are not followed. */
+export const digestFile = (path: string): Effect.Effect<FileDigest, FileFailed> =>
+  digested(path, (hasher, chunk) => Effect.sync(() => void hasher.update(chunk)))
+
+/** As `digestFile`; `use` is given each chunk while it is digested, in a buffer that is used again. */
+export const digestWhile = <E>(
+  path: string,
+  use: (chunk: Uint8Array) => Effect.Effect<void, E>,
+): Effect.Effect<FileDigest, E | FileFailed> =>
+  digested(path, (hasher, chunk) =>
+    Effect.gen(function* () {
+      const using = yield* Effect.forkChild(use(chunk), { startImmediately: true })
+      hasher.update(chunk)
+      yield* Fiber.join(using)
+    }),
+  )
+
 const copyFrom =
   (from: string): Fill<FileDigest> =>
   (handle, temporary) =>
-    withHandle("open", from, readFlags, 0, (source) =>
-      Effect.gen(function* () {
-        const hasher = new Bun.CryptoHasher("sha256")
-        let bytes = 0
-        yield* forEachChunk(source, from, (chunk) => {
-          hasher.update(chunk)
-          bytes += chunk.length
-          return writeAll(handle, temporary, chunk)
-        })
-        return { sha256: hasher.digest("hex") as Sha256, bytes }
-      }),
-    )
+    digestWhile(from, (chunk) => writeAll(handle, temporary, chunk))
 
 /** Copies a file (streamed), whole or not at all; answers with the digest of the bytes that were copied. Links are not followed. */
 export const copyFileDurably = (
@@ -237,24 +282,13 @@ export const copyFileDurably = (
   options: WriteOptions = {},
 ): Effect.Effect<FileDigest, FileFailed> => writeThrough(to, options.mode ?? 0o644, copyFrom(from), replaces)
 
+/** Copies a file to a new one without flushing it: for what only this process needs. Links are not followed. */
+export const copyFileForNow = (from: string, to: string): Effect.Effect<FileDigest, FileFailed> =>
+  withHandle("create", to, newFlags, 0o600, (handle) => copyFrom(from)(handle, to))
+
 /** As `copyFileDurably`, but fails with EEXIST, changing nothing, when there is something at the target. */
 export const copyNewFileDurably = (
   from: string,
   to: string,
   options: WriteOptions = {},
 ): Effect.Effect<FileDigest, FileFailed> => writeThrough(to, options.mode ?? 0o644, copyFrom(from), createsOnly)
-
-/** SHA-256 and size of a file's bytes (streamed). Links are not followed. */
-export const digestFile = (path: string): Effect.Effect<FileDigest, FileFailed> =>
-  withHandle("open", path, readFlags, 0, (handle) =>
-    Effect.gen(function* () {
-      const hasher = new Bun.CryptoHasher("sha256")
-      let bytes = 0
-      yield* forEachChunk(handle, path, (chunk) => {
-        hasher.update(chunk)
-        bytes += chunk.length
-        return Effect.void
-      })
-      return { sha256: hasher.digest("hex") as Sha256, bytes }
-    }),
-  )

@@ -51,7 +51,7 @@ export const open = (path: string, partBytes: number): Effect.Effect<FileParts, 
     const step = Math.max(partBytes, Math.ceil(size / mostParts))
     const whole = new Bun.CryptoHasher("sha256")
     const parts: Array<Part> = []
-    const chunk = new Uint8Array(Math.min(chunkBytes, step))
+    const chunk = new Uint8Array(Math.min(chunkBytes, step, Math.max(size + 1, 4096)))
     let end = 0
     for (let offset = 0; offset === end; offset += step) {
       const hasher = new Bun.CryptoHasher("sha256")

@@ -10,7 +10,7 @@ import type { Artifact } from "../domain/artifact.ts"
 import * as Checksums from "../domain/checksums.ts"
 import * as Signature from "../domain/model-signature.ts"
 import { Segment } from "../domain/names.ts"
-import type { Sha256 } from "../domain/sha256.ts"
+import * as Sha256 from "../domain/sha256.ts"
 import { type ArtifactError, Artifacts } from "./artifacts.ts"
 import * as Durable from "./durable-files.ts"
 import type { Evidence, EvidenceError } from "./evidence.ts"
@@ -39,7 +39,7 @@ export interface VersionFolder {
  */
 export interface Verification extends VersionFolder {
   readonly list: Checksums.Checksums | undefined
-  readonly signer: Sha256 | undefined
+  readonly signer: Sha256.Sha256 | undefined
   readonly differences: ReadonlyArray<Checksums.Difference>
 }
 
@@ -84,7 +84,7 @@ export class ModelFiles extends Context.Service<
       path: string,
       file: Artifact,
     ) => Effect.Effect<void, Durable.FileFailed | ArtifactError>
-    /** Writes the list of the files and the signature over them and it, flushed. */
+    /** Writes the list of the files and the signature over what it lists and itself, flushed. `check` reads them back. */
     readonly seal: (
       folder: VersionFolder,
       list: Checksums.Checksums,
@@ -273,7 +273,10 @@ const make = Effect.gen(function* () {
     seal: Effect.fn("ModelFiles.seal")(function* (to, list) {
       const text = `${JSON.stringify(list, null, 2)}\n`
       yield* Durable.writeNewFileDurably(join(to.path, Checksums.fileName), text, { mode: 0o444 })
-      const payload = Signature.payloadOf(to.version, yield* inspect(to))
+      const payload = Signature.payloadOf(to.version, [
+        ...Object.entries(list.checksums).map(([path, sha256]) => ({ path, sha256, bytes: list.sizes[path] })),
+        { path: Checksums.fileName, sha256: Sha256.of(text), bytes: Buffer.byteLength(text) },
+      ])
       const { hint, signature } = yield* ModelSigning.sign(workspace.home, payload)
       const bundle = Signature.encode(payload, hint, signature)
       yield* Durable.writeNewFileDurably(join(to.path, Checksums.signatureName), bundle, { mode: 0o444 })

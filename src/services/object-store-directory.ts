@@ -122,10 +122,13 @@ const make = (root: string): Store => {
 
   const info: Store["info"] = (key) => Effect.flatMap(fileOf(key), (file) => stored(key, file))
 
-  const list: Store["list"] = (prefix) =>
-    Durable.attempt("list", root, () => Fs.readdir(root, { recursive: true, withFileTypes: true })).pipe(
+  const list: Store["list"] = (prefix) => {
+    const parent = prefix.slice(0, Math.max(0, prefix.lastIndexOf("/")))
+    if (parent !== "" && keyProblem(parent) !== undefined) return Effect.succeed([])
+    const folder = join(root, parent)
+    return Durable.attempt("list", folder, () => Fs.readdir(folder, { recursive: true, withFileTypes: true })).pipe(
       Effect.catchIf(
-        (error) => error.code === "ENOENT",
+        (error) => error.code === "ENOENT" || error.code === "ENOTDIR",
         () => Effect.succeed([]),
       ),
       Effect.map((entries) =>
@@ -137,6 +140,7 @@ const make = (root: string): Store => {
       ),
       Effect.mapError(failed(prefix)),
     )
+  }
 
   return { location, put, putFile, get, copyTo, info, list }
 }

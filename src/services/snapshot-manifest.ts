@@ -102,9 +102,12 @@ export const idOf = (runCreated: number, record: string): string => {
 /** Key of a snapshot's manifest. */
 export const manifestKey = (snapshot: string): string => `${snapshot}/manifest.json`
 
+/** What the keys of a snapshot's objects begin with. */
+export const objectsPrefix = (snapshot: string): string => `${snapshot}/objects/`
+
 /** Key of an object of a snapshot. */
 export const objectKey = (snapshot: string, sha256: string): string =>
-  `${snapshot}/objects/${sha256.slice(0, 2)}/${sha256.slice(2)}`
+  `${objectsPrefix(snapshot)}${sha256.slice(0, 2)}/${sha256.slice(2)}`
 
 /** Every file of a snapshot with its path in a restored one. */
 export const filesOf = (targets: ReadonlyArray<SnapshotTarget>): ReadonlyArray<SnapshotFile> =>

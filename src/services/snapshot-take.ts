@@ -59,14 +59,33 @@ const cutToLastLine = (path: string): Effect.Effect<void, Durable.FileFailed> =>
     yield* Durable.attempt("cut", path, () => Fs.truncate(path, 0))
   })
 
-/** Sends bytes that nobody else writes to, unless the store has them. True when they were sent. */
-const send = (store: Store, snapshot: string, path: string, digest: Durable.FileDigest) =>
+/** A snapshot that is being taken. `there` are the keys of its objects that were there before, or were sent since. */
+interface Taking {
+  readonly store: Store
+  readonly snapshot: string
+  readonly scratch: string
+  readonly there: Set<string>
+}
+
+/** Whether the store has bytes already; what it has under their name is read and compared. */
+const isThere = ({ snapshot, store, there }: Taking, { sha256 }: Durable.FileDigest) =>
   Effect.gen(function* () {
-    const key = SnapshotManifest.objectKey(snapshot, digest.sha256)
-    const there = yield* store.info(key)
-    if (Option.isSome(there) && there.value.sha256 === digest.sha256) return false
-    if (Option.isSome(there)) return yield* new ObjectExists({ location: store.location, key })
-    yield* store.putFile(key, path)
+    const key = SnapshotManifest.objectKey(snapshot, sha256)
+    if (!there.has(key)) return false
+    const found = yield* store.info(key)
+    if (Option.isSome(found) && found.value.sha256 !== sha256) {
+      return yield* new ObjectExists({ location: store.location, key })
+    }
+    return Option.isSome(found)
+  })
+
+/** Sends bytes that nobody else writes to, unless the store has them. True when they were sent. */
+const send = (taking: Taking, path: string, digest: Durable.FileDigest) =>
+  Effect.gen(function* () {
+    if (yield* isThere(taking, digest)) return false
+    const key = SnapshotManifest.objectKey(taking.snapshot, digest.sha256)
+    yield* taking.store.putFile(key, path)
+    taking.there.add(key)
     return true
   })
 
@@ -79,35 +98,32 @@ const withStaged = <A, E>(scratch: string, use: (staged: string) => Effect.Effec
 }
 
 /** A ledger segment grows while it is read: all whole lines up to a moment are taken. */
-const takeLines = (store: Store, snapshot: string, path: string, scratch: string) =>
-  withStaged(scratch, (staged) =>
+const takeLines = (taking: Taking, path: string) =>
+  withStaged(taking.scratch, (staged) =>
     Effect.gen(function* () {
-      yield* Durable.copyFileDurably(path, staged, { mode: 0o600 })
+      yield* Durable.copyFileForNow(path, staged)
       yield* cutToLastLine(staged)
       const digest = yield* Durable.digestFile(staged)
-      return { digest, sent: yield* send(store, snapshot, staged, digest) }
+      return { digest, sent: yield* send(taking, staged, digest) }
     }),
   )
 
 /** Any other file must be the same before and after it was read; else it is read again. */
 const takeWhole = (
-  store: Store,
-  snapshot: string,
+  taking: Taking,
   path: string,
-  scratch: string,
 ): Effect.Effect<{ readonly digest: Durable.FileDigest; readonly sent: boolean }, Failure> =>
   Effect.gen(function* () {
     for (let count = 0; count < tries; count++) {
       const before = yield* look(path)
       const digest = yield* Durable.digestFile(path)
-      const there = yield* store.info(SnapshotManifest.objectKey(snapshot, digest.sha256))
-      const result = yield* Option.isSome(there) && there.value.sha256 === digest.sha256
-        ? Effect.succeed({ digest, sent: false })
-        : withStaged(scratch, (staged) =>
+      const result = (yield* isThere(taking, digest))
+        ? { digest, sent: false }
+        : yield* withStaged(taking.scratch, (staged) =>
             Effect.gen(function* () {
-              const copied = yield* Durable.copyFileDurably(path, staged, { mode: 0o600 })
+              const copied = yield* Durable.copyFileForNow(path, staged)
               if (copied.sha256 !== digest.sha256) return undefined
-              return { digest, sent: yield* send(store, snapshot, staged, digest) }
+              return { digest, sent: yield* send(taking, staged, digest) }
             }),
           )
       const after = yield* look(path)
@@ -117,12 +133,12 @@ const takeWhole = (
     return yield* new SourceUnstable({ path, tries })
   })
 
-const takeFile = (store: Store, snapshot: string, source: Source, path: string, scratch: string) =>
+const takeFile = (taking: Taking, source: Source, path: string) =>
   Effect.gen(function* () {
     const full = join(source.path, path)
     const stat = yield* Durable.attempt("look at", full, () => Fs.lstat(full))
     const grows = source.kind === "ledger" && path.endsWith(".ndjson")
-    const { digest, sent } = yield* (grows ? takeLines : takeWhole)(store, snapshot, full, scratch)
+    const { digest, sent } = yield* (grows ? takeLines : takeWhole)(taking, full)
     const file: SnapshotManifest.SnapshotFile = {
       path,
       ...digest,
@@ -173,12 +189,14 @@ export const take = (
   onFile: (bytes: number) => Effect.Effect<void>,
 ): Effect.Effect<Taken, Failure> =>
   Effect.gen(function* () {
+    const there = new Set(yield* store.list(SnapshotManifest.objectsPrefix(snapshot)))
+    const taking: Taking = { store, snapshot, scratch, there }
     const tree = yield* treeOf(source)
     const isFirst = (path: string) => source.kind === "ledger" && !path.startsWith("runs/")
     const takeAll = (paths: ReadonlyArray<string>) =>
       Effect.forEach(
         paths,
-        (path) => takeFile(store, snapshot, source, path, scratch).pipe(Effect.tap(({ file }) => onFile(file.bytes))),
+        (path) => takeFile(taking, source, path).pipe(Effect.tap(({ file }) => onFile(file.bytes))),
         { concurrency: parallel },
       )
     const first = yield* takeAll(tree.files.filter(isFirst))

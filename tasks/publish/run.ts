@@ -58,13 +58,11 @@ const stage = Effect.fn("publish.stage")(function* ({ model, strict }: PublishIn
   yield* Effect.forEach(model.files, (file) => files.add(folder, file.name, file))
   const content = yield* Content.examine(folder, model)
   const passed = yield* Evidence.gather(model, content.digest, strict ?? false)
-  yield* Effect.forEach(passed.receipts, ({ artifact, statement }) =>
-    files.add(
-      folder,
-      `${Checksums.receiptsFolder}/${statement.predicate.dandori.gate}-${artifact.sha256.slice(0, 16)}.json`,
-      artifact,
-    ),
-  )
+  const receipts = yield* Effect.forEach(passed.receipts, ({ artifact, statement }) => {
+    const { bytes, sha256 } = artifact
+    const path = `${Checksums.receiptsFolder}/${statement.predicate.dandori.gate}-${sha256.slice(0, 16)}.json`
+    return Effect.as(files.add(folder, path, artifact), { path, sha256, bytes })
+  })
   const metadata = {
     slot: ModelDigest.slotText(model.slot),
     synthetic: model.synthetic,
@@ -73,7 +71,7 @@ const stage = Effect.fn("publish.stage")(function* ({ model, strict }: PublishIn
     task,
     plan,
   }
-  yield* files.seal(folder, Checksums.make(model.version, yield* files.inspect(folder), metadata))
+  yield* files.seal(folder, Checksums.make(model.version, [...content.found, ...receipts], metadata))
   const { differences } = yield* files.check(folder)
   if (differences.length > 0) {
     return yield* new StagingFailed({

@@ -62,6 +62,7 @@ describe("artifacts in a directory", () => {
         assert.isFalse(yield* artifacts.has(sha256))
         assert.include((yield* Effect.flip(artifacts.get(sha256))).message, "store them again")
         assert.strictEqual((yield* Effect.flip(artifacts.copyTo(sha256, join(root, "out"))))._tag, "ArtifactError")
+        assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(root)), ["store"])
         yield* artifacts.put("a", "text/plain", "right")
         assert.strictEqual(text(yield* artifacts.get(sha256)), "right")
         yield* damage(path, "torn")

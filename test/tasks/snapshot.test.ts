@@ -153,10 +153,10 @@ describe("snapshot", () => {
       const growing = (times: number) => {
         let left = times
         return changed((store) => ({
-          info: (key) =>
+          putFile: (key, from) =>
             Effect.promise(async () => {
               if (left-- > 0) await Fs.appendFile(path, "more")
-            }).pipe(Effect.andThen(store.info(key))),
+            }).pipe(Effect.andThen(store.putFile(key, from))),
         }))
       }
       const input: Input = { targets: [{ kind: "tree", path: "data" }], verify: "digest" }

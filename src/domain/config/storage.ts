@@ -15,7 +15,7 @@ const inPart = (text: string) => {
  * The S3 server of `s3://` locations. Without `endpoint` it is AWS's, or that of `AWS_ENDPOINT_URL_S3`; without `region`
  * that of `AWS_REGION` or the profile. `path_style`: the bucket is in the path and not in the host's name, as most
  * servers but AWS want it. A file above `part_size` (default 8MiB) is sent in parts, `parallel_parts` (4) at a time; each
- * of them takes about five times its bytes in memory. `request_timeout` (60s) is for one request, which sends one part.
+ * of them takes about three times its bytes in memory. `request_timeout` (60s) is for one request, which sends one part.
  */
 export const S3Section = Schema.Struct({
   endpoint: Schema.optionalKey(

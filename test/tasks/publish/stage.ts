@@ -232,11 +232,18 @@ const metrics = {
 }
 const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" }
 
-/** A model of five files in the artifact store. `seed` makes its bytes; `dependencies` what its provenance names. */
+/**
+ * A model of five files in the artifact store, and of those that are `more`. `seed` makes its bytes; `dependencies` what
+ * its provenance names.
+ */
 export const model = Effect.fnUntraced(function* (
   version: string,
   seed = version,
-  over: { readonly dependencies?: ReadonlyArray<string>; readonly datasets?: ReadonlyArray<Sha256.Sha256> } = {},
+  over: {
+    readonly dependencies?: ReadonlyArray<string>
+    readonly datasets?: ReadonlyArray<Sha256.Sha256>
+    readonly more?: ReadonlyArray<Artifact>
+  } = {},
 ) {
   const artifacts = yield* Artifacts
   const provenance = {
@@ -258,6 +265,7 @@ export const model = Effect.fnUntraced(function* (
     yield* artifacts.put("provenance.json", "application/json", JSON.stringify(provenance)),
     yield* artifacts.put("feature_schema.json", "application/json", JSON.stringify({ slot })),
     yield* artifacts.put("metrics.json", "application/json", JSON.stringify(metrics)),
+    ...(over.more ?? []),
   ]
   const digest = modelDigest(files)
   versions.set(digest, version)
@@ -283,8 +291,13 @@ export const model = Effect.fnUntraced(function* (
 })
 
 /** A model with all the receipts that it needs. */
-export const passed = Effect.fnUntraced(function* (root: string, version: string, seed = version) {
-  const made = yield* model(version, seed)
+export const passed = Effect.fnUntraced(function* (
+  root: string,
+  version: string,
+  seed = version,
+  more: ReadonlyArray<Artifact> = [],
+) {
+  const made = yield* model(version, seed, { more })
   yield* receipt(root, { gate: "dq", subjects: datasets, policy: Sha256.of("expectations") })
   yield* receipt(root, { gate: "backtest", subjects: [made.digest] })
   return made
