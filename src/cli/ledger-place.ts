@@ -51,7 +51,7 @@ const inDatabase = Effect.fnUntraced(function* (place: Place, section: DatabaseS
     LeaseWaits.SharedWaits,
     Effect.gen(function* () {
       const options = Postgres.optionsOf(section, yield* SecretsFiles.Secrets)
-      return LeaseWaits.inDatabase(yield* Postgres.open({ ...options, prepare: false }), place.home)
+      return LeaseWaits.inDatabase(yield* Postgres.open(options), place.home)
     }),
   )
   return Layer.provide(Layer.merge(ledger, waits), SecretsFiles.layer({ project: place.project }))

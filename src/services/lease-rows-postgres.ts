@@ -107,10 +107,7 @@ const entries = `SELECT r.ticket, r.id, r.owner, r.run, r.task, r.attempt, r.pri
   JOIN core.lease_requests r ON r.ticket = w.ticket
   JOIN core.lease_owners o ON o.id = r.owner`
 
-/**
- * The statements on the tables of leases, on a client that prepares none beforehand (`prepare: false`). All are whole
- * transactions or parts of one, so they work through a pooler that gives each transaction another connection.
- */
+/** The statements on the tables of leases. */
 export const make = (sql: SqlClient) => {
   const anew = (termMillis: number) => sql`clock_timestamp() + ${termMillis}::integer * interval '1 millisecond'`
   return {

@@ -62,13 +62,12 @@ const isOrphan = ({ reason }: SqlError): boolean =>
 export const make = Effect.fnUntraced(function* ({ database, home, termMillis = usualTermMillis }: SharedOptions) {
   const folder = LeaseOwner.sharedFolder(home)
   const oneAtATime = Semaphore.makeUnsafe(1)
-  const sql = yield* Postgres.open({ ...database, prepare: false })
+  const sql = yield* Postgres.open(database)
   const rows = Rows.make(sql)
   const watch = yield* LeaseWatch.make(rows)
   const beatMillis = Math.round(termMillis / 6)
   const beating = yield* Postgres.open({
     ...database,
-    prepare: false,
     pool: { min: 1, max: 1 },
     timeoutMillis: Math.min(database.timeoutMillis, beatMillis),
     statementTimeoutMillis: beatMillis,

@@ -21,9 +21,7 @@ export interface Options extends Session.Options {
   readonly timeoutMillis: number
   /** Closes the connection when it was not used for so long; undefined: never. */
   readonly idleMillis: number | undefined
-  /** Whether statements are prepared once for the connection; behind a pooler the next one may be another's. */
-  readonly prepare: boolean
-  /** Listens on a channel as long as it is open. Behind a pooler nothing may ever be heard. */
+  /** Listens on a channel as long as it is open. */
   readonly listen: Listen | undefined
 }
 
@@ -173,15 +171,15 @@ export const open = Effect.fnUntraced(function* (
   const connection: PostgresConnection = {
     isLost: () => isLost,
     close,
-    execute: execute(options.prepare),
+    execute: execute(true),
     executeUnprepared: execute(false),
-    executeRaw: (text, params) => all(text, params, options.prepare),
-    executeValues: (text, params) => values(text, params, options.prepare),
+    executeRaw: (text, params) => all(text, params, true),
+    executeValues: (text, params) => values(text, params, true),
     executeValuesUnprepared: (text, params) => values(text, params, false),
     executeStream: (text, params, transformRows) =>
       Stream.suspend(() => {
         if (isLost) return Stream.fail(Errors.lost("stream", place, "the connection was lost before"))
-        const query = sql.unsafe(text, params as Array<postgres.ParameterOrJSON<never>>, { prepare: options.prepare })
+        const query = sql.unsafe(text, params as Array<postgres.ParameterOrJSON<never>>, { prepare: true })
         return Stream.fromAsyncIterable(promising(query.cursor(256)), (cause) =>
           Errors.failure("stream", place, cause),
         ).pipe(Stream.flatMap((rows) => Stream.fromIterable(transformRows === undefined ? rows : transformRows(rows))))

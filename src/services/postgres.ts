@@ -32,8 +32,6 @@ export interface PostgresOptions {
   readonly applicationName: string
   /** Schemas in which names without one are looked up, after `core` and `audit`, which Dandori's own tables are in. */
   readonly searchPath: ReadonlyArray<string>
-  /** False where the server may be reached through a pooler that gives each transaction another connection. */
-  readonly prepare?: boolean
   /** A channel on which each connection listens. */
   readonly listen?: Connection.Listen
 }
@@ -74,7 +72,6 @@ const makePool = Effect.fnUntraced(function* (options: PostgresOptions) {
         timeoutMillis: options.timeoutMillis,
         statementTimeoutMillis: options.statementTimeoutMillis,
         idleMillis: kept ? undefined : idleMillis,
-        prepare: options.prepare ?? true,
         listen: options.listen,
       }
       return yield* Connection.open(driver, how, restore)

@@ -164,30 +164,6 @@ describe("leases of several machines in one database", () => {
       }),
     )
 
-    test.effect("work through a pooler that gives each transaction another connection", () =>
-      Effect.gen(function* () {
-        const { url } = yield* Servers.pgbouncer(yield* database)
-        const [one, two] = yield* Effect.all([machine(url), machine(url)])
-        for (let round = 0; round < 5; round++) {
-          const [holder, next] = [`holder ${round}`, `next ${round}`]
-          one.acquire(holder, a)
-          yield* one.hear(holder, "held")
-          two.acquire(next, a)
-          yield* two.hear(next, "waiting")
-          yield* one.release(holder)
-          yield* two.hear(next, "held")
-          assert.include(yield* one.refusal(`now ${round}`, a), `lock a, held by run ${next}`)
-          yield* two.release(next)
-        }
-        one.acquire("holder", a)
-        yield* one.hear("holder", "held")
-        two.acquire("next", a)
-        yield* two.hear("next", "waiting")
-        yield* one.kill
-        yield* two.hear("next", "held")
-      }),
-    )
-
     test.effect("leave cpu, memory and gpu to each machine, and take them when the lock is had", () =>
       Effect.gen(function* () {
         const url = yield* database

@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as AwsServer from "./aws.ts"
 import * as PostgresServer from "./postgres.ts"
-import * as PgBouncerServer from "./pgbouncer.ts"
 import * as RedisServer from "./redis.ts"
 import * as S3Server from "./s3.ts"
 import type { Server } from "./server.ts"
@@ -34,9 +33,6 @@ const given = <S extends Server>(
 /** A PostgreSQL that the test may stop, kill and start again. */
 export const ownPostgres = (options: PostgresServer.Options = {}) =>
   scoped("postgres", (folder) => PostgresServer.start(folder, options))
-
-/** A PgBouncer in transaction mode before a server of PostgreSQL. */
-export const pgbouncer = (url: string) => scoped("pgbouncer", (folder) => PgBouncerServer.start(folder, url))
 
 /** A Redis that the test may stop, kill and start again. */
 export const ownRedis = scoped("redis", RedisServer.start)
