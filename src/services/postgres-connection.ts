@@ -53,6 +53,12 @@ interface Begun<A> {
   readonly rows: Promise<A>
 }
 
+/**
+ * What effect/sql takes for a defect when it fails. With its connection a transaction is undone, and its COMMIT fails: so
+ * that these were lost, too, is nothing to be said.
+ */
+const endsPart = /^(ROLLBACK|RELEASE SAVEPOINT)/
+
 const patience = 1_000
 
 /** Whole numbers as numbers (as text where a number is not exact), times as ISO 8601 in UTC, JSON as its text. */
@@ -172,7 +178,15 @@ export const open = Effect.fnUntraced(function* (
     isLost: () => isLost,
     close,
     execute: execute(true),
-    executeUnprepared: execute(false),
+    executeUnprepared: (text, params, transformRows) => {
+      const run = execute(false)(text, params, transformRows)
+      if (!endsPart.test(text)) return run
+      return Effect.catchIf(
+        run,
+        () => isLost,
+        () => Effect.succeed([]),
+      )
+    },
     executeRaw: (text, params) => all(text, params, true),
     executeValues: (text, params) => values(text, params, true),
     executeValuesUnprepared: (text, params) => values(text, params, false),

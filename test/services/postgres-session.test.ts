@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as Postgres from "../../src/services/postgres.ts"
 import * as Session from "../../src/services/postgres-session.ts"
+import * as CutProxy from "../support/cut-proxy.ts"
 import * as Databases from "../support/servers/databases.ts"
 import * as Servers from "../support/servers/scoped.ts"
 
@@ -154,6 +155,27 @@ describe("a session at PostgreSQL", () => {
         yield* other`SELECT pg_terminate_backend(${pid})`
       }),
     ),
+  )
+
+  it.live.each(["RELEASE SAVEPOINT", "ROLLBACK TO", "COMMIT"])(
+    "fails, and has no defect, where it is lost at %s",
+    (word) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const url = new URL(yield* Servers.postgresUrl)
+          const proxy = yield* CutProxy.make(Number(url.port))
+          url.port = String(proxy.port)
+          const sql = yield* Postgres.open(Databases.options(url.href))
+          yield* sql`SELECT 1`
+          proxy.cutAt(word, "before")
+          const inner = sql.withTransaction(
+            word === "ROLLBACK TO" ? Effect.flip(sql`wrong`).pipe(Effect.flip) : sql`SELECT 1`,
+          )
+          const error = yield* Effect.flip(sql.withTransaction(Effect.andThen(Effect.ignore(inner), sql`SELECT 2`)))
+          assert.isTrue(error.isRetryable)
+          assert.deepStrictEqual(yield* sql`SELECT 1`.values, [[1]])
+        }),
+      ),
   )
 
   it.live("does not hammer a place that closes each connection", () =>
