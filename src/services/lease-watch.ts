@@ -17,7 +17,7 @@ export type Seen = Exit.Exit<ReadonlyArray<TermEntry>, SqlError>
 
 /**
  * Looks on behalf of all requests of this process that wait: by one statement, at once when a change is heard of, and now
- * and then, because behind a pooler nothing is.
+ * * and then, because a notification may be lost with its connection.
  */
 export const make = Effect.fnUntraced(function* (rows: TermRows) {
   const scope = yield* Effect.scope

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import * as Outage from "../../src/ledger/outage.ts"
+import * as Outage from "../../src/services/outage.ts"
 import * as PostgresErrors from "../../src/services/postgres-errors.ts"
 
 const away = PostgresErrors.lost("query", "host:1/db", "the connection was lost before")
