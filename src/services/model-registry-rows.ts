@@ -106,3 +106,6 @@ export const make = (sql: SqlClient) => {
     addHold,
   }
 }
+
+/** The statements on the tables of one database. */
+export type RegistryRows = ReturnType<typeof make>

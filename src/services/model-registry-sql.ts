@@ -7,11 +7,11 @@ import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { DatabaseSection } from "../domain/config/database.ts"
-import * as CanonicalJson from "../domain/canonical-json.ts"
 import { slotText } from "../domain/model.ts"
 import * as Registry from "../domain/registry.ts"
 import type { Holds } from "./holds.ts"
 import * as HoldsSql from "./holds-sql.ts"
+import * as Copies from "./model-registry-copy.ts"
 import * as Rows from "./model-registry-rows.ts"
 import * as PostgresTables from "./model-registry-tables-postgres.ts"
 import * as SqliteTables from "./model-registry-tables-sqlite.ts"
@@ -60,6 +60,7 @@ const make = Effect.gen(function* () {
 
   const rows = Rows.make(sql)
   const { events, files, models, moves, pending } = rows
+  const copies = Copies.make(sql, rows)
   const everything = sql`1 = 1`
   const model = (version: string) => Effect.map(models(sql`version = ${version}`), (rows) => rows[0])
 
@@ -224,33 +225,6 @@ const make = Effect.gen(function* () {
 
   const all = (where: Fragment) => Effect.all({ events: events(where), moves: moves(where), files: files(where) })
 
-  const everyRow = Effect.gen(function* () {
-    const messages = yield* pending(Number.MAX_SAFE_INTEGER)
-    return {
-      models: (yield* models(everything)).toReversed(),
-      events: yield* events(everything),
-      moves: yield* moves(everything),
-      files: yield* files(everything),
-      holds: yield* rows.holds(everything),
-      messages: messages.map(({ created, kind, payload }) => ({ created, kind, payload })),
-    }
-  })
-
-  const load: ModelRegistry["Service"]["load"] = Effect.fn("ModelRegistry.load")(function* (copy) {
-    const there = yield* everyRow
-    if (there.models.length + there.events.length + there.holds.length > 0) {
-      const differs =
-        CanonicalJson.digest({ ...there, messages: [] }) !== CanonicalJson.digest({ ...copy, messages: [] })
-      return yield* differs ? new Errors.RegistryNotEmpty({ versions: there.models.length }) : Effect.void
-    }
-    for (const model of copy.models) yield* rows.addModel(model)
-    for (const event of copy.events) yield* rows.addEvent(event)
-    for (const move of copy.moves) yield* rows.addMove(move)
-    for (const event of copy.files) yield* rows.addFiles(event)
-    for (const hold of copy.holds) yield* rows.addHold(hold)
-    for (const message of copy.messages) yield* rows.addMessage(message)
-  }, transaction)
-
   return ModelRegistry.of({
     atomically: transaction,
     register,
@@ -312,8 +286,8 @@ const make = Effect.gen(function* () {
           (rows) => rows.length,
         ),
       ),
-    copy: look(everyRow),
-    load,
+    copy: look(copies.read),
+    load: Effect.fn("ModelRegistry.load")(copies.load, transaction),
   })
 })
 

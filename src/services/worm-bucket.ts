@@ -29,8 +29,14 @@ const utf8 = new TextDecoder("utf-8", { fatal: false })
 export const read = (versions: Versions, recordType: Worm.RecordType): Effect.Effect<Chain, ObjectStoreError> =>
   Effect.gen(function* () {
     const chainFolder = `${recordType}/chain/`
-    const links = yield* versions.list(chainFolder)
-    const records = (yield* versions.list(`${recordType}/`)).filter(({ key }) => !key.startsWith(chainFolder))
+    const list = Effect.gen(function* () {
+      const links = yield* versions.list(chainFolder)
+      const records = (yield* versions.list(`${recordType}/`)).filter(({ key }) => !key.startsWith(chainFolder))
+      return { links, records }
+    })
+    const first = yield* list
+    // A record without any link: the chain was begun between the two looks, or all of its links are gone.
+    const { links, records } = first.links.length === 0 && first.records.length > 0 ? yield* list : first
     const firsts = new Map<string, ObjectVersion>()
     const later = new Map<string, Array<ObjectVersion>>()
     for (const version of [...links, ...records]) {

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as WormBucket from "../../src/services/worm-bucket.ts"
 import * as WormBucketChain from "../../src/services/worm-bucket-chain.ts"
 import { verifyWorm } from "../../src/services/worm-chain.ts"
 import wormAppend, { type Input } from "../../tasks/worm-append/index.ts"
@@ -179,6 +180,30 @@ describe("worm-append to a bucket", () => {
         const found = Option.getOrThrow(yield* probe(at, { task: "crashed", destination: "bucket" }))
         assert.deepStrictEqual(yield* append(at, { task: "crashed", destination: "bucket" }), found)
         assert.strictEqual(next.prevSha256, found.sha256)
+        assert.deepStrictEqual((yield* at.verify).problems, [])
+      }),
+    )
+
+    it.effect("goes on after a record that another writer began the chain with while it looked", () =>
+      Effect.gen(function* () {
+        const at = yield* project()
+        const store = yield* S3Place.opened(at.place.section, at.location)
+        const lock = { mode: "GOVERNANCE", until: new Date(Date.now() + 60_000) } as const
+        const request = (recordId: string) => ({ recordType: "ops" as const, recordId, payload: { recordId } })
+        let raced = false
+        const { versions } = store
+        assert.isDefined(versions)
+        const list = (prefix: string) =>
+          Effect.gen(function* () {
+            const found = yield* versions.list(prefix)
+            if (!raced) {
+              raced = true
+              yield* Effect.orDie(WormBucket.append(store, request("the other's"), lock))
+            }
+            return found
+          })
+        const looking = { ...store, versions: { ...versions, list } }
+        assert.strictEqual((yield* WormBucket.append(looking, request("ours"), lock)).sequence, 2)
         assert.deepStrictEqual((yield* at.verify).problems, [])
       }),
     )
