@@ -16,6 +16,8 @@ import * as Programs from "./config-doctor-programs.ts"
 import * as Reach from "./config-doctor-reach.ts"
 import { bad, type Finding, ok } from "./config-finding.ts"
 import { attempt } from "./durable-files.ts"
+import { postgres as holdsMigrations } from "./holds-tables.ts"
+import { migrations as leaseMigrations } from "./lease-rows-postgres.ts"
 import { migrations as registryMigrations } from "./model-registry-tables-postgres.ts"
 import { Secrets, layer as secretsLayer } from "./secrets.ts"
 import * as SettingsFiles from "./settings-files.ts"
@@ -26,6 +28,12 @@ const registry: Component = {
   schemas: ["core", "audit"],
   version: registryMigrations.length,
 }
+
+/** What keeps versions from being purged, in the registry's database. */
+const holds: Component = { component: "holds", schemas: ["core"], version: holdsMigrations.length }
+
+/** What runs of several machines share, in the ledger's database. */
+const leases: Component = { component: "leases", schemas: ["core"], version: leaseMigrations.length }
 
 /** Where and by what the environment is looked at. */
 export interface Options {
@@ -218,8 +226,8 @@ export const diagnose = Effect.fn("ConfigDoctor.diagnose")(function* (
   const configuration = loaded.success
   const { database, ledger: books } = configuration.sections
   const components = [
-    ...(database.backend === "postgres" ? [registry] : []),
-    ...(books.store === "postgres" && ledger !== undefined ? [ledger] : []),
+    ...(database.backend === "postgres" ? [registry, holds] : []),
+    ...(books.store === "postgres" && ledger !== undefined ? [ledger, leases] : []),
   ]
   const programs = Programs.machine((environment ?? process.env).PATH)
   const secrets = secretsLayer({ project, ...(environment === undefined ? {} : { environment }) })

@@ -87,15 +87,16 @@ describe("the sample with its registry and its ledger on PostgreSQL", () => {
     const unattested = await verify()
     assert.strictEqual(unattested.code, 10, unattested.text)
     assert.match(unattested.text, /row 1 of alias_history: unattested: the ledger has no entry 000000000000/)
-    for (const table of ["audit.model_registry_events", "core.model_registry"]) {
+    const tables = ["audit.model_files_events", "audit.model_registry_events", "core.model_registry"]
+    for (const table of tables) {
       await change(`ALTER TABLE ${table} DISABLE TRIGGER USER`)
     }
-    await change("TRUNCATE core.alias_history, core.model_registry, audit.model_registry_events")
+    await change(`TRUNCATE core.alias_history, ${tables.join(", ")}`)
     const gone = await verify()
     assert.strictEqual(gone.code, 13, gone.text)
     assert.match(
       gone.text,
-      /line \d+ of runs\/\S+: task publish says that it published or deployed \S+, but no row of the registry does/,
+      /line \d+ of runs\/\S+: task publish says that it published, deployed or purged \S+, but no row of the registry does/,
     )
     await Sample.remove(copied)
   })

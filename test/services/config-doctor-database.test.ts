@@ -10,6 +10,8 @@ import * as Layer from "effect/Layer"
 import { migrations } from "../../src/ledger/event-table.ts"
 import * as ConfigDoctor from "../../src/services/config-doctor.ts"
 import * as Programs from "../../src/services/config-doctor-programs.ts"
+import { postgres as holdsMigrations } from "../../src/services/holds-tables.ts"
+import { migrations as leaseMigrations } from "../../src/services/lease-rows-postgres.ts"
 import { migrations as registryMigrations } from "../../src/services/model-registry-tables-postgres.ts"
 import * as Postgres from "../../src/services/postgres.ts"
 import { migrate } from "../../src/services/sql-migrations.ts"
@@ -56,7 +58,9 @@ const emptyDatabase = Effect.gen(function* () {
 const withTables = Effect.gen(function* () {
   const place = yield* emptyDatabase
   yield* migrate(place.sql, "model-registry", registryMigrations)
+  yield* migrate(place.sql, "holds", holdsMigrations)
   yield* migrate(place.sql, "ledger", migrations)
+  yield* migrate(place.sql, "leases", leaseMigrations)
   return place
 })
 
@@ -102,7 +106,7 @@ layer(Layer.effect(Server, Servers.ownPostgres()), { timeout: "2 minutes", exclu
         const made = (yield* dsnOf(empty.as(user))).filter(({ level }) => level !== "ok")
         assert.deepStrictEqual(
           made.map(({ fix }) => fix),
-          Array(2).fill(`have its owner say: GRANT CREATE ON DATABASE "${empty.name}" TO "${user}"`),
+          Array(4).fill(`have its owner say: GRANT CREATE ON DATABASE "${empty.name}" TO "${user}"`),
         )
         assert.deepStrictEqual([...new Set(made.map(({ level }) => level))], ["error"])
         const there = yield* withTables
@@ -114,7 +118,7 @@ layer(Layer.effect(Server, Servers.ownPostgres()), { timeout: "2 minutes", exclu
         const closed = (yield* dsnOf(there.as(user))).filter(({ level }) => level !== "ok")
         assert.deepStrictEqual(
           closed.map(({ what }) => what),
-          [`dsn: ${user} may not read or add to audit.model_registry_events`],
+          [`dsn: ${user} may not read or add to audit.model_files_events, audit.model_registry_events`],
         )
       }).pipe(Effect.scoped),
     )
