@@ -59,20 +59,6 @@ export const putWhole = (
   })
 
 /**
- * What a request has sent stays in memory until it is collected, and on a busy machine that is hardly ever done by itself:
- * so it is done here, after so many bytes.
- */
-const collector = (every: number) => {
-  let sent = 0
-  return (bytes: number) => {
-    sent += bytes
-    if (sent < every) return
-    sent = 0
-    Bun.gc(true)
-  }
-}
-
-/**
  * Creates an object from the parts of a file, `parallel` at a time, each in a buffer of its own that is used again. Where
  * it fails or is interrupted the upload is aborted, so that no parts are left. Fails with `PreconditionFailed` when there
  * is an object.
@@ -121,7 +107,6 @@ export const putParts = (
   const use = (UploadId: string | undefined) =>
     Effect.gen(function* () {
       const free: Array<Uint8Array> = []
-      const collect = collector(largest * parallel)
       const putPart = (part: Part) =>
         Effect.gen(function* () {
           const buffer = free.pop() ?? new Uint8Array(largest)
@@ -145,7 +130,6 @@ export const putParts = (
             check: otherDigest(part.sha256),
           })
           free.push(buffer)
-          collect(bytes.length)
           return { PartNumber: part.number, ETag, ChecksumSHA256: part.sha256 }
         })
       const Parts = yield* Effect.forEach(file.parts, putPart, { concurrency: parallel })
