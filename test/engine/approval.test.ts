@@ -145,12 +145,12 @@ describe("a task that wants approval", () => {
 })
 
 describe("a run that a process owns", () => {
-  const inProgress = (made: Plan, moment: (event: Event) => boolean) =>
+  const inProgress = (made: Plan, type: Event["type"]) =>
     Effect.gen(function* () {
       const reached = yield* Deferred.make<string>()
       const observer = {
         onEvent: (event: Event & { readonly run: string }) => {
-          if (moment(event)) Deferred.doneUnsafe(reached, Effect.succeed(event.run))
+          if (event.type === type) Deferred.doneUnsafe(reached, Effect.succeed(event.run))
         },
         onProgress: () => {},
         onLog: () => {},
@@ -159,7 +159,10 @@ describe("a run that a process owns", () => {
       const fiber = yield* Effect.forkChild(
         Run.start(Project.request(made, { wait: true })).pipe(Effect.provideService(Observer, observer)),
       )
-      return { run: yield* Deferred.await(reached), fiber }
+      const run = yield* Deferred.await(reached)
+      // An observer is told when an event is appended; people read what has been written.
+      yield* Effect.repeat(Project.entriesOf(run), { until: (entries) => entries.some((entry) => entry.type === type) })
+      return { run, fiber }
     })
 
   it.live("is cancelled through its inbox, and says so to who asked", () =>
@@ -168,7 +171,7 @@ describe("a run that a process owns", () => {
       yield* Effect.gen(function* () {
         const { fiber, run } = yield* inProgress(
           plan([task("long", waits), task("end", echo, { block: "finally" })]),
-          ({ type }) => type === "dev.dandori.attempt.started.v1",
+          "dev.dandori.attempt.started.v1",
         )
         yield* submit(run, "nobody", { kind: "cancel", reason: "enough" })
         const { state } = yield* Fiber.join(fiber)
@@ -189,7 +192,7 @@ describe("a run that a process owns", () => {
       yield* Effect.gen(function* () {
         const { fiber, run } = yield* inProgress(
           asked({ approval: { approvers: 1 } }),
-          ({ type }) => type === "dev.dandori.approval.requested.v1",
+          "dev.dandori.approval.requested.v1",
         )
         yield* agree(run, "ada")
         assert.strictEqual(runStatus((yield* Fiber.join(fiber)).state), "succeeded")
