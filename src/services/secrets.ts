@@ -26,7 +26,8 @@ export class Secrets extends Context.Service<
   {
     /**
      * The secret now; it is read anew each time, so that a rotated one is taken up. One of fewer than 6 characters is
-     * refused: it could not be told from ordinary text in what is recorded.
+     * refused: it could not be told from ordinary text in what is recorded. A location like `s3://bucket/prefix` is no
+     * secret, and `redact` leaves it.
      */
     readonly resolve: (reference: string) => Effect.Effect<Redacted.Redacted<string>, SecretMissing>
     /**
@@ -50,6 +51,9 @@ export class Secrets extends Context.Service<
     readonly around: (text: string, at: number) => SecretForms.Span
   }
 >()("dandori/services/Secrets") {}
+
+/** A bucket and a prefix: an address that opens nothing, which whoever looks for a copy has to find in the records. */
+const isAddress = (value: string): boolean => /^s3:\/\/[a-z0-9.-]+(\/[^?#@]*)?$/.test(value)
 
 const mapped = (value: unknown, redact: (text: string) => string): unknown => {
   if (typeof value === "string") return redact(value)
@@ -86,6 +90,7 @@ export const layer = (options: {
     let longest = 0
 
     const keep = (reference: string, name: string, value: string) => {
+      if (isAddress(value)) return Effect.succeed(Redacted.make(value, { label: name }))
       if (value.length < SecretForms.shortest) {
         const reason = `it has fewer than ${SecretForms.shortest} characters, too short to be kept out of records; use a longer one`
         return Effect.fail(new SecretMissing({ reference, reason }))

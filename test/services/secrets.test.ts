@@ -41,6 +41,17 @@ describe("Secrets.resolve", () => {
     ),
   )
 
+  it.effect("leaves the address of a bucket readable: it opens nothing, and people look for what is there", () =>
+    withSecrets({ BUCKET: "s3://backups/dandori", ODD: "s3://key:secret@backups/dandori" }, (secrets) =>
+      Effect.gen(function* () {
+        assert.strictEqual(Redacted.value(yield* secrets.resolve("${env:BUCKET}")), "s3://backups/dandori")
+        yield* secrets.resolve("${env:ODD}")
+        assert.strictEqual(secrets.redact("at s3://backups/dandori"), "at s3://backups/dandori")
+        assert.strictEqual(secrets.redact("at s3://key:secret@backups/dandori"), "at [secret ODD]")
+      }),
+    ),
+  )
+
   for (const [reference, advice] of [
     ["${env:NOT_SET}", "set the environment variable NOT_SET"],
     ["${env:EMPTY}", "set the environment variable EMPTY"],
