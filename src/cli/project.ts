@@ -16,6 +16,7 @@ import { AttemptFiles } from "../services/attempt-files.ts"
 import { CacheIndex } from "../services/cache-index.ts"
 import * as DuckDbEmbedded from "../services/duckdb-embedded.ts"
 import * as Cordons from "../services/cordons.ts"
+import * as Incidents from "../services/evacuation/incidents.ts"
 import * as Inbox from "../services/inbox.ts"
 import * as ModelFiles from "../services/model-files.ts"
 import * as ModelRegistry from "../services/model-registry-sql.ts"
@@ -74,6 +75,7 @@ export const services = (options: {
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
     Cordons.layer(`${home}/cordons`),
+    Incidents.layer({ root: `${home}/incidents`, projectHome: home }),
     LeasePlace.layer({ project, home, env: configuration.env }),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),

@@ -2,6 +2,7 @@ import type * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
 import type { Artifacts } from "../services/artifacts.ts"
 import type { DuckDb } from "../services/duckdb.ts"
+import type { Incidents } from "../services/evacuation/incidents.ts"
 import type { Evidence } from "../services/evidence.ts"
 import type { Holds } from "../services/holds.ts"
 import type { ModelFiles } from "../services/model-files.ts"
@@ -22,6 +23,7 @@ export type TaskServices =
   | Evidence
   | FileSystem.FileSystem
   | Holds
+  | Incidents
   | ModelFiles
   | ModelRegistry
   | Notifier

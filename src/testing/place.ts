@@ -19,6 +19,7 @@ import * as LedgerSegments from "../ledger/ledger-segments.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
 import * as Cordons from "../services/cordons.ts"
+import * as Incidents from "../services/evacuation/incidents.ts"
 import * as Inbox from "../services/inbox.ts"
 import { CacheIndex, type CacheRecord } from "../services/cache-index.ts"
 import { CodeDigest } from "../services/code-digest.ts"
@@ -168,6 +169,7 @@ export const services = <A = never, E = never>(
     cacheIndex,
     Inbox.layerNobody,
     Cordons.layerNone,
+    Incidents.layer({ root: `${home}/incidents`, projectHome: home }),
     Leases.layerAlone,
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project, environment: options.environment ?? {} }),

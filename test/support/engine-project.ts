@@ -24,6 +24,7 @@ import { CodeDigest } from "../../src/services/code-digest.ts"
 import type { Leases } from "../../src/services/leases.ts"
 import * as LeasesSqlite from "../../src/services/leases-sqlite.ts"
 import { DuckDb } from "../../src/services/duckdb.ts"
+import * as Incidents from "../../src/services/evacuation/incidents.ts"
 import * as Cordons from "../../src/services/cordons.ts"
 import { Holds } from "../../src/services/holds.ts"
 import * as Inbox from "../../src/services/inbox.ts"
@@ -103,6 +104,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     CacheIndex.layer(home),
     Inbox.layer(join(home, "inbox")),
     Cordons.layer(join(home, "cordons")),
+    Incidents.layer({ root: join(home, "incidents"), projectHome: home }),
     options.leases ?? LeasesSqlite.layer(home),
     Processes.layer({ folder: join(home, "processes") }),
     Secrets.layer({ project, environment: options.environment ?? {} }),

@@ -6,6 +6,8 @@ import { CorePolicySection } from "./core-policy.ts"
 import { CostTableSection } from "./cost-table.ts"
 import { DatabaseSection } from "./database.ts"
 import { DqSection } from "./dq.ts"
+import { EvacuationSection } from "./evacuation.ts"
+import * as EvacuationUsual from "./evacuation-usual.ts"
 import * as Exporters from "./exporters.ts"
 import * as Ledger from "./ledger.ts"
 import * as Limits from "./limits.ts"
@@ -36,11 +38,18 @@ export const sections = {
   approvals: ApprovalsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ selfApproval: false }))),
   ledger: Ledger.LedgerSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Ledger.usual))),
   limits: Limits.LimitsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Limits.usual))),
+  evacuation: EvacuationSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(EvacuationUsual.usual))),
   exporters: Exporters.ExportersSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Exporters.none))),
 }
 
 /** Sections that a project may leave out: it has none of what they configure, or what is usual. */
-export const optionalSections: ReadonlySet<string> = new Set(["approvals", "exporters", "ledger", "limits"])
+export const optionalSections: ReadonlySet<string> = new Set([
+  "approvals",
+  "evacuation",
+  "exporters",
+  "ledger",
+  "limits",
+])
 
 /** The values of all sections. Secrets are references. */
 export interface Sections {
@@ -60,5 +69,6 @@ export interface Sections {
   readonly approvals: ApprovalsSection
   readonly ledger: Ledger.LedgerSection
   readonly limits: Limits.LimitsSection
+  readonly evacuation: EvacuationSection
   readonly exporters: Exporters.ExportersSection
 }
