@@ -33,9 +33,17 @@ export const evacuate = Command.make(
       Flag.withDescription("For practice: raise no cordon, stop and start nothing"),
       Flag.withDefault(false),
     ),
+    selfTest: Flag.Boolean("self-test").pipe(
+      Flag.withDescription("Say within a second what can be taken and where to; take nothing"),
+      Flag.withDefault(false),
+    ),
     yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
   },
-  Effect.fn(function* ({ deadline, destination, drill, incident, reason, yes }) {
+  Effect.fn(function* ({ deadline, destination, drill, incident, reason, selfTest, yes }) {
+    if (selfTest) {
+      const { selfTest: look } = yield* Effect.promise(() => import("../evacuate-self-test.ts"))
+      return yield* look(Option.getOrUndefined(destination))
+    }
     const { evacuate: run } = yield* Effect.promise(() => import("../evacuate.ts"))
     yield* run({
       deadline: Option.getOrUndefined(deadline),
