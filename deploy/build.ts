@@ -1,15 +1,15 @@
 import { fileURLToPath } from "node:url"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import { ofSources } from "../src/services/code-digest.ts"
 
 /**
- * Builds `dist/dandori`: one executable with bytecode, DuckDB's library built in. It is split, so that a command loads
+ * Builds `dist/dandori`, or the file that is named: one executable with bytecode, DuckDB's library built in. It is split, so that a command loads
  * the parts that it needs: one bundle would be loaded whole before `--version` is answered. A bytecode failure would
  * exit 0 and leave a dead binary, so the output is searched for it and what was built is run.
  */
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "")
-const outfile = join(root, "dist", "dandori")
+const outfile = process.argv[2] === undefined ? join(root, "dist", "dandori") : resolve(process.argv[2])
 const bindings = [
   "linux-x64",
   "linux-x64-musl",
@@ -29,8 +29,8 @@ const library = join(
   process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so",
 )
 
-const generated = join(root, "dist", "main.ts")
-mkdirSync(join(root, "dist"), { recursive: true })
+const generated = join(root, "dist", `main-${process.pid}.ts`)
+for (const folder of [dirname(generated), dirname(outfile)]) mkdirSync(folder, { recursive: true })
 const sha256 = new Bun.CryptoHasher("sha256").update(readFileSync(library)).digest("hex")
 writeFileSync(
   generated,
@@ -57,6 +57,7 @@ const argv = [
   outfile,
 ]
 const built = Bun.spawnSync([process.execPath, ...argv], { stdout: "pipe", stderr: "pipe" })
+rmSync(generated)
 const said = `${built.stdout.toString()}${built.stderr.toString()}`
 process.stderr.write(said)
 if (built.exitCode !== 0 || said.includes("Failed to generate")) {
