@@ -190,8 +190,15 @@ export const valuesIn = (line: string): ReadonlyArray<Named> => {
   return found
 }
 
-/** What begins the names of secrets, in lower case. */
-export const hints = ["pass", "pwd", "secret", "token", "key", "credential"]
+/** What the names of secrets have in them, in lower case; of a key, with what is before it. */
+export const hints = [
+  "pass",
+  "pwd",
+  "secret",
+  "token",
+  "credential",
+  ...[..."_-isdtenghry"].map((before) => `${before}key`),
+]
 
 /** Whether something of this name is a secret. */
 export const isSecretName = (name: string): boolean => valuesIn(`${name}=aB3dE5gH7jK9`).length > 0

@@ -50,14 +50,16 @@ const nothing: State = { key: undefined, awaited: undefined }
 const namesBit = 1
 const keysBit = 2
 
-const place = (a: number, b: number, c: number): number =>
-  (((a | 32) * 961 + (b | 32) * 31 + (c | 32)) * 40_503) & 0xffff
+/** The hash of three characters, from that of the ones before; capitals and small letters have the same. */
+const onward = (hash: number, unit: number): number => ((hash << 5) ^ (unit | 32)) & 0x7fff
+const first = (text: string): number =>
+  onward(onward(onward(0, text.charCodeAt(0)), text.charCodeAt(1)), text.charCodeAt(2))
 
 /** Which rules a text can hold something for, by three characters of their hints: a set of bits. */
 const built = (() => {
-  const table = new Uint32Array(65_536)
+  const table = new Uint32Array(32_768)
   const add = (hint: string, bit: number) => {
-    const index = place(hint.charCodeAt(0), hint.charCodeAt(1), hint.charCodeAt(2))
+    const index = first(hint)
     table[index] = (table[index] | bit) >>> 0
   }
   for (const hint of Names.hints) add(hint, namesBit)
@@ -74,13 +76,10 @@ const built = (() => {
 const bitsOf = (text: string): number => {
   const { table } = built
   let bits = 0
-  let a = text.charCodeAt(0)
-  let b = text.charCodeAt(1)
-  for (let at = 2; at < text.length; at++) {
-    const c = text.charCodeAt(at)
-    bits |= table[place(a, b, c)]
-    a = b
-    b = c
+  let hash = 0
+  for (let at = 0; at < text.length; at++) {
+    hash = onward(hash, text.charCodeAt(at))
+    bits |= table[hash]
   }
   return bits >>> 0
 }
