@@ -261,7 +261,7 @@ describe("the post-mortem record of a synthetic incident", () => {
           const written = yield* PostMortem.make(given)
           yield* PostMortem.write(folder.path, written)
           const versions = (yield* Effect.promise(() => Fs.readdir(folder.path))).filter((name) =>
-            /^report-/.test(name),
+            name.startsWith("report-"),
           )
           assert.strictEqual(versions.length, 1)
           assert.strictEqual(yield* Effect.promise(() => Fs.readFile(join(folder.path, versions[0]), "utf8")), theirs)
