@@ -4,33 +4,15 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Collected } from "../../domain/collected.ts"
 import { bundleFiles } from "../../domain/bundle.ts"
-import { Name } from "../../domain/config/measure.ts"
-import { Sha256 } from "../../domain/sha256.ts"
+import { newest } from "../../domain/bundle-content.ts"
+import { PackedTar, type TarredCapture } from "../../domain/packed-tar.ts"
+import type { Sha256 } from "../../domain/sha256.ts"
 import * as TarFormat from "../../domain/tar.ts"
 import * as Durable from "../durable-files.ts"
 import { addLines, readLines, type IncidentFolder } from "./incidents.ts"
 
 /** A capture is no longer what was captured, or cannot be read: it goes into no tar. */
 class CaptureAltered extends Schema.TaggedError<CaptureAltered>()("CaptureAltered", { path: Schema.String }) {}
-
-/** A capture in a tar. `mtime` is milliseconds since the epoch. */
-export const TarredCapture = Schema.Struct({
-  collector: Name,
-  path: Schema.String,
-  bytes: Schema.Int,
-  sha256: Sha256,
-  mtime: Schema.Int,
-})
-export type TarredCapture = typeof TarredCapture.Type
-
-/** A line of `bundles/tars.ndjson`: a tar that lies whole in `bundles/<tar>`, and what is in it. */
-export const PackedTar = Schema.Struct({
-  tar: Schema.String,
-  bytes: Schema.Int,
-  sha256: Sha256,
-  members: Schema.Array(TarredCapture),
-}).annotate({ identifier: "PackedTar" })
-export type PackedTar = typeof PackedTar.Type
 
 const folderOf = ({ path }: IncidentFolder) => join(path, "bundles")
 const listName = "bundles/tars.ndjson"
@@ -43,11 +25,6 @@ const nameAfter = (earlier: number): string =>
 /** The tars of an incident, in order. */
 export const list = ({ path }: IncidentFolder): Effect.Effect<ReadonlyArray<PackedTar>, Durable.FileFailed> =>
   readLines(path, listName, PackedTar)
-
-/** How each collector ended when it was tried last. */
-export const newest = (lines: ReadonlyArray<Collected>): ReadonlyArray<Collected> => [
-  ...new Map(lines.map((line) => [line.collector, line])).values(),
-]
 
 /** The captures that were taken and are in no tar yet, by path. */
 const waiting = (lines: ReadonlyArray<Collected>, tars: ReadonlyArray<PackedTar>): ReadonlyArray<TarredCapture> => {
