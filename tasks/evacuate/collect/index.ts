@@ -3,9 +3,10 @@ import { version } from "../../../package.json"
 import { taskType } from "../../../src/authoring/task-type.ts"
 import * as Capture from "../../../src/services/evacuation/capture.ts"
 import { Incidents } from "../../../src/services/evacuation/incidents.ts"
+import * as Inventory from "../../../src/services/evacuation/inventory.ts"
+import * as Tar from "../../../src/services/evacuation/tar.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import { count, Input, Output } from "../collected-counts.ts"
-import { pack, takeInventory } from "./parts.ts"
 
 /**
  * Takes the evidence that stays when everything has stopped: captures of what is installed and recorded, the list of the
@@ -34,10 +35,10 @@ export default taskType({
       const problems = [...captures.problems]
       const noted = (what: string) => (error: { readonly message: string }) =>
         Effect.sync(() => void problems.push(`${what}: ${error.message}`))
-      const files = yield* takeInventory(folder).pipe(
+      const files = yield* Inventory.take(folder).pipe(
         Effect.catch((error) => Effect.as(noted("the list of files")(error), [])),
       )
-      yield* pack(folder).pipe(Effect.catch(noted("the archive of the captures")))
+      yield* Tar.pack(folder).pipe(Effect.catch(noted("the archive of the captures")))
       return count([...captures.outcomes, ...files], problems)
     }),
 })

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { arch, hostname, release, type, version as kernelVersion } from "node:os"
+import { hostname, machine, release, type, version as kernelVersion } from "node:os"
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -53,7 +53,7 @@ export const capture: Capture = (lines, { folder, version }) =>
     lines.add(`incident_id=${folder.incident.id}`)
     lines.add(`ts_utc=${new Date(now).toISOString()}`)
     lines.add(`host=${hostname()}`)
-    lines.add(`uname=${[type(), hostname(), release(), kernelVersion(), arch()].join(" ")}`)
+    lines.add(`uname=${[type(), hostname(), release(), kernelVersion(), machine()].join(" ")}`)
     lines.add(`dandori=${version}`)
     lines.add(`bun=${Bun.version}`)
     lines.add(`project=${word(project)}`)
