@@ -117,6 +117,7 @@ export const open = (
       name,
       location,
       away,
+      readsBack: how === "read",
       pieceBytes,
       trial,
       put: (request) => Effect.andThen(checked("store", request.key), S3Put.put(sending, request)),
