@@ -57,6 +57,10 @@ export const ofFolder = (root: string): BundlePlace => {
   return {
     location: root,
     list: Durable.attempt("list", root, () => Fs.readdir(root, { recursive: true, withFileTypes: true })).pipe(
+      Effect.catchIf(
+        ({ code }) => missing.has(code),
+        () => Effect.succeed([]),
+      ),
       Effect.map((entries) =>
         entries
           .filter((entry) => !entry.isDirectory())
