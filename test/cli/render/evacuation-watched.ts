@@ -63,7 +63,7 @@ export const answers = (folder: string): Readonly<Record<string, unknown>> => ({
   open: { incident: "IR-1", folder, snapshot: "s", drill: false },
   cordon: { raised: true, epoch: 1 },
   volatile: { ok: 10, skipped: 2, failed: 0, problems: [] },
-  stop: { complete: true, remaining: 0 },
+  stop: { complete: true, remaining: [] },
   collect: { ok: 6, skipped: 0, failed: 0, problems: [] },
   push: {
     rung: "offsite",
