@@ -76,4 +76,5 @@ export const evacuate = Command.make(
     },
   ]),
   Command.withSubcommands([evacuateVerify]),
+  Command.withSubcommands([evacuateVerify]),
 )
