@@ -14,7 +14,7 @@ import * as Sha256 from "../../domain/sha256.ts"
 import * as Sums from "../../domain/sums.ts"
 import * as Durable from "../durable-files.ts"
 import * as BundleKey from "./bundle-key.ts"
-import { readLines, type IncidentFolder } from "./incidents.ts"
+import { type IncidentFolder, readLines, writeDocument } from "./incidents.ts"
 import * as Tar from "./tar.ts"
 
 /** Where the bundles lie: a rung of the ladder, and the location of its destination. */
@@ -181,10 +181,24 @@ export const make = Effect.fn("Bundle.make")(function* (folder: IncidentFolder, 
   })
 })
 
-/** Keeps copies of the bundles' own files in the incident's folder, `bundles/evidence/` and `bundles/snapshot/`. */
-export const keep = Effect.fn("Bundle.keep")(function* (folder: IncidentFolder, bundles: ReadonlyArray<MadeBundle>) {
+/**
+ * Keeps copies of the bundles' own files in the incident's folder, `bundles/evidence/` and `bundles/snapshot/`, and in
+ * `bundles/destination.json` where they are put: the rung, its location, and for each bundle the folder below its prefix.
+ */
+export const keep = Effect.fn("Bundle.keep")(function* (
+  folder: IncidentFolder,
+  bundles: ReadonlyArray<MadeBundle>,
+  where: Where | undefined,
+) {
   for (const { bundle, files } of bundles) {
     yield* Durable.makeFolderDurably(localOf(folder, bundle), { mode: 0o700 })
     for (const [name, bytes] of files) yield* Durable.writeFileDurably(join(localOf(folder, bundle), name), bytes)
   }
+  if (where === undefined) return
+  const owns = Object.fromEntries(bundles.map(({ bundle, own }) => [bundle, own]))
+  yield* writeDocument(join(folder.path, "bundles"), "destination.json", {
+    rung: where.name,
+    location: where.location,
+    ...owns,
+  })
 })

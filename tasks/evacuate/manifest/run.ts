@@ -50,7 +50,7 @@ export const run = Effect.fn("EvacuateManifest.run")(function* ({ incident }: ty
   const rung = yield* Effect.result(Ladder.chosen(folder))
   const where = Result.isSuccess(rung) ? { name: rung.success.name, location: rung.success.location } : undefined
   const bundles = yield* Bundle.make(folder, where)
-  const kept = yield* Effect.result(Bundle.keep(folder, bundles))
+  const kept = yield* Effect.result(Bundle.keep(folder, bundles, where))
   const unkept = Result.isFailure(kept) ? [`no copy is in the incident's folder: ${kept.failure.message}`] : []
   const unput = Result.isFailure(rung)
     ? [rung.failure.message]

@@ -19,12 +19,6 @@ const manifestAt = (path: string) =>
   Effect.flatMap(text(path), Schema.decodeEffect(Schema.fromJsonString(BundleManifest)))
 const own = ["README.md", "SHA256SUMS", "SHA256SUMS.sig", "key.pem", "manifest.json", "manifest.json.sig"]
 
-/** The commands of a README, one block after the other. */
-const commands = (readme: string) => [...readme.matchAll(/```sh\n([\s\S]*?)\n```/g)].map((found) => found[1] ?? "")
-
-/** Runs the commands of a README as they stand, in one shell. */
-const byHand = (cwd: string, readme: string) => Place.run(cwd, "bash", "-euxc", commands(readme).join("\n"))
-
 describe("the bundles of an incident", () => {
   it.effect("list what a destination confirmed, with owners, times and modes, and count the coverage", () =>
     Effect.gen(function* () {
@@ -80,7 +74,7 @@ describe("the bundles of an incident", () => {
         const readme = yield* text(join(folder, "README.md"))
         const elsewhere = join(root, `elsewhere ${folder === bundle}`)
         yield* Effect.promise(() => Fs.mkdir(elsewhere))
-        const said = yield* byHand(elsewhere, readme)
+        const said = yield* Place.byHand(elsewhere, readme)
         assert.strictEqual(said.code, 0, said.err)
         assert.strictEqual(said.out.match(/Signature Verified Successfully/g)?.length, 2, said.out)
         assert.include(said.out, `${output.keyid}  -`)
@@ -110,7 +104,7 @@ describe("the bundles of an incident", () => {
           yield* Made.write(path, after)
           const elsewhere = join(root, `altered ${name.replaceAll("/", " ")}`)
           yield* Effect.promise(() => Fs.mkdir(elsewhere))
-          assert.notStrictEqual((yield* byHand(elsewhere, readme)).code, 0, name)
+          assert.notStrictEqual((yield* Place.byHand(elsewhere, readme)).code, 0, name)
           yield* Made.write(path, before)
         }
       }),
@@ -193,11 +187,11 @@ describe("the bundles of an incident", () => {
         Place.ended("logs", { files: 2 }),
       )
       const late = { path: "logs/late.log", content: "late\n" }
-      yield* Made.pushed(folder, disk, [{ path: "logs/a.log", content: "a\n" }])
+      yield* Made.pushed(folder, [{ path: "logs/a.log", content: "a\n" }])
       yield* addLines(folder.path, "inventory.ndjson", [Place.source(late.path, late.content)])
       const source = "/srv/project/logs/late.log"
       yield* Place.notTaken(folder, { collector: "logs", source, reason: "deadline", bytes: 5 })
-      yield* Made.pushTars(folder, disk)
+      yield* Made.pushTars(folder)
       const first = yield* Made.manifest(root)
       assert.isFalse(first.complete)
       assert.strictEqual(first.evidence.folder, `incidents/${Place.incident.id}/evidence/partial-20261127T031400Z`)
@@ -225,12 +219,12 @@ describe("the bundles of an incident", () => {
       assert.include(readme, `\`${source}\`: \`deadline\``)
       const elsewhere = join(root, "elsewhere")
       yield* Effect.promise(() => Fs.mkdir(elsewhere))
-      const said = yield* byHand(elsewhere, readme)
+      const said = yield* Place.byHand(elsewhere, readme)
       assert.strictEqual(said.code, 0, said.err)
 
       yield* Place.capture(folder, "gpu", "now it answers\n")
-      yield* Made.pushed(folder, disk, [late])
-      yield* Made.pushTars(folder, disk)
+      yield* Made.pushed(folder, [late])
+      yield* Made.pushTars(folder)
       const second = yield* Made.manifest(root)
       assert.deepStrictEqual([second.complete, second.problems], [true, []])
       const whole = yield* manifestAt(join(bundle, "manifest.json"))
@@ -240,7 +234,7 @@ describe("the bundles of an incident", () => {
       )
       const again = join(root, "again")
       yield* Effect.promise(() => Fs.mkdir(again))
-      const complete = yield* byHand(again, yield* text(join(bundle, "README.md")))
+      const complete = yield* Place.byHand(again, yield* text(join(bundle, "README.md")))
       assert.strictEqual(complete.code, 0, complete.err)
     }),
   )
@@ -249,12 +243,12 @@ describe("the bundles of an incident", () => {
     "are partial where a file was never sent, a tar was not, or a capture was altered, without a word about it",
     () =>
       Effect.gen(function* () {
-        const { disk, folder, root } = yield* Made.opened(yield* Place.temporary)
+        const { folder, root } = yield* Made.opened(yield* Place.temporary)
         yield* Place.capture(folder, "memory", "fine")
         const gone = yield* Place.capture(folder, "processes", "to be altered")
         yield* Made.write(join(folder.path, gone.path ?? ""), "altered")
         yield* addLines(folder.path, "inventory.ndjson", [Place.source("logs/a.log", "a", { to: "evidence" })])
-        yield* Made.pushTars(folder, disk)
+        yield* Made.pushTars(folder)
         yield* Place.capture(folder, "sockets", "packed by nobody")
         const output = yield* Made.manifest(root)
         assert.isFalse(output.complete)
@@ -271,8 +265,8 @@ describe("the bundles of an incident", () => {
 
   it.effect("speak of another rung's objects not at all", () =>
     Effect.gen(function* () {
-      const { disk, folder, root } = yield* Made.opened(yield* Place.temporary)
-      yield* Made.pushed(folder, disk, [{ path: "logs/a.log", content: "a" }], { rung: "bucket" })
+      const { folder, root } = yield* Made.opened(yield* Place.temporary)
+      yield* Made.pushed(folder, [{ path: "logs/a.log", content: "a" }], { rung: "bucket" })
       const output = yield* Made.manifest(root)
       assert.strictEqual(output.evidence.items, 0)
       assert.deepStrictEqual(output.problems, ["/srv/project/logs/a.log was not taken: it was not sent"])
@@ -296,7 +290,7 @@ describe("the bundles of an incident", () => {
       const original = { bytes: 9, sha256: Sha256.of("the token") }
       const redactions = [{ rule: "token", count: 1 }]
       const more = { unstable: true, original, redactions }
-      yield* Made.pushed(folder, disk, [{ path: "logs/a.log", content: "a" }], more)
+      yield* Made.pushed(folder, [{ path: "logs/a.log", content: "a" }], more)
       yield* Made.manifest(root)
       const bundle = join(disk, "incidents", Place.incident.id, "evidence")
       const { coverage, items } = yield* manifestAt(join(bundle, "manifest.json"))

@@ -97,7 +97,7 @@ export const notTaken = (folder: Incidents.IncidentFolder, ...lines: ReadonlyArr
 /** Runs a program to its end. */
 export const run = (cwd: string, ...argv: ReadonlyArray<string>) =>
   Effect.promise(async () => {
-    const child = Bun.spawn([...argv], { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+    const child = Bun.spawn([...argv], { cwd, env: process.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" })
     const [out, err, code] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
@@ -105,3 +105,9 @@ export const run = (cwd: string, ...argv: ReadonlyArray<string>) =>
     ])
     return { code, out, err }
   })
+
+/** Runs the commands of a README as they stand, one block after the other in one shell. */
+export const byHand = (cwd: string, readme: string, before: ReadonlyArray<string> = []) => {
+  const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)\n```/g)].map((found) => found[1] ?? "")
+  return run(cwd, "bash", "-eux", "-o", "pipefail", "-c", [...before, ...blocks].join("\n"))
+}

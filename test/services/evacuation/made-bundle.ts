@@ -6,8 +6,9 @@ import { prefixOf } from "../../../src/domain/bundle.ts"
 import type { SourceFile } from "../../../src/domain/collected.ts"
 import * as Usual from "../../../src/domain/config/evacuation-usual.ts"
 import type { Pushed } from "../../../src/domain/pushed.ts"
-import * as Sha256 from "../../../src/domain/sha256.ts"
+import type { S3Section } from "../../../src/domain/config/storage.ts"
 import { addLines, type IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
+import { putBytes } from "../../../src/services/evacuation/given-bytes.ts"
 import * as Ladder from "../../../src/services/evacuation/ladder.ts"
 import * as Tar from "../../../src/services/evacuation/tar.ts"
 import { Settings } from "../../../src/services/settings.ts"
@@ -28,9 +29,15 @@ export const write = (path: string, bytes: string | Uint8Array) =>
     await Fs.writeFile(path, bytes)
   })
 
+/** Where an evacuation goes, and the configuration of its server. */
+export interface Options {
+  readonly location?: string
+  readonly s3?: S3Section
+}
+
 /** What the tasks of an incident have below a root: its incidents, a configuration that names no destination. */
-const services = (root: string) => {
-  const workplace = place(root)
+const services = (root: string, { s3 }: Options = {}) => {
+  const workplace = place(root, s3 === undefined ? {} : { storage: { s3 } })
   const settings = Layer.effect(
     Settings,
     Effect.map(Settings, (given) => ({
@@ -41,51 +48,51 @@ const services = (root: string) => {
   return Layer.mergeAll(Layer.merge(workplace, settings), Place.layerAt(root))
 }
 
-/** Opens an incident that goes to the folder `disk it is on`, and chooses that. */
-export const opened = Effect.fnUntraced(function* (root: string, began = Place.opened) {
-  const disk = join(root, "disk it is on")
-  const folder = yield* Place.openAt(root, { began, destination: disk })
-  yield* Ladder.choose(folder).pipe(Effect.scoped, Effect.provide(services(root)))
+/** Opens an incident that goes to the folder `disk it is on` or to another location, and chooses that. */
+export const opened = Effect.fnUntraced(function* (root: string, options: Options = {}) {
+  const disk = options.location ?? join(root, "disk it is on")
+  const folder = yield* Place.openAt(root, { began: Place.opened, destination: disk })
+  yield* Ladder.choose(folder).pipe(Effect.scoped, Effect.provide(services(root, options)))
   return { root, folder, disk }
 })
 
-/** Pushes files that a collector has found to a folder, as `evacuate/push` does. */
+/** Puts an object where the evacuation goes. */
+const put = (folder: IncidentFolder, options: Options, to: "evidence" | "snapshot", path: string, bytes: Uint8Array) =>
+  Effect.gen(function* () {
+    const destination = yield* Ladder.chosen(folder)
+    const key = `${prefixOf(folder.incident, to)}/${path}`
+    const { sha256 } = yield* putBytes(destination, key, bytes, to === "evidence")
+    const seen = { bytes: bytes.length, mtimeNs: `${Place.opened - 60_000}123456`, inode: "7" }
+    return { rung: destination.name, to, path, key, bytes: bytes.length, sha256, at: 1, seen } satisfies Pushed
+  }).pipe(Effect.scoped, Effect.provide(services(dirname(folder.path), options)))
+
+/** Pushes files that a collector has found, as `evacuate/push` does. */
 export const pushed = Effect.fnUntraced(function* (
   folder: IncidentFolder,
-  root: string,
   files: ReadonlyArray<Given>,
   more: Partial<Pushed> = {},
+  options: Options = {},
 ) {
   const sources = files.map(({ content, path, ...rest }) => Place.source(path, content, rest))
   yield* addLines(folder.path, "inventory.ndjson", sources)
   for (const [at, { content, path }] of files.entries()) {
-    const to = sources[at]?.to ?? "evidence"
-    const key = `${prefixOf(folder.incident, to)}/${path}`
-    yield* write(join(root, key), content)
-    const bytes = Buffer.from(content)
-    const seen = { bytes: bytes.length, mtimeNs: `${Place.opened - 60_000}123456`, inode: "7" }
-    const line: Pushed = { rung: "given", to, path, key, bytes: bytes.length, sha256: Sha256.of(bytes), at: 1, seen }
+    const line = yield* put(folder, options, sources[at]?.to ?? "evidence", path, Buffer.from(content))
     yield* addLines(folder.path, "pushed.ndjson", [{ ...line, ...more }])
   }
 })
 
-/** Packs the captures and pushes what there is of tars. */
-export const pushTars = Effect.fnUntraced(function* (folder: IncidentFolder, root: string) {
+/** Packs the captures and pushes the tars that were not. */
+export const pushTars = Effect.fnUntraced(function* (folder: IncidentFolder, options: Options = {}) {
   yield* Tar.pack(folder)
-  const prefix = prefixOf(folder.incident, "evidence")
-  for (const { bytes, sha256, tar } of yield* Tar.list(folder)) {
+  for (const { tar } of yield* Tar.list(folder)) {
     const content = yield* Effect.promise(() => Fs.readFile(join(folder.path, "bundles", tar)))
-    const key = `${prefix}/${tar}`
-    yield* write(join(root, key), content)
-    const seen = { bytes, mtimeNs: "0", inode: "8" }
-    const line: Pushed = { rung: "given", to: "evidence", path: tar, key, bytes, sha256, at: 1, seen }
-    yield* addLines(folder.path, "pushed.ndjson", [line])
+    yield* addLines(folder.path, "pushed.ndjson", [yield* put(folder, options, "evidence", tar, content)])
   }
 })
 
-/** Makes the bundles and puts their own files into the folder. */
-export const manifest = (root: string) =>
-  evacuateManifest.run({ incident: Place.incident.id }).pipe(Effect.provide(services(root)))
+/** Makes the bundles and puts their own files where the evacuation goes. */
+export const manifest = (root: string, options: Options = {}) =>
+  evacuateManifest.run({ incident: Place.incident.id }).pipe(Effect.provide(services(root, options)))
 
 export const usual: ReadonlyArray<Given> = [
   { path: "logs/train.log", content: "epoch 1\nepoch 2\n", mode: 0o640 },
@@ -95,10 +102,10 @@ export const usual: ReadonlyArray<Given> = [
 
 /** An evacuation to a folder that has come to its manifest: two captures and some files. */
 export const evacuated = Effect.fnUntraced(function* (
-  options: { readonly files?: ReadonlyArray<Given>; readonly failed?: string } = {},
+  options: Options & { readonly files?: ReadonlyArray<Given>; readonly failed?: string } = {},
 ) {
   const { failed, files = usual } = options
-  const { disk, folder, root } = yield* opened(yield* Place.temporary)
+  const { disk, folder, root } = yield* opened(yield* Place.temporary, options)
   yield* Place.capture(folder, "processes", "PID CMD\n1 init\n")
   yield* Place.capture(folder, "memory", "MemTotal: 24 GB\n")
   yield* Place.collected(folder, Place.ended("gpu", { outcome: "skipped", reason: "there is no GPU here" }))
@@ -109,9 +116,9 @@ export const evacuated = Effect.fnUntraced(function* (
     const to = files.find(({ path }) => path.startsWith(`${name}/`))?.to ?? "evidence"
     yield* Place.collected(folder, Place.ended(name, { to, files: 1, bytes: 1 }))
   }
-  yield* pushed(folder, disk, files)
-  yield* pushTars(folder, disk)
-  const output = yield* manifest(root)
+  yield* pushed(folder, files, {}, options)
+  yield* pushTars(folder, options)
+  const output = yield* manifest(root, options)
   const bundle = join(disk, prefixOf(folder.incident, "evidence"))
   const snapshot = join(disk, prefixOf(folder.incident, "snapshot"))
   return { root, folder, disk, output, bundle, snapshot }
