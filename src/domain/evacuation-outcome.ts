@@ -99,6 +99,17 @@ export const ofAnswers = (
   ),
 })
 
+const placeOf = (location: string) => location.replace(/^file:\/\//, "").replace(/\/+$/, "")
+
+/** Whether the destination that answered a push is the one that the user named in the call. */
+export const isNamed = (named: string | undefined, push: unknown): boolean => {
+  if (named === undefined) return false
+  const answer = Schema.decodeUnknownOption(answers.push)(push)
+  if (Option.isNone(answer)) return false
+  const [wanted, found] = [placeOf(named), placeOf(answer.value.location)]
+  return found === wanted || (!wanted.startsWith("/") && found.endsWith(`/${wanted.replace(/^(\.\/)+/, "")}`))
+}
+
 const count = (number: number, one: string, many: string) =>
   `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`
 
