@@ -33,16 +33,24 @@ export const evacuate = Command.make(
       Flag.withDescription("For practice: raise no cordon, stop and start nothing"),
       Flag.withDefault(false),
     ),
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Say what would be stopped, taken and sent, and why; change nothing"),
+      Flag.withDefault(false),
+    ),
     selfTest: Flag.Boolean("self-test").pipe(
       Flag.withDescription("Say within a second what can be taken and where to; take nothing"),
       Flag.withDefault(false),
     ),
     yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
   },
-  Effect.fn(function* ({ deadline, destination, drill, incident, reason, selfTest, yes }) {
+  Effect.fn(function* ({ deadline, destination, drill, dryRun, incident, reason, selfTest, yes }) {
     if (selfTest) {
       const { selfTest: look } = yield* Effect.promise(() => import("../evacuate-self-test.ts"))
       return yield* look(Option.getOrUndefined(destination))
+    }
+    if (dryRun) {
+      const { dryRun: look } = yield* Effect.promise(() => import("../evacuate-dry-run.ts"))
+      return yield* look(Option.getOrUndefined(incident), Option.getOrUndefined(destination))
     }
     const { evacuate: run } = yield* Effect.promise(() => import("../evacuate.ts"))
     yield* run({

@@ -129,15 +129,32 @@ const rung = (given: Pick<Rung, "name" | "location" | "s3">, storage: StorageSec
       : bad("destination", "error", `${given.name}: ${problem}`, "name another place: --destination")
   })
 
-/** Looks at every collector and every destination, all at once. */
-export const look = Effect.fn("SelfTest.look")(function* (options: {
+/** The destinations in their order, all looked at at once; a bucket is asked, a folder is tried. */
+export const destinations = Effect.fn("SelfTest.destinations")(function* (options: {
   readonly project: string
-  readonly projectHome: string
   readonly evacuation: EvacuationSection
   readonly storage: StorageSection
   readonly destination: string | undefined
 }) {
-  const { destination, evacuation, project, projectHome, storage } = options
+  const { destination, evacuation, project, storage } = options
+  const rungs: ReadonlyArray<Pick<Rung, "name" | "location" | "s3">> = [
+    ...(destination === undefined ? [] : [{ name: "destination", location: destination }]),
+    ...(storage.offsite === undefined ? [] : [{ name: "offsite", location: storage.offsite.bucket }]),
+    ...evacuation.destinations,
+    { name: "sealed", location: evacuation.sealed },
+  ]
+  const found = yield* Effect.forEach(rungs, (each) => rung(each, storage, project), { concurrency: "unbounded" })
+  if (rungs.length > 1) return found
+  const what = "nothing is configured away from this machine: only the sealed folder is left"
+  const fix = "set storage.offsite or evacuation.destinations, or name a place: --destination"
+  return [...found, bad("destination", "missing", what, fix)]
+})
+
+/** Looks at every collector and every destination, all at once. */
+export const look = Effect.fn("SelfTest.look")(function* (
+  options: Parameters<typeof destinations>[0] & { readonly projectHome: string },
+) {
+  const { evacuation, project, projectHome } = options
   const rootOf = (root: string) =>
     root === ".dandori" || root.startsWith(".dandori/") ? join(projectHome, root.slice(9)) : resolve(project, root)
   const collectors = Effect.forEach(evacuation.collectors, (collector) =>
@@ -147,24 +164,6 @@ export const look = Effect.fn("SelfTest.look")(function* (options: {
         : bad("collector", "warning", `${collector.name} will be skipped: ${reason}`, ""),
     ),
   )
-  const rungs: ReadonlyArray<Pick<Rung, "name" | "location" | "s3">> = [
-    ...(destination === undefined ? [] : [{ name: "destination", location: destination }]),
-    ...(storage.offsite === undefined ? [] : [{ name: "offsite", location: storage.offsite.bucket }]),
-    ...evacuation.destinations,
-    { name: "sealed", location: evacuation.sealed },
-  ]
-  const destinations = Effect.forEach(rungs, (each) => rung(each, storage, project), { concurrency: "unbounded" })
-  const [taken, places] = yield* Effect.all([collectors, destinations], { concurrency: "unbounded" })
-  const away =
-    rungs.length > 1
-      ? []
-      : [
-          bad(
-            "destination",
-            "missing",
-            "nothing is configured away from this machine: only the sealed folder is left",
-            "set storage.offsite or evacuation.destinations, or name a place: --destination",
-          ),
-        ]
-  return [...taken, ...places, ...away]
+  const [taken, places] = yield* Effect.all([collectors, destinations(options)], { concurrency: "unbounded" })
+  return [...taken, ...places]
 })

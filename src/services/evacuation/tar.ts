@@ -4,33 +4,15 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Collected } from "../../domain/collected.ts"
 import { bundleFiles } from "../../domain/bundle.ts"
-import { Name } from "../../domain/config/measure.ts"
-import { Sha256 } from "../../domain/sha256.ts"
+import { newest } from "../../domain/bundle-content.ts"
+import { PackedTar, type TarredCapture } from "../../domain/packed-tar.ts"
+import type { Sha256 } from "../../domain/sha256.ts"
 import * as TarFormat from "../../domain/tar.ts"
 import * as Durable from "../durable-files.ts"
 import { addLines, readLines, type IncidentFolder } from "./incidents.ts"
 
 /** A capture is no longer what was captured, or cannot be read: it goes into no tar. */
 class CaptureAltered extends Schema.TaggedError<CaptureAltered>()("CaptureAltered", { path: Schema.String }) {}
-
-/** A capture in a tar. `mtime` is milliseconds since the epoch. */
-export const TarredCapture = Schema.Struct({
-  collector: Name,
-  path: Schema.String,
-  bytes: Schema.Int,
-  sha256: Sha256,
-  mtime: Schema.Int,
-})
-export type TarredCapture = typeof TarredCapture.Type
-
-/** A line of `bundles/tars.ndjson`: a tar that lies whole in `bundles/<tar>`, and what is in it. */
-export const PackedTar = Schema.Struct({
-  tar: Schema.String,
-  bytes: Schema.Int,
-  sha256: Sha256,
-  members: Schema.Array(TarredCapture),
-}).annotate({ identifier: "PackedTar" })
-export type PackedTar = typeof PackedTar.Type
 
 const folderOf = ({ path }: IncidentFolder) => join(path, "bundles")
 const listName = "bundles/tars.ndjson"
@@ -43,11 +25,6 @@ const nameAfter = (earlier: number): string =>
 /** The tars of an incident, in order. */
 export const list = ({ path }: IncidentFolder): Effect.Effect<ReadonlyArray<PackedTar>, Durable.FileFailed> =>
   readLines(path, listName, PackedTar)
-
-/** How each collector ended when it was tried last. */
-export const newest = (lines: ReadonlyArray<Collected>): ReadonlyArray<Collected> => [
-  ...new Map(lines.map((line) => [line.collector, line])).values(),
-]
 
 /** The captures that were taken and are in no tar yet, by path. */
 const waiting = (lines: ReadonlyArray<Collected>, tars: ReadonlyArray<PackedTar>): ReadonlyArray<TarredCapture> => {
@@ -85,6 +62,9 @@ const writeCapture = (
     yield* write(TarFormat.paddingAfter(capture.bytes))
   })
 
+/** What a tar is called until it is listed: nobody takes it for one before. */
+const unlisted = (tar: string) => `${tar}.new`
+
 /** Writes the tar whole or not at all, without the captures that are no longer what was captured. */
 const writeTar = (
   folder: IncidentFolder,
@@ -92,7 +72,7 @@ const writeTar = (
   members: ReadonlyArray<TarredCapture>,
 ): Effect.Effect<Option.Option<PackedTar>, Durable.FileFailed> => {
   if (members.length === 0) return Effect.succeedNone
-  return Durable.fillNewFileDurably(join(folderOf(folder), tar), (write) =>
+  return Durable.fillNewFileDurably(join(folderOf(folder), unlisted(tar)), (write) =>
     Effect.gen(function* () {
       const hasher = new Bun.CryptoHasher("sha256")
       let bytes = 0
@@ -117,24 +97,34 @@ const writeTar = (
   )
 }
 
+/** Does nothing where there is no such file. */
+const ifThere = <A>(effect: Effect.Effect<A, Durable.FileFailed>): Effect.Effect<void, Durable.FileFailed> =>
+  effect.pipe(
+    Effect.asVoid,
+    Effect.catchIf(
+      ({ code }) => code === "ENOENT",
+      () => Effect.void,
+    ),
+  )
+
 /**
  * Packs the captures that are in no tar yet into the incident's next one (pax format, IEEE Std 1003.1), whole or not at
  * all; durable, and listed in `bundles/tars.ndjson`, on return. A capture that is no longer what was captured is left out.
  * Where there is none to pack, nothing is made.
  */
 export const pack = Effect.fn("Tar.pack")(function* (folder: IncidentFolder) {
+  const at = (name: string) => join(folderOf(folder), name)
+  const name = (tar: string) => Durable.renameDurably(at(unlisted(tar)), at(tar))
   const tars = yield* list(folder)
+  // A crash may have left the last one listed and without its name.
+  for (const { tar } of tars.slice(-1)) yield* ifThere(name(tar))
   const members = waiting(yield* readLines(folder.path, "collected.ndjson", Collected), tars)
   if (members.length === 0) return
   yield* Durable.makeFolderDurably(folderOf(folder), { mode: 0o700 })
   const tar = nameAfter(tars.length)
-  // What is there and not listed was left by a crash: nobody has been told of it.
-  yield* Durable.removeFileDurably(join(folderOf(folder), tar)).pipe(
-    Effect.catchIf(
-      ({ code }) => code === "ENOENT",
-      () => Effect.void,
-    ),
-  )
+  yield* ifThere(Durable.removeFileDurably(at(unlisted(tar))))
   const packed = yield* writeTar(folder, tar, members)
-  yield* addLines(folder.path, listName, Option.toArray(packed))
+  if (Option.isNone(packed)) return
+  yield* addLines(folder.path, listName, [packed.value])
+  yield* name(tar)
 })

@@ -125,16 +125,22 @@ describe("the tar of captures", () => {
     }),
   )
 
-  it.effect("is replaced where a crash left one that is not listed", () =>
+  it.effect("is made anew where a crash left a part of one, and gets its name where a crash kept it from that", () =>
     Effect.gen(function* () {
       const folder = yield* openAt(yield* temporary)
+      const at = (name: string) => join(folder.path, "bundles", name)
       yield* capture(folder, "a", "one")
-      yield* Durable.makeFolderDurably(join(folder.path, "bundles"))
-      yield* Durable.writeFileDurably(join(folder.path, "bundles/evidence.tar"), "from before the crash")
+      yield* Durable.makeFolderDurably(at(""))
+      yield* Durable.writeFileDurably(at("evidence.tar.new"), "from before the crash")
       yield* Tar.pack(folder)
-      const tar = yield* bytesOf(join(folder.path, "bundles/evidence.tar"))
+      const tar = yield* bytesOf(at("evidence.tar"))
       assert.strictEqual((yield* Tar.list(folder))[0]?.sha256, Sha256.of(tar))
       assert.strictEqual((yield* run(folder.path, "tar", "-tf", "bundles/evidence.tar")).out, "captures/a.txt\n")
+
+      yield* Effect.promise(() => Fs.rename(at("evidence.tar"), at("evidence.tar.new")))
+      yield* Tar.pack(folder)
+      assert.isTrue(tar.equals(yield* bytesOf(at("evidence.tar"))))
+      assert.lengthOf(yield* Tar.list(folder), 1)
     }),
   )
 
