@@ -1,10 +1,10 @@
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Sdk from "@aws-sdk/client-s3"
 import { campaign } from "../support/evacuation-chaos.ts"
-import { incidentFolder, prefix } from "../support/evacuation-place.ts"
+import { build, incidentFolder, prefix } from "../support/evacuation-place.ts"
 import * as Resent from "../support/evacuation-resent.ts"
 import * as Wire from "../support/evacuation-wire.ts"
 import * as S3 from "../support/servers/s3.ts"
@@ -13,12 +13,22 @@ const kills = Number(process.env.DANDORI_CHAOS_KILLS ?? 12)
 const seed = Number(process.env.DANDORI_CHAOS_SEED ?? Date.now() % 1_000_000)
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
+let folder = ""
+let binary = ""
+
+beforeAll(async () => {
+  folder = await Fs.mkdtemp(join(tmpdir(), "evacuation binary "))
+  binary = await build(folder)
+}, 180_000)
+
+afterAll(() => Fs.rm(folder, { recursive: true, force: true }))
+
 describe("evacuations that are killed, cut off and left without disk at any byte", () => {
   it(
     "end complete when they are called again, and send nothing twice",
     { timeout: 240_000 + kills * 20_000 },
     async () => {
-      const tally = await campaign({ kills, seed, say })
+      const tally = await campaign({ kills, seed, binary, say })
       assert.deepStrictEqual(tally.faults, [], `seed ${seed}`)
       assert.isAtLeast(tally.total, kills)
       assert.isAbove(tally.sent, 60)
@@ -29,6 +39,7 @@ describe("evacuations that are killed, cut off and left without disk at any byte
     const tally = await campaign({
       kills: 0,
       seed,
+      binary,
       stopsOneOf: 1,
       spoil: async ({ objects }, trial) => {
         const below = (path: string) => join(objects(trial.bucket), prefix, path)

@@ -10,6 +10,8 @@ export interface Campaign {
   readonly kills: number
   readonly seed: number
   readonly kinds?: ReadonlyArray<Disturbances.Kind>
+  /** The built binary; where none is given it is built. */
+  readonly binary?: string
   /** Of so many evacuations one is no drill: processes are stopped. By default of 6. */
   readonly stopsOneOf?: number
   /** Breaks something after an evacuation has ended with 0: a campaign that finds nothing then is worth nothing. */
@@ -105,7 +107,7 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
   const lacks = Places.lacksDisks()
   const able = kinds.filter((kind) => kind !== "disk" || lacks === undefined)
   if (able.length < kinds.length) say(lacks ?? "")
-  const place = await Places.open(seed)
+  const place = await Places.open(seed, options.binary)
   let undisturbed: Disturbances.Undisturbed | undefined
   let faulty = 0
 

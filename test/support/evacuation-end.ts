@@ -51,7 +51,6 @@ const checkSources = (
   trial: Trial,
   places: Readonly<Record<Source.Expected["to"], string>>,
   objects: ReadonlyMap<string, Buffer>,
-  secrets: ReadonlyArray<string>,
   fault: Fault,
 ) => {
   const byPlace = new Map([...objects].map(([key, bytes]) => [Source.placeOf(key), bytes]))
@@ -65,8 +64,7 @@ const checkSources = (
     } else if (sha256Of(bytes) !== expected.sha256) fault(`${expected.place} is not its source`)
   }
   for (const [key, bytes] of objects) {
-    const secret = secrets.find((each) => bytes.includes(each))
-    if (secret !== undefined) fault(`${key} holds the secret ${secret}`)
+    if (bytes.includes(Source.secretMark)) fault(`${key} holds a secret`)
   }
 }
 
@@ -146,12 +144,14 @@ export const check = async (place: Place, trial: Trial, fault: Fault): Promise<v
   const { snapshot } = JSON.parse(await Fs.readFile(join(folder, "incident.json"), "utf8"))
   const places = { evidence: `incidents/${trial.incident}/evidence`, snapshot: `snapshots/${snapshot}` }
   const objects = await objectsOf(place, trial)
-  checkSources(trial, places, objects, place.template.secrets, fault)
+  checkSources(trial, places, objects, fault)
   const evidence = await checkBundle(trial, "evidence", places.evidence, objects, fault)
   await checkBundle(trial, "snapshot", places.snapshot, objects, fault)
-  if (!(await checkLatest(place, trial, fault))) fault("there is no latest.json")
+  const isMoved = await checkLatest(place, trial, fault)
+  if (isMoved !== (trial.machine !== undefined))
+    fault(isMoved ? "a drill moved latest.json" : "there is no latest.json")
   for (const capture of await linesOf(folder, "collected.ndjson")) {
-    if (capture.path === undefined) continue
+    if (capture.path === undefined || capture.outcome !== "ok") continue
     const there = await Fs.readFile(join(evidence, capture.path)).catch(() => undefined)
     if (there === undefined || sha256Of(there) !== capture.sha256) {
       fault(`the capture ${capture.path} at the destination is not what was taken`)
@@ -164,9 +164,11 @@ export const check = async (place: Place, trial: Trial, fault: Fault): Promise<v
     }
   }
   const processes = await Fs.readFile(join(evidence, "captures/processes.txt"), "utf8").catch(() => "")
-  for (const each of trial.machine === undefined ? [] : [trial.machine.api, trial.machine.training]) {
-    if (!new RegExp(`\\b${each.pid}\\b`).test(processes))
-      fault(`process ${each.pid} is not in the evidence from before the stop`)
+  // What a full disk did not take before the stop is taken after it, and said to be.
+  const doomed =
+    trial.machine === undefined || trial.disk !== undefined ? [] : [trial.machine.api, trial.machine.training]
+  for (const { pid } of doomed) {
+    if (!new RegExp(`\\b${pid}\\b`).test(processes)) fault(`process ${pid} is not in the evidence from before the stop`)
   }
   await checkStopped(trial, folder, fault)
 }

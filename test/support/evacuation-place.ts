@@ -19,7 +19,7 @@ export interface Place {
   readonly binary: string
   readonly sdk: Sdk.S3
   readonly wire: Wire.Wire
-  readonly template: Source.Source
+  readonly template: string
   /** Where the server keeps a bucket's objects as files. */
   readonly objects: (bucket: string) => string
   readonly close: (keep: boolean) => Promise<void>
@@ -58,7 +58,8 @@ export interface Call {
   readonly ended: Promise<Ended>
 }
 
-const built = async (folder: string): Promise<string> => {
+/** Builds the binary into a folder, or takes `DANDORI_TEST_BINARY`. */
+export const build = async (folder: string): Promise<string> => {
   const given = process.env.DANDORI_TEST_BINARY
   if (given !== undefined) return given
   const binary = join(folder, "dandori")
@@ -68,12 +69,12 @@ const built = async (folder: string): Promise<string> => {
   return binary
 }
 
-/** Starts the server, builds the binary (or takes `DANDORI_TEST_BINARY`), and makes the project by its seed. */
-export const open = async (seed: number): Promise<Place> => {
+/** Starts the server, builds the binary where none is given, and makes the project by its seed. */
+export const open = async (seed: number, given?: string): Promise<Place> => {
   const folder = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "evacuation chaos ")))
-  const [data, project] = [join(folder, "s3"), join(folder, "template")]
-  for (const each of [data, project]) await Fs.mkdir(each)
-  const [s3, binary, template] = await Promise.all([S3.start(data), built(folder), Source.make(project, seed)])
+  const [data, template] = [join(folder, "s3"), join(folder, "template")]
+  for (const each of [data, template]) await Fs.mkdir(each)
+  const [s3, binary] = await Promise.all([S3.start(data), given ?? build(folder), Source.make(template, seed)])
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_REGION: region } = S3.env
   const credentials = { accessKeyId, secretAccessKey }
   const sdk = new Sdk.S3({ endpoint: s3.endpoint, region, forcePathStyle: true, credentials })
@@ -109,7 +110,7 @@ export const trial = async (
   const root = machine?.root ?? (await Fs.mkdtemp(join(place.folder, "trial ")))
   const [project, temporary] = [machine?.project ?? join(root, "a machine"), join(root, "temporary")]
   for (const each of [project, temporary]) await Fs.mkdir(each, { recursive: true })
-  const copied = Bun.spawnSync(["cp", "-al", `${place.template.folder}/.`, project])
+  const copied = Bun.spawnSync(["cp", "-al", `${place.template}/.`, project])
   if (copied.exitCode !== 0) throw new Error(copied.stderr.toString())
   await Source.configure(project, machine?.port ?? 1, `http://127.0.0.1:${place.wire.port}`, `s3://${bucket}/${prefix}`)
   await place.sdk.createBucket({ Bucket: bucket })

@@ -17,11 +17,8 @@ export const bytesOf = (seed: number, length: number): Buffer => {
   return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length))
 }
 
-/** A project folder whose content a seed decides, and the secrets that stand in its logs. */
-export interface Source {
-  readonly folder: string
-  readonly secrets: ReadonlyArray<string>
-}
+/** What every secret in the logs begins with, and nothing else. */
+export const secretMark = "Planted"
 
 /** A file that has to be at the destination. `place` is in latin1, a character for each byte. */
 export interface Expected {
@@ -35,12 +32,11 @@ export interface Expected {
 /** Facts that are quick to take; the others depend on what else the machine does. */
 const quick = new Set(["environment", "processes", "sockets", "memory", "disks", "mounts", "cgroups"])
 
-const logLines = (draw: (below: number) => number, lines: number, secrets: Array<string>): string => {
+const logLines = (draw: (below: number) => number, lines: number): string => {
   const text: Array<string> = []
   for (let n = 0; n < lines; n++) {
     if (draw(40) === 0) {
-      const secret = `Planted${draw(2 ** 31).toString(16)}${draw(2 ** 31).toString(16)}`
-      secrets.push(secret)
+      const secret = `${secretMark}${draw(2 ** 31).toString(16)}${draw(2 ** 31).toString(16)}`
       text.push(draw(2) === 0 ? `connecting, password=${secret}` : `{"n":${n},"api_key":"${secret}","ok":true}`)
     } else text.push(`2026-05-05T03:14:${n % 60}Z request ${n} answered in ${draw(900)} ms`)
   }
@@ -58,9 +54,8 @@ const largeBytes = (draw: (below: number) => number): number =>
   draw(3) === 0 ? partBytes * (3 + draw(6)) : 12 * 2 ** 20 + draw(28 * 2 ** 20)
 
 /** Makes the project: about 60 small files, logs with secrets, three large files, names with spaces and of any bytes. */
-export const make = async (folder: string, seed: number): Promise<Source> => {
+export const make = async (folder: string, seed: number): Promise<void> => {
   const draw = dice(seed)
-  const secrets: Array<string> = []
   const write = async (name: string, content: string | Uint8Array) => {
     await Fs.mkdir(dirname(join(folder, name)), { recursive: true })
     await Fs.writeFile(join(folder, name), content)
@@ -75,17 +70,16 @@ export const make = async (folder: string, seed: number): Promise<Source> => {
   }
   for (let n = 0; n < 12; n++) await write(`artifacts/run ${n % 3}/summary_${n}.json`, `{"sharpe":${draw(900)}}\n`)
   for (let n = 0; n < 8; n++) await write(`artifacts/cv_results_${n}.csv`, small(100 + n))
-  for (let n = 0; n < 12; n++) await write(`logs/part ${n % 2}/api-${n}.log`, logLines(draw, 20 + draw(2000), secrets))
-  await write("logs/long.log", logLines(draw, 130_000, secrets))
+  for (let n = 0; n < 12; n++) await write(`logs/part ${n % 2}/api-${n}.log`, logLines(draw, 20 + draw(2000)))
+  await write("logs/long.log", logLines(draw, 130_000))
   await write(".dandori/ledger/segment 1.ndjson", `{"seq":1}\n{"seq":2}\n`)
   await write("models/model_large.joblib", bytesOf(seed + 1, largeBytes(draw)))
   await write("artifacts/cv_results_large.csv", bytesOf(seed + 2, largeBytes(draw)))
   await write(".dandori/models/20260505/model.bin", bytesOf(seed + 3, largeBytes(draw)))
   await write("models/model_bytes.joblib", small(200))
   rename(folder, "models/model_bytes.joblib", "models/model_\\377\\376 \\303.joblib")
-  await write("logs/bytes.log", logLines(draw, 50, secrets))
+  await write("logs/bytes.log", logLines(draw, 50))
   rename(folder, "logs/bytes.log", "logs/caf\\351.log")
-  return { folder, secrets }
 }
 
 /** How a trial's project is evacuated: what ships, but for slow facts and what is stopped; to this place on that server. */
