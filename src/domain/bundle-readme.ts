@@ -81,6 +81,8 @@ const checking = ({ own }: Subject): ReadonlyArray<string> => {
 const origins: Readonly<Record<SignedBy["key"], (kept: string) => string>> = {
   ledger: () =>
     "It is the key of the project's ledger: compare with `keys` in the project's `configs/base/trust.yaml`, with `.dandori/keys/ledger.pub`, or with a checkpoint that was kept elsewhere.",
+  evacuation: () =>
+    "The key of the project's ledger could not be used, so this one is of the evacuation's own ledger on the machine that was evacuated; the evacuation said its id when it ended.",
   incident: (kept) =>
     `The ledger's key could not be used, so this one was made for the incident. Its private half is in ${kept} on the machine that was evacuated, and the evacuation said its id when it ended.`,
   bundle: (kept) => `It was made for this bundle alone, ${kept}: whoever gave you the bundle has to tell you its id.`,

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { Coverage } from "./bundle.ts"
 import { IncidentId } from "./incident.ts"
 import { Sha256 } from "./sha256.ts"
+import { Remaining } from "./stopped.ts"
 
 /** The sub-types of an evacuation in their order: `evacuate/<step>`. */
 export const steps = [
@@ -34,7 +35,7 @@ export type Refusal = typeof Refusal.Type
 /** What the sub-types answered, each as far as it is needed to say how an evacuation ended. */
 const answers = {
   cordon: Schema.Struct({ raised: Schema.Boolean, problem: Schema.optionalKey(Schema.String) }),
-  stop: Schema.Struct({ complete: Schema.Boolean, remaining: Schema.Int }),
+  stop: Schema.Struct({ complete: Schema.Boolean, remaining: Schema.Array(Remaining) }),
   volatile: Collecting,
   collect: Collecting,
   push: Schema.Struct({
@@ -55,7 +56,14 @@ const answers = {
     problems: Texts,
     complete: Schema.Boolean,
     latest: Schema.optionalKey(Schema.Struct({ moved: Schema.Boolean, reason: Schema.optionalKey(Schema.String) })),
-    coverage: Schema.optionalKey(Coverage),
+    coverage: Schema.optionalKey(
+      Schema.Struct({
+        seen: Coverage.fields.seen,
+        taken: Coverage.fields.taken,
+        notTaken: Coverage.fields.notTaken,
+        unstable: Coverage.fields.unstable,
+      }),
+    ),
   }),
   recover: Schema.Struct({ complete: Schema.Boolean, failed: Schema.Int }),
   report: Schema.Struct({ markdown: Schema.String, html: Schema.String, sha256: Sha256 }),
@@ -99,17 +107,6 @@ export const ofAnswers = (
   ),
 })
 
-const placeOf = (location: string) => location.replace(/^file:\/\//, "").replace(/\/+$/, "")
-
-/** Whether the destination that answered a push is the one that the user named in the call. */
-export const isNamed = (named: string | undefined, push: unknown): boolean => {
-  if (named === undefined) return false
-  const answer = Schema.decodeUnknownOption(answers.push)(push)
-  if (Option.isNone(answer)) return false
-  const [wanted, found] = [placeOf(named), placeOf(answer.value.location)]
-  return found === wanted || (!wanted.startsWith("/") && found.endsWith(`/${wanted.replace(/^(\.\/)+/, "")}`))
-}
-
 const count = (number: number, one: string, many: string) =>
   `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`
 
@@ -121,7 +118,11 @@ const without = (problems: number, text: string): ReadonlyArray<string> => (prob
 const ofCollecting = (step: "volatile" | "collect", answer: typeof Collecting.Type | undefined) => {
   const what = step === "volatile" ? "the volatile evidence" : "the durable evidence"
   if (answer === undefined) return [`${what}: was not collected`]
-  return without(answer.failed, `${what}: ${count(answer.failed, "collector", "collectors")} failed`)
+  const { failed, problems = [] } = answer
+  if (failed === 0 && problems.length === 0) return []
+  const how = failed === 0 ? "there were problems" : `${count(failed, "collector", "collectors")} failed`
+  const more = problems.length > 3 ? "; …" : ""
+  return [`${what}: ${how}${problems.length === 0 ? "" : ` (${problems.slice(0, 3).join("; ")}${more})`}`]
 }
 
 const ofCordon = (answer: EvacuationOutcome["cordon"]): ReadonlyArray<string> => {
@@ -131,8 +132,16 @@ const ofCordon = (answer: EvacuationOutcome["cordon"]): ReadonlyArray<string> =>
 
 const ofStop = (answer: EvacuationOutcome["stop"]): ReadonlyArray<string> => {
   if (answer === undefined) return ["it is not known whether everything was stopped"]
-  if (answer.remaining > 0) return [`${count(answer.remaining, "process", "processes")} did not stop`]
-  return without(answer.complete ? 0 : 1, "not everything was stopped")
+  const { complete, remaining } = answer
+  if (remaining.length > 0) {
+    const first = remaining.slice(0, 3).map(({ container, pid, reason, target }) => {
+      const which = pid === undefined ? (container ?? "") : `pid ${pid}`
+      return `${target}${which === "" ? "" : ` ${which}`} (${reason})`
+    })
+    const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : ""
+    return [`still runs, or may: ${first.join(", ")}${more}`]
+  }
+  return without(complete ? 0 : 1, "not everything was stopped")
 }
 
 const ofPush = (outcome: EvacuationOutcome): ReadonlyArray<string> => {
@@ -151,10 +160,9 @@ const ofVerify = ({ push, verify }: EvacuationOutcome): ReadonlyArray<string> =>
     ...without(verify.failed, `${count(verify.failed, "object is", "objects are")} not what was sent`),
     ...without(verify.verified > 0 || (push?.objects ?? 0) === 0 ? 0 : 1, "no object was verified"),
     ...without(
-      verify.coverage?.collectors.failed ?? 0,
-      `by the manifest, ${count(verify.coverage?.collectors.failed ?? 0, "collector", "collectors")} failed`,
+      verify.coverage?.notTaken ?? 0,
+      `${count(verify.coverage?.notTaken ?? 0, "file that was seen is", "files that were seen are")} not there`,
     ),
-    ...without(verify.coverage?.notTaken ?? 0, `by the manifest, ${verify.coverage?.notTaken} of it not taken`),
   ]
   if (found.length > 0) return found
   return [

@@ -19,12 +19,13 @@ export const DoomedProcess = Schema.Struct({
 }).annotate({ identifier: "DoomedProcess" })
 export type DoomedProcess = typeof DoomedProcess.Type
 
-/** A container that is to be stopped; `pid` is that of its first process on this machine. */
+/** A container that is to be stopped; `pid` and `started` name its first process, where it can be seen from here. */
 export const DoomedContainer = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   socket: Schema.String,
-  pid: Schema.Int,
+  pid: Schema.optionalKey(Schema.Int),
+  started: Schema.optionalKey(Schema.String),
 }).annotate({ identifier: "DoomedContainer" })
 export type DoomedContainer = typeof DoomedContainer.Type
 
@@ -74,3 +75,46 @@ export const Stopped = Schema.Struct({
   remaining: Schema.Array(Remaining),
 }).annotate({ identifier: "Stopped" })
 export type Stopped = typeof Stopped.Type
+
+/** What a stop came to, small enough for a task's output; the rest is in `stopped.json`. */
+export const StopSummary = Schema.Struct({
+  stopped: Schema.Array(
+    Schema.Struct({
+      target: Schema.String,
+      processes: Schema.Int.annotate({ description: "processes and containers that ended" }),
+      signal: Schema.Literals(["none", ...StopSignal.literals]).annotate({ description: "the last that was needed" }),
+      millis: Schema.Int,
+    }),
+  ),
+  remaining: Schema.Array(Remaining),
+  near: Schema.Array(NearMiss).annotate({ description: "same words, and not stopped" }),
+  listed: Schema.optionalKey(Schema.Array(Schema.Struct({ target: Schema.String, processes: Schema.Int }))).annotate({
+    description: "in a drill: what would have been stopped",
+  }),
+  complete: Schema.Boolean,
+}).annotate({ identifier: "StopSummary" })
+export type StopSummary = typeof StopSummary.Type
+
+const mostListed = 20
+
+/** The summary of what `stopped.json` says. */
+export const summaryOf = ({ done, drill, near, remaining, stops }: Stopped): StopSummary => {
+  const targets = [...new Set(stops.map(({ target }) => target))].map((target) => {
+    const own = stops.filter((stop) => stop.target === target)
+    const sent = new Set(own.flatMap(({ signals }) => signals.map(({ signal }) => signal)))
+    const all = own.reduce((sum, stop) => sum + stop.processes.length + stop.containers.length, 0)
+    return {
+      target,
+      processes: all - own.reduce((sum, stop) => sum + stop.remaining.length, 0),
+      signal: StopSignal.literals.findLast((signal) => sent.has(signal)) ?? ("none" as const),
+      millis: own.reduce((sum, { began, ended, signals }) => sum + (ended ?? signals.at(-1)?.at ?? began) - began, 0),
+    }
+  })
+  return {
+    stopped: drill ? [] : targets.filter(({ processes }) => processes > 0),
+    remaining: remaining.slice(0, mostListed),
+    near: near.slice(0, mostListed),
+    ...(drill ? { listed: targets.map(({ processes, target }) => ({ target, processes })) } : {}),
+    complete: done && remaining.length === 0,
+  }
+}

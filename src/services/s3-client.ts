@@ -54,6 +54,9 @@ const secretsOf = (s3: S3 | undefined): Promise<ReadonlyArray<string>> =>
     () => [],
   )
 
+const nothing = () => {}
+const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing }
+
 /** The signature covers a body by its SHA-256, which the server compares as it does the checksum. */
 const signByNamedDigest = (s3: S3): void =>
   s3.middlewareStack.add(
@@ -97,7 +100,8 @@ export const make = (
           maxAttempts: 1,
           // A server that does not answer it would hold up each part for six seconds.
           expectContinueHeader: false,
-          ...(profile === undefined ? {} : { profile }),
+          // It would warn on the terminal that the environment has credentials too.
+          ...(profile === undefined ? {} : { profile, logger: silent }),
           // What it reads of the profiles' files it keeps for all later clients, unless it is told so.
           ...(before.length === 0 ? {} : ({ ignoreCache: true } as object)),
         })

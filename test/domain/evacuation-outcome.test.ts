@@ -10,7 +10,7 @@ const about = { incident: "IR-1", folder: "/incidents/IR-1", drill: false, named
 const whole: Outcome.EvacuationOutcome = {
   ...about,
   cordon: { raised: true },
-  stop: { complete: true, remaining: 0 },
+  stop: { complete: true, remaining: [] },
   volatile: { ok: 10, skipped: 3, failed: 0, problems: [] },
   collect: { ok: 8, skipped: 1, failed: 0, problems: [] },
   push: {
@@ -44,8 +44,18 @@ const spoiled: fc.Arbitrary<Spoil> = fc.oneof(
   ),
   fc.string().map((message): Spoil => (o) => ({ ...o, failed: [{ step: "cordon", message }] })),
   fc.string().map((problem): Spoil => (o) => ({ ...o, cordon: { raised: false, problem } })),
-  positive.map((remaining): Spoil => (o) => ({ ...o, stop: { complete: true, remaining } })),
-  fc.constant<Spoil>((o) => ({ ...o, stop: { complete: false, remaining: 0 } })),
+  fc
+    .array(fc.record({ target: fc.string(), reason: fc.string() }), { minLength: 1, maxLength: 9 })
+    .map((remaining): Spoil => (o) => ({ ...o, stop: { complete: true, remaining } })),
+  fc.string().map((problem): Spoil => (o) => ({
+    ...o,
+    collect: { ok: 1, skipped: 0, failed: 0, problems: [problem] },
+  })),
+  positive.map((notTaken): Spoil => (o) => {
+    const coverage = { seen: notTaken, taken: 0, notTaken, unstable: 0 }
+    return o.verify ? { ...o, verify: { ...o.verify, coverage } } : o
+  }),
+  fc.constant<Spoil>((o) => ({ ...o, stop: { complete: false, remaining: [] } })),
   positive.map((failed): Spoil => (o) => ({ ...o, volatile: { ok: 1, skipped: 0, failed } })),
   positive.map((failed): Spoil => (o) => ({ ...o, collect: { ok: 1, skipped: 0, failed } })),
   positive.map(

@@ -1,7 +1,7 @@
 import { dice } from "./engine-interpreter.ts"
 import * as Disturbances from "./evacuation-disturbances.ts"
 import * as End from "./evacuation-end.ts"
-import * as Places from "./evacuation-place.ts"
+import * as Trials from "./evacuation-trial.ts"
 import * as Resent from "./evacuation-resent.ts"
 import { hasStackTrace } from "./sample-project.ts"
 
@@ -15,7 +15,7 @@ export interface Campaign {
   /** Of so many evacuations one is no drill: processes are stopped. By default of 6. */
   readonly stopsOneOf?: number
   /** Breaks something after an evacuation has ended with 0: a campaign that finds nothing then is worth nothing. */
-  readonly spoil?: (place: Places.Place, trial: Places.Trial) => Promise<void>
+  readonly spoil?: (place: Trials.Place, trial: Trials.Trial) => Promise<void>
   readonly say?: (line: string) => void
 }
 
@@ -50,8 +50,8 @@ type Fault = (what: string) => void
 
 /** Calls once, with or without a disturbance; what holds after each call is checked. */
 const callOnce = async (
-  place: Places.Place,
-  trial: Places.Trial,
+  place: Trials.Place,
+  trial: Trials.Trial,
   disturbance: Disturbances.Disturbance | undefined,
   tally: Tally,
   fault: Fault,
@@ -60,7 +60,7 @@ const callOnce = async (
   place.wire.begin()
   const began = performance.now()
   const steps: Array<{ readonly step: string; readonly millis: number }> = []
-  const call = Places.call(place, trial, patienceMillis, (step) => {
+  const call = Trials.call(place, trial, patienceMillis, (step) => {
     steps.push({ step, millis: performance.now() - began })
     armed?.onStep(step)
   })
@@ -104,10 +104,10 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
     bytes: 0,
     faults: [],
   }
-  const lacks = Places.lacksDisks()
+  const lacks = Trials.lacksDisks()
   const able = kinds.filter((kind) => kind !== "disk" || lacks === undefined)
   if (able.length < kinds.length) say(lacks ?? "")
-  const place = await Places.open(seed, options.binary)
+  const place = await Trials.open(seed, options.binary)
   let undisturbed: Disturbances.Undisturbed | undefined
   let faulty = 0
 
@@ -115,7 +115,7 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
     const draw = dice(seed * 10_007 + number)
     const kind = able[draw(able.length)]
     const stops = number > 0 ? draw(stopsOneOf) === 0 : spoil !== undefined && stopsOneOf === 1
-    const trial = await Places.trial(place, number, { stops, small: kind === "disk" })
+    const trial = await Trials.trial(place, number, { stops, small: kind === "disk" })
     const history: Array<string> = []
     const found: Array<string> = []
     const fault: Fault = (what) => {
@@ -125,7 +125,7 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
       say(`FAULT in evacuation ${number}${stops ? " that stops" : ""}, call ${history.length}: ${what}`)
     }
     let calm = 0
-    let last: Places.Ended | undefined
+    let last: Trials.Ended | undefined
     // The first one shows what an evacuation takes that nothing disturbs.
     let disturbances = undisturbed === undefined || kind === undefined ? 0 : 1 + draw(3)
     while (last?.code !== 0 && calm < mostCalls) {

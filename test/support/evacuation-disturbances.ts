@@ -1,6 +1,6 @@
 import * as Fs from "node:fs"
 import { join } from "node:path"
-import type { Call, Trial } from "./evacuation-place.ts"
+import type { Call, Trial } from "./evacuation-trial.ts"
 import type { Way, Wire } from "./evacuation-wire.ts"
 
 /** What is disturbed: the process is killed, the network cut, the disk of its records filled. */

@@ -1,7 +1,7 @@
 import * as Fs from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as Sdk from "@aws-sdk/client-s3"
-import { incidentFolder, linesOf, type Place, prefix, type Trial } from "./evacuation-place.ts"
+import { incidentFolder, linesOf, type Place, prefix, type Trial } from "./evacuation-trial.ts"
 import * as Source from "./evacuation-source.ts"
 import { isAlive } from "./incident-machine.ts"
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Sdk from "@aws-sdk/client-s3"
-import { incidentFolder, linesOf, type Place, prefix, type Trial } from "./evacuation-place.ts"
+import { incidentFolder, linesOf, type Place, prefix, type Trial } from "./evacuation-trial.ts"
 import type { Sent } from "./evacuation-wire.ts"
 
 /** What is new with each call, or moves. */

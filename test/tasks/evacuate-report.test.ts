@@ -8,6 +8,7 @@ import * as EvacuationUsual from "../../src/domain/config/evacuation-usual.ts"
 import type { Event } from "../../src/domain/event.ts"
 import type { Incident } from "../../src/domain/incident.ts"
 import * as Incidents from "../../src/services/evacuation/incidents.ts"
+import * as Ladder from "../../src/services/evacuation/ladder.ts"
 import * as Promises from "../../src/services/evacuation/promises.ts"
 import * as NotifierEmbedded from "../../src/services/notifier-embedded.ts"
 import { Settings } from "../../src/services/settings.ts"
@@ -120,6 +121,33 @@ describe("evacuate/report", () => {
         )
         assert.strictEqual(output.reports[0].sha256, output.sha256)
         assert.isUndefined(output.promises)
+      }).pipe(Effect.provide(place(root)))
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("sends the record to the destination that was chosen, and another of the same call beside it", () =>
+    Effect.gen(function* () {
+      const root = yield* Workplace.project
+      const away = join(root, "away")
+      yield* Effect.gen(function* () {
+        yield* Effect.promise(() => Fs.mkdir(away))
+        const opened = yield* Synthetic.open(join(root, ".dandori", "incidents"), {}, { destination: away })
+        yield* Effect.scoped(Ladder.choose(opened))
+        const reports = join(away, "incidents", incident.id, "reports")
+        const first = yield* tell()
+        assert.strictEqual(first.location, away)
+        assert.deepStrictEqual(first.problems, [])
+        const folder = join(reports, "20260304T000001Z")
+        assert.strictEqual(yield* read(join(folder, "report.md")), yield* read(first.markdown))
+        assert.strictEqual(yield* read(join(folder, "report.html")), yield* read(first.html))
+        yield* Effect.promise(() => Fs.appendFile(join(opened.path, "collected.ndjson"), "torn"))
+        const second = yield* tell()
+        assert.deepStrictEqual(second.problems, [])
+        const folders = yield* Effect.promise(() => Fs.readdir(reports))
+        assert.strictEqual(folders.length, 2)
+        const other = folders.find((name) => name !== "20260304T000001Z")
+        assert.strictEqual(yield* read(join(reports, other ?? "", "report.md")), yield* read(second.markdown))
+        assert.notStrictEqual(yield* read(join(folder, "report.md")), yield* read(second.markdown))
       }).pipe(Effect.provide(place(root)))
     }).pipe(Effect.scoped),
   )

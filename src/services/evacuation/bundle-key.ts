@@ -40,14 +40,14 @@ export const holds = (pem: string, bytes: Uint8Array, signature: Uint8Array): Ef
     ),
   )
 
-/** The ledger's key of the services of this run; none where there are none, or it does not sign. */
+/** The key of the evacuation's own ledger; none where it has none, or it does not sign. */
 const ofEvidence = Effect.gen(function* () {
   const evidence = yield* Effect.flatMap(Effect.serviceOption(Evidence), Effect.fromOption)
   const pem = yield* evidence.publicKey
   const { keyid } = yield* evidence.sign(new Uint8Array())
   if (keyid !== (yield* keyidOf(pem))) return yield* Effect.fromOption(Option.none<BundleKey>())
   return {
-    signedBy: { keyid: keyid as Sha256.Sha256, key: "ledger" },
+    signedBy: { keyid: keyid as Sha256.Sha256, key: "evacuation" },
     pem,
     sign: (bytes) => Effect.orDie(Effect.map(evidence.sign(bytes), ({ signature }) => signature)),
   } satisfies BundleKey as BundleKey
@@ -112,13 +112,13 @@ const ofIncident = Effect.fnUntraced(function* (folder: IncidentFolder) {
 })
 
 /**
- * The key that signs an incident's bundles: the ledger's, as a service or as a file, else the incident's own, else, where
- * that cannot be kept, one that is forgotten.
+ * The key that signs an incident's bundles: that of the project's ledger, which others know; else that of the evacuation's
+ * own ledger; else one of the incident's own; else, where that cannot be kept, one that is forgotten.
  */
 export const ofBundles = Effect.fn("BundleKey.ofBundles")(function* (folder: IncidentFolder) {
-  const service = yield* ofEvidence
-  if (Option.isSome(service)) return service.value
   const file = yield* ofHome((yield* Incidents).projectHome)
   if (Option.isSome(file)) return file.value
+  const service = yield* ofEvidence
+  if (Option.isSome(service)) return service.value
   return yield* Effect.catchTag(ofIncident(folder), "FileFailed", () => once)
 })

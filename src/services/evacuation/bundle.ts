@@ -181,30 +181,10 @@ export const make = Effect.fn("Bundle.make")(function* (folder: IncidentFolder, 
   })
 })
 
-/** `bundles/destination.json`: where the bundles were put last, and the folders of their own files there. */
-export const BundlePlaces = Schema.Struct({
-  rung: Schema.String,
-  location: Schema.String,
-  evidence: Schema.String,
-  snapshot: Schema.optionalKey(Schema.String),
-}).annotate({ identifier: "BundlePlaces" })
-export type BundlePlaces = typeof BundlePlaces.Type
-
 /** Keeps copies of the bundles' own files in the incident's folder, `bundles/evidence/` and `bundles/snapshot/`. */
-export const keep = Effect.fn("Bundle.keep")(function* (
-  folder: IncidentFolder,
-  bundles: ReadonlyArray<MadeBundle>,
-  where: Where | undefined,
-) {
+export const keep = Effect.fn("Bundle.keep")(function* (folder: IncidentFolder, bundles: ReadonlyArray<MadeBundle>) {
   for (const { bundle, files } of bundles) {
     yield* Durable.makeFolderDurably(localOf(folder, bundle), { mode: 0o700 })
     for (const [name, bytes] of files) yield* Durable.writeFileDurably(join(localOf(folder, bundle), name), bytes)
   }
-  if (where === undefined) return
-  const places = { rung: where.name, location: where.location }
-  const owns = Object.fromEntries(bundles.map(({ bundle, own }) => [bundle, own]))
-  yield* Durable.writeFileDurably(
-    join(folder.path, "bundles", "destination.json"),
-    `${CanonicalJson.encode({ ...places, ...owns })}\n`,
-  )
 })

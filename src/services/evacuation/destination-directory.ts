@@ -114,6 +114,7 @@ export const open = (
     name,
     location,
     away,
+    readsBack: true,
     pieceBytes,
     put: (request) => Effect.andThen(checked("store", request.key), DirectoryObjects.put(writing, request)),
     confirm,

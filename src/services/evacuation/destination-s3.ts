@@ -27,7 +27,6 @@ export interface Place {
   /** Bytes a second. */
   readonly bandwidth?: number
   readonly lock?: S3Trial.WantedLock
-  readonly patience?: S3Requests.Patience
 }
 
 /** The object that a place is tried with, or what was seen when it was tried before. */
@@ -78,7 +77,7 @@ export const open = (
   Effect.gen(function* () {
     const { away, name, profile, section } = place
     const client = yield* S3Client.make(section, { digested: true, ...(profile === undefined ? {} : { profile }) })
-    const requests = S3Requests.make(client, place, place.patience ?? S3Requests.usualPatience)
+    const requests = S3Requests.make(client, place, yield* S3Requests.UsualPatience)
     const pieceBytes = parseSize(section.part_size ?? "") ?? usualPieceBytes
     const { location } = requests
 
@@ -117,6 +116,7 @@ export const open = (
       name,
       location,
       away,
+      readsBack: how === "read",
       pieceBytes,
       trial,
       put: (request) => Effect.andThen(checked("store", request.key), S3Put.put(sending, request)),

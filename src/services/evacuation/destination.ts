@@ -52,6 +52,8 @@ export interface Destination {
   readonly location: string
   /** False for a place on this machine. */
   readonly away: boolean
+  /** True where to confirm an object is to read its bytes back, since the place digests nothing that could be asked for. */
+  readonly readsBack?: boolean
   /** How many bytes a piece of a reading should have. */
   readonly pieceBytes: number
   /**

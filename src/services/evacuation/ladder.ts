@@ -1,6 +1,5 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ChosenRung, RungRefusal } from "../../domain/chosen-rung.ts"
@@ -9,6 +8,7 @@ import type { Destination } from "./destination.ts"
 import { DestinationFailed } from "./destination.ts"
 import { type IncidentFolder, readDocument, writeDocument } from "./incidents.ts"
 import * as Rungs from "./rungs.ts"
+import * as Unwaited from "./unwaited.ts"
 
 /** No rung of the ladder takes anything. */
 export class LadderExhausted extends Schema.TaggedError<LadderExhausted>()("LadderExhausted", {
@@ -40,16 +40,6 @@ const probeOf = ({ call, incident }: IncidentFolder) => {
   return { key, bytes: new TextEncoder().encode(text) }
 }
 
-/** Does not wait for what cannot be interrupted, like a file of a server that has gone. */
-const within = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>, late: () => E) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkDetach(effect, { startImmediately: true })
-    return yield* Fiber.join(fiber).pipe(
-      Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.fail(late()) }),
-      Effect.onExit((exit) => Effect.sync(() => (exit._tag === "Success" ? undefined : fiber.interruptUnsafe()))),
-    )
-  })
-
 /** Opens a rung and tries it. */
 const attempt = Effect.fnUntraced(function* (folder: IncidentFolder, rung: Rungs.Openable) {
   const { deadline } = folder.call
@@ -64,7 +54,9 @@ const attempt = Effect.fnUntraced(function* (folder: IncidentFolder, rung: Rungs
       transient: true,
       refused: false,
     })
-  return yield* within(millis, rung.open({ probe: probeOf(folder) }), late)
+  return yield* Unwaited.until(rung.open({ probe: probeOf(folder) }), Effect.sleep(millis)).pipe(
+    Effect.flatMap(Option.match({ onNone: () => Effect.fail(late()), onSome: Effect.succeed })),
+  )
 })
 
 /** Keeps the choice for later tasks and calls; where the incident's disk takes nothing more it is made again by them. */
@@ -123,10 +115,10 @@ export const choose = Effect.fn("Ladder.choose")(function* (folder: IncidentFold
 export const after = Effect.fn("Ladder.after")(function* (
   folder: IncidentFolder,
   { destination, refusals }: Chosen,
-  failure: Pick<RungRefusal, "reason" | "refused">,
+  { reason, refused }: Pick<RungRefusal, "reason" | "refused">,
 ) {
   const known = { ...(yield* readChosen(folder))?.places, [destination.name]: destination.location }
-  const passed = [...refusals, { rung: destination.name, ...failure }]
+  const passed = [...refusals, { rung: destination.name, reason, refused }]
   const gone = new Set(passed.map(({ rung }) => rung))
   const rungs = (yield* Rungs.of(folder, known)).filter(({ name }) => !gone.has(name))
   return yield* climb(folder, rungs, passed, known)

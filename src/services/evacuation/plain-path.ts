@@ -1,6 +1,6 @@
-import { isUtf8 } from "node:buffer"
 import * as Sha256 from "../../domain/sha256.ts"
 import { keyProblem } from "../object-store-key.ts"
+import * as LosslessText from "./lossless-text.ts"
 
 /** How many bytes a name on most file systems may have, and a path in the bundle. */
 const nameBytes = 255
@@ -8,8 +8,8 @@ const pathBytes = 900
 
 const slash = 0x2f
 const longName = "long"
-/** What people cannot see or XML cannot hold, and what paths are written with. */
-const unplain = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffe\uffff%\\]/u
+/** What people cannot see, XML cannot hold or is no UTF-8, and what paths are written with. */
+const unplain = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffe\uffff%\\]/gu
 
 const escaped = (bytes: Uint8Array): string => {
   let text = ""
@@ -17,35 +17,9 @@ const escaped = (bytes: Uint8Array): string => {
   return text
 }
 
-/** How many bytes the character that begins here has by its first byte. */
-const charBytes = (first: number): number => (first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4)
-
-/** Text of bytes, with what is no UTF-8 as `bad` writes it and the rest as `good` does. */
-const decoded = (
-  bytes: Uint8Array,
-  bad: (byte: Uint8Array) => string,
-  good: (character: string, bytes: Uint8Array) => string,
-): string => {
-  let text = ""
-  for (let at = 0; at < bytes.length;) {
-    const character = bytes.subarray(at, at + charBytes(bytes[at]))
-    const isGood = isUtf8(character)
-    const taken = isGood ? character : bytes.subarray(at, at + 1)
-    text += isGood ? good(Buffer.from(taken).toString(), taken) : bad(taken)
-    at += taken.length
-  }
-  return text
-}
-
 /** Text of a path for people: what is no UTF-8 as `\xNN`. */
 export const shown = (path: Uint8Array): string =>
-  isUtf8(path)
-    ? Buffer.from(path).toString()
-    : decoded(
-        path,
-        ([byte]) => `\\x${byte.toString(16).padStart(2, "0")}`,
-        (character) => character,
-      )
+  LosslessText.decode(path).replace(LosslessText.stray, (half) => `\\x${LosslessText.encode(half).toString("hex")}`)
 
 /**
  * A name of a file made plain, whatever its bytes: what is no UTF-8, control and format characters, `%` and backslashes
@@ -53,11 +27,7 @@ export const shown = (path: Uint8Array): string =>
  * comes back by reading each `%XX` as its byte.
  */
 export const plainName = (name: Uint8Array): string => {
-  const text = isUtf8(name) ? Buffer.from(name).toString() : undefined
-  const plain =
-    text !== undefined && !unplain.test(text)
-      ? text
-      : decoded(name, escaped, (character, bytes) => (unplain.test(character) ? escaped(bytes) : character))
+  const plain = LosslessText.decode(name).replace(unplain, (character) => escaped(LosslessText.encode(character)))
   return keyProblem(plain) === undefined ? plain : `${escaped(name.subarray(0, 1))}${plain.slice(1)}`
 }
 

@@ -1,7 +1,7 @@
 /** What /proc tells of one process besides its row; where there is no /proc (macOS), ps and lsof are asked. */
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { basename } from "node:path"
-import { commandLine, type Row } from "../process-table.ts"
+import { commandLine, lookUp, type Row } from "../process-table.ts"
 
 const linux = process.platform === "linux"
 
@@ -47,6 +47,15 @@ export const stateOf = (pid: number): string =>
  */
 export const hasEnded = (row: Row): boolean =>
   row.zombie && (attempt(() => readdirSync(`/proc/${row.pid}/task`).length) ?? 0) <= 1
+
+/** The row of the process of this number and start time; undefined where it has ended. */
+export const living = ({ pid, started }: Pick<Row, "pid" | "started">): Row | undefined => {
+  const row = lookUp(pid)
+  return row === undefined || row.started !== started || hasEnded(row) ? undefined : row
+}
+
+/** True while the process of this number and start time has not ended. */
+export const lives = (process: Pick<Row, "pid" | "started">): boolean => living(process) !== undefined
 
 /** The working folder as it reads; undefined where it may not be read. */
 export const cwdOf = (pid: number): string | undefined =>

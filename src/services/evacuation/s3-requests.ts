@@ -1,3 +1,4 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { S3Client, Request } from "../s3-client.ts"
@@ -11,8 +12,10 @@ export interface Patience {
   readonly times: number
 }
 
-/** A dozen seconds in all. */
-export const usualPatience: Patience = { firstMillis: 200, times: 6 }
+/** A dozen seconds in all, unless a test is less patient. */
+export const UsualPatience = Context.Reference<Patience>("dandori/services/evacuation/UsualPatience", {
+  defaultValue: () => ({ firstMillis: 200, times: 6 }),
+})
 
 const expired = new Set(["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"])
 

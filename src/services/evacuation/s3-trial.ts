@@ -131,7 +131,8 @@ export const run = (
 
   return Effect.gen(function* () {
     yield* create(requests, { key, bytes, sha256: object.sha256, lock: undefined }, "read")
-    const [lock, compares] = yield* Effect.all([withLock, digests, readsBack, keeps], { concurrency: "unbounded" })
+    yield* readsBack
+    const [lock, compares] = yield* Effect.all([withLock, digests, keeps], { concurrency: "unbounded" })
     return { lock, digests: compares }
   })
 }

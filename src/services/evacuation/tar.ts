@@ -26,12 +26,12 @@ const nameAfter = (earlier: number): string =>
 export const list = ({ path }: IncidentFolder): Effect.Effect<ReadonlyArray<PackedTar>, Durable.FileFailed> =>
   readLines(path, listName, PackedTar)
 
-/** The captures that were taken and are in no tar yet, by path. */
+/** The captures that were taken, also in part, and are in no tar yet, by path. */
 const waiting = (lines: ReadonlyArray<Collected>, tars: ReadonlyArray<PackedTar>): ReadonlyArray<TarredCapture> => {
   const packed = new Set(tars.flatMap(({ members }) => members.map(({ path }) => path)))
   return newest(lines)
     .flatMap(({ bytes, collector, ended, outcome, path, sha256 }) =>
-      outcome === "ok" && path !== undefined && sha256 !== undefined && !packed.has(path)
+      outcome !== "skipped" && path !== undefined && sha256 !== undefined && !packed.has(path)
         ? [{ collector, path, bytes, sha256, mtime: ended }]
         : [],
     )

@@ -4,8 +4,9 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Bundle from "../../../src/services/evacuation/bundle.ts"
 import type { Destination } from "../../../src/services/evacuation/destination.ts"
+import { putBytes } from "../../../src/services/evacuation/given-bytes.ts"
 import { Incidents, type IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
-import * as Ladder from "./destination.ts"
+import * as Ladder from "../../../src/services/evacuation/ladder.ts"
 import type { Input, Output } from "./schema.ts"
 
 /** Most problems that the output names; the manifests and READMEs have all. */
@@ -25,9 +26,12 @@ const missing = ({ manifest }: Bundle.MadeBundle): ReadonlyArray<string> => [
 ]
 
 /** Puts the own files of a bundle, the manifest last; says what could not be put. */
-const push = Effect.fnUntraced(function* (destination: Destination, made: Bundle.MadeBundle) {
+export const push = Effect.fnUntraced(function* (
+  destination: Pick<Destination, "put" | "pieceBytes">,
+  made: Bundle.MadeBundle,
+) {
   for (const [name, bytes] of made.files) {
-    const put = yield* Effect.result(Ladder.putBytes(destination, keyOf(made, name), bytes, made.bundle === "evidence"))
+    const put = yield* Effect.result(putBytes(destination, keyOf(made, name), bytes, made.bundle === "evidence"))
     if (Result.isFailure(put)) return [put.failure.message]
   }
   return []
@@ -41,15 +45,12 @@ const inTime = <A>({ call }: IncidentFolder, effect: Effect.Effect<ReadonlyArray
   })
 
 /** Makes the bundles of an incident and puts their own files where their objects were pushed. */
-export const run = Effect.fn("EvacuateManifest.run")(function* (
-  { incident }: typeof Input.Type,
-  chosen: typeof Ladder.chosen = Ladder.chosen,
-) {
+export const run = Effect.fn("EvacuateManifest.run")(function* ({ incident }: typeof Input.Type) {
   const folder = yield* (yield* Incidents).find(incident)
-  const rung = yield* Effect.result(chosen(folder))
+  const rung = yield* Effect.result(Ladder.chosen(folder))
   const where = Result.isSuccess(rung) ? { name: rung.success.name, location: rung.success.location } : undefined
   const bundles = yield* Bundle.make(folder, where)
-  const kept = yield* Effect.result(Bundle.keep(folder, bundles, where))
+  const kept = yield* Effect.result(Bundle.keep(folder, bundles))
   const unkept = Result.isFailure(kept) ? [`no copy is in the incident's folder: ${kept.failure.message}`] : []
   const unput = Result.isFailure(rung)
     ? [rung.failure.message]
@@ -73,4 +74,4 @@ export const run = Effect.fn("EvacuateManifest.run")(function* (
     complete: unput.length === 0 && bundles.every(({ complete }) => complete),
     problems: [...unput, ...unkept, ...bundles.flatMap(missing)].slice(0, mostProblems),
   } satisfies Output as Output
-})
+}, Effect.scoped)

@@ -8,6 +8,7 @@ import { Evidence } from "../../../src/services/evidence.ts"
 import * as IncidentRecord from "../../../src/services/evacuation/incident-record.ts"
 import { type IncidentFolder, Incidents } from "../../../src/services/evacuation/incidents.ts"
 import * as LedgerTimeline from "../../../src/services/evacuation/ledger-timeline.ts"
+import { isNamed } from "../../../src/services/evacuation/named-destination.ts"
 import { localZone } from "../../../src/services/evacuation/post-mortem-words.ts"
 import type { PostMortem } from "../../../src/services/evacuation/post-mortem.ts"
 import * as Promises from "../../../src/services/evacuation/promises.ts"
@@ -38,7 +39,7 @@ const outcomeOf = Effect.fnUntraced(function* (folder: IncidentFolder) {
       incident: folder.incident.id,
       folder: folder.path,
       drill: folder.incident.drill,
-      named: Outcome.isNamed(folder.call.destination, given.push),
+      named: isNamed(folder.incident.project, folder.call.destination, given.push),
       failed: failed.flat(),
     },
     given,

@@ -1,7 +1,6 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { taskType } from "../../../src/authoring/task-type.ts"
-import { stampOf } from "../../../src/domain/incident.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
 import { Artifacts } from "../../../src/services/artifacts.ts"
 import { Incidents } from "../../../src/services/evacuation/incidents.ts"
@@ -33,7 +32,7 @@ export default taskType({
     ReportLost: "the record could be kept nowhere",
   },
   effects: "idempotent",
-  config: ["evacuation"],
+  config: ["evacuation", "storage"],
   run: Effect.fn("evacuate/report")(function* ({ incident: id }: typeof Input.Type) {
     const folder = yield* (yield* Incidents).find(id)
     const given = yield* gather(folder)
@@ -63,11 +62,7 @@ export default taskType({
       ]),
       "not among the artifacts",
     )
-    const at = `incidents/${id}/reports/${stampOf(folder.call.began)}`
-    const sent = yield* Destination.send(folder, [
-      { key: `${at}/report.md`, bytes: markdown },
-      { key: `${at}/report.html`, bytes: html },
-    ])
+    const sent = yield* Destination.send(folder, { "report.md": markdown, "report.html": html })
     const problems = [...told, over, here, stored, sent].flatMap((each) => each.problems).slice(0, 20)
     if (here.value !== true && stored.value === undefined && sent.location === undefined) {
       return yield* new ReportLost({ folder: folder.path, problems })

@@ -8,6 +8,8 @@ import { BundleManifest } from "../../../src/domain/bundle.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
 import * as Sums from "../../../src/domain/sums.ts"
 import { addLines } from "../../../src/services/evacuation/incidents.ts"
+import * as Bundle from "../../../src/services/evacuation/bundle.ts"
+import { push } from "../../../tasks/evacuate/manifest/run.ts"
 import * as Place from "./incident-place.ts"
 import * as Made from "./made-bundle.ts"
 
@@ -114,27 +116,39 @@ describe("the bundles of an incident", () => {
       }),
   )
 
-  it.effect("put their own files behind all others, the manifest last, those of the evidence under a lock", () =>
+  it.effect("put their own files in an order that ends with the manifest, those of the evidence under a lock", () =>
     Effect.gen(function* () {
-      const { destination } = yield* Made.evacuated()
-      const expected = (prefix: string, lock: string) =>
-        ["README.md", "key.pem", "SHA256SUMS", "SHA256SUMS.sig", "manifest.json.sig", "manifest.json"].map(
-          (name) => `${prefix}/${name}${lock}`,
+      const { folder } = yield* Made.evacuated()
+      const puts: Array<string> = []
+      for (const made of yield* Bundle.make(folder, undefined).pipe(Effect.provide(Place.layerAt(folder.path)))) {
+        yield* push(
+          {
+            pieceBytes: 1 << 20,
+            put: ({ key, lock }) => {
+              puts.push(`${key}${lock ? " locked" : ""}`)
+              return Effect.succeed({ key, bytes: 0, sha256: Sha256.of(""), sent: 0, end: { changed: false } })
+            },
+          },
+          made,
         )
-      assert.deepStrictEqual(destination.puts, [
-        ...expected(`incidents/${Place.incident.id}/evidence`, " locked"),
-        ...expected("snapshots/20261127T031400Z", ""),
+      }
+      const files = ["README.md", "key.pem", "SHA256SUMS", "SHA256SUMS.sig", "manifest.json.sig", "manifest.json"]
+      const at = (prefix: string, lock: string) =>
+        files.map((name) => `${prefix}/partial-20261127T031400Z/${name}${lock}`)
+      assert.deepStrictEqual(puts, [
+        ...at(`incidents/${Place.incident.id}/evidence`, " locked"),
+        ...at("snapshots/20261127T031400Z", ""),
       ])
     }),
   )
 
   it.effect("are the same bytes when they are made again, also where another key could be used by then", () =>
     Effect.gen(function* () {
-      const { bundle, destination, folder, output, root } = yield* Made.evacuated()
+      const { bundle, folder, output, root } = yield* Made.evacuated()
       const all = yield* Effect.forEach(own, (name) => text(join(bundle, name)))
       yield* Effect.promise(() => Fs.mkdir(join(root, "home/keys"), { recursive: true }))
       yield* Place.run(root, "openssl", "genpkey", "-algorithm", "ed25519", "-out", join(root, "home/keys/ledger.key"))
-      assert.deepStrictEqual(yield* Made.manifest(root, destination), output)
+      assert.deepStrictEqual(yield* Made.manifest(root), output)
       assert.deepStrictEqual(yield* Effect.forEach(own, (name) => text(join(bundle, name))), all)
       assert.deepStrictEqual(yield* names(join(folder.path, "bundles/evidence")), own)
     }),
@@ -151,11 +165,10 @@ describe("the bundles of an incident", () => {
         "-c",
         "openssl pkey -in home/keys/ledger.key -pubout -outform DER | sha256sum",
       )
-      yield* Place.openAt(root)
-      const destination = Made.directory(join(root, "disk"))
-      const { keyid } = yield* Made.manifest(root, destination)
+      const { disk } = yield* Made.opened(root)
+      const { keyid } = yield* Made.manifest(root)
       assert.strictEqual(out, `${keyid}  -\n`)
-      const at = join(destination.location, "incidents", Place.incident.id, "evidence")
+      const at = join(disk, "incidents", Place.incident.id, "evidence")
       assert.deepStrictEqual((yield* manifestAt(join(at, "manifest.json"))).signedBy, { keyid, key: "ledger" })
       assert.include(yield* text(join(at, "README.md")), "configs/base/trust.yaml")
 
@@ -172,9 +185,7 @@ describe("the bundles of an incident", () => {
 
   it.effect("keep their own files apart while something is missing, and are completed by a later call", () =>
     Effect.gen(function* () {
-      const root = yield* Place.temporary
-      const folder = yield* Place.openAt(root)
-      const destination = Made.directory(join(root, "disk"))
+      const { disk, folder, root } = yield* Made.opened(yield* Place.temporary)
       yield* Place.capture(folder, "processes", "PID CMD\n")
       yield* Place.collected(
         folder,
@@ -182,12 +193,12 @@ describe("the bundles of an incident", () => {
         Place.ended("logs", { files: 2 }),
       )
       const late = { path: "logs/late.log", content: "late\n" }
-      yield* Made.pushed(folder, destination.location, [{ path: "logs/a.log", content: "a\n" }])
+      yield* Made.pushed(folder, disk, [{ path: "logs/a.log", content: "a\n" }])
       yield* addLines(folder.path, "inventory.ndjson", [Place.source(late.path, late.content)])
       const source = "/srv/project/logs/late.log"
       yield* Place.notTaken(folder, { collector: "logs", source, reason: "deadline", bytes: 5 })
-      yield* Made.pushTars(folder, destination.location)
-      const first = yield* Made.manifest(root, destination)
+      yield* Made.pushTars(folder, disk)
+      const first = yield* Made.manifest(root)
       assert.isFalse(first.complete)
       assert.strictEqual(first.evidence.folder, `incidents/${Place.incident.id}/evidence/partial-20261127T031400Z`)
       assert.deepStrictEqual(first.problems, [
@@ -195,7 +206,7 @@ describe("the bundles of an incident", () => {
         `${source} was not taken: deadline`,
       ])
       assert.isUndefined(first.snapshot)
-      const bundle = join(destination.location, "incidents", Place.incident.id, "evidence")
+      const bundle = join(disk, "incidents", Place.incident.id, "evidence")
       const partial = join(bundle, "partial-20261127T031400Z")
       assert.deepStrictEqual(yield* names(partial), own)
       assert.deepStrictEqual(yield* names(bundle), ["evidence.tar", "logs", "partial-20261127T031400Z"])
@@ -218,9 +229,9 @@ describe("the bundles of an incident", () => {
       assert.strictEqual(said.code, 0, said.err)
 
       yield* Place.capture(folder, "gpu", "now it answers\n")
-      yield* Made.pushed(folder, destination.location, [late])
-      yield* Made.pushTars(folder, destination.location)
-      const second = yield* Made.manifest(root, destination)
+      yield* Made.pushed(folder, disk, [late])
+      yield* Made.pushTars(folder, disk)
+      const second = yield* Made.manifest(root)
       assert.deepStrictEqual([second.complete, second.problems], [true, []])
       const whole = yield* manifestAt(join(bundle, "manifest.json"))
       assert.deepStrictEqual(
@@ -238,16 +249,14 @@ describe("the bundles of an incident", () => {
     "are partial where a file was never sent, a tar was not, or a capture was altered, without a word about it",
     () =>
       Effect.gen(function* () {
-        const root = yield* Place.temporary
-        const folder = yield* Place.openAt(root)
-        const destination = Made.directory(join(root, "disk"))
+        const { disk, folder, root } = yield* Made.opened(yield* Place.temporary)
         yield* Place.capture(folder, "memory", "fine")
         const gone = yield* Place.capture(folder, "processes", "to be altered")
         yield* Made.write(join(folder.path, gone.path ?? ""), "altered")
         yield* addLines(folder.path, "inventory.ndjson", [Place.source("logs/a.log", "a", { to: "evidence" })])
-        yield* Made.pushTars(folder, destination.location)
+        yield* Made.pushTars(folder, disk)
         yield* Place.capture(folder, "sockets", "packed by nobody")
-        const output = yield* Made.manifest(root, destination)
+        const output = yield* Made.manifest(root)
         assert.isFalse(output.complete)
         assert.deepStrictEqual(
           output.problems,
@@ -262,11 +271,9 @@ describe("the bundles of an incident", () => {
 
   it.effect("speak of another rung's objects not at all", () =>
     Effect.gen(function* () {
-      const root = yield* Place.temporary
-      const folder = yield* Place.openAt(root)
-      const destination = Made.directory(join(root, "disk"))
-      yield* Made.pushed(folder, destination.location, [{ path: "logs/a.log", content: "a" }], { rung: "bucket" })
-      const output = yield* Made.manifest(root, destination)
+      const { disk, folder, root } = yield* Made.opened(yield* Place.temporary)
+      yield* Made.pushed(folder, disk, [{ path: "logs/a.log", content: "a" }], { rung: "bucket" })
+      const output = yield* Made.manifest(root)
       assert.strictEqual(output.evidence.items, 0)
       assert.deepStrictEqual(output.problems, ["/srv/project/logs/a.log was not taken: it was not sent"])
     }),
@@ -274,26 +281,24 @@ describe("the bundles of an incident", () => {
 
   it.effect("report a destination that does not take them, and keep the copies", () =>
     Effect.gen(function* () {
-      const { destination, folder, root } = yield* Made.evacuated()
-      yield* Made.write(join(destination.location, "incidents", Place.incident.id, "evidence/key.pem"), "another")
-      const output = yield* Made.manifest(root, destination)
+      const { disk, folder, root } = yield* Made.evacuated()
+      yield* Made.write(join(disk, "incidents", Place.incident.id, "evidence/key.pem"), "another")
+      const output = yield* Made.manifest(root)
       assert.isFalse(output.complete)
-      assert.match(output.problems[0] ?? "", /key\.pem there: other bytes are there$/)
+      assert.match(output.problems[0] ?? "", /key\.pem there: other bytes are there/)
       assert.deepStrictEqual(yield* names(join(folder.path, "bundles/evidence")), own)
     }),
   )
 
   it.effect("name the redactions and the unstable files, and count these", () =>
     Effect.gen(function* () {
-      const root = yield* Place.temporary
-      const folder = yield* Place.openAt(root)
-      const destination = Made.directory(join(root, "disk"))
+      const { disk, folder, root } = yield* Made.opened(yield* Place.temporary)
       const original = { bytes: 9, sha256: Sha256.of("the token") }
       const redactions = [{ rule: "token", count: 1 }]
       const more = { unstable: true, original, redactions }
-      yield* Made.pushed(folder, destination.location, [{ path: "logs/a.log", content: "a" }], more)
-      yield* Made.manifest(root, destination)
-      const bundle = join(destination.location, "incidents", Place.incident.id, "evidence")
+      yield* Made.pushed(folder, disk, [{ path: "logs/a.log", content: "a" }], more)
+      yield* Made.manifest(root)
+      const bundle = join(disk, "incidents", Place.incident.id, "evidence")
       const { coverage, items } = yield* manifestAt(join(bundle, "manifest.json"))
       assert.deepInclude(items[0], more)
       assert.strictEqual(coverage.unstable, 1)

@@ -34,11 +34,10 @@ const bucketed = Effect.gen(function* () {
   const bucket = yield* place.bucket()
   const { section } = place
   return Effect.suspend(() =>
-    S3.open(
-      { name: "bucket", bucket, prefix: "below/here", away: true, section, patience: { firstMillis: 1, times: 2 } },
-      { probe: probe() },
-      ["snapshots/s/", "incidents/i/"],
-    ),
+    S3.open({ name: "bucket", bucket, prefix: "below/here", away: true, section }, { probe: probe() }, [
+      "snapshots/s/",
+      "incidents/i/",
+    ]),
   )
 })
 

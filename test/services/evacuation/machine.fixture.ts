@@ -19,6 +19,7 @@ const deaf = `trap '' INT TERM; ${wait}`
 const uvicorn = `set +m
 while [ $# -gt 0 ]; do if [ "$1" = --port ]; then port=$2; fi; shift; done
 "${process.execPath}" "$(dirname "$0")/server.ts" "$port" "$(dirname "$0")/health.json" &
+trap 'kill $!; exit 0' INT
 echo up
 wait
 `

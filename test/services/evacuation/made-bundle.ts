@@ -1,16 +1,18 @@
 import * as Fs from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import * as Layer from "effect/Layer"
 import { prefixOf } from "../../../src/domain/bundle.ts"
 import type { SourceFile } from "../../../src/domain/collected.ts"
-import type { IncidentCall } from "../../../src/domain/incident.ts"
+import * as Usual from "../../../src/domain/config/evacuation-usual.ts"
 import type { Pushed } from "../../../src/domain/pushed.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
-import { type Destination, DestinationFailed } from "../../../src/services/evacuation/destination.ts"
 import { addLines, type IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
+import * as Ladder from "../../../src/services/evacuation/ladder.ts"
 import * as Tar from "../../../src/services/evacuation/tar.ts"
-import { run } from "../../../tasks/evacuate/manifest/run.ts"
+import { Settings } from "../../../src/services/settings.ts"
+import evacuateManifest from "../../../tasks/evacuate/manifest/index.ts"
+import { place } from "../../tasks/workplace.ts"
 import * as Place from "./incident-place.ts"
 
 /** A file of a bundle and what it holds. */
@@ -26,36 +28,26 @@ export const write = (path: string, bytes: string | Uint8Array) =>
     await Fs.writeFile(path, bytes)
   })
 
-/** A folder as destination, which takes what it is given and never replaces anything. */
-export const directory = (root: string): Destination & { readonly puts: Array<string> } => {
-  const puts: Array<string> = []
-  const failed = (key: string, reason: string) =>
-    new DestinationFailed({ location: root, operation: "store", key, reason, transient: false, refused: true })
-  return {
-    puts,
-    name: "disk",
-    location: root,
-    away: true,
-    pieceBytes: 1 << 20,
-    put: ({ key, lock, open }) =>
-      Effect.gen(function* () {
-        puts.push(`${key}${lock ? " locked" : ""}`)
-        const reading = yield* open
-        const pieces: Array<Uint8Array> = []
-        for (let piece = yield* reading.next; piece !== undefined; piece = yield* reading.next) pieces.push(piece.bytes)
-        const bytes = new Uint8Array(Buffer.concat(pieces))
-        const there = yield* Effect.promise(() => Fs.readFile(join(root, key)).catch(() => undefined))
-        if (there !== undefined && !there.equals(bytes)) return yield* failed(key, "other bytes are there")
-        yield* write(join(root, key), bytes)
-        return { key, bytes: bytes.length, sha256: Sha256.of(bytes), sent: bytes.length, end: yield* reading.end }
-      }).pipe(Effect.scoped),
-    confirm: () => Effect.succeed({ confirmed: true }),
-    get: () => Effect.succeed(Option.none()),
-    list: () => Effect.succeed([]),
-    pointer: Effect.succeed(Option.none()),
-    movePointer: () => Effect.succeed(true),
-  }
+/** What the tasks of an incident have below a root: its incidents, a configuration that names no destination. */
+const services = (root: string) => {
+  const workplace = place(root)
+  const settings = Layer.effect(
+    Settings,
+    Effect.map(Settings, (given) => ({
+      ...given,
+      sections: { ...given.sections, evacuation: { ...Usual.usual, sealed: join(root, "sealed") } },
+    })),
+  ).pipe(Layer.provide(workplace))
+  return Layer.mergeAll(Layer.merge(workplace, settings), Place.layerAt(root))
 }
+
+/** Opens an incident that goes to the folder `disk it is on`, and chooses that. */
+export const opened = Effect.fnUntraced(function* (root: string, began = Place.opened) {
+  const disk = join(root, "disk it is on")
+  const folder = yield* Place.openAt(root, { began, destination: disk })
+  yield* Ladder.choose(folder).pipe(Effect.scoped, Effect.provide(services(root)))
+  return { root, folder, disk }
+})
 
 /** Pushes files that a collector has found to a folder, as `evacuate/push` does. */
 export const pushed = Effect.fnUntraced(function* (
@@ -72,7 +64,7 @@ export const pushed = Effect.fnUntraced(function* (
     yield* write(join(root, key), content)
     const bytes = Buffer.from(content)
     const seen = { bytes: bytes.length, mtimeNs: `${Place.opened - 60_000}123456`, inode: "7" }
-    const line: Pushed = { rung: "disk", to, path, key, bytes: bytes.length, sha256: Sha256.of(bytes), at: 1, seen }
+    const line: Pushed = { rung: "given", to, path, key, bytes: bytes.length, sha256: Sha256.of(bytes), at: 1, seen }
     yield* addLines(folder.path, "pushed.ndjson", [{ ...line, ...more }])
   }
 })
@@ -86,14 +78,14 @@ export const pushTars = Effect.fnUntraced(function* (folder: IncidentFolder, roo
     const key = `${prefix}/${tar}`
     yield* write(join(root, key), content)
     const seen = { bytes, mtimeNs: "0", inode: "8" }
-    const line: Pushed = { rung: "disk", to: "evidence", path: tar, key, bytes, sha256, at: 1, seen }
+    const line: Pushed = { rung: "given", to: "evidence", path: tar, key, bytes, sha256, at: 1, seen }
     yield* addLines(folder.path, "pushed.ndjson", [line])
   }
 })
 
 /** Makes the bundles and puts their own files into the folder. */
-export const manifest = (root: string, destination: Destination) =>
-  run({ incident: Place.incident.id }, () => Effect.succeed(destination)).pipe(Effect.provide(Place.layerAt(root)))
+export const manifest = (root: string) =>
+  evacuateManifest.run({ incident: Place.incident.id }).pipe(Effect.provide(services(root)))
 
 export const usual: ReadonlyArray<Given> = [
   { path: "logs/train.log", content: "epoch 1\nepoch 2\n", mode: 0o640 },
@@ -103,23 +95,24 @@ export const usual: ReadonlyArray<Given> = [
 
 /** An evacuation to a folder that has come to its manifest: two captures and some files. */
 export const evacuated = Effect.fnUntraced(function* (
-  options: { readonly files?: ReadonlyArray<Given>; readonly call?: IncidentCall } = {},
+  options: { readonly files?: ReadonlyArray<Given>; readonly failed?: string } = {},
 ) {
-  const { call = { began: Place.opened }, files = usual } = options
-  const root = yield* Place.temporary
-  const folder = yield* Place.openAt(root, call)
-  const destination = directory(join(root, "disk it is on"))
+  const { failed, files = usual } = options
+  const { disk, folder, root } = yield* opened(yield* Place.temporary)
   yield* Place.capture(folder, "processes", "PID CMD\n1 init\n")
   yield* Place.capture(folder, "memory", "MemTotal: 24 GB\n")
   yield* Place.collected(folder, Place.ended("gpu", { outcome: "skipped", reason: "there is no GPU here" }))
+  if (failed !== undefined) {
+    yield* Place.collected(folder, Place.ended(failed, { outcome: "failed", reason: "it did not answer" }))
+  }
   for (const name of new Set(files.map(({ path }) => path.split("/")[0] ?? ""))) {
     const to = files.find(({ path }) => path.startsWith(`${name}/`))?.to ?? "evidence"
     yield* Place.collected(folder, Place.ended(name, { to, files: 1, bytes: 1 }))
   }
-  yield* pushed(folder, destination.location, files)
-  yield* pushTars(folder, destination.location)
-  const output = yield* manifest(root, destination)
-  const bundle = join(destination.location, prefixOf(folder.incident, "evidence"))
-  const snapshot = join(destination.location, prefixOf(folder.incident, "snapshot"))
-  return { root, folder, destination, output, bundle, snapshot }
+  yield* pushed(folder, disk, files)
+  yield* pushTars(folder, disk)
+  const output = yield* manifest(root)
+  const bundle = join(disk, prefixOf(folder.incident, "evidence"))
+  const snapshot = join(disk, prefixOf(folder.incident, "snapshot"))
+  return { root, folder, disk, output, bundle, snapshot }
 })

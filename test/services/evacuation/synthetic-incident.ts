@@ -170,7 +170,7 @@ export const recovered: IncidentRecord.RecoveredFacts = {
 export const answers = {
   cordon: { raised: true, epoch: 4 },
   volatile: { ok: 1, skipped: 1, failed: 1, problems: ["journal: journalctl ended with 1"] },
-  stop: { complete: true, remaining: 0 },
+  stop: { complete: true, remaining: [] },
   collect: { ok: 1, skipped: 0, failed: 0, problems: [] },
   push: {
     rung: "offsite",
