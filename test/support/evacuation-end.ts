@@ -163,7 +163,8 @@ export const check = async (place: Place, trial: Trial, fault: Fault): Promise<v
       fault(`pushed.ndjson has ${pushed.key}, which is not so at the destination`)
     }
   }
-  const processes = await Fs.readFile(join(evidence, "captures/processes.txt"), "utf8").catch(() => "")
+  const listed = (await linesOf(folder, "collected.ndjson")).findLast(({ collector }) => collector === "processes")
+  const processes = await Fs.readFile(join(evidence, listed?.path ?? ""), "utf8").catch(() => "")
   // What a full disk did not take before the stop is taken after it, and said to be.
   const doomed =
     trial.machine === undefined || trial.disk !== undefined ? [] : [trial.machine.api, trial.machine.training]
