@@ -64,12 +64,12 @@ const stepsOf = (out: string): ReadonlyMap<string, number> => {
 }
 
 /** The whole command, as a person calls it. */
-const evacuate = async (program: ReadonlyArray<string>, project: string): Promise<Evacuated> => {
+const evacuate = async (program: ReadonlyArray<string>, project: string, bucket: string): Promise<Evacuated> => {
   const argv = [...program, "evacuate", "--drill", "--json"]
   const start = performance.now()
   const child = Bun.spawn(argv, {
     cwd: project,
-    env: { PATH: process.env.PATH ?? "", HOME: project, TMPDIR: project, ...S3Server.env },
+    env: { PATH: process.env.PATH ?? "", HOME: project, TMPDIR: project, S3_BUCKET: `s3://${bucket}`, ...S3Server.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -92,15 +92,15 @@ const evacuate = async (program: ReadonlyArray<string>, project: string): Promis
   return { millis: [millis], cpu: [cpu], memory, childMemory, steps: stepsOf(out) }
 }
 
-/** A project with what ships, whose models are these files and go to that bucket. */
-const projectOf = (project: string, source: string, endpoint: string, bucket: string): void => {
+/** A project with what ships, whose models are these files and go to the bucket of `S3_BUCKET`. */
+const projectOf = (project: string, source: string, endpoint: string): void => {
   mkdirSync(project)
   cpSync(join(Place.repository, "configs"), join(project, "configs"), { recursive: true })
   const linked = Bun.spawnSync(["cp", "-al", source, join(project, "models")])
   if (linked.exitCode !== 0) throw new Error(linked.stderr.toString())
   const storage = join(project, "configs/base/storage.yaml")
   const s3 = { endpoint, region: S3Server.env.AWS_REGION, path_style: true }
-  const offsite = { bucket: `s3://${bucket}`, worm_location: "s3://audit/worm", storage_class: "STANDARD" }
+  const offsite = { bucket: "${env:S3_BUCKET}", worm_location: "s3://audit/worm", storage_class: "STANDARD" }
   writeFileSync(storage, `${readFileSync(storage, "utf8")}\n${stringify({ s3, offsite })}`)
 }
 
@@ -148,8 +148,8 @@ const measure = async (folder: string, source: string, files: number, server: S3
     }
     const project = join(folder, `project-${round}`)
     const evacuated = await withBucket((bucket) => {
-      projectOf(project, source, server.endpoint, bucket)
-      return evacuate(argv, project)
+      projectOf(project, source, server.endpoint)
+      return evacuate(argv, project, bucket)
     })
     evacuations.push(evacuated)
     rmSync(project, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { incidentFolder, linesOf, type Place, prefix, type Trial } from "./evacu
 import type { Sent } from "./evacuation-wire.ts"
 
 /** What is new with each call, or moves. */
-const isOwn = (key: string) => key.startsWith(`${prefix}/probe/`) || key === `${prefix}/latest.json`
+const isOwn = (key: string) => /^[^/]*\/(probe\/|latest\.json$|incidents\/[^/]+\/reports\/)/.test(key)
 
 const nameOf = ({ key, part, sha256 }: Pick<Sent, "key" | "part" | "sha256">) =>
   part === undefined ? key : `${key} part ${part} ${sha256}`

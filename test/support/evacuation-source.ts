@@ -82,8 +82,8 @@ export const make = async (folder: string, seed: number): Promise<void> => {
   rename(folder, "logs/bytes.log", "logs/caf\\351.log")
 }
 
-/** How a trial's project is evacuated: what ships, but for slow facts and what is stopped; to this place on that server. */
-export const configure = async (folder: string, port: number, endpoint: string, bucket: string): Promise<void> => {
+/** How a trial's project is evacuated: what ships, but for slow facts and what is stopped; to the bucket of `S3_BUCKET` on that server. */
+export const configure = async (folder: string, port: number, endpoint: string): Promise<void> => {
   const section = parse(await evacuationOf(port, repository)) as { collectors: Array<Record<string, unknown>> }
   const collectors = section.collectors.filter(({ kind, what }) => kind === "files" || quick.has(String(what)))
   // Not into the file that is there, which the projects of other trials have too.
@@ -92,7 +92,7 @@ export const configure = async (folder: string, port: number, endpoint: string, 
   await write("configs/base/evacuation.yaml", stringify({ ...section, collectors }))
   const shipped = await Fs.readFile(join(repository, "configs/base/storage.yaml"), "utf8")
   const s3 = { endpoint, region: "us-east-1", path_style: true, part_size: "5MiB", request_timeout: "5s" }
-  const offsite = { bucket, worm_location: "s3://audit/worm", storage_class: "STANDARD" }
+  const offsite = { bucket: "${env:S3_BUCKET}", worm_location: "s3://audit/worm", storage_class: "STANDARD" }
   await write("configs/base/storage.yaml", `${shipped}\n${stringify({ s3, offsite })}`)
 }
 

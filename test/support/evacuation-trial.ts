@@ -112,7 +112,7 @@ export const trial = async (
   for (const each of [project, temporary]) await Fs.mkdir(each, { recursive: true })
   const copied = Bun.spawnSync(["cp", "-al", `${place.template}/.`, project])
   if (copied.exitCode !== 0) throw new Error(copied.stderr.toString())
-  await Source.configure(project, machine?.port ?? 1, `http://127.0.0.1:${place.wire.port}`, `s3://${bucket}/${prefix}`)
+  await Source.configure(project, machine?.port ?? 1, `http://127.0.0.1:${place.wire.port}`)
   await place.sdk.createBucket({ Bucket: bucket })
   const disk = small ? join(project, ".dandori/evacuation") : undefined
   if (disk !== undefined) {
@@ -154,7 +154,13 @@ export const call = (place: Place, trial: Trial, patienceMillis: number, onStep:
   const began = performance.now()
   const child = Bun.spawn(["setsid", ...argv], {
     cwd: trial.project,
-    env: { PATH: "/usr/bin:/bin", HOME: trial.root, TMPDIR: trial.temporary, ...S3.env },
+    env: {
+      PATH: "/usr/bin:/bin",
+      HOME: trial.root,
+      TMPDIR: trial.temporary,
+      S3_BUCKET: `s3://${trial.bucket}/${prefix}`,
+      ...S3.env,
+    },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
