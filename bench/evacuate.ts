@@ -49,16 +49,11 @@ interface Evacuated extends Times {
 }
 
 const stepsOf = (out: string): ReadonlyMap<string, number> => {
-  const began = new Map<string, number>()
   const steps = new Map<string, number>()
   for (const line of out.split("\n")) {
     if (!line.startsWith("{")) continue
-    const { data, time, type = "" } = JSON.parse(line)
-    const what = /^dev\.dandori\.attempt\.(\w+)\.v1$/.exec(type)?.[1]
-    if (what === "started") began.set(data.task, Date.parse(time))
-    else if (what !== undefined && began.has(data.task)) {
-      steps.set(data.task, Date.parse(time) - (began.get(data.task) ?? 0))
-    }
+    const { millis, step } = JSON.parse(line)
+    if (step !== undefined && millis !== undefined) steps.set(step, millis)
   }
   return steps
 }

@@ -175,7 +175,7 @@ export const call = (place: Place, trial: Trial, patienceMillis: number, onStep:
       const lines = (rest + text).split("\n")
       rest = lines.pop() ?? ""
       for (const line of lines) {
-        const step = /"type":"dev\.dandori\.attempt\.started\.v1"/.test(line) && /"task":"([^"]+)"/.exec(line)?.[1]
+        const step = /"status":"started"/.test(line) && /"step":"([^"]+)"/.exec(line)?.[1]
         if (typeof step === "string") onStep(step)
       }
     }
