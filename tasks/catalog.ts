@@ -21,6 +21,7 @@ const shipped: Readonly<Record<string, Load>> = {
   "evacuate/manifest": () => import("./evacuate/manifest/index.ts"),
   "evacuate/open": () => import("./evacuate/open/index.ts"),
   "evacuate/push": () => import("./evacuate/push/index.ts"),
+  "evacuate/recover": () => import("./evacuate/recover/index.ts"),
   "evacuate/report": () => import("./evacuate/report/index.ts"),
   "evacuate/stop": () => import("./evacuate/stop/index.ts"),
   "evacuate/verify": () => import("./evacuate/verify/index.ts"),
