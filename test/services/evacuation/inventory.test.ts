@@ -290,6 +290,8 @@ describe("the inventory", () => {
         first.endings.map(({ outcome }) => outcome),
         ["ok", "skipped"],
       )
+      const same = yield* take(project, Place.section(collector(), collector({ name: "late", root: "late" })))
+      assert.deepStrictEqual(same.collected, first.collected, "what is skipped for the same reason is not said again")
       write(join(project, "tree/new"), "x")
       write(join(project, "late/file"), "x")
       const second = yield* take(project, Place.section(collector(), collector({ name: "late", root: "late" })))
