@@ -1,6 +1,7 @@
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, layer } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Rung } from "../../../src/domain/config/evacuation.ts"
@@ -158,6 +159,17 @@ describe("an evacuation to a bucket that", () => {
         }),
       )
     }
+
+    it.effect("never answers is passed over in time for the deadline", () =>
+      Effect.gen(function* () {
+        const { call } = yield* evacuation(() => new Promise(() => {}))
+        const now = yield* Clock.currentTimeMillis
+        const services = yield* call({ began: now, deadline: now + 8000 })
+        const pushed = yield* Push.run(input, open).pipe(Effect.provide(services))
+        assert.deepInclude(pushed, { rung: "sealed", objects: files.length, complete: true })
+        assert.match(pushed.refusals[0]?.reason ?? "", /did not answer within \d+ ms/)
+      }),
+    )
 
     it.effect("has no lock is refused where the rung requires one, and used without where it does not", () =>
       Effect.gen(function* () {
