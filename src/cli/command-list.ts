@@ -16,6 +16,7 @@ const imports = {
   schema: () => import("./commands/schema.ts").then(({ schema }) => schema),
   schedule: () => import("./commands/schedule.ts").then(({ schedule }) => schedule),
   cordon: () => import("./commands/cordon.ts").then(({ cordon }) => cordon),
+  evacuate: () => import("./commands/evacuate.ts").then(({ evacuate }) => evacuate),
   hold: () => import("./commands/hold.ts").then(({ hold }) => hold),
   notification: () => import("./commands/notification.ts").then(({ notification }) => notification),
   ops: () => import("./commands/ops.ts").then(({ ops }) => ops),

@@ -113,7 +113,9 @@ export const check = Effect.fnUntraced(function* (pipeline: string | undefined, 
   const look = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const all = yield* (yield* Cordons.Cordons).list
-    return Option.fromNullishOr(all.find((cordon) => holds(cordon, now, pipeline)))
+    return Option.fromNullishOr(
+      all.find((cordon) => holds(cordon, now, pipeline === undefined ? undefined : { pipeline })),
+    )
   }).pipe(Effect.provide(Cordons.layer(`${home}/cordons`)))
   let found = yield* look
   if (wait && Option.isSome(found)) yield* Output.message(`Waiting: ${describe(found.value)}`)

@@ -58,25 +58,34 @@ export const ledgerLayer = (place: LedgerPlace.Place) => {
   return LedgerKey.layer(place.home).pipe(Layer.provideMerge(LedgerPlace.layer(place)))
 }
 
-/** All services of a project. The configuration is one that was loaded, or that a run was started with. */
-export const services = (options: {
+/** Where services are of, and with which configuration: one that was loaded, or that a run was started with. */
+export interface Options {
   readonly project: string
   readonly home: string
   readonly configuration: SettingsFiles.Configuration
-}) => {
-  const { project, home, configuration } = options
+  /** Whose cordons, models and ledger an evacuation is about, where its records are in a home of their own. */
+  readonly evacuates?: string
+}
+
+/** All services of a project. Those of an evacuation keep ledger and leases in files, whatever the project does. */
+export const services = (options: Options) => {
+  const { project, home, configuration, evacuates } = options
+  const records =
+    evacuates === undefined
+      ? { project, home, env: configuration.env }
+      : { project: home, home, env: configuration.env }
   const extraRoots = roots(configuration.sections.storage).map(([, path]) => path)
   const base = Layer.mergeAll(
     SettingsFiles.layerOf(configuration),
     WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: true }),
     ArtifactsDirectory.layer(`${home}/artifacts`),
-    ledgerLayer({ project, home, env: configuration.env }),
+    ledgerLayer(records),
     AttemptFiles.layer(home, configuration.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
     Cordons.layer(`${home}/cordons`),
-    Incidents.layer({ root: `${home}/incidents`, projectHome: home }),
-    LeasePlace.layer({ project, home, env: configuration.env }),
+    Incidents.layer({ root: `${home}/incidents`, projectHome: evacuates ?? home }),
+    LeasePlace.layer(records),
     Processes.layer({ folder: `${home}/processes` }),
     Secrets.layer({ project }),
     ObjectStore.layer(configuration.sections.storage),

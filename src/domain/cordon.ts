@@ -16,7 +16,17 @@ export const Cordon = Schema.Struct({
 })
 export type Cordon = typeof Cordon.Type
 
-/** Whether a cordon keeps a pipeline from starting work at a time. Without a pipeline: whether it keeps anything. */
-export const holds = (cordon: Cordon, now: number, pipeline?: string): boolean =>
+/** Who wants to start work: a run of a pipeline, and the incident that it carries as its param `incident`. */
+export interface Starter {
+  readonly pipeline: string
+  readonly incident?: string
+}
+
+/** What repairs passes every cordon: a rollback, and a run that carries the incident's id, which is the cordon's. */
+const passes = ({ id }: Cordon, { incident, pipeline }: Starter): boolean => pipeline === "rollback" || incident === id
+
+/** Whether a cordon keeps somebody from starting work at a time. Without a starter: whether it keeps anything. */
+export const holds = (cordon: Cordon, now: number, starter?: Starter): boolean =>
   (cordon.expires === undefined || now < cordon.expires) &&
-  (cordon.scope === undefined || pipeline === undefined || cordon.scope.includes(pipeline))
+  (starter === undefined ||
+    (!passes(cordon, starter) && (cordon.scope === undefined || cordon.scope.includes(starter.pipeline))))

@@ -92,14 +92,14 @@ const withPools = ({ plan }: RunState, capacity: RunState["capacity"]): RunState
   pools: { ...capacity.pools, ...plan.pools },
 })
 
-/** The end of the attempt that runs. */
+/** The end of the attempt that runs. What consists of other tasks runs none; it ends when they have. */
 const onAttempt = (
   state: RunState,
   data: { readonly task: string; readonly attempt: number },
   change: (index: number, task: TaskState) => RunState,
 ): RunState =>
   onTask(state, data.task, isOf("running"), (index, task) =>
-    task.attempt === data.attempt ? change(index, task) : state,
+    task.attempt === data.attempt && !CompiledPlan.isGroup(state.plan, index) ? change(index, task) : state,
   )
 
 /**

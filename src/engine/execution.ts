@@ -114,7 +114,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const shared = yield* AttemptServices.shared
   const { secrets } = shared
-  const isHeld = yield* Held.make(context.pipeline, recorder, () => latch.openUnsafe())
+  const isHeld = yield* Held.make(Held.starterOf(context), recorder, () => latch.openUnsafe())
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Cause.Cause<Errors.LedgerLost | Turn.TurnLost> | undefined
   let place = options.turn ?? lasting

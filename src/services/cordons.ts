@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Cordon, holds } from "../domain/cordon.ts"
+import { Cordon, holds, type Starter } from "../domain/cordon.ts"
 import * as Durable from "./durable-files.ts"
 
 /** There is no cordon of this id. */
@@ -30,8 +30,8 @@ export class Cordons extends Context.Service<
   {
     /** All that lie there, expired ones too, oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Cordon>>
-    /** The oldest one that keeps the pipeline from starting work now; what was looked up is good for 50 ms. */
-    readonly against: (pipeline: string) => Effect.Effect<Option.Option<Cordon>>
+    /** The oldest one that keeps the starter from starting work now; what was looked up is good for 50 ms. */
+    readonly against: (starter: Starter) => Effect.Effect<Option.Option<Cordon>>
     readonly raise: (given: Omit<Cordon, "epoch" | "raised">) => Effect.Effect<Cordon, Durable.FileFailed>
     readonly lift: (id: string) => Effect.Effect<Cordon, Durable.FileFailed | CordonMissing>
   }
@@ -80,10 +80,10 @@ const make = (root: string) => {
   let seen: { readonly at: number; readonly cordons: ReadonlyArray<Cordon> } | undefined
   return Cordons.of({
     list,
-    against: (pipeline) =>
+    against: (starter) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const first = (cordons: ReadonlyArray<Cordon>) =>
-          Option.fromNullishOr(cordons.find((cordon) => holds(cordon, now, pipeline)))
+          Option.fromNullishOr(cordons.find((cordon) => holds(cordon, now, starter)))
         if (seen !== undefined && now - seen.at < freshMillis && now >= seen.at) {
           return Effect.succeed(first(seen.cordons))
         }

@@ -177,6 +177,55 @@ export const loadMessaging = Effect.fn("SettingsFiles.loadMessaging")(function* 
   return yield* new ConfigInvalid({ env, problems: checked.failure.toSorted(inFileOrder) })
 })
 
+/**
+ * As `load`, but a section that cannot be used is what `usual` (the text of each file, by its path) says, whatever is wrong
+ * with the project's: an evacuation has to work when little else does. What was wrong comes with it. Fails only where the
+ * environment is unknown.
+ */
+export const salvage = Effect.fn("SettingsFiles.salvage")(function* (
+  project: string,
+  name: string,
+  usual: ReadonlyMap<string, string>,
+) {
+  const env = yield* checkedEnv(name)
+  const problems: Array<Problem> = []
+  const base = yield* readFolder(project, "configs/base", problems)
+  const over = yield* readFolder(project, `configs/envs/${env}`, problems)
+  const values: Partial<Record<SectionName, unknown>> = {}
+  for (const section of sectionNames) {
+    const parts = [base.get(section), over.get(section)].filter((part) => part !== undefined)
+    const usable = parts.filter((part) => part !== "unusable")
+    const merge = (all: ReadonlyArray<Located.Located>) =>
+      all.reduce((below, above) => Located.merge(below, above, [schemas[section].ast]))
+    const merged = usable.length === 0 || usable.length < parts.length ? undefined : merge(usable)
+    const schema = Schema.Struct({ [section]: schemas[section] })
+    const check = (located: Located.Located) =>
+      SectionCheck.check(schema, {
+        kind: "map",
+        at: top("configs"),
+        entries: new Map([[section, located]]),
+        keys: new Map(),
+      })
+    const own = merged === undefined ? undefined : check(merged)
+    if (own !== undefined && Result.isSuccess(own)) {
+      values[section] = own.success[section]
+      continue
+    }
+    if (own === undefined && parts.length === 0)
+      problems.push(problem(top(`configs/base/${section}.yaml`), section, "is missing"))
+    else if (own !== undefined) problems.push(...own.failure)
+    const shipped = ["configs/base", `configs/envs/${env}`].flatMap((folder) => {
+      const file = `${folder}/${section}.yaml`
+      const value = Located.fromYaml(file, usual.get(file) ?? "").value
+      return value === undefined ? [] : [value]
+    })
+    const checked = shipped.length === 0 ? undefined : check(merge(shipped))
+    if (checked !== undefined && Result.isSuccess(checked)) values[section] = checked.success[section]
+  }
+  const configuration = yield* fromResolved({ env, sections: values })
+  return { configuration, problems: problems.toSorted(inFileOrder) }
+})
+
 /** The canonical JSON that a run keeps of its configuration, for `fromResolved`. */
 export const resolved = ({ env, sections }: Configuration): string => CanonicalJson.encode({ env, sections })
 

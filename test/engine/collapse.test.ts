@@ -85,7 +85,7 @@ describe("a run in whose process something breaks in the background", () => {
       const broken = Effect.map(Cordons, (real) =>
         Cordons.of({
           ...real,
-          against: (pipeline) => (++looks === 1 ? real.against(pipeline) : Effect.die(bug)),
+          against: (starter) => (++looks === 1 ? real.against(starter) : Effect.die(bug)),
         }),
       )
       assertBug(yield* runsTo(locked, Effect.provideServiceEffect(Cordons, broken)))

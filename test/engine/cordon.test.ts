@@ -15,7 +15,7 @@ import * as Project from "../support/engine-project.ts"
 const made = plan([task("first", echo), task("second", echo, { needs: ["first"] })])
 
 /** Starts the run and waits until a cordon holds it; what happens then is up to the test. */
-const held = (moment: (event: Event) => boolean) =>
+const held = (moment: (event: Event) => boolean, params: Run.RunRequest["params"] = {}) =>
   Effect.gen(function* () {
     const reached = yield* Deferred.make<string>()
     const base = yield* Observer
@@ -26,7 +26,7 @@ const held = (moment: (event: Event) => boolean) =>
       },
     }
     const fiber = yield* Effect.forkChild(
-      Run.start(Project.request(made)).pipe(Effect.provideService(Observer, observer)),
+      Run.start(Project.request(made, { params })).pipe(Effect.provideService(Observer, observer)),
     )
     return { fiber, run: yield* Deferred.await(reached) }
   })
@@ -92,6 +92,26 @@ describe("a cordon", () => {
         const { run, state } = yield* Run.start(Project.request(made))
         assert.strictEqual(runStatus(state), "succeeded")
         assert.notInclude(Project.story(yield* Project.entriesOf(run)), "run.held")
+      }),
+    ),
+  )
+
+  it.live("lets a rollback pass, and a run that carries its incident; another incident's run it keeps", () =>
+    inPlace(() =>
+      Effect.gen(function* () {
+        const cordons = yield* Cordons
+        yield* cordons.raise({ ...sign, id: "IR-1" })
+        for (const [plan, params] of [
+          [{ ...made, id: "rollback" }, {}],
+          [made, { incident: "IR-1" }],
+        ] as const) {
+          const { run, state } = yield* Run.start(Project.request(plan, { params }))
+          assert.strictEqual(runStatus(state), "succeeded")
+          assert.notInclude(Project.story(yield* Project.entriesOf(run)), "run.held")
+        }
+        const { fiber } = yield* held(isHeld, { incident: "IR-2" })
+        yield* cordons.lift("IR-1")
+        assert.strictEqual(runStatus((yield* Fiber.join(fiber)).state), "succeeded")
       }),
     ),
   )

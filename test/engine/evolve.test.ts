@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "fast-check"
+import type { Plan } from "../../src/domain/plan.ts"
 import { compilePlan } from "../../src/engine/compiled-plan.ts"
 import { decide } from "../../src/engine/decide.ts"
 import { evolve } from "../../src/engine/evolve.ts"
@@ -162,7 +163,41 @@ describe("the core, driven by chance", () => {
 
 const settled = new Set(["succeeded", "warned", "failed", "skipped", "cancelled", "timed_out", "lost"])
 
+/** A pipeline whose task t1 is a sub-pipeline with a task that pauses. */
+const nested: Plan = {
+  format: 1,
+  id: "test",
+  params: {},
+  env: [],
+  audit: "required",
+  tasks: [
+    {
+      id: "t1",
+      type: "any",
+      version: 1,
+      effects: "pure",
+      needs: [],
+      with: {},
+      pipeline: { params: {}, outputs: {} },
+    },
+    { id: "t1/t3", type: "any", version: 1, effects: "pure", needs: [], with: {} },
+  ],
+}
+
 describe("the core, given events in any order", () => {
+  it("ends no sub-pipeline by an attempt: it has none, and what is in it has not ended", () => {
+    const entered = { type: "dev.dandori.pipeline.entered.v1", data: { task: "t1", params: {} }, time: 0 } as const
+    const error = { tag: "Alpha", message: "", transient: false }
+    const ends = [
+      { type: "dev.dandori.attempt.failed.v1", data: { task: "t1", attempt: 0, error }, time: 0 },
+      { type: "dev.dandori.attempt.succeeded.v1", data: { task: "t1", attempt: 0 }, time: 0 },
+      { type: "dev.dandori.attempt.unknown.v1", data: { task: "t1", attempt: 0, reason: "" }, time: 0 },
+    ] as const
+    const state = [created(nested), entered].reduce(evolve, initial(compilePlan(nested)))
+    assert.strictEqual(taskAt(state, 0).status, "running")
+    for (const event of ends) assert.strictEqual(evolve(state, event), state)
+  })
+
   it("never throws, never changes what has ended, and never holds less than nothing", () => {
     const given = FastCheck.tuple(randomPlan(6), FastCheck.array(randomEvent, { maxLength: 60 }))
     FastCheck.assert(

@@ -32,7 +32,7 @@ describe("a cordon's file", () => {
       inFolder((cordons, folder) =>
         Effect.gen(function* () {
           yield* Effect.promise(() => Fs.writeFile(join(folder, "ir-1.json"), text))
-          const found = yield* cordons.against("nightly")
+          const found = yield* cordons.against({ pipeline: "nightly" })
           assert.strictEqual(Option.getOrThrow(found).id, "ir-1")
           assert.match(Option.getOrThrow(found).reason, /cannot be read, which counts as raised/)
           yield* cordons.lift("ir-1")

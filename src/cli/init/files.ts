@@ -4,6 +4,7 @@ import baseCorePolicy from "../../../configs/base/core_policy.yaml" with { type:
 import baseCostTable from "../../../configs/base/cost_table.yaml" with { type: "text" }
 import baseDatabase from "../../../configs/base/database.yaml" with { type: "text" }
 import baseDq from "../../../configs/base/dq.yaml" with { type: "text" }
+import baseEvacuation from "../../../configs/base/evacuation.yaml" with { type: "text" }
 import baseExporters from "../../../configs/base/exporters.yaml" with { type: "text" }
 import baseLedger from "../../../configs/base/ledger.yaml" with { type: "text" }
 import baseMessaging from "../../../configs/base/messaging.yaml" with { type: "text" }
@@ -52,6 +53,7 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/base/cost_table.yaml", baseCostTable],
   ["configs/base/database.yaml", baseDatabase],
   ["configs/base/dq.yaml", baseDq],
+  ["configs/base/evacuation.yaml", baseEvacuation],
   ["configs/base/exporters.yaml", baseExporters],
   ["configs/base/ledger.yaml", baseLedger],
   ["configs/base/messaging.yaml", baseMessaging],

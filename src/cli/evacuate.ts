@@ -1,0 +1,166 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import shippedPipeline from "../../pipelines/evacuate.yaml" with { type: "text" }
+import { compileFile } from "../compiler/compile-file.ts"
+import { exitCodeOf } from "../domain/evacuation-outcome.ts"
+import { type IncidentCall, IncidentId } from "../domain/incident.ts"
+import type { Plan } from "../domain/plan.ts"
+import { parseDuration } from "../domain/quantity.ts"
+import * as Resume from "../engine/resume.ts"
+import * as Run from "../engine/run.ts"
+import * as Checkpoint from "../ledger/checkpoint.ts"
+import * as Root from "../ledger/root.ts"
+import * as Durable from "../services/durable-files.ts"
+import * as Incidents from "../services/evacuation/incidents.ts"
+import * as MachineCode from "../services/machine-code.ts"
+import { Observer } from "../services/observer.ts"
+import * as SettingsFiles from "../services/settings-files.ts"
+import * as Catalog from "../../tasks/catalog.ts"
+import * as Confirm from "./confirm.ts"
+import * as EvacuatePlace from "./evacuate-place.ts"
+import * as ExitCode from "./exit-code.ts"
+import * as Interrupts from "./interrupts.ts"
+import * as Output from "./output.ts"
+import * as Project from "./project.ts"
+import * as EvacuationView from "./render/evacuation-view.ts"
+import { who } from "./who.ts"
+
+/** What a person asks of an evacuation. */
+export interface Asked {
+  readonly incident: string | undefined
+  readonly destination: string | undefined
+  readonly deadline: string | undefined
+  readonly reason: string
+  readonly drill: boolean
+  readonly yes: boolean
+}
+
+const isIncidentId = Schema.is(IncidentId)
+
+const checked = Effect.fnUntraced(function* ({ deadline, incident }: Asked) {
+  if (incident !== undefined && !isIncidentId(incident)) {
+    const reason = `--incident ${incident}: a plain name of at most 64 characters, like IR-20260505T031400Z`
+    return yield* new Output.UsageError({ reason })
+  }
+  const millis = deadline === undefined ? undefined : parseDuration(deadline)
+  if (deadline !== undefined && (millis === undefined || millis <= 0)) {
+    return yield* new Output.UsageError({ reason: `--deadline ${deadline}: a duration with a unit, like 10m` })
+  }
+  return millis
+})
+
+/** The project's own pipeline `evacuate` where it has one that compiles, else the one that ships. */
+const planOf = Effect.fnUntraced(function* ({ home, project }: EvacuatePlace.Place) {
+  const compile = (file: string) => Effect.provide(compileFile(file), Catalog.layer(project))
+  const own = join(project, "pipelines", "evacuate.yaml")
+  const shipped = join(home, "evacuate.yaml")
+  const fallBack = Effect.gen(function* () {
+    yield* Durable.attempt("write", shipped, () => Fs.writeFile(shipped, shippedPipeline))
+    return yield* compile(shipped)
+  })
+  const isThere = yield* Effect.promise(() => Bun.file(own).exists())
+  if (!isThere) return (yield* fallBack).plan
+  const { plan } = yield* compile(own).pipe(
+    Effect.catch((error) =>
+      Effect.andThen(Output.message(`${error.message}\nThe pipeline that ships is run in its place.`), fallBack),
+    ),
+  )
+  return plan
+})
+
+/** The run of an earlier call for this incident that has not ended; undefined where there is none to go on with. */
+const unfinished = (incident: string | undefined, call: Partial<IncidentCall>) =>
+  Effect.gen(function* () {
+    if (incident === undefined) return undefined
+    const incidents = yield* Incidents.Incidents
+    const folder = yield* Effect.option(incidents.find(incident))
+    if (Option.isNone(folder) || folder.value.call.run === undefined) return undefined
+    const { run } = folder.value.call
+    const recalled = yield* Resume.recall(run)
+    const { began } = folder.value.call
+    yield* Incidents.writeDocument(folder.value.path, "call.json", { began, run, ...call })
+    return { run, recalled }
+  })
+
+/** Evacuates: opens an incident or goes on with one, and does what the pipeline `evacuate` says. */
+export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
+  const lasts = yield* checked(asked)
+  const place = yield* EvacuatePlace.find(asked.incident)
+  for (const text of place.degraded) yield* Output.message(`degraded: ${text}`)
+  const plan: Plan = yield* planOf(place)
+  if (!asked.drill) {
+    const stops = place.configuration.sections.evacuation.stop.map(({ name }) => name).join(", ")
+    const agreed = yield* Confirm.confirm({
+      yes: asked.yes,
+      noInput: place.flags.noInput,
+      what: `This keeps new work in ${place.project} from starting, stops ${stops === "" ? "nothing" : stops} on this machine, and sends the evidence away. Look first: dandori evacuate --dry-run`,
+      question: "Evacuate now?",
+    })
+    if (!agreed) return yield* Output.exitWith(ExitCode.exitCodes.interrupted)
+  }
+  const now = yield* Clock.currentTimeMillis
+  const call: Partial<IncidentCall> = {
+    ...(lasts === undefined ? {} : { deadline: now + lasts }),
+    ...(asked.destination === undefined ? {} : { destination: asked.destination }),
+  }
+  const view = yield* EvacuationView.make({
+    plan,
+    project: place.project,
+    deadline: call.deadline,
+    named: asked.destination,
+    drill: asked.drill,
+    json: place.flags.json,
+    quiet: place.flags.quiet,
+  })
+  const options = {
+    capacity: Project.capacityOf(place.configuration),
+    who: who(),
+    control: Interrupts.control(view.say),
+    wait: false,
+  }
+  const start = Run.start({
+    ...options,
+    plan,
+    params: {
+      incident: asked.incident ?? "",
+      reason: asked.reason,
+      destination: asked.destination ?? "",
+      deadline: asked.deadline ?? "",
+      drill: asked.drill,
+    },
+    env: place.configuration.env,
+    environment: {},
+    config: SettingsFiles.resolved(place.configuration),
+    durability: "fsync",
+  })
+  const go = Effect.gen(function* () {
+    const earlier = yield* unfinished(asked.incident, call).pipe(Effect.orElseSucceed(() => undefined))
+    if (earlier === undefined) return yield* start
+    return yield* Resume.resume(earlier.run, earlier.recalled, { ...options, now }).pipe(
+      Effect.catch((error) => (error._tag === "StreamBusy" ? Effect.fail(error) : start)),
+    )
+  })
+  yield* Effect.sync(MachineCode.usual).pipe(
+    Effect.andThen(Root.reconcile()),
+    Effect.andThen(go),
+    Effect.tap(Checkpoint.make()),
+    Effect.provideService(Observer, view.observer),
+    Effect.provide(
+      Project.services({
+        project: place.project,
+        home: place.home,
+        configuration: place.configuration,
+        evacuates: place.projectHome,
+      }),
+    ),
+    Effect.onInterrupt(() => view.left),
+    Effect.ensuring(view.stop),
+  )
+  const outcome = view.outcome()
+  yield* view.finish(outcome)
+  yield* Output.exitWith(exitCodeOf(outcome))
+}, Effect.scoped)
