@@ -29,3 +29,21 @@ export const Recovered = Schema.Struct({
   starts: Schema.Array(RecoveredStart),
 }).annotate({ identifier: "Recovered" })
 export type Recovered = typeof Recovered.Type
+
+/** What a recovery came to, small enough for a task's output; the rest is in `recovered.json`. */
+export const RecoverySummary = Schema.Struct({
+  recovered: Schema.Array(Schema.Struct({ name: Name, pid: Schema.Int, millis: Schema.Int })),
+  failed: Schema.Array(Schema.Struct({ name: Name, reason: Schema.String })),
+  complete: Schema.Boolean,
+}).annotate({ identifier: "RecoverySummary" })
+export type RecoverySummary = typeof RecoverySummary.Type
+
+/** The summary of what `recovered.json` says: of each target its last start. */
+export const summaryOf = ({ done, starts }: Recovered): RecoverySummary => {
+  const last = [...new Map(starts.map((start) => [start.name, start])).values()]
+  const recovered = last.flatMap(({ began, name, pid, ready }) =>
+    ready === undefined || pid === undefined ? [] : [{ name, pid, millis: ready - began }],
+  )
+  const failed = last.flatMap(({ failed: reason, name }) => (reason === undefined ? [] : [{ name, reason }]))
+  return { recovered, failed, complete: done && recovered.length === last.length }
+}

@@ -202,7 +202,9 @@ describe("layer", () => {
 })
 
 describe("salvage", () => {
-  const usual = new Map(["evacuation", "storage", "training"].map((section) => [section, base(section)]))
+  const usual = new Map(
+    ["evacuation", "storage", "training"].map((section) => [`configs/base/${section}.yaml`, base(section)]),
+  )
 
   it.effect("keeps every section that can be used, and takes what is usual for the others", () =>
     Effect.gen(function* () {

@@ -27,7 +27,7 @@ const took = ({ collected, inventory, manifests, pushed }: IncidentRecord): Sect
             to,
             { badge: outcome, tone: tones[outcome] },
             files,
-            formatSize(bytes),
+            { whole: formatSize(bytes) },
             [
               ...(truncated === true ? ["cut at its limit of bytes; "] : []),
               ...(reason === undefined ? [] : [`${reason} `]),
@@ -85,7 +85,7 @@ const group = ([reason, lines]: readonly [string, ReadonlyArray<NotTaken>], open
         heads: ["Collector", "Size", "Source"],
         rows: shown.map(({ bytes: size, collector, source }) => [
           collector,
-          size === undefined ? "" : formatSize(size),
+          { whole: size === undefined ? "" : formatSize(size) },
           { code: source },
         ]),
         more,
@@ -113,12 +113,14 @@ const left = ({ outcome, record }: PostMortem): Section => {
   }
 }
 
-const stopped = ({ stopped: facts }: IncidentRecord): Section => {
-  const title = "Stopped, with proof"
+const stopped = ({ folder, stopped: facts }: IncidentRecord): Section => {
+  const { drill } = folder.incident
+  const title = drill ? "What would have been stopped" : "Stopped, with proof"
   if (facts === undefined) return { title, blocks: [text("No list of what was stopped can be read.")] }
   const remains = (key: number | string) =>
     facts.remaining.find(({ container, pid }) => pid === key || (container !== undefined && container === key))
   const proof = (key: number | string, ended: number | undefined): ReadonlyArray<Cell> => {
+    if (drill) return [{ badge: "left alone", tone: "plain" }, "a drill stops nothing"]
     const still = remains(key)
     if (still !== undefined) return [{ badge: "remains", tone: "bad" }, still.reason]
     if (ended === undefined)
@@ -149,7 +151,7 @@ const stopped = ({ stopped: facts }: IncidentRecord): Section => {
         ? text("Nothing that was to be stopped ran.")
         : { kind: "table", heads: ["Target", "What", "Found by", "Signals", "State", "Proof"], rows: shown, more },
       ...unlisted.map(({ reason, target }) => text(`${target}: ${reason}`)),
-      ...(facts.done ? [] : [text("The stop did not come to its end.")]),
+      ...(facts.done || drill ? [] : [text("The stop did not come to its end.")]),
     ],
   }
 }

@@ -22,5 +22,5 @@ export default taskType({
   effects: "idempotent",
   config: ["evacuation", "storage"],
   dryRun: ({ incident }) => Effect.succeed(`would push what was collected for ${incident} to the destination ladder`),
-  run: (input) => run(input, openReading),
+  run: (input) => Effect.flatMap(openReading, (open) => run(input, open)),
 })

@@ -12,11 +12,19 @@ export const of =
     Effect.gen(function* () {
       const { project } = yield* Workspace
       const cwd = resolve(project, collector.cwd ?? ".")
-      lines.add(`$ ${collector.argv.map(word).join(" ")}`)
-      const said = yield* Program.run({ argv: collector.argv, cwd, maxBytes }).pipe(
+      let isBegun = false
+      const begin = () => {
+        if (!isBegun) lines.add(`$ ${collector.argv.map(word).join(" ")}`)
+        isBegun = true
+      }
+      const onStdout = (text: string) => {
+        begin()
+        lines.add(text)
+      }
+      const said = yield* Program.run({ argv: collector.argv, cwd, maxBytes, onStdout }).pipe(
         Effect.catchTag("NothingToTake", ({ reason }) => Effect.fail(new CaptureFailed({ reason }))),
       )
-      lines.add(said.stdout)
+      begin()
       if (said.stderr !== "") {
         lines.add("# standard error")
         lines.add(said.stderr)

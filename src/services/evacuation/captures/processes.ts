@@ -54,7 +54,7 @@ const parse = (pid: number, stat: string, status: string, args: string): Process
     residentBytes: 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0),
     leads: field(6) === pid,
     foreground: field(8) === field(5),
-    uid: Number(/^Uid:\s+(\d+)/m.exec(status)?.[1] ?? -1),
+    uid: Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1] ?? -1),
     cwd: Machine.linkOf(`/proc/${pid}/cwd`) ?? "",
     exe: Machine.linkOf(`/proc/${pid}/exe`) ?? "",
     command: args === "" ? `[${visible(name)}]` : words.map(word).join(" "),

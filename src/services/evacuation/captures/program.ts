@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { childEnvironment } from "../../child-environment.ts"
 import { pause, stop } from "../../process-groups.ts"
 import { childVariable, findProgram } from "../../process-launch.ts"
@@ -16,16 +17,47 @@ export interface Said {
 /** What keeps a stream open after the program's end gets no more time than this, in milliseconds. */
 const farewell = 500
 
-/** How a program is run. `maxBytes` bounds each of its two streams. */
+/** How a program is run. `maxBytes` bounds each of its two streams; `onStdout` is given whole lines as they come. */
 export interface Options {
   readonly argv: ReadonlyArray<string>
   readonly cwd: string
   readonly maxBytes: number
   readonly env?: Readonly<Record<string, string>>
+  readonly onStdout?: (text: string) => void
 }
 
-const reader = (stream: ReadableStream<Uint8Array>, maxBytes: number, full: () => void) => {
+const keep = () => {
   const chunks: Array<Uint8Array> = []
+  return {
+    take: (chunk: Uint8Array) => void chunks.push(chunk),
+    text: () => Buffer.concat(chunks).toString("utf8"),
+  }
+}
+
+/** Hands on lines as soon as they are whole, and at the end what is left. */
+const handOn = (onText: (text: string) => void) => {
+  const decoder = new TextDecoder()
+  let rest = ""
+  return {
+    take: (chunk: Uint8Array) => {
+      rest += decoder.decode(chunk, { stream: true })
+      const end = rest.lastIndexOf("\n") + 1
+      if (end > 0) onText(rest.slice(0, end))
+      rest = rest.slice(end)
+    },
+    text: () => {
+      if (rest !== "") onText(rest)
+      return ""
+    },
+  }
+}
+
+const read = (
+  stream: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  take: (chunk: Uint8Array) => void,
+  full: () => void,
+) => {
   let bytes = 0
   const pump = async () => {
     const from = stream.getReader()
@@ -33,12 +65,12 @@ const reader = (stream: ReadableStream<Uint8Array>, maxBytes: number, full: () =
       const { done, value } = await from.read()
       if (done) return
       const taken = value.subarray(0, Math.max(0, maxBytes - bytes))
-      chunks.push(taken)
+      take(taken)
       bytes += taken.length
       if (taken.length < value.length) return full()
     }
   }
-  return { done: pump().catch(() => undefined), text: () => Buffer.concat(chunks).toString("utf8") }
+  return pump().catch(() => undefined)
 }
 
 /**
@@ -72,12 +104,16 @@ export const run = Effect.fn("Program.run")(function* (options: Options) {
           whole = false
           overflow.resolve()
         }
-        const stdout = reader(subprocess.stdout, options.maxBytes, full)
-        const stderr = reader(subprocess.stderr, options.maxBytes, full)
+        const stdout = options.onStdout === undefined ? keep() : handOn(options.onStdout)
+        const stderr = keep()
+        const both = Promise.all([
+          read(subprocess.stdout, options.maxBytes, stdout.take, full),
+          read(subprocess.stderr, options.maxBytes, stderr.take, full),
+        ])
+        const finished = Effect.promise(() => both)
         const ended = Effect.promise(() => subprocess.exited)
-        const read = Effect.promise(() => Promise.all([stdout.done, stderr.done]))
         yield* Effect.raceFirst(
-          Effect.andThen(ended, Effect.raceFirst(read, pause(farewell))),
+          Effect.andThen(ended, Effect.raceFirst(finished, pause(farewell))),
           Effect.promise(() => overflow.promise),
         )
         const exitCode = subprocess.exitCode ?? (subprocess.signalCode === null ? 0 : 128)
@@ -89,4 +125,7 @@ export const run = Effect.fn("Program.run")(function* (options: Options) {
 
 /** Runs a program that may not be there: undefined then. */
 export const runIfThere = (options: Options) =>
-  Effect.catchTag(run(options), "NothingToTake", () => Effect.succeed(undefined))
+  Effect.map(
+    Effect.catchTag(Effect.asSome(run(options)), "NothingToTake", () => Effect.succeedNone),
+    Option.getOrUndefined,
+  )
