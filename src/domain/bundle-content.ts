@@ -48,7 +48,7 @@ const collectorOf = (path: string) => /^[A-Za-z0-9][A-Za-z0-9_-]*/.exec(path)?.[
 
 const fileItem = (pushed: Pushed, path: string, file: SourceFile | undefined): BundleItem => ({
   ...ofPushed(pushed, path),
-  mtime: Math.floor(Number(pushed.seen.mtimeNs) / 1e6),
+  mtime: pushed.seen.mtimeNs === "0" ? (file?.mtime ?? 0) : Math.floor(Number(pushed.seen.mtimeNs) / 1e6),
   mode: file?.mode ?? 0o600,
   uid: file?.uid ?? 0,
   gid: file?.gid ?? 0,
