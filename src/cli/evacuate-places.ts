@@ -27,7 +27,7 @@ const isBucket = (location: string) => /^s3:/i.test(location)
 const below = (location: string, prefix: string) => `${location.replace(/\/+$/, "")}/${prefix}`
 
 /** The server of a bucket by the project's configuration; that of the environment where there is none, or it cannot be read. */
-const serverOf = Effect.fnUntraced(function* (location: string) {
+const serverOf = Effect.fnUntraced(function* (location: string, name: string | undefined) {
   const found = Option.getOrUndefined(yield* Readers.findOptional)
   if (found === undefined) return { section: {} }
   const loaded = yield* Effect.result(SettingsFiles.load(found.project, found.env))
@@ -37,7 +37,7 @@ const serverOf = Effect.fnUntraced(function* (location: string) {
   }
   const { evacuation, storage } = loaded.success.sections
   const rung = evacuation.destinations.find(
-    (each) => location === each.location || location.startsWith(below(each.location, "")),
+    (each) => name === each.name || location === each.location || location.startsWith(below(each.location, "")),
   )
   return {
     section: rung?.s3 ?? storage.s3 ?? {},
@@ -45,12 +45,12 @@ const serverOf = Effect.fnUntraced(function* (location: string) {
   }
 })
 
-/** Opens a folder or `s3://bucket/prefix` for reading. */
-export const open = Effect.fnUntraced(function* (location: string) {
+/** Opens a folder or `s3://bucket/prefix` for reading; `name` is that of its rung, where it is known. */
+export const open = Effect.fnUntraced(function* (location: string, name?: string) {
   if (!isBucket(location)) return BundlePlace.ofFolder(resolve(process.cwd(), location))
   const parsed = ObjectStoreS3.parseLocation(location)
   if (typeof parsed === "string") return yield* new Missing({ what: `${location} is no place`, next: parsed })
-  const { section, ...options } = yield* serverOf(location)
+  const { section, ...options } = yield* serverOf(location, name)
   const client = yield* S3Client.make(section, options)
   return BundlePlace.ofStore(ObjectStoreS3.make(client, section, parsed))
 })
@@ -64,7 +64,7 @@ const ofIncidentFolder = Effect.fnUntraced(function* (folder: string, incident: 
   for (const bundle of ["evidence", "snapshot"] as const) {
     const manifest = yield* manifestOf(join(folder, "bundles", bundle))
     if (Option.isNone(manifest) || Option.isNone(rung)) continue
-    const place = yield* open(below(rung.value.location, prefixOf(incident, bundle)))
+    const place = yield* open(below(rung.value.location, prefixOf(incident, bundle)), rung.value.rung)
     found.push({ place, root: manifest.value.root })
   }
   if (found.length > 0) return found

@@ -48,7 +48,7 @@ const collectorOf = (path: string) => /^[A-Za-z0-9][A-Za-z0-9_-]*/.exec(path)?.[
 
 const fileItem = (pushed: Pushed, path: string, file: SourceFile | undefined): BundleItem => ({
   ...ofPushed(pushed, path),
-  mtime: Math.floor(Number(pushed.seen.mtimeNs) / 1e6),
+  mtime: pushed.seen.mtimeNs === "0" ? (file?.mtime ?? 0) : Math.floor(Number(pushed.seen.mtimeNs) / 1e6),
   mode: file?.mode ?? 0o600,
   uid: file?.uid ?? 0,
   gid: file?.gid ?? 0,
@@ -141,16 +141,21 @@ export const contentOf = (lists: Lists, bundle: BundleName, rung: string | undef
     ...newestOf.map(({ collector, to }) => [collector, to] as const),
   ])
   const isHere = ({ collector }: NotTaken) => (homes.get(collector) ?? "evidence") === bundle
-  const said = lists.notTaken.filter((line) => isHere(line) && !taken.has(sourceKey(line)))
+  // Of a tar that was not sent, what is in it is listed.
+  const tarOf = ({ collector, source }: NotTaken) =>
+    collector === "captures" ? lists.tars.find(({ tar }) => source.endsWith(`/${tar}`)) : undefined
+  const why = new Map(lists.notTaken.map((line) => [tarOf(line)?.tar, line.reason]))
+  const said = lists.notTaken.filter((line) => isHere(line) && tarOf(line) === undefined)
   const unsent = [...inventory.values()]
     .filter(({ path }) => !pushed.has(path))
     .map(({ bytes, collector, source }): NotTaken => ({ collector, source, reason: "it was not sent", bytes }))
   const lost = collected.flatMap(({ bytes, collector, outcome, path }): ReadonlyArray<NotTaken> => {
     if (bundle !== "evidence" || outcome !== "ok" || path === undefined || taken.has(`${collector}\n${path}`)) return []
-    const isPacked = lists.tars.some(({ members }) => members.some((member) => member.path === path))
-    const reason = isPacked
-      ? "its tar was not sent"
-      : "it is in no tar: it was not packed, or is no longer what was captured"
+    const packed = lists.tars.find(({ members }) => members.some((member) => member.path === path))?.tar
+    const reason =
+      packed === undefined
+        ? "it is in no tar: it was not packed, or is no longer what was captured"
+        : `its tar was not sent: ${why.get(packed) ?? "nobody said why"}`
     return [{ collector, source: path, reason, bytes }]
   })
   const notTaken = [...lastBy([...unsent, ...lost, ...said], sourceKey).values()]

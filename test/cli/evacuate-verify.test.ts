@@ -176,7 +176,7 @@ describe("dandori evacuate verify", () => {
       assert.deepInclude(report, { v: 1, kind: "evacuate-verify", verdict: "altered", keySource: "the bundle itself" })
       const [found] = report.bundles as ReadonlyArray<Record<string, unknown>>
       assert.deepInclude(found, { incident: Place.incident.id, bundle: "evidence", pinned: false })
-      assert.deepInclude((found?.problems as ReadonlyArray<object>)[0], {
+      assert.deepInclude(((found?.problems ?? []) as ReadonlyArray<object>)[0], {
         kind: "altered",
         path: "captures/memory.txt",
       })

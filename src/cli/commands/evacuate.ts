@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { evacuateRedact } from "./evacuate-redact.ts"
 import { evacuateVerify } from "./evacuate-verify.ts"
 
 /** `dandori evacuate`: for a responder, when half of the things are broken. */
@@ -75,6 +76,5 @@ export const evacuate = Command.make(
       description: "Go on with an evacuation that did not get through",
     },
   ]),
-  Command.withSubcommands([evacuateVerify]),
-  Command.withSubcommands([evacuateVerify]),
+  Command.withSubcommands([evacuateVerify, evacuateRedact]),
 )

@@ -7,10 +7,12 @@ import type { Destination } from "../../../src/services/evacuation/destination.t
 import { putBytes } from "../../../src/services/evacuation/given-bytes.ts"
 import { Incidents, type IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
 import * as Ladder from "../../../src/services/evacuation/ladder.ts"
+import * as Unwaited from "../../../src/services/evacuation/unwaited.ts"
 import type { Input, Output } from "./schema.ts"
 
 /** Most problems that the output names; the manifests and READMEs have all. */
 const mostProblems = 20
+const mostText = 400
 /** How long the destination has for the bundles' own files when the deadline has passed, milliseconds. */
 const graceMillis = 1_000
 
@@ -37,12 +39,21 @@ export const push = Effect.fnUntraced(function* (
   return []
 })
 
-const inTime = <A>({ call }: IncidentFolder, effect: Effect.Effect<ReadonlyArray<A>>, late: A) =>
-  Effect.gen(function* () {
-    if (call.deadline === undefined) return yield* effect
-    const left = Math.max(call.deadline - (yield* Clock.currentTimeMillis), graceMillis)
-    return Option.getOrElse(yield* Effect.timeoutOption(effect, left), () => [late])
-  })
+/** Puts the own files of all bundles before the deadline; says what could not be put. */
+export const putAll = Effect.fnUntraced(function* (
+  { call }: IncidentFolder,
+  destination: Pick<Destination, "put" | "pieceBytes" | "location">,
+  bundles: ReadonlyArray<Bundle.MadeBundle>,
+) {
+  const all = Effect.map(
+    Effect.forEach(bundles, (made) => push(destination, made)),
+    (problems) => problems.flat(),
+  )
+  if (call.deadline === undefined) return yield* all
+  const left = Math.max(call.deadline - (yield* Clock.currentTimeMillis), graceMillis)
+  const late = [`${destination.location} did not take the manifests before the deadline`]
+  return Option.getOrElse(yield* Unwaited.until(all, Effect.sleep(left)), () => late)
+})
 
 /** Makes the bundles of an incident and puts their own files where their objects were pushed. */
 export const run = Effect.fn("EvacuateManifest.run")(function* ({ incident }: typeof Input.Type) {
@@ -52,16 +63,7 @@ export const run = Effect.fn("EvacuateManifest.run")(function* ({ incident }: ty
   const bundles = yield* Bundle.make(folder, where)
   const kept = yield* Effect.result(Bundle.keep(folder, bundles, where))
   const unkept = Result.isFailure(kept) ? [`no copy is in the incident's folder: ${kept.failure.message}`] : []
-  const unput = Result.isFailure(rung)
-    ? [rung.failure.message]
-    : yield* inTime(
-        folder,
-        Effect.map(
-          Effect.forEach(bundles, (made) => push(rung.success, made)),
-          (all) => all.flat(),
-        ),
-        `${rung.success.location} did not take the manifests before the deadline`,
-      )
+  const unput = Result.isFailure(rung) ? [rung.failure.message] : yield* putAll(folder, rung.success, bundles)
   const shown = (name: "evidence" | "snapshot") => {
     const made = bundles.find(({ bundle }) => bundle === name)
     if (made === undefined) return {}
@@ -72,6 +74,8 @@ export const run = Effect.fn("EvacuateManifest.run")(function* ({ incident }: ty
     ...shown("snapshot"),
     keyid: bundles[0].keyid,
     complete: unput.length === 0 && bundles.every(({ complete }) => complete),
-    problems: [...unput, ...unkept, ...bundles.flatMap(missing)].slice(0, mostProblems),
+    problems: [...unput, ...unkept, ...bundles.flatMap(missing)]
+      .slice(0, mostProblems)
+      .map((problem) => problem.slice(0, mostText)),
   } satisfies Output as Output
 }, Effect.scoped)

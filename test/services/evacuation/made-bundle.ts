@@ -36,7 +36,7 @@ export interface Options {
 }
 
 /** What the tasks of an incident have below a root: its incidents, a configuration that names no destination. */
-const services = (root: string, { s3 }: Options = {}) => {
+export const services = (root: string, { s3 }: Options = {}) => {
   const workplace = place(root, s3 === undefined ? {} : { storage: { s3 } })
   const settings = Layer.effect(
     Settings,
