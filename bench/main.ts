@@ -1,6 +1,6 @@
 /**
- * Measures this machine: `bun bench/main.ts [--small] [NAME…]`. Each bench runs in a process of its own. What publish and
- * snapshot-upload move can be made smaller: `DANDORI_BENCH_SHARE=0.1` of it.
+ * Measures this machine: `bun bench/main.ts [--small] [NAME…]`. Each bench runs in a process of its own. What publish,
+ * snapshot-upload and evacuate move can be made smaller: `DANDORI_BENCH_SHARE=0.1` of it.
  */
 import * as Disk from "./disk.ts"
 import type { Report } from "./figure.ts"
@@ -24,6 +24,7 @@ const benches: Readonly<Record<string, string>> = {
   registry: "the model registry",
   publish: "publishing a large model",
   "snapshot-upload": "a snapshot to an S3 server",
+  evacuate: "an evacuation to an S3 server",
   "lock-hand-over": "locks between processes",
   "worker-start": "start of child processes",
   recovery: "kill -9 to the first resumed attempt",

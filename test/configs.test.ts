@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Costs from "../src/market/costs.ts"
 import * as Instrument from "../src/market/instrument.ts"
 import type { Policy } from "../src/market/simulator.ts"
+import { usual } from "../src/domain/config/evacuation-usual.ts"
 import { roots } from "../src/domain/config/storage.ts"
 import * as SettingsFiles from "../src/services/settings-files.ts"
 
@@ -24,6 +25,14 @@ describe("the configuration that ships", () => {
       }),
     )
   }
+
+  it.effect("evacuates as a project does whose configuration cannot be read any more", () =>
+    Effect.gen(function* () {
+      for (const env of ["dev", "stg", "prod"]) {
+        assert.deepStrictEqual((yield* SettingsFiles.load(project, env)).sections.evacuation, usual, env)
+      }
+    }),
+  )
 
   it.effect("keeps production's gate where the design puts it, and dev's below", () =>
     Effect.gen(function* () {

@@ -8,13 +8,8 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import { root } from "./root.ts"
 
-/** The shipped text of each section, by its name. */
-const usual = new Map(
-  fixed.flatMap(([path, text]) => {
-    const section = /^configs\/base\/(.+)\.yaml$/.exec(path)?.[1]
-    return section === undefined ? [] : [[section, text] as const]
-  }),
-)
+/** The shipped configuration: the text of each file. */
+const usual = new Map(fixed.filter(([path]) => path.startsWith("configs/")))
 
 /** Where an evacuation takes place: what is known of the project, however little, and what had to be worked around. */
 export interface Place {

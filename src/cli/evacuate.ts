@@ -6,12 +6,12 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import shippedPipeline from "../../pipelines/evacuate.yaml" with { type: "text" }
 import { compileFile } from "../compiler/compile-file.ts"
+import { exitCodeOf } from "../domain/evacuation-outcome.ts"
 import { type IncidentCall, IncidentId } from "../domain/incident.ts"
 import type { Plan } from "../domain/plan.ts"
 import { parseDuration } from "../domain/quantity.ts"
 import * as Resume from "../engine/resume.ts"
 import * as Run from "../engine/run.ts"
-import { runStatus } from "../engine/run-state.ts"
 import * as Checkpoint from "../ledger/checkpoint.ts"
 import * as Root from "../ledger/root.ts"
 import * as Durable from "../services/durable-files.ts"
@@ -26,7 +26,7 @@ import * as ExitCode from "./exit-code.ts"
 import * as Interrupts from "./interrupts.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
-import * as RunView from "./render/run-view.ts"
+import * as EvacuationView from "./render/evacuation-view.ts"
 import { who } from "./who.ts"
 
 /** What a person asks of an evacuation. */
@@ -103,11 +103,19 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     if (!agreed) return yield* Output.exitWith(ExitCode.exitCodes.interrupted)
   }
   const now = yield* Clock.currentTimeMillis
-  const call = {
+  const call: Partial<IncidentCall> = {
     ...(lasts === undefined ? {} : { deadline: now + lasts }),
     ...(asked.destination === undefined ? {} : { destination: asked.destination }),
   }
-  const view = yield* RunView.make({ plan, project: place.project, json: place.flags.json, quiet: place.flags.quiet })
+  const view = yield* EvacuationView.make({
+    plan,
+    project: place.project,
+    deadline: call.deadline,
+    named: asked.destination,
+    drill: asked.drill,
+    json: place.flags.json,
+    quiet: place.flags.quiet,
+  })
   const options = {
     capacity: Project.capacityOf(place.configuration),
     who: who(),
@@ -136,7 +144,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
       Effect.catch((error) => (error._tag === "StreamBusy" ? Effect.fail(error) : start)),
     )
   })
-  const result = yield* Effect.sync(MachineCode.usual).pipe(
+  yield* Effect.sync(MachineCode.usual).pipe(
     Effect.andThen(Root.reconcile()),
     Effect.andThen(go),
     Effect.tap(Checkpoint.make()),
@@ -152,6 +160,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     Effect.onInterrupt(() => view.left),
     Effect.ensuring(view.stop),
   )
-  yield* view.finish(result)
-  yield* Output.exitWith(ExitCode.ofRun(runStatus(result.state)))
+  const outcome = view.outcome()
+  yield* view.finish(outcome)
+  yield* Output.exitWith(exitCodeOf(outcome))
 }, Effect.scoped)

@@ -8,6 +8,7 @@ export const exitCodes = {
   busy: 11,
   signature: 12,
   truncated: 13,
+  partial: 14,
   untrusted: 15,
   waiting: 16,
   usage: 64,

@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 import { BundleName, Collected, NotTaken, Redaction } from "./collected.ts"
 import { Name } from "./config/measure.ts"
-import { IncidentId } from "./incident.ts"
+import { IncidentId, type Incident } from "./incident.ts"
 import { Sha256 } from "./sha256.ts"
 
 /**
@@ -39,9 +39,20 @@ export const Coverage = Schema.Struct({
 export type Coverage = typeof Coverage.Type
 
 /**
- * `manifest.json` of a bundle, canonical JSON. `root` is the SHA-256 of `SHA256SUMS`, which has a line for every item;
- * `SHA256SUMS.sig` is an Ed25519 signature over that file by the key in `key.pem`. `of` names the bundle that this one is
- * a redacted copy of.
+ * Whose key signed a bundle: that of the project's ledger; where it cannot be used that of the evacuation's own ledger, or
+ * one that was made for the incident or for this bundle.
+ */
+export const SignedBy = Schema.Struct({
+  keyid: Sha256,
+  key: Schema.Literals(["ledger", "evacuation", "incident", "bundle"]),
+})
+export type SignedBy = typeof SignedBy.Type
+
+/**
+ * `manifest.json` of a bundle, canonical JSON. `root` is the SHA-256 of `SHA256SUMS`, which has a line for every item and
+ * one for the README; `SHA256SUMS.sig` and `manifest.json.sig` are Ed25519 signatures over these two files by the key in
+ * `key.pem`. `beside` is where the incident's other bundle lies at the same destination. `of` names the bundle that this
+ * one is a redacted copy of; `signature` is that of its `SHA256SUMS`, in base64.
  */
 export const BundleManifest = Schema.Struct({
   format: Schema.Literal("dandori-bundle/1"),
@@ -54,6 +65,8 @@ export const BundleManifest = Schema.Struct({
   collected: Schema.Array(Collected),
   coverage: Coverage,
   root: Sha256,
+  signedBy: Schema.optionalKey(SignedBy),
+  beside: Schema.optionalKey(Schema.String),
   of: Schema.optionalKey(Schema.Struct({ root: Sha256, keyid: Sha256, signature: Schema.String })),
 }).annotate({ identifier: "BundleManifest" })
 export type BundleManifest = typeof BundleManifest.Type
@@ -62,8 +75,17 @@ export type BundleManifest = typeof BundleManifest.Type
 export const bundleFiles = {
   readme: "README.md",
   manifest: "manifest.json",
+  manifestSignature: "manifest.json.sig",
   sums: "SHA256SUMS",
   signature: "SHA256SUMS.sig",
   key: "key.pem",
   tar: "evidence.tar",
 } as const
+
+/** What the keys of a bundle's objects begin with at a destination, before a `/`. */
+export const prefixOf = ({ id, snapshot }: Pick<Incident, "id" | "snapshot">, bundle: BundleName): string =>
+  bundle === "evidence" ? `incidents/${id}/evidence` : `snapshots/${snapshot}`
+
+/** The folder of the own files of a bundle that is not complete, and the names of such folders. */
+export const partialFolder = (stamp: string): string => `partial-${stamp}`
+export const partialPattern = /^partial-\d{8}T\d{6}Z$/

@@ -67,6 +67,14 @@ const names = (folder: string): ReadonlyArray<string> => {
   }
 }
 
+/** The records that lie in a folder, of this boot; one that cannot be read is left out. */
+export const list = (folder: string): ReadonlyArray<ProcessRecord> => {
+  const boot = bootId()
+  return names(folder)
+    .flatMap((name) => Option.toArray(read(path.join(folder, name))))
+    .filter((record) => record.boot === boot)
+}
+
 /** What a dead owner left, and what became of it. */
 export interface Leftover extends Stopped {
   readonly record: ProcessRecord

@@ -27,6 +27,16 @@ export interface S3Client {
   readonly once: <A>(request: Request<A>) => Effect.Effect<A, S3Failed>
   /** Waits for what the server sends, at most as long as for an answer. */
   readonly wait: <A>(about: About, run: () => Promise<A>) => Effect.Effect<A, S3Failed>
+  /** Forgets the credentials: later requests read them anew, also from files that were read before. */
+  readonly renew: Effect.Effect<void>
+}
+
+/** How a client differs from the usual one. */
+export interface Options {
+  /** The profile whose credentials and region are taken, instead of those of the environment. */
+  readonly profile?: string
+  /** Bodies are signed by the SHA-256 that their request names, and not digested a second time. */
+  readonly digested?: boolean
 }
 
 const defaultTimeout = "60s"
@@ -44,20 +54,43 @@ const secretsOf = (s3: S3 | undefined): Promise<ReadonlyArray<string>> =>
     () => [],
   )
 
+const nothing = () => {}
+const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+/** The signature covers a body by its SHA-256, which the server compares as it does the checksum. */
+const signByNamedDigest = (s3: S3): void =>
+  s3.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { readonly headers: Record<string, string> }
+      const checksum = headers["x-amz-checksum-sha256"]
+      if (checksum !== undefined && headers["content-length"] !== undefined) {
+        headers["x-amz-content-sha256"] = Buffer.from(checksum, "base64").toString("hex")
+      }
+      return next(args)
+    },
+    { step: "finalizeRequest", priority: "high", name: "signByNamedDigest" },
+  )
+
 /**
  * A client of the configured server; without an endpoint it is AWS's, or that of `AWS_ENDPOINT_URL_S3`. Credentials and
  * the region, where none is configured, come from the environment and the profile, as for other clients of AWS. The
  * SDK is imported with the first request.
  */
-export const make = (section: S3Section): Effect.Effect<S3Client, never, Scope.Scope> =>
+export const make = (
+  section: S3Section,
+  { digested = false, profile }: Options = {},
+): Effect.Effect<S3Client, never, Scope.Scope> =>
   Effect.gen(function* () {
     const timeoutMillis = parseDuration(section.request_timeout ?? defaultTimeout) ?? 60_000
     let made: S3 | undefined
-    yield* Effect.addFinalizer(() => Effect.sync(() => made?.destroy()))
+    /** Requests may still be on their way with credentials that were renewed. */
+    const before: Array<S3> = []
+    yield* Effect.addFinalizer(() => Effect.sync(() => [...before, made].forEach((each) => each?.destroy())))
     const client = Effect.map(
       Effect.promise(() => import("@aws-sdk/client-s3")),
-      (sdk) =>
-        (made ??= new sdk.S3({
+      (sdk) => {
+        if (made !== undefined) return made
+        made = new sdk.S3({
           ...(section.endpoint === undefined ? {} : { endpoint: section.endpoint }),
           ...(section.region === undefined ? {} : { region: section.region }),
           forcePathStyle: section.path_style ?? false,
@@ -67,7 +100,14 @@ export const make = (section: S3Section): Effect.Effect<S3Client, never, Scope.S
           maxAttempts: 1,
           // A server that does not answer it would hold up each part for six seconds.
           expectContinueHeader: false,
-        })),
+          // It would warn on the terminal that the environment has credentials too.
+          ...(profile === undefined ? {} : { profile, logger: silent }),
+          // What it reads of the profiles' files it keeps for all later clients, unless it is told so.
+          ...(before.length === 0 ? {} : ({ ignoreCache: true } as object)),
+        })
+        if (digested) signByNamedDigest(made)
+        return made
+      },
     )
     /** A promise whose rejection is explained. */
     const explained = <A>(about: About, run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, S3Failed> =>
@@ -92,5 +132,9 @@ export const make = (section: S3Section): Effect.Effect<S3Client, never, Scope.S
           return problem === undefined ? Effect.void : Effect.fail(damaged(about.operation, problem))
         }),
       )
-    return { once, call: (request) => patiently(once(request)), wait: explained }
+    const renew = Effect.sync(() => {
+      if (made !== undefined) before.push(made)
+      made = undefined
+    })
+    return { once, call: (request) => patiently(once(request)), wait: explained, renew }
   })

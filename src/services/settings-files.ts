@@ -178,7 +178,7 @@ export const loadMessaging = Effect.fn("SettingsFiles.loadMessaging")(function* 
 })
 
 /**
- * As `load`, but a section that cannot be used is what `usual` (the text of its file, by section) says, whatever is wrong
+ * As `load`, but a section that cannot be used is what `usual` (the text of each file, by its path) says, whatever is wrong
  * with the project's: an evacuation has to work when little else does. What was wrong comes with it. Fails only where the
  * environment is unknown.
  */
@@ -195,10 +195,9 @@ export const salvage = Effect.fn("SettingsFiles.salvage")(function* (
   for (const section of sectionNames) {
     const parts = [base.get(section), over.get(section)].filter((part) => part !== undefined)
     const usable = parts.filter((part) => part !== "unusable")
-    const merged =
-      usable.length === 0 || usable.length < parts.length
-        ? undefined
-        : usable.reduce((below, above) => Located.merge(below, above, [schemas[section].ast]))
+    const merge = (all: ReadonlyArray<Located.Located>) =>
+      all.reduce((below, above) => Located.merge(below, above, [schemas[section].ast]))
+    const merged = usable.length === 0 || usable.length < parts.length ? undefined : merge(usable)
     const schema = Schema.Struct({ [section]: schemas[section] })
     const check = (located: Located.Located) =>
       SectionCheck.check(schema, {
@@ -215,9 +214,12 @@ export const salvage = Effect.fn("SettingsFiles.salvage")(function* (
     if (own === undefined && parts.length === 0)
       problems.push(problem(top(`configs/base/${section}.yaml`), section, "is missing"))
     else if (own !== undefined) problems.push(...own.failure)
-    const text = usual.get(section)
-    const shipped = text === undefined ? undefined : Located.fromYaml(`${section}.yaml`, text).value
-    const checked = shipped === undefined ? undefined : check(shipped)
+    const shipped = ["configs/base", `configs/envs/${env}`].flatMap((folder) => {
+      const file = `${folder}/${section}.yaml`
+      const value = Located.fromYaml(file, usual.get(file) ?? "").value
+      return value === undefined ? [] : [value]
+    })
+    const checked = shipped.length === 0 ? undefined : check(merge(shipped))
     if (checked !== undefined && Result.isSuccess(checked)) values[section] = checked.success[section]
   }
   const configuration = yield* fromResolved({ env, sections: values })

@@ -200,3 +200,47 @@ describe("layer", () => {
     }),
   )
 })
+
+describe("salvage", () => {
+  const usual = new Map(
+    ["evacuation", "storage", "training"].map((section) => [`configs/base/${section}.yaml`, base(section)]),
+  )
+
+  it.effect("keeps every section that can be used, and takes what is usual for the others", () =>
+    Effect.gen(function* () {
+      const project = projectWith({
+        "base/training.yaml": "folds: [",
+        "base/storage.yaml": `${base("storage").replace(/^models_root: .*$/m, "models_root: elsewhere")}`,
+        "base/evacuation.yaml": base("evacuation").replace("grace: 30s", "grace: soon"),
+      })
+      const { configuration, problems } = yield* SettingsFiles.salvage(project, "dev", usual)
+      const { sections } = configuration
+      assert.strictEqual(sections.storage.models_root, "elsewhere")
+      assert.strictEqual(sections.evacuation.grace, "30s")
+      const whole = yield* SettingsFiles.load(projectWith({}), "dev")
+      assert.deepStrictEqual(sections.training, whole.sections.training)
+      assert.deepStrictEqual(
+        [...new Set(problems.map(({ file }) => file))],
+        ["configs/base/evacuation.yaml", "configs/base/training.yaml"],
+      )
+    }),
+  )
+
+  it.effect("says no more than load where nothing is wrong", () =>
+    Effect.gen(function* () {
+      const project = projectWith({})
+      const { configuration, problems } = yield* SettingsFiles.salvage(project, "dev", usual)
+      assert.deepStrictEqual(problems, [])
+      assert.deepStrictEqual(configuration.sections, (yield* SettingsFiles.load(project, "dev")).sections)
+    }),
+  )
+
+  it.effect("knows no environment that there is not", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        (yield* Effect.flip(SettingsFiles.salvage(projectWith({}), "prd", usual)))._tag,
+        "ConfigInvalid",
+      )
+    }),
+  )
+})

@@ -33,7 +33,11 @@ const enter = (pid: number, folder: string): ReadonlyArray<string> => [
  * Puts a tmpfs of so many bytes in place of a folder, in a mount namespace: as root, or as any user where the kernel
  * lets users have namespaces. It is gone with the process that holds it.
  */
-export const smallDisk = async (project: Sample.SampleProject, folder: string, bytes: number): Promise<Disk> => {
+export const smallDisk = async (
+  project: Pick<Sample.SampleProject, "folder">,
+  folder: string,
+  bytes: number,
+): Promise<Disk> => {
   const at = join(project.folder, folder)
   await Fs.mkdir(at, { recursive: true, mode: 0o700 })
   const mount = 'mount -t tmpfs -o "size=$1,mode=0700" tmpfs "$0" && echo ready && exec cat'

@@ -3,6 +3,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { evacuateRedact } from "./evacuate-redact.ts"
+import { evacuateVerify } from "./evacuate-verify.ts"
 
 /** `dandori evacuate`: for a responder, when half of the things are broken. */
 export const evacuate = Command.make(
@@ -33,9 +35,25 @@ export const evacuate = Command.make(
       Flag.withDescription("For practice: raise no cordon, stop and start nothing"),
       Flag.withDefault(false),
     ),
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Say what would be stopped, taken and sent, and why; change nothing"),
+      Flag.withDefault(false),
+    ),
+    selfTest: Flag.Boolean("self-test").pipe(
+      Flag.withDescription("Say within a second what can be taken and where to; take nothing"),
+      Flag.withDefault(false),
+    ),
     yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
   },
-  Effect.fn(function* ({ deadline, destination, drill, incident, reason, yes }) {
+  Effect.fn(function* ({ deadline, destination, drill, dryRun, incident, reason, selfTest, yes }) {
+    if (selfTest) {
+      const { selfTest: look } = yield* Effect.promise(() => import("../evacuate-self-test.ts"))
+      return yield* look(Option.getOrUndefined(destination))
+    }
+    if (dryRun) {
+      const { dryRun: look } = yield* Effect.promise(() => import("../evacuate-dry-run.ts"))
+      return yield* look(Option.getOrUndefined(incident), Option.getOrUndefined(destination))
+    }
     const { evacuate: run } = yield* Effect.promise(() => import("../evacuate.ts"))
     yield* run({
       deadline: Option.getOrUndefined(deadline),
@@ -58,4 +76,5 @@ export const evacuate = Command.make(
       description: "Go on with an evacuation that did not get through",
     },
   ]),
+  Command.withSubcommands([evacuateVerify, evacuateRedact]),
 )

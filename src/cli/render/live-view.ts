@@ -1,6 +1,6 @@
 import * as Output from "../output.ts"
 import * as Standard from "../standard-streams.ts"
-import { frame } from "./live-frame.ts"
+import { type Terminal, frame } from "./live-frame.ts"
 import type { RunFacts } from "./run-facts.ts"
 
 /** Time between two pictures, milliseconds. */
@@ -23,25 +23,32 @@ export interface LiveView {
 const columns = (): number => Math.max(20, process.stderr.columns ?? 80)
 const rows = (): number => Math.max(6, process.stderr.rows ?? 24)
 
-/** Draws until stopped; the last picture stays on the screen. */
-export const start = (facts: RunFacts, screen: Screen, clock: () => number): LiveView => {
+/** What is drawn at a time, at most as high and as wide as the terminal. */
+export type Picture = (now: number, terminal: Terminal) => string
+
+/** Draws a picture until stopped; the last one stays on the screen. */
+export const draw = (picture: Picture, screen: Screen, clock: () => number): LiveView => {
   const colours = Output.colours(process.stderr)
-  const draw = () => screen(frame(facts, clock(), { columns: columns() - 1, rows: rows(), colours }))
-  const timer = setInterval(draw, interval)
-  draw()
+  const again = () => screen(picture(clock(), { columns: columns() - 1, rows: rows(), colours }))
+  const timer = setInterval(again, interval)
+  again()
   let stopped = false
   return {
     say: (text) => {
       if (stopped) return Standard.write(2, `${text}\n`)
       screen.persist(text)
-      draw()
+      again()
     },
     stop: () => {
       if (stopped) return
       stopped = true
       clearInterval(timer)
-      draw()
+      again()
       screen.done()
     },
   }
 }
+
+/** Draws a run until stopped. */
+export const start = (facts: RunFacts, screen: Screen, clock: () => number): LiveView =>
+  draw((now, terminal) => frame(facts, now, terminal), screen, clock)

@@ -12,8 +12,8 @@ export const usual: EvacuationSection = {
   sealed: ".dandori/sealed",
   destinations: [],
   stop: [
-    { name: "api", match: { argv: ["**", "*uvicorn", "**", "api.app*", "**"], port: 8000 } },
-    { name: "training", match: { argv: ["*python*", "-u", "src/train.py", "**", "--mode", "full", "**"] } },
+    { name: "api", match: { argv: ["**", "*uvicorn", "**", "*api.app*", "**"], cwd: ".", port: 8000 } },
+    { name: "training", match: { argv: ["*python*", "-u", "src/train.py", "**", "--mode", "full", "**"], cwd: "." } },
   ],
   collectors: [
     { name: "environment", kind: "machine", what: "environment", when: "volatile", value: 10 },

@@ -87,8 +87,8 @@ export type Collector = typeof Collector.Type
 
 /**
  * Which processes are meant. Each word of `argv` is an argument as it stands, in which `*` stands for any characters;
- * the word `**` stands for any number of arguments. What else is given must hold as well: the working folder, the user's
- * name, a TCP port that the process listens on.
+ * the word `**` stands for any number of arguments. What else is given must hold as well: the working folder (relative to
+ * the project's), the user's name or number, a TCP port that the process or one of its group listens on.
  */
 export const ProcessMatch = Schema.Struct({
   argv: Schema.Array(Text).check(

@@ -2,7 +2,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Option from "effect/Option"
-import type { Sha256 } from "../../domain/sha256.ts"
+import { Sha256 } from "../../domain/sha256.ts"
 import type { Reading, SourceFailed } from "./reading.ts"
 
 /** A destination did not take or confirm something. `refused`: it is not to be trusted with anything (exit code 15). */
@@ -13,6 +13,8 @@ export class DestinationFailed extends Schema.TaggedError<DestinationFailed>()("
   reason: Schema.String,
   transient: Schema.Boolean,
   refused: Schema.Boolean,
+  /** Other bytes lie under the key, and stay: what they are. */
+  there: Schema.optionalKey(Schema.Struct({ bytes: Schema.Int, sha256: Sha256 })),
 }) {
   override get message() {
     return `${this.location}: could not ${this.operation} ${this.key === "" ? "" : `${this.key} `}there: ${this.reason}`
@@ -25,6 +27,8 @@ export interface Confirmed {
   readonly bytes: number
   readonly sha256: Sha256
   readonly parts?: ReadonlyArray<number>
+  /** What the destination says of an object in parts: the digest of the parts' digests, in base64, and their number. */
+  readonly checksum?: string
   /** Bytes that went over the wire for it now: less than `bytes` where parts or all of it were there already. */
   readonly sent: number
   /** The last reading's end. */
@@ -48,6 +52,8 @@ export interface Destination {
   readonly location: string
   /** False for a place on this machine. */
   readonly away: boolean
+  /** True where to confirm an object is to read its bytes back, since the place digests nothing that could be asked for. */
+  readonly readsBack?: boolean
   /** How many bytes a piece of a reading should have. */
   readonly pieceBytes: number
   /**
@@ -62,6 +68,7 @@ export interface Destination {
       readonly bytes: number
       readonly sha256: Sha256
       readonly parts?: ReadonlyArray<number>
+      readonly checksum?: string
     },
     how: "ask" | "read",
   ) => Effect.Effect<

@@ -43,6 +43,10 @@ export const ownAws = scoped("aws", AwsServer.start)
 /** An S3 server that the test may stop, kill and start again. */
 export const ownS3 = scoped("s3", S3Server.start)
 
+/** As `ownS3`, whose only user has these keys. */
+export const ownS3Of = (keys: Parameters<typeof S3Server.start>[1]) =>
+  scoped("s3", (folder) => S3Server.start(folder, keys))
+
 /** `postgres://…` of a superuser: `DANDORI_TEST_POSTGRES_URL`, or a server of this scope. Make a database of your own in it. */
 export const postgresUrl = given("DANDORI_TEST_POSTGRES_URL", ownPostgres(), ({ url }) => url)
 

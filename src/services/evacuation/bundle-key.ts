@@ -1,0 +1,124 @@
+import type { KeyObject } from "node:crypto"
+import * as Fs from "node:fs/promises"
+import { dirname, join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { SignedBy } from "../../domain/bundle.ts"
+import * as Sha256 from "../../domain/sha256.ts"
+import * as Durable from "../durable-files.ts"
+import { Evidence } from "../evidence.ts"
+import { Incidents, type IncidentFolder } from "./incidents.ts"
+
+/** A key that signs bundles. */
+export interface BundleKey {
+  readonly signedBy: SignedBy
+  /** The public key in PEM (SubjectPublicKeyInfo). */
+  readonly pem: string
+  /** Where the private key is, of one that was made for this. */
+  readonly keptIn?: string
+  /** Ed25519 signature (64 bytes, RFC 8032). */
+  readonly sign: (bytes: Uint8Array) => Effect.Effect<Uint8Array>
+}
+
+const crypto = Effect.promise(() => import("node:crypto"))
+const publicPem = (key: KeyObject) => key.export({ type: "spki", format: "pem" }).toString()
+
+/** The id of a public key: SHA-256 of its SubjectPublicKeyInfo; undefined where the PEM is of no Ed25519 key. */
+export const keyidOf = (pem: string): Effect.Effect<Sha256.Sha256 | undefined> =>
+  Effect.flatMap(crypto, ({ createPublicKey }) =>
+    Effect.try(() => {
+      const key = createPublicKey(pem)
+      return key.asymmetricKeyType === "ed25519" ? Sha256.of(key.export({ type: "spki", format: "der" })) : undefined
+    }).pipe(Effect.orElseSucceed(() => undefined)),
+  )
+
+/** True when the signature over the bytes is by the key. */
+export const holds = (pem: string, bytes: Uint8Array, signature: Uint8Array): Effect.Effect<boolean> =>
+  Effect.flatMap(crypto, ({ createPublicKey, verify }) =>
+    Effect.try(() => signature.length === 64 && verify(null, bytes, createPublicKey(pem), signature)).pipe(
+      Effect.orElseSucceed(() => false),
+    ),
+  )
+
+/** The key of the evacuation's own ledger; none where it has none, or it does not sign. */
+const ofEvidence = Effect.gen(function* () {
+  const evidence = yield* Effect.flatMap(Effect.serviceOption(Evidence), Effect.fromOption)
+  const pem = yield* evidence.publicKey
+  const { keyid } = yield* evidence.sign(new Uint8Array())
+  if (keyid !== (yield* keyidOf(pem))) return yield* Effect.fromOption(Option.none<BundleKey>())
+  return {
+    signedBy: { keyid: keyid as Sha256.Sha256, key: "evacuation" },
+    pem,
+    sign: (bytes) => Effect.orDie(Effect.map(evidence.sign(bytes), ({ signature }) => signature)),
+  } satisfies BundleKey as BundleKey
+}).pipe(Effect.option)
+
+/** The key of a private key in PEM (PKCS#8); none where it is no Ed25519 key. */
+const ofPrivate = (text: string, key: SignedBy["key"], keptIn?: string): Effect.Effect<Option.Option<BundleKey>> =>
+  Effect.flatMap(crypto, ({ createPrivateKey, createPublicKey, sign }) =>
+    Effect.try((): BundleKey | undefined => {
+      const secret = createPrivateKey(text)
+      const open = createPublicKey(secret)
+      if (secret.asymmetricKeyType !== "ed25519") return undefined
+      return {
+        signedBy: { keyid: Sha256.of(open.export({ type: "spki", format: "der" })), key },
+        pem: publicPem(open),
+        ...(keptIn === undefined ? {} : { keptIn }),
+        sign: (bytes) => Effect.sync(() => new Uint8Array(sign(null, bytes, secret))),
+      }
+    }).pipe(
+      Effect.map(Option.fromUndefinedOr),
+      Effect.orElseSucceed(() => Option.none()),
+    ),
+  )
+
+const read = (path: string) => Durable.attempt("read", path, () => Fs.readFile(path, "utf8"))
+
+const ofFile = (path: string, key: SignedBy["key"], keptIn?: string) =>
+  read(path).pipe(
+    Effect.flatMap((text) => ofPrivate(text, key, keptIn)),
+    Effect.orElseSucceed(() => Option.none<BundleKey>()),
+  )
+
+/** The ledger's key as it lies in a project's home; none where it is not there or cannot be used. */
+export const ofHome = (home: string) => ofFile(join(home, "keys", "ledger.key"), "ledger")
+
+/** A new private key in PEM. */
+const newPem = Effect.map(crypto, ({ generateKeyPairSync }) =>
+  generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+)
+
+/** A key for one bundle, whose private half is kept nowhere. */
+export const once: Effect.Effect<BundleKey> = newPem.pipe(
+  Effect.flatMap((pem) => ofPrivate(pem, "bundle")),
+  Effect.flatMap(Effect.fromOption),
+  Effect.orDie,
+)
+
+/** Where the incident's own key is, if there is one. */
+export const incidentKey = ({ path }: IncidentFolder): string => join(path, "keys", "bundle.key")
+
+/** The incident's own key, made at its first use. */
+const ofIncident = Effect.fnUntraced(function* (folder: IncidentFolder) {
+  const file = incidentKey(folder)
+  const found = yield* ofFile(file, "incident", file)
+  if (Option.isSome(found)) return found.value
+  yield* Durable.makeFolderDurably(dirname(file), { mode: 0o700 })
+  const pem = yield* newPem
+  yield* Durable.writeNewFileDurably(file, pem, { mode: 0o600 })
+  const made = yield* Effect.orDie(Effect.flatMap(ofPrivate(pem, "incident", file), Effect.fromOption))
+  yield* Durable.writeFileDurably(file.replace(/key$/, "pub"), made.pem)
+  return made
+})
+
+/**
+ * The key that signs an incident's bundles: that of the project's ledger, which others know; else that of the evacuation's
+ * own ledger; else one of the incident's own; else, where that cannot be kept, one that is forgotten.
+ */
+export const ofBundles = Effect.fn("BundleKey.ofBundles")(function* (folder: IncidentFolder) {
+  const file = yield* ofHome((yield* Incidents).projectHome)
+  if (Option.isSome(file)) return file.value
+  const service = yield* ofEvidence
+  if (Option.isSome(service)) return service.value
+  return yield* Effect.catchTag(ofIncident(folder), "FileFailed", () => once)
+})

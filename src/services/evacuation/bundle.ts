@@ -1,0 +1,204 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { type Content, contentOf, isComplete, isEmpty, type Lists } from "../../domain/bundle-content.ts"
+import { readmeOf } from "../../domain/bundle-readme.ts"
+import { bundleFiles, BundleManifest, partialFolder, prefixOf, type SignedBy } from "../../domain/bundle.ts"
+import * as CanonicalJson from "../../domain/canonical-json.ts"
+import { type BundleName, Collected, NotTaken, SourceFile } from "../../domain/collected.ts"
+import { stampOf } from "../../domain/incident.ts"
+import { Pushed } from "../../domain/pushed.ts"
+import * as Sha256 from "../../domain/sha256.ts"
+import * as Sums from "../../domain/sums.ts"
+import * as Durable from "../durable-files.ts"
+import * as BundleKey from "./bundle-key.ts"
+import { type IncidentFolder, readLines, writeDocument } from "./incidents.ts"
+import * as Tar from "./tar.ts"
+
+/** Where the bundles lie: a rung of the ladder, and the location of its destination. */
+export interface Where {
+  readonly name: string
+  readonly location: string
+}
+
+/** A bundle's own files, in the order in which they are to be put: the manifest is the last. */
+export interface MadeBundle {
+  readonly bundle: BundleName
+  /** What the keys of its objects begin with, before a `/`. */
+  readonly prefix: string
+  /** The folder of its own files in the bundle; empty where it is complete and they lie at its top. */
+  readonly own: string
+  readonly complete: boolean
+  readonly manifest: BundleManifest
+  readonly keyid: Sha256.Sha256
+  readonly files: ReadonlyArray<readonly [name: string, bytes: Uint8Array]>
+}
+
+/** What is to be in a bundle, before it is signed. */
+interface Draft {
+  readonly bundle: BundleName
+  readonly content: Content
+  readonly lists: Lists
+  readonly where: Where | undefined
+  readonly own: string
+  readonly beside: string | undefined
+}
+
+const bytesOf = (text: string) => new TextEncoder().encode(text)
+const textOf = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
+const decodeManifest = Schema.decodeUnknownOption(Schema.fromJsonString(BundleManifest))
+
+/** What an incident's lists say. */
+const listsOf = Effect.fnUntraced(function* (folder: IncidentFolder) {
+  const lines = <A>(name: string, schema: Schema.Codec<A, any>) => readLines(folder.path, `${name}.ndjson`, schema)
+  return {
+    incident: folder.incident,
+    collected: yield* lines("collected", Collected),
+    inventory: yield* lines("inventory", SourceFile),
+    notTaken: yield* lines("not-taken", NotTaken),
+    pushed: yield* lines("pushed", Pushed),
+    tars: yield* Tar.list(folder),
+  } satisfies Lists
+})
+
+/** The files that a key signs and the README that speaks of it: the same for the same draft and key. */
+export const compose = (
+  manifest: Omit<BundleManifest, "root" | "signedBy">,
+  signedBy: SignedBy,
+  readme: Omit<Parameters<typeof readmeOf>[0], "manifest" | "signedBy">,
+) => {
+  const text = bytesOf(readmeOf({ ...readme, manifest, signedBy }))
+  const readmePath = `${readme.own === "" ? "" : `${readme.own}/`}${bundleFiles.readme}`
+  const sums = bytesOf(Sums.encode([...manifest.items, { path: readmePath, sha256: Sha256.of(text) }]))
+  const whole: BundleManifest = { ...manifest, root: Sha256.of(sums), signedBy }
+  return { signedBy, readme: text, sums, manifest: whole, manifestBytes: bytesOf(`${CanonicalJson.encode(whole)}\n`) }
+}
+
+type Composed = ReturnType<typeof compose>
+
+const filesOf = (composed: Composed, pem: string, sums: Uint8Array, manifest: Uint8Array): MadeBundle["files"] => [
+  [bundleFiles.readme, composed.readme],
+  [bundleFiles.key, bytesOf(pem)],
+  [bundleFiles.sums, composed.sums],
+  [bundleFiles.signature, sums],
+  [bundleFiles.manifestSignature, manifest],
+  [bundleFiles.manifest, composed.manifestBytes],
+]
+
+/** A bundle's own files, signed. */
+export const signed = Effect.fnUntraced(function* (composed: Composed, { pem, sign }: BundleKey.BundleKey) {
+  return filesOf(composed, pem, yield* sign(composed.sums), yield* sign(composed.manifestBytes))
+})
+
+const composeDraft = (folder: IncidentFolder, draft: Draft, signedBy: SignedBy) => {
+  const { beside, bundle, content, lists, own, where } = draft
+  const { host, id, opened } = lists.incident
+  const keptIn = signedBy.key === "incident" ? { keptIn: BundleKey.incidentKey(folder) } : {}
+  const place = where === undefined ? {} : { location: where.location, prefix: prefixOf(lists.incident, bundle) }
+  const tars = new Set(lists.tars.map(({ tar }) => tar))
+  return compose(
+    {
+      format: "dandori-bundle/1",
+      incident: id,
+      bundle,
+      created: opened,
+      host,
+      ...content,
+      ...(beside === undefined ? {} : { beside }),
+    },
+    signedBy,
+    { ...place, ...keptIn, own, tars: content.items.flatMap(({ path }) => (tars.has(path) ? [path] : [])) },
+  )
+}
+
+const localOf = ({ path }: IncidentFolder, bundle: BundleName) => join(path, "bundles", bundle)
+
+/**
+ * The files that an earlier call signed, where they say the same: whichever key can be used now, what was put somewhere
+ * stays as it is.
+ */
+const kept = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
+  const read = (name: string) => {
+    const path = join(localOf(folder, draft.bundle), name)
+    return Durable.attempt("read", path, () => Fs.readFile(path)).pipe(
+      Effect.map((bytes) => new Uint8Array(bytes)),
+      Effect.orElseSucceed(() => new Uint8Array()),
+    )
+  }
+  const pem = textOf(yield* read(bundleFiles.key))
+  const signedBy = Option.getOrUndefined(decodeManifest(textOf(yield* read(bundleFiles.manifest))))?.signedBy
+  if (signedBy === undefined || signedBy.keyid !== (yield* BundleKey.keyidOf(pem))) return Option.none()
+  const composed = composeDraft(folder, draft, signedBy)
+  const [sums, manifest] = [yield* read(bundleFiles.signature), yield* read(bundleFiles.manifestSignature)]
+  if (!(yield* BundleKey.holds(pem, composed.sums, sums))) return Option.none()
+  if (!(yield* BundleKey.holds(pem, composed.manifestBytes, manifest))) return Option.none()
+  return Option.some({ composed, files: filesOf(composed, pem, sums, manifest) })
+})
+
+const anew = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
+  const key = yield* BundleKey.ofBundles(folder)
+  const composed = composeDraft(folder, draft, key.signedBy)
+  return { composed, files: yield* signed(composed, key) }
+})
+
+const makeOne = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
+  const earlier = yield* kept(folder, draft)
+  const { composed, files } = Option.isSome(earlier) ? earlier.value : yield* anew(folder, draft)
+  return {
+    bundle: draft.bundle,
+    prefix: prefixOf(draft.lists.incident, draft.bundle),
+    own: draft.own,
+    complete: isComplete(draft.content),
+    manifest: composed.manifest,
+    keyid: composed.signedBy.keyid,
+    files,
+  } satisfies MadeBundle as MadeBundle
+})
+
+/**
+ * Makes the bundles of an incident from its lists, as far as a destination has confirmed them: the evidence, and the
+ * snapshot where there is anything in it. The same lists give the same bytes.
+ */
+export const make = Effect.fn("Bundle.make")(function* (folder: IncidentFolder, where: Where | undefined) {
+  const lists = yield* listsOf(folder)
+  const all = (["evidence", "snapshot"] as const).map((bundle) => ({
+    bundle,
+    content: contentOf(lists, bundle, where?.name),
+  }))
+  const present = all.filter(({ bundle, content }) => bundle === "evidence" || !isEmpty(content))
+  return yield* Effect.forEach(present, ({ bundle, content }) => {
+    const other = present.find((each) => each.bundle !== bundle)
+    return makeOne(folder, {
+      bundle,
+      content,
+      lists,
+      where,
+      own: isComplete(content) ? "" : partialFolder(stampOf(folder.call.began)),
+      beside: other === undefined ? undefined : prefixOf(lists.incident, other.bundle),
+    })
+  })
+})
+
+/**
+ * Keeps copies of the bundles' own files in the incident's folder, `bundles/evidence/` and `bundles/snapshot/`, and in
+ * `bundles/destination.json` where they are put: the rung, its location, and for each bundle the folder below its prefix.
+ */
+export const keep = Effect.fn("Bundle.keep")(function* (
+  folder: IncidentFolder,
+  bundles: ReadonlyArray<MadeBundle>,
+  where: Where | undefined,
+) {
+  for (const { bundle, files } of bundles) {
+    yield* Durable.makeFolderDurably(localOf(folder, bundle), { mode: 0o700 })
+    for (const [name, bytes] of files) yield* Durable.writeFileDurably(join(localOf(folder, bundle), name), bytes)
+  }
+  if (where === undefined) return
+  const owns = Object.fromEntries(bundles.map(({ bundle, own }) => [bundle, own]))
+  yield* writeDocument(join(folder.path, "bundles"), "destination.json", {
+    rung: where.name,
+    location: where.location,
+    ...owns,
+  })
+})

@@ -1,0 +1,258 @@
+import { formatSize } from "../../domain/quantity.ts"
+import type { NotTaken } from "../../domain/collected.ts"
+import type { IncidentRecord } from "./incident-record.ts"
+import type { PostMortem } from "./post-mortem.ts"
+import { plural, utcTime } from "./post-mortem-words.ts"
+import * as Promises from "./promises.ts"
+import { type Block, type Cell, type Section, atMost, text } from "./record-document.ts"
+
+/** Most rows that are shown of one group or table. */
+const most = 100
+
+const tones = { ok: "good", skipped: "plain", failed: "bad" } as const
+
+const took = ({ collected, inventory, manifests, pushed }: IncidentRecord): Section => ({
+  title: "What was taken",
+  blocks: [
+    text(
+      `${plural(inventory.length, "file was", "files were")} found to be taken (${formatSize(inventory.reduce((sum, { bytes }) => sum + bytes, 0))}); ${plural(pushed.length, "object is", "objects are")} confirmed by a destination.`,
+    ),
+    collected.length === 0
+      ? text("No collector has said how it ended.")
+      : {
+          kind: "table",
+          heads: ["Collector", "Bundle", "Ended", "Files", "Size", "Why, or where"],
+          rows: collected.map(({ bytes, collector, files, outcome, path, reason, to, truncated }) => [
+            collector,
+            to,
+            { badge: outcome, tone: tones[outcome] },
+            files,
+            { whole: formatSize(bytes) },
+            [
+              ...(truncated === true ? ["cut at its limit of bytes; "] : []),
+              ...(reason === undefined ? [] : [`${reason} `]),
+              ...(path === undefined ? [] : [{ code: path }]),
+            ],
+          ]),
+        },
+    ...(manifests.length === 0
+      ? [text("No manifest of a bundle can be read.")]
+      : [
+          {
+            kind: "table" as const,
+            heads: ["Bundle", "Root hash", "Seen", "Taken", "Not taken", "Unstable"],
+            rows: manifests.map(({ bundle, coverage, root }): ReadonlyArray<Cell> => [
+              bundle,
+              { code: root },
+              coverage.seen,
+              coverage.taken,
+              coverage.notTaken,
+              coverage.unstable,
+            ]),
+          },
+        ]),
+  ],
+})
+
+/** What was seen and is not confirmed, by reason: the most first. */
+const reasons = ({ inventory, notTaken, pushed }: IncidentRecord, rung: string | undefined) => {
+  const counted = pushed.filter((line) => rung === undefined || line.rung === rung)
+  const confirmed = new Set(counted.map(({ path, to }) => `${to}/${path}`))
+  const listed = new Set(notTaken.map(({ source }) => source))
+  const open = inventory
+    .filter(({ path, source, to }) => !confirmed.has(`${to}/${path}`) && !listed.has(source))
+    .map(({ bytes, collector, source }): NotTaken => ({
+      collector,
+      source,
+      bytes,
+      reason: "not confirmed by the destination yet",
+    }))
+  const groups = Map.groupBy([...notTaken, ...open], ({ reason }) => reason)
+  return [...groups].toSorted(([, a], [, b]) => b.length - a.length)
+}
+
+const group = ([reason, lines]: readonly [string, ReadonlyArray<NotTaken>], open: boolean): Block => {
+  const file = reason.startsWith("not confirmed") ? "inventory.ndjson" : "not-taken.ndjson"
+  const { more, shown } = atMost(lines, most, file)
+  const bytes = lines.reduce((sum, line) => sum + (line.bytes ?? 0), 0)
+  return {
+    kind: "group",
+    title: `${reason}: ${plural(lines.length, "file", "files")}${bytes > 0 ? `, ${formatSize(bytes)}` : ""}`,
+    open,
+    blocks: [
+      {
+        kind: "table",
+        heads: ["Collector", "Size", "Source"],
+        rows: shown.map(({ bytes: size, collector, source }) => [
+          collector,
+          { whole: size === undefined ? "" : formatSize(size) },
+          { code: source },
+        ]),
+        more,
+      },
+    ],
+  }
+}
+
+const left = ({ outcome, record }: PostMortem): Section => {
+  const groups = reasons(record, outcome.push?.rung)
+  const shown = groups.slice(0, most)
+  return {
+    title: "What was not taken, and why",
+    blocks: [
+      ...(groups.length === 0 ? [text("Nothing that was seen is known to be missing.")] : []),
+      ...shown.map((each) => group(each, groups.length <= 3 && each[1].length <= 20)),
+      ...(groups.length > shown.length
+        ? [
+            text(`and ${groups.length - shown.length} more reasons; the whole list is in `, {
+              code: "not-taken.ndjson",
+            }),
+          ]
+        : []),
+    ],
+  }
+}
+
+const stopped = ({ folder, stopped: facts }: IncidentRecord): Section => {
+  const { drill } = folder.incident
+  const title = drill ? "What would have been stopped" : "Stopped, with proof"
+  if (facts === undefined) return { title, blocks: [text("No list of what was stopped can be read.")] }
+  const remains = (key: number | string) =>
+    facts.remaining.find(({ container, pid }) => pid === key || (container !== undefined && container === key))
+  const proof = (key: number | string, ended: number | undefined): ReadonlyArray<Cell> => {
+    if (drill) return [{ badge: "left alone", tone: "plain" }, "a drill stops nothing"]
+    const still = remains(key)
+    if (still !== undefined) return [{ badge: "remains", tone: "bad" }, still.reason]
+    if (ended === undefined)
+      return [{ badge: "unknown", tone: "warn" }, "the stop was cut off before its end was written"]
+    return [{ badge: "gone", tone: "good" }, `seen to be gone by ${utcTime(ended)}`]
+  }
+  const all = facts.stops.flatMap(({ containers, ended, processes, signals, target }) => [
+    ...processes.map(({ pid, program, why }): ReadonlyArray<Cell> => {
+      const got = signals
+        .filter(({ pids }) => pids.includes(pid))
+        .map(({ at, signal }) => `${signal} ${utcTime(at).slice(11)}`)
+      return [target, `pid ${pid}`, [{ code: program }, ` ${why}`], got.join(", ") || "none", ...proof(pid, ended)]
+    }),
+    ...containers.map(({ id, name }): ReadonlyArray<Cell> => [
+      target,
+      `container ${name}`,
+      { code: id.slice(0, 12) },
+      "by its engine",
+      ...proof(id, ended),
+    ]),
+  ])
+  const { more, shown } = atMost(all, most, "stopped.json")
+  const unlisted = facts.remaining.filter(({ pid }) => pid === undefined)
+  return {
+    title,
+    blocks: [
+      all.length === 0
+        ? text("Nothing that was to be stopped ran.")
+        : { kind: "table", heads: ["Target", "What", "Found by", "Signals", "State", "Proof"], rows: shown, more },
+      ...unlisted.map(({ reason, target }) => text(`${target}: ${reason}`)),
+      ...(facts.done || drill ? [] : [text("The stop did not come to its end.")]),
+    ],
+  }
+}
+
+const redactions = ({ collected, pushed }: IncidentRecord): Section => {
+  const all = [
+    ...collected.map(({ collector, path, redactions: found = [] }) => ({ file: path ?? collector, found })),
+    ...new Map(pushed.map(({ path, redactions: found = [] }) => [path, { file: path, found }])).values(),
+  ].flatMap(({ file, found }) =>
+    found.filter(({ count }) => count > 0).map(({ count, rule }): ReadonlyArray<Cell> => [rule, { code: file }, count]),
+  )
+  const { more, shown } = atMost(all, most, "collected.ndjson and pushed.ndjson")
+  return {
+    title: "Redacted",
+    blocks: [
+      all.length === 0
+        ? text("No redaction rule has replaced anything.")
+        : { kind: "table", heads: ["Rule", "File", "Replaced"], rows: shown, more },
+    ],
+  }
+}
+
+const destinations = ({ outcome, record }: PostMortem): Section => {
+  const { push } = outcome
+  const refusals = (push?.refusals ?? []).map(({ reason, refused, rung }): ReadonlyArray<Cell> => [
+    rung,
+    refused ? { badge: "refused", tone: "bad" } : { badge: "failed", tone: "warn" },
+    reason,
+  ])
+  const chosen: ReadonlyArray<ReadonlyArray<Cell>> =
+    push === undefined
+      ? []
+      : [
+          [
+            push.rung,
+            push.complete ? { badge: "complete", tone: "good" } : { badge: "partial", tone: "warn" },
+            [{ code: push.location }, push.away ? "" : " on this machine"],
+          ],
+        ]
+  const rungs = new Set([...(push === undefined ? [] : [push.rung]), ...(push?.refusals ?? []).map(({ rung }) => rung)])
+  const others = [...Map.groupBy(record.pushed, ({ rung }) => rung)]
+    .filter(([rung]) => !rungs.has(rung))
+    .map(([rung, lines]): ReadonlyArray<Cell> => [
+      rung,
+      { badge: "earlier", tone: "plain" },
+      `${plural(lines.length, "object", "objects")} by an earlier call`,
+    ])
+  const rows = [...refusals, ...chosen, ...others]
+  return {
+    title: "Destinations tried",
+    blocks: [
+      rows.length === 0
+        ? text("It is not known which destinations were tried.")
+        : { kind: "table", heads: ["Destination", "State", "What"], rows },
+    ],
+  }
+}
+
+const promises = (kept: PostMortem["promises"]): ReadonlyArray<Section> =>
+  kept.length === 0
+    ? []
+    : [
+        {
+          title: "Promises of the drill",
+          blocks: [
+            {
+              kind: "table",
+              heads: ["Promise", "Promised", "Observed", "Kept"],
+              rows: kept.map(({ kept: isKept, name, observed, promised }) => [
+                name.replaceAll("_", " "),
+                `${name === "coverage" ? "at least" : "at most"} ${Promises.text(name, promised)}`,
+                Promises.text(name, observed),
+                isKept ? { badge: "kept", tone: "good" } : { badge: "missed", tone: "bad" },
+              ]),
+            },
+          ],
+        },
+      ]
+
+const unread = ({ record, told }: PostMortem): Section => {
+  const bad = record.inputs.filter(({ state }) => state !== "read")
+  const items = [
+    ...bad.map(({ detail, name, state }) => [
+      { code: name },
+      ` is ${state}${detail === undefined ? "" : `: ${detail}`}`,
+    ]),
+    ...told.problems.map((problem) => [`ledger: ${problem}`]),
+  ]
+  return {
+    title: "What this record could not read",
+    blocks: [items.length === 0 ? text("Everything that it is made from was there.") : { kind: "list", items }],
+  }
+}
+
+/** The tables after the fields: what was taken, what was not, what was stopped, redacted and tried, what is not known. */
+export const tables = (given: PostMortem): ReadonlyArray<Section> => [
+  took(given.record),
+  left(given),
+  stopped(given.record),
+  redactions(given.record),
+  destinations(given),
+  ...promises(given.promises),
+  unread(given),
+]

@@ -1,0 +1,44 @@
+import * as Effect from "effect/Effect"
+import { version } from "../../../package.json"
+import { taskType } from "../../../src/authoring/task-type.ts"
+import * as Capture from "../../../src/services/evacuation/capture.ts"
+import { Incidents } from "../../../src/services/evacuation/incidents.ts"
+import * as Inventory from "../../../src/services/evacuation/inventory.ts"
+import * as Tar from "../../../src/services/evacuation/tar.ts"
+import { Settings } from "../../../src/services/settings.ts"
+import { count, Input, Output } from "../collected-counts.ts"
+
+/**
+ * Takes the evidence that stays when everything has stopped: captures of what is installed and recorded, the list of the
+ * files that are to be pushed, and the archive of the captures. Doing it again takes only what is missing.
+ */
+export default taskType({
+  type: "evacuate/collect",
+  version: 1,
+  description: "Takes the evidence of an incident that stays, and lists the files that are to be pushed",
+  input: Input,
+  output: Output,
+  errors: { IncidentMissing: "there is no such incident on this machine" },
+  effects: "idempotent",
+  config: ["evacuation"],
+  dryRun: () =>
+    Effect.map(Settings, ({ sections }) => {
+      const names = sections.evacuation.collectors.flatMap((each) =>
+        each.kind === "files" || each.when === "durable" ? [each.name] : [],
+      )
+      return `would take ${names.join(", ") || "nothing"}`
+    }),
+  run: ({ incident }) =>
+    Effect.gen(function* () {
+      const folder = yield* (yield* Incidents).find(incident)
+      const captures = yield* Capture.take(folder, "durable", version)
+      const problems = [...captures.problems]
+      const noted = (what: string) => (error: { readonly message: string }) =>
+        Effect.sync(() => void problems.push(`${what}: ${error.message}`))
+      const files = yield* Inventory.take(folder).pipe(
+        Effect.catch((error) => Effect.as(noted("the list of files")(error), [])),
+      )
+      yield* Tar.pack(folder).pipe(Effect.catch(noted("the archive of the captures")))
+      return count([...captures.outcomes, ...files], problems)
+    }),
+})
