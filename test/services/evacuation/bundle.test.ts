@@ -334,6 +334,18 @@ describe("SHA256SUMS", () => {
     }),
   )
 
+  it("is in the order of the names' bytes", () => {
+    const name = fc.string({ unit: "binary", maxLength: 4 }).filter((text) => text.isWellFormed())
+    fc.assert(
+      fc.property(name, name, (a, b) => {
+        const bytes = Buffer.compare(Buffer.from(a), Buffer.from(b))
+        assert.strictEqual(Math.sign(Sums.inOrder({ path: a }, { path: b })), bytes)
+      }),
+      { numRuns: 5_000 },
+    )
+    assert.isBelow(Sums.inOrder({ path: "\uffee" }, { path: "\u{1f600}" }), 0)
+  })
+
   it("is what sha256sum writes, escapes and all", () => {
     const sums = [
       { path: "logs/a\\b\nc\rd", sha256: Sha256.of("x") },
