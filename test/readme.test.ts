@@ -62,7 +62,7 @@ describe("README", () => {
 
   it("names commands that work in a project that ran the first pipeline", () => {
     const lines = blocks("sh")
-      .filter((block) => !block.includes("runs approve") && !block.includes("run restore"))
+      .filter((block) => !["runs approve", "run restore", "evacuate"].some((word) => block.includes(word)))
       .flatMap((block) => block.split("\n"))
       .filter((line) => line.startsWith("npm run dandori -- "))
       .map((line) => words(line.slice("npm run dandori -- ".length)))
@@ -71,6 +71,16 @@ describe("README", () => {
     for (const args of [...first, ...lines]) {
       const { status, stderr } = dandori(...args)
       assert.strictEqual(status, 0, `dandori ${args.join(" ")}\n${stderr}`)
+    }
+  })
+
+  it("shows an evacuation that gets through, and how it is checked", () => {
+    const [block] = blocks("sh").filter((one) => one.includes("evacuate"))
+    const lines = block.split("\n").filter((line) => line !== "")
+    assert.isAbove(lines.length, 3)
+    for (const line of lines) {
+      const { status, stderr, stdout } = dandori(...words(line.slice("npm run dandori -- ".length)))
+      assert.strictEqual(status, 0, `${line}\n${stdout}${stderr}`)
     }
   })
 

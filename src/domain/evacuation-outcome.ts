@@ -65,7 +65,10 @@ const answers = {
       }),
     ),
   }),
-  recover: Schema.Struct({ complete: Schema.Boolean, failed: Schema.Int }),
+  recover: Schema.Struct({
+    complete: Schema.Boolean,
+    failed: Schema.Array(Schema.Struct({ name: Schema.String, reason: Schema.String })),
+  }),
   report: Schema.Struct({ markdown: Schema.String, html: Schema.String, sha256: Sha256 }),
 } as const
 
@@ -173,7 +176,7 @@ const ofVerify = ({ push, verify }: EvacuationOutcome): ReadonlyArray<string> =>
 
 const ofRecover = (answer: EvacuationOutcome["recover"]): ReadonlyArray<string> => {
   if (answer === undefined) return ["it is not known whether anything was brought up"]
-  if (answer.failed > 0) return [`${count(answer.failed, "service", "services")} could not be brought up`]
+  if (answer.failed.length > 0) return answer.failed.map(({ name, reason }) => `${name} was not brought up: ${reason}`)
   return without(answer.complete ? 0 : 1, "not everything was brought up")
 }
 

@@ -26,7 +26,7 @@ const whole: Outcome.EvacuationOutcome = {
   },
   manifest: { complete: true },
   verify: { verified: 12, failed: 0, problems: [], complete: true, latest: { moved: true } },
-  recover: { complete: true, failed: 0 },
+  recover: { complete: true, failed: [] },
   report: { markdown: "report.md", html: "report.html", sha256: digest },
 }
 
@@ -78,8 +78,8 @@ const spoiled: fc.Arbitrary<Spoil> = fc.oneof(
       (o) =>
         o.verify ? { ...o, verify: { ...o.verify, problems: [problem] } } : o,
   ),
-  positive.map((failed): Spoil => (o) => ({ ...o, recover: { complete: true, failed } })),
-  fc.constant<Spoil>((o) => ({ ...o, recover: { complete: false, failed: 0 } })),
+  fc.string().map((reason): Spoil => (o) => ({ ...o, recover: { complete: true, failed: [{ name: "api", reason }] } })),
+  fc.constant<Spoil>((o) => ({ ...o, recover: { complete: false, failed: [] } })),
 )
 
 describe("the outcome of an evacuation", () => {

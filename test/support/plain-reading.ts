@@ -2,7 +2,10 @@ import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import { type OpenReading, type Piece, SourceFailed } from "../../src/services/evacuation/reading.ts"
 
-/** Reads a file as it is, in pieces of its own; nothing is redacted. */
+/** Buffers of a size that are not in use. */
+const free = new Map<number, Array<Uint8Array>>()
+
+/** Reads a file as it is, in pieces that all readings share; nothing is redacted. */
 export const open: OpenReading = (file, pieceBytes) =>
   Effect.gen(function* () {
     const failed = (error: unknown) => new SourceFailed({ source: file.source, reason: String(error) })
@@ -13,10 +16,9 @@ export const open: OpenReading = (file, pieceBytes) =>
     )
     const look = at(() => handle.stat({ bigint: true }))
     const { ino, mtimeNs, size } = yield* look
-    const free: Array<Uint8Array> = []
     const length = Math.min(pieceBytes, Number(size) + 1)
     const next = Effect.gen(function* () {
-      const buffer = free.pop() ?? new Uint8Array(length)
+      const buffer = free.get(length)?.pop() ?? new Uint8Array(length)
       let filled = 0
       while (filled < length) {
         const from = filled
@@ -24,8 +26,12 @@ export const open: OpenReading = (file, pieceBytes) =>
         if (bytesRead === 0) break
         filled += bytesRead
       }
-      if (filled === 0) return undefined
-      return { bytes: buffer.subarray(0, filled), release: () => void free.push(buffer) } satisfies Piece
+      const release = () => {
+        if (length === pieceBytes) free.set(length, [...(free.get(length) ?? []), buffer])
+      }
+      if (filled > 0) return { bytes: buffer.subarray(0, filled), release } satisfies Piece
+      release()
+      return undefined
     })
     const end = Effect.map(look, (now) => ({ changed: now.mtimeNs !== mtimeNs || now.size !== size }))
     return { seen: { bytes: Number(size), mtimeNs: String(mtimeNs), inode: String(ino) }, next, end }

@@ -13,6 +13,10 @@ import * as InventoryLists from "./inventory-lists.ts"
 
 const collectedName = "collected.ndjson"
 
+/** Whether a collector had nothing to take for the reason that it has none now: what was said of it then is still true. */
+const isSameSkip = (before: Collected | undefined, now: Collected) =>
+  before?.outcome === "skipped" && now.outcome === "skipped" && before.reason === now.reason
+
 const isWhole = (ended: Collected | undefined) => ended?.outcome === "ok" && ended.truncated !== true
 
 /**
@@ -44,6 +48,7 @@ export const take = Effect.fn("Inventory.take")(function* (folder: IncidentFolde
     for (const collector of again) {
       const root = rootOf(collector.root)
       const took = yield* CollectorFiles.look({ collector, root, lists, deadline: folder.call.deadline, isOwn })
+      if (isSameSkip(ended.get(collector.name), took)) continue
       ended.set(collector.name, took)
       yield* addLines(folder.path, collectedName, [took])
     }

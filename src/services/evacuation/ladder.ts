@@ -29,6 +29,8 @@ export interface Chosen {
 const fileName = "rung.json"
 /** How long a rung may take to be tried, at most. */
 const patienceMillis = 20_000
+/** What a rung that answers needs on a busy machine: half of what is left may go for it. */
+const leastMillis = 2000
 
 const readChosen = ({ path }: IncidentFolder) =>
   Effect.map(readDocument(path, fileName, ChosenRung), Option.getOrUndefined)
@@ -44,7 +46,7 @@ const probeOf = ({ call, incident }: IncidentFolder) => {
 const attempt = Effect.fnUntraced(function* (folder: IncidentFolder, rung: Rungs.Openable) {
   const { deadline } = folder.call
   const left = deadline === undefined ? Infinity : deadline - (yield* Clock.currentTimeMillis)
-  const millis = Math.max(1000, Math.min(patienceMillis, left / 4))
+  const millis = Math.min(patienceMillis, Math.max(left / 4, Math.min(leastMillis, left / 2)))
   const late = () =>
     new DestinationFailed({
       location: rung.location,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 
 /** What stays of the time for the manifest, the verification and the report, at least and at most, milliseconds. */
 const leastMillis = 500
-const mostShare = 0.3
+const mostShare = { asking: 0.3, reading: 0.5 }
 /** Requests that the bundles' own files take, about, one after the other. */
 const ownRequests = 16
 /** What it takes to write a manifest's line and to read it again, milliseconds. */
@@ -48,7 +48,7 @@ export const make = (options: {
       deadline === undefined
         ? Effect.undefined
         : Effect.map(Clock.currentTimeMillis, (now) => {
-            const most = Math.max(leastMillis, (deadline - began) * mostShare)
+            const most = Math.max(leastMillis, (deadline - began) * (readsBack ? mostShare.reading : mostShare.asking))
             return deadline - now - Math.min(reserve(), most)
           }),
   }

@@ -5,6 +5,7 @@ import type { RecoverTarget } from "../../domain/config/evacuation.ts"
 import { parseDuration } from "../../domain/quantity.ts"
 import { type RecoveredStart, type RecoverySummary, summaryOf } from "../../domain/recovered.ts"
 import { Attempt } from "../attempt.ts"
+import { table } from "../process-table.ts"
 import { Progress } from "../progress.ts"
 import { Settings } from "../settings.ts"
 import { Workspace } from "../workspace.ts"
@@ -40,11 +41,27 @@ const livingOf = (book: RecoveryBook.Book, name: string): Option.Option<Begun> =
   }))
 }
 
+/** What a target is to serve, where it names a slot, or why that cannot be told. */
+interface Model {
+  readonly expected?: Served.Expected
+  readonly problem?: string
+}
+
+const modelOf = ({ ready: { slot } }: RecoverTarget) =>
+  slot === undefined
+    ? Effect.succeed<Model>({})
+    : Served.expected(slot).pipe(
+        Effect.map((expected): Model => ({ expected })),
+        Effect.catch(({ message }) => Effect.succeed<Model>({ problem: message })),
+      )
+
+/** Starts a target, or says why it was not. */
 const begin = Effect.fnUntraced(function* (
   folder: IncidentFolder,
   book: RecoveryBook.Book,
   by: string,
   target: RecoverTarget,
+  problem: string | undefined,
 ) {
   const { name, ready } = target
   const fail = (reason: string) => new Readiness.NotReady({ name, reason, ended: false })
@@ -57,6 +74,7 @@ const begin = Effect.fnUntraced(function* (
   const at = yield* book.begin(start)
   const work = Effect.gen(function* () {
     if ((yield* leftOf(folder)) <= 0) return yield* fail("deadline")
+    if (problem !== undefined) return yield* fail(problem)
     if (yield* Readiness.answers(ready.url))
       return yield* fail(`somebody answers at ${ready.url} already; stop that first`)
     const running = yield* RecoveredProcess.start(folder, target, (facts) => book.learn(at, facts))
@@ -71,7 +89,16 @@ const begin = Effect.fnUntraced(function* (
 const stopAgain = Effect.fnUntraced(function* (folder: IncidentFolder, { row }: Begun) {
   const { grace } = (yield* Settings).sections.evacuation
   const leftMillis = Math.max(0, yield* leftOf(folder))
-  const pack = Pack.make({ seeds: () => [{ row, why: "" }], spares: () => false })
+  // Its leader may have ended and left others behind; their session is known by his number until the last of them ends.
+  const seeds = () => {
+    const rows = table()
+    const leader = rows.find(({ pid }) => pid === row.pid)
+    if (leader !== undefined && leader.started !== row.started) return []
+    return rows
+      .filter((each) => each.session === row.pid || each.group === row.pid)
+      .map((each) => ({ row: each, why: "" }))
+  }
+  const pack = Pack.make({ seeds, spares: () => false })
   const survivors = yield* Signalling.stop(pack, {
     graceMillis: Math.min(parseDuration(grace) ?? 0, leftMillis / 4),
     killMillis: Math.min(killLimitMillis, Math.max(1_000, leftMillis / 4)),
@@ -89,11 +116,12 @@ const judge = Effect.fnUntraced(function* (
   book: RecoveryBook.Book,
   target: RecoverTarget,
   begun: Begun,
+  { expected, problem }: Model,
 ) {
   const { name, ready } = target
-  const { slot, within = usualWithin } = ready
+  const { within = usualWithin } = ready
   const work = Effect.gen(function* () {
-    const expected = slot === undefined ? undefined : yield* Served.expected(slot)
+    if (problem !== undefined) return yield* new Readiness.NotReady({ name, reason: problem, ended: false })
     if (expected?.note !== undefined) yield* book.learn(begun.at, { note: expected.note })
     const withinMillis = Math.min(parseDuration(within) ?? 0, yield* leftOf(folder))
     yield* Readiness.wait(target, expected, withinMillis, begun.ended)
@@ -128,14 +156,12 @@ const recover = Effect.fnUntraced(function* (
   target: RecoverTarget,
 ) {
   const there = livingOf(book, target.name)
-  if (Option.isSome(there)) {
-    const { ready } = book.now().starts[there.value.at]
-    if (ready !== undefined) return
-    // What ended may have been the shell of a call that was killed before it let the program begin.
-    if (yield* judge(folder, book, target, there.value)) return
-  }
-  const begun = yield* begin(folder, book, by, target)
-  if (Option.isSome(begun)) yield* judge(folder, book, target, begun.value)
+  if (Option.isSome(there) && book.now().starts[there.value.at].ready !== undefined) return
+  const model = yield* modelOf(target)
+  // What ended may have been the shell of a call that was killed before it let the program begin.
+  if (Option.isSome(there) && (yield* judge(folder, book, target, there.value, model))) return
+  const begun = yield* begin(folder, book, by, target, model.problem)
+  if (Option.isSome(begun)) yield* judge(folder, book, target, begun.value, model)
 })
 
 /**
@@ -175,17 +201,12 @@ export const describe = Effect.gen(function* () {
     Effect.gen(function* () {
       const { name, ready, start } = target
       const problem = RecoveredProcess.problemOf(target, project)
-      const expected =
-        ready.slot === undefined
-          ? ""
-          : yield* Served.expected(ready.slot).pipe(
-              Effect.map(({ versions }) => `, serving ${versions.map(({ version }) => version).join(" or ")}`),
-              Effect.catch(({ message }) => Effect.succeed(`; ${message}`)),
-            )
+      const model = yield* modelOf(target)
+      const serving = model.expected?.versions.map(({ version }) => version).join(" or ")
       const within = ready.within ?? usualWithin
       return [
-        `${name}: ${start.argv[0]}, ready within ${within} when ${ready.url} answers 200${expected}`,
-        ...(problem === undefined ? [] : [`  cannot be started: ${problem}`]),
+        `${name}: ${start.argv[0]}, ready within ${within} when ${ready.url} answers 200${serving === undefined ? "" : `, serving ${serving}`}`,
+        ...[problem, model.problem].flatMap((each) => (each === undefined ? [] : [`  cannot be started: ${each}`])),
       ]
     }),
   )

@@ -122,7 +122,7 @@ export const rules: ReadonlyArray<Rule> = [
     name: "pagerduty-key",
     hints: ["pagerduty", "routing", "integration", "service"],
     pattern:
-      /(?:(?:routing|integration|service)[_-]?key|pager_?duty[\w.-]*(?:key|token|secret))\\*["'\]]*\s*(?:=>|[:=])\s*\\*["']?([A-Za-z0-9+_-]{20,64})(?![A-Za-z0-9+_-])/gi,
+      /(?:(?:routing|integration|service)[_-]?key|pager_?duty[\w.-]{0,64}(?:key|token|secret))\\*["'\]]*\s*(?:=>|[:=])\s*\\*["']?([A-Za-z0-9+_-]{20,64})(?![A-Za-z0-9+_-])/gi,
     keep: (found) => !isMixed(found) && !/^[a-z]{32}$/i.test(found),
   },
   {
@@ -165,7 +165,7 @@ export const rules: ReadonlyArray<Rule> = [
     name: "url-password",
     hints: ["://", ":\\/\\/"],
     pattern:
-      /(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,24}:(?:\/\/|\\\/\\\/)[^\s/?#:@"'<>`\\]*:((?:(?!:\/\/|:\\\/)[^\s"'<>`])+)@(?!sha256:)/g,
+      /(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,24}:(?:\/\/|\\\/\\\/)[^\s/?#:@"'<>`\\]{0,256}:((?:(?!:\/\/|:\\\/)[^\s"'<>`]){1,512})@(?!sha256:)/g,
     keep: isNoPassword,
   },
   {
@@ -177,31 +177,31 @@ export const rules: ReadonlyArray<Rule> = [
   {
     name: "cookie",
     hints: ["cookie"],
-    pattern: /(?:set-)?cookie2?\\*["']?\s*(?:=>|[:=,])\s*\\*["']?([^\s=;,"'()\\]+=[^"'\r\n\\]{2,})/gi,
+    pattern: /(?:set-)?cookie2?\\*["']?\s*(?:=>|[:=,])\s*\\*["']?([^\s=;,"'()\\]{1,256}=[^"'\r\n\\]{2,})/gi,
     keep: (found) => stands.test(found) || /^\w+=(=|>)/.test(found),
   },
   {
     name: "command-line-password",
     hints: ["mysql", "mariadb"],
-    pattern: /(?<![\w-])(?:mysql|mariadb)[a-z_-]*(?=\s)[^|\r\n]*?\s\\*["']?-p([^\s"'\\]+)/g,
+    pattern: /(?<![\w-])(?:mysql|mariadb)[a-z_-]*(?=\s)[^|\r\n]{0,2000}?\s\\*["']?-p([^\s"'\\]+)/g,
     keep: (found) => stands.test(found),
   },
   {
     name: "command-line-password",
     hints: ["sshpass", "redis-cli", "docker", "podman", "curl", "wget", "openssl"],
     pattern:
-      /(?<![\w-])(?:sshpass\s+-p\s*|redis-cli\s(?:[^|\r\n]*?\s)?-a\s+|(?:docker|podman)\s+login\s(?:[^|\r\n]*?\s)?-p\s+|(?:curl|wget)\s(?:[^|\r\n]*?\s)?(?:-u|--user|--proxy-user|-U)[\s=]*["']?[^\s:"']+:|openssl\s(?:[^|\r\n]*?\s)?-pass(?:in|out)?\s+pass:)\\*["']?([^\s"'\\]+)/g,
+      /(?<![\w-])(?:sshpass\s+-p\s*|redis-cli\s(?:[^|\r\n]{0,2000}?\s)?-a\s+|(?:docker|podman)\s+login\s(?:[^|\r\n]{0,2000}?\s)?-p\s+|(?:curl|wget)\s(?:[^|\r\n]{0,2000}?\s)?(?:-u|--user|--proxy-user|-U)[\s=]*["']?[^\s:"']+:|openssl\s(?:[^|\r\n]{0,2000}?\s)?-pass(?:in|out)?\s+pass:)\\*["']?([^\s"'\\]+)/g,
     keep: (found) => stands.test(found),
   },
   {
     name: "netrc-password",
     hints: ["machine", "login"],
-    pattern: /(?<!\S)(?:machine|login)\s+\S+\s(?:.*\s)?password\s+(\S+)/g,
+    pattern: /(?<!\S)(?:machine|login)\s+\S+\s(?:.{0,1000}\s)?password\s+(\S+)/g,
   },
   {
     name: "xml-password",
     hints: ["password>", "passwd>", "secret>", "token>", "key>"],
-    pattern: /<[\w:.-]*(?:password|passwd|secret|token|api-?key)>([^<\s][^<]+)<\//gi,
+    pattern: /<[\w:.-]{0,64}(?:password|passwd|secret|token|api-?key)>([^<\s][^<]{1,4096})<\//gi,
     keep: (found) => stands.test(found),
   },
 ]

@@ -1,7 +1,7 @@
 /** Secrets that are known by their name: `password=…`, `"token": "…"`, `--api-key …`. */
 
 const words =
-  /pass(?:words?|wd|phrase|code|key)?(?![a-z]*[_-]?(?:file|path|policy|length))|pwd|secret|token|api[_-]?key|(?:access|secret|private|encryption|signing|account|auth|master|shared|storage|license|session|deploy)[_-]?(?:access[_-]?)?key|credentials?/giu
+  /pass(?:words?|wd|phrase|code|key)?|pwd|secret|token|api[_-]?key|(?:access|secret|private|encryption|signing|account|auth|master|shared|storage|license|session|deploy)[_-]?(?:access[_-]?)?key|credentials?/giu
 
 const suffix = /(?:[_-]?(?:value|base64|b64|plain|text|old|new|base|\d{1,2}))?/iy
 const closing = /\\*["'`]?\]?/y
@@ -13,6 +13,8 @@ const opening = /(?:[bufr]{1,2}(?=["']))?(\\*["'`])/iy
 /** What stands for a value, is a type or a state, or is no secret that anybody has. */
 const ordinary =
   /^(null|none|nil|undefined|true|false|yes|no|on|off|string|str|bytes?|number|integer|int|float|boolean|bool|any|unknown|object|void|never|text|required|optional|redacted|hidden|masked|removed|empty|unset|set|missing|invalid|expired|wrong|incorrect|ok|prompt|stdin|file|env|n\/a|await|new|yield\*?|async|function|lambda|typeof|const|let|return|not|expected|unexpected|password|passwd|token|secret|key|value|name)$/i
+/** What of it is no value of a variable either. */
+const nothing = /^(null|none|nil|undefined|true|false|yes|no)$/i
 const reference =
   /^\\*(\$\{|\$\(|\$\$?[A-Z_][A-Z0-9_]*\W*$|\$\d\W*$|<[^>]*>?|\{\{|%\(|%[sdv]\W*$|\{[\w.:!-]*\}|\[(redacted|secret) |!(?:env|vault|secret|Ref|Sub|GetAtt|reference)\b|arn:aws|op:\/\/|vault:|file:|\.\.?\/|~\/|\/(?:run|etc|var|home|root|tmp|opt|usr|mnt|srv|proc|dev|data|secrets?|app)\/)/
 const mask = /^[*•.x_#-]+$/i
@@ -23,12 +25,12 @@ const commonWord =
   /(?:^|\s)(?:the|a|an|is|are|was|of|to|and|or|for|that|which|with|it|in|on|as|by|not|must|cannot|has|have|at|from|this|when|be|no|may|if|its|you|your)(?=[\s,.;:]|$)/i
 
 /** A value that names or hides a secret, or is none. */
-const isHarmless = (value: string): boolean =>
+const isHarmless = (value: string, isSure = false): boolean =>
   value.length < 2 ||
   value.startsWith("[redacted ") ||
-  ordinary.test(value.replace(/[,;.)\]}]+$/, "")) ||
   reference.test(value) ||
-  mask.test(value)
+  mask.test(value) ||
+  (value.length < 32 && (isSure ? nothing : ordinary).test(value.replace(/[,;.)\]}]+$/, "")))
 
 const isProse = (value: string): boolean => value.trim().split(/\s+/).length > 2 && commonWord.test(value)
 
@@ -63,14 +65,18 @@ const sticky = (pattern: RegExp, text: string, at: number): RegExpExecArray | nu
   return pattern.exec(text)
 }
 
+/** What is looked at to see what a value is, in characters: it may be longer. */
+const glance = 1_024
+const shortRun = /\S{0,1024}/y
+const wholeRun = /\S*/y
+
 /** Without blanks around it a value ends at a blank, or where the next assignment begins. */
 const endOfRun = (text: string, from: number, isQuery: boolean): number => {
-  const run = /\S*/y
-  run.lastIndex = from
-  const found = run.exec(text)?.[0] ?? ""
+  const found = sticky(shortRun, text, from)?.[0] ?? ""
   const next = found.search(isQuery ? /[&#]/ : /(?:[,;&](?=[\w.-]+[=:])|[,;]$|[,;]["'}\])]*$)/)
   const value = next === -1 ? found : found.slice(0, next)
-  const stray = /["'`\\]*[)\]}]*["'`]*[,;.]?$/.exec(value)?.[0] ?? ""
+  if (value.length === glance) return from + glance
+  const stray = /["'`\\]*[)\]}]*["'`]*[,;.]?$/.exec(value.slice(-32))?.[0] ?? ""
   const inner = value.slice(0, value.length - stray.length)
   const closes = /["'`)\]}]/.exec(stray)?.[0]
   const opens = closes === undefined ? undefined : ({ ")": "(", "]": "[", "}": "{" }[closes] ?? closes)
@@ -93,6 +99,7 @@ const unquoted = (
   text: string,
   name: {
     readonly own: string
+    readonly isVariable: boolean
     readonly isLeading: boolean
     readonly before: string
     readonly isStrong: boolean
@@ -104,7 +111,11 @@ const unquoted = (
   const isTight = !/\s/.test(sign)
   const run = endOfRun(text, at, /[?&]/.test(name.before))
   const word = text.slice(at, run)
-  if (isHarmless(word) || expression.test(text.slice(at)) || word.toLowerCase().endsWith(`.${name.own}`))
+  if (
+    isHarmless(word, name.isVariable && sign === "=") ||
+    expression.test(text.slice(at, at + 256)) ||
+    word.toLowerCase().endsWith(`.${name.own}`)
+  )
     return undefined
   if (/^\d{1,9}(\.\d+)?$/.test(word) && !isTight) return undefined
   if (name.isLeading && (!isTight || sign.includes("="))) {
@@ -120,6 +131,15 @@ const unquoted = (
   return isMixed(word, name.isStrong ? 6 : 8) ? run : undefined
 }
 
+/** All of a value that was only looked at. */
+const wholeOf = (text: string, from: number, to: number): number =>
+  to - from < glance || /\s/.test(text[to - 1]) ? to : to + (sticky(wholeRun, text, to)?.[0].length ?? 0)
+
+const valueAt = (text: string, from: number, seen: number) => {
+  const to = wholeOf(text, from, seen)
+  return { from, to, next: to }
+}
+
 /** Where the first value is that a secret's name gives away, at or after `from`; none: undefined. */
 const find = (text: string, from: number): (Named & { readonly next: number }) | undefined => {
   words.lastIndex = from
@@ -130,10 +150,11 @@ const find = (text: string, from: number): (Named & { readonly next: number }) |
     const isStrong = /^(pass|pwd|secret$)/i.test(match[0])
     if (short && match.index > start && /[A-Za-z0-9]/.test(text[match.index - 1])) continue
     let at = words.lastIndex + (sticky(suffix, text, words.lastIndex)?.[0].length ?? 0)
+    const isVariable = /^[A-Z][A-Z0-9_]+$/.test(text.slice(start, at))
     const closed = sticky(closing, text, at)?.[0] ?? ""
     at += closed.length
     const isFlag = text[start] === "-"
-    const before = text.slice(0, start)
+    const before = text.slice(Math.max(0, start - 64), start)
     const quote = /\\*["'`]$/.exec(before)?.[0]
     const sign = sticky(assigned, text, at) ?? (isFlag ? (sticky(listed, text, at) ?? sticky(spaced, text, at)) : null)
     if (sign === null) continue
@@ -146,35 +167,38 @@ const find = (text: string, from: number): (Named & { readonly next: number }) |
       const to = endOfQuoted(text, begin, quoted[1])
       const value = text.slice(begin, to)
       const isSaid = sign[0] === "=" || closed !== ""
-      if (!isHarmless(value) && (isSaid || !isProse(value))) return { from: begin, to, next: to }
+      if (!isHarmless(value, isVariable && sign[0] === "=") && (isSaid || !isProse(value)))
+        return { from: begin, to, next: to }
       continue
     }
     if (sign[1] === undefined) {
       const to = endOfRun(text, at, false)
       const value = text.slice(at, to)
       if (value.startsWith("-") || isHarmless(value) || commonWord.test(value)) continue
-      return { from: at, to, next: to }
+      return valueAt(text, at, to)
     }
     if (quote !== undefined && closed === "") {
       // `"NAME=value"`: the quote that opens before the name closes after the value.
       const to = endOfQuoted(text, at, quote)
       const value = text.slice(at, to)
-      if (sign[0] === "=" && !isHarmless(value) && !expression.test(value)) return { from: at, to, next: to }
+      if (sign[0] === "=" && !isHarmless(value, isVariable)) return { from: at, to, next: to }
       continue
     }
     const to = unquoted(
       text,
       {
         own: match[0].toLowerCase(),
-        isLeading: /^[\s"'\\]*(?:- +)?(?:export +|set +|env +|declare +-x +)?["'\\]*$/i.test(before) && !isFlag,
+        isVariable,
+        isLeading:
+          start <= 64 && /^[\s"'\\]*(?:- +)?(?:export +|set +|env +|declare +-x +)?["'\\]*$/i.test(before) && !isFlag,
         before: before.slice(-1),
         isStrong,
-        isFlow: isStrong && /\{[^}]*$/.test(before),
+        isFlow: isStrong && /\{[^}]*$/.test(text.slice(Math.max(0, start - 512), start)),
       },
       sign[0],
       at,
     )
-    if (to !== undefined) return { from: at, to, next: to }
+    if (to !== undefined) return valueAt(text, at, to)
     if (closed !== "" && isStrong) {
       const number = /^\d{4,}/.exec(text.slice(at))
       if (number !== null) return { from: at, to: at + number[0].length, next: at + number[0].length }
@@ -212,9 +236,9 @@ const awaitsBlock =
 export type Awaited = { readonly _tag: "Value" } | { readonly _tag: "Block"; readonly indent: number }
 
 export const awaitedAfter = (line: string): Awaited | undefined => {
-  const block = awaitsBlock.exec(line)
+  const block = line.length > 256 ? null : awaitsBlock.exec(line)
   if (block !== null) return { _tag: "Block", indent: block[1].length }
-  return awaits.test(line) ? { _tag: "Value" } : undefined
+  return awaits.test(line.slice(-128)) ? { _tag: "Value" } : undefined
 }
 
 /** The first value of a line of a list. */

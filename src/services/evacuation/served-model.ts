@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Checksums from "../../domain/checksums.ts"
 import { type ModelVersion, type Slot, slotOf, slotText } from "../../domain/model.ts"
 import { ModelFiles } from "../model-files.ts"
 import { ModelRegistry } from "../model-registry.ts"
@@ -22,17 +23,23 @@ export interface Expected {
 }
 
 const registryMillis = 5_000
+const decodeList = Schema.decodeUnknownOption(Schema.fromJsonString(Checksums.Checksums))
 
 /** The slot's versions in the models' folder that are whole and signed, by their own lists. */
 const published = Effect.fnUntraced(function* (slot: Slot) {
   const files = yield* ModelFiles
-  const verified = yield* Effect.forEach(yield* files.list, (version) => Effect.option(files.verify(version)))
+  const text = slotText(slot)
+  const versions = yield* Effect.filter(yield* files.list, (version) =>
+    Effect.flatMap(files.folder(version), (folder) => files.read(folder, Checksums.fileName)).pipe(
+      Effect.map((list) => Option.exists(decodeList(list), ({ metadata }) => metadata.slot === text)),
+      Effect.orElseSucceed(() => false),
+    ),
+  )
+  const verified = yield* Effect.forEach(versions, (version) => Effect.option(files.verify(version)))
   return verified
     .flatMap(Option.toArray)
     .flatMap(({ differences, list, version }) =>
-      differences.length === 0 && list !== undefined && list.metadata.slot === slotText(slot)
-        ? [{ version, digest: list.root_digest }]
-        : [],
+      differences.length === 0 && list?.metadata.slot === text ? [{ version, digest: list.root_digest }] : [],
     )
 })
 

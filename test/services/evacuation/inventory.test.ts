@@ -240,6 +240,30 @@ describe("the inventory", () => {
     }),
   )
 
+  it.effect("lists what this user may not read, and looks at it again in another call", () =>
+    Effect.gen(function* () {
+      const project = yield* Place.folder
+      write(join(project, "tree/a/file"), "x")
+      write(join(project, "tree/b"), "xy")
+      Fs.chmodSync(join(project, "tree/a"), 0)
+      Fs.chmodSync(join(project, "tree/b"), 0)
+      const took = yield* take(project, Place.section(collector()))
+      // Root reads whatever a mode says.
+      const isRoot = process.getuid?.() === 0
+      assert.deepStrictEqual(pathsOf(took.files), isRoot ? ["tree/b", "tree/a/file"] : [])
+      assert.deepStrictEqual(
+        reasonsOf(project, took.others),
+        isRoot ? {} : { a: "permission denied", b: "permission denied" },
+      )
+      assert.strictEqual(took.endings[0].outcome, isRoot ? "ok" : "failed")
+      Fs.chmodSync(join(project, "tree/a"), 0o700)
+      Fs.chmodSync(join(project, "tree/b"), 0o600)
+      const again = yield* take(project, Place.section(collector()))
+      assert.deepStrictEqual(pathsOf(again.files), ["tree/b", "tree/a/file"])
+      assert.deepStrictEqual([again.others, again.endings[0].outcome], [[], "ok"])
+    }),
+  )
+
   it.effect("says that a root is no folder", () =>
     Effect.gen(function* () {
       const project = yield* Place.folder
@@ -290,6 +314,8 @@ describe("the inventory", () => {
         first.endings.map(({ outcome }) => outcome),
         ["ok", "skipped"],
       )
+      const same = yield* take(project, Place.section(collector(), collector({ name: "late", root: "late" })))
+      assert.deepStrictEqual(same.collected, first.collected, "what is skipped for the same reason is not said again")
       write(join(project, "tree/new"), "x")
       write(join(project, "late/file"), "x")
       const second = yield* take(project, Place.section(collector(), collector({ name: "late", root: "late" })))

@@ -9,7 +9,7 @@ import * as Facts from "../../../src/services/evacuation/process-facts.ts"
 import * as RecoveredProcess from "../../../src/services/evacuation/recovered-process.ts"
 import * as RecoveryBook from "../../../src/services/evacuation/recovery-book.ts"
 import * as Served from "../../../src/services/evacuation/served-model.ts"
-import { isAlive } from "../../../src/services/process-table.ts"
+import { isAlive, lookUp } from "../../../src/services/process-table.ts"
 import { bootId } from "../../../src/services/process-records.ts"
 import recover from "../../../tasks/evacuate/recover/index.ts"
 import stop from "../../../tasks/evacuate/stop/index.ts"
@@ -221,8 +221,13 @@ describe("a recovery", () => {
       yield* Effect.promise(() =>
         Bun.$`chmod -R u+w ${root} && echo x >> ${join(root, ".dandori/models", version, "theta.yaml")}`.quiet(),
       )
-      const damaged = yield* run(root, [{ ...slotted, name: "other", ready: { ...slotted.ready } }])
-      assert.match(damaged.failed.at(-1)?.reason ?? "", /has no whole version of it|answers .* already/)
+      const other = { ...api(), name: "other" }
+      const damaged = yield* run(root, [{ ...other, ready: { ...other.ready, slot: slotted.ready.slot } }])
+      assert.match(
+        damaged.failed.find(({ name }) => name === "other")?.reason ?? "",
+        /^What EURUSD-GBPUSD\/1h is to serve cannot be told: .*has no whole version of it$/,
+      )
+      assert.isUndefined((yield* written(root)).starts.at(-1)?.pid, "nothing was started for it")
     }),
   )
 
@@ -243,6 +248,17 @@ describe("a recovery", () => {
       assert.match(failed[1].reason, /^it ended \(exit code 3\) before it was ready; .*see recovered\/ends\.log/)
       assert.match(failed[2].reason, /^somebody answers at http:\/\/127\.0\.0\.1:\d+\/health already; stop that first$/)
       assert.strictEqual(readFileSync(join(root, ".dandori/incidents/IR-1/recovered/ends.log"), "utf8"), "why\n")
+    }),
+  )
+
+  it.live("stops what a program leaves behind that has ended", () =>
+    Effect.gen(function* () {
+      const root = yield* opened
+      const file = join(root, "left")
+      const script = `trap '' INT; (while :; do sleep 0.05; done) & echo $! > "${file}"; exit 0`
+      const output = yield* run(root, [{ ...api(), start: { argv: ["sh", "-c", script] } }], { grace: "100ms" })
+      assert.match(output.failed[0].reason, /^it ended \(exit code 0\) before it was ready; it was stopped again/)
+      assert.isTrue(lookUp(Number(readFileSync(file, "utf8")))?.zombie ?? true)
     }),
   )
 

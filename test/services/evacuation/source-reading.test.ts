@@ -1,6 +1,7 @@
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
@@ -148,6 +149,34 @@ describe("a reading of a source", () => {
       }),
     )
 
+  it.effect("tells when another process rewrites and then removes a file while it is read", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Place.folder, "file")
+      write(path, patterned(100_000))
+      const opened = yield* openerOf()(source(path), 50_000)
+      yield* piece(opened)
+      yield* does('printf X | dd of="$1" conv=notrunc status=none; rm "$1"', path)
+      assert.isTrue((yield* rest(opened)).changed)
+    }),
+  )
+
+  it.effect("waits until the last write to a file is so long ago that its time would tell of another", () =>
+    Effect.gen(function* () {
+      const path = join(yield* Place.folder, "file")
+      write(path, "x")
+      const written = Math.floor(Fs.statSync(path).mtimeMs)
+      yield* TestClock.setTime(written + 5)
+      const fiber = yield* Effect.forkChild(openerOf()(source(path), 4096))
+      while (fiber.pollUnsafe() === undefined) {
+        yield* Effect.promise(() => new Promise(setImmediate))
+        yield* TestClock.adjust(1)
+      }
+      const opened = yield* Clock.currentTimeMillis
+      assert.isAtLeast(opened, written + 20)
+      assert.strictEqual((yield* rest(yield* Fiber.join(fiber))).content.toString(), "x")
+    }),
+  )
+
   const others = {
     gone: ['rm "$1"', "it is gone"],
     "a link": ['rm "$1"; ln -s /etc/passwd "$1"', "it is a link now"],
@@ -253,7 +282,7 @@ describe("a reading of a source", () => {
     }),
   )
 
-  it.effect("tells when a file that grows by lines shrinks", () =>
+  it.effect("tells when a file that grows by lines shrinks, or is replaced by another", () =>
     Effect.gen(function* () {
       const path = join(yield* Place.folder, "ledger.ndjson")
       write(path, "line\n".repeat(10_000))
@@ -261,6 +290,9 @@ describe("a reading of a source", () => {
       yield* piece(opened)
       yield* does('truncate -s 40000 "$1"', path)
       assert.isTrue((yield* rest(opened)).changed)
+      const another = yield* openerOf({ lines: true })(source(path), 10_000)
+      yield* does('cp "$1" "$1.new"; mv "$1.new" "$1"', path)
+      assert.isTrue((yield* rest(another)).changed)
     }),
   )
 
