@@ -173,7 +173,9 @@ describe("the bundles of an incident", () => {
         keyid: alone.output.keyid,
         key: "incident",
       })
-      assert.include(yield* text(join(alone.bundle, "README.md")), kept)
+      const half = join(alone.folder.path, "keys/bundle.pub")
+      assert.include(yield* text(join(alone.bundle, "README.md")), `compare with \`${half}\` on the machine`)
+      assert.strictEqual(yield* text(half), yield* text(join(alone.bundle, "key.pem")))
     }),
   )
 
