@@ -124,12 +124,24 @@ describe("dandori evacuate", () => {
     const whole = await dandori("--incident", incident)
     assert.strictEqual(whole.code, 0, whole.out + whole.err)
     const keys = (await lines("pushed.ndjson")).map(({ key }) => key)
+    // The configuration was changed between the calls: that is noted of it, and nothing else is noted twice.
     assert.deepStrictEqual(
       keys.filter((key, n) => keys.indexOf(key) !== n),
-      [],
+      ["incidents/IR-1/evidence/configs/base/evacuation.yaml"],
     )
     const verified = await dandori("verify", away, "--incident", incident)
     assert.strictEqual(verified.code, 0, verified.out + verified.err)
+  })
+
+  it("is done when it is complete: whatever becomes of the sources, another call finds it so", async () => {
+    assert.strictEqual((await to("--drill")).code, 0)
+    await write("logs/one.log", "one\nmore\n")
+    await write("logs/two.log", "two\n")
+    await write("models/model_new.joblib", "new")
+    const again = await to("--drill")
+    assert.strictEqual(again.code, 0, again.out + again.err)
+    assert.strictEqual(await Fs.readFile(join(away, "incidents/IR-1/evidence/logs/one.log"), "utf8"), "one\n")
+    assert.strictEqual((await dandori("verify", away, "--incident", incident)).code, 0)
   })
 
   it("is left by Ctrl-C with the words to go on, which do", async () => {

@@ -11,6 +11,7 @@ import * as Mirror from "../../../src/services/evacuation/mirror.ts"
 import * as OwnFiles from "../../../src/services/evacuation/own-files.ts"
 import * as Items from "../../../src/services/evacuation/push-items.ts"
 import * as Journal from "../../../src/services/evacuation/pushed-journal.ts"
+import * as Seal from "../../../src/services/evacuation/seal.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import type { Input, Output } from "./schema.ts"
 
@@ -101,6 +102,7 @@ export const run = Effect.fn("EvacuateVerify.run")(function* ({ incident }: type
     ...unsent.filter(({ file }) => !listed.has(file.source)).map(({ file }) => `${file.source} was not pushed`),
   ]
   const isWhole = problems.length === 0
+  if (isWhole) yield* Seal.set(folder, destination)
   const latest = isWhole
     ? yield* moveLatest(folder, destination, there)
     : { moved: false, reason: "the evacuation is not complete" }
