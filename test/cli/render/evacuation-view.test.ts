@@ -141,6 +141,13 @@ describe("the statement at the end of an evacuation", () => {
     assert.deepInclude(Statement.statementJson(outcome), { v: 1, kind: "evacuation", outcome: "complete", exitCode: 0 })
   })
 
+  it("takes an incident for a drill when it was opened as one, whatever this call says", () => {
+    const open = { incident: "IR-1", folder: "/incidents/IR-1", drill: true }
+    const outcome = outcomeOf({ open, cordon: { raised: false }, stop: { complete: false, remaining: [] } })
+    assert.strictEqual(Outcome.exitCodeOf(outcome), 0)
+    assert.include(Statement.statement(outcome, false), "It was a drill: nothing was stopped and no cordon is raised.")
+  })
+
   it("says PARTIAL with what is missing and the very command that goes on", () => {
     const text = Statement.statement(outcomeOf({ push: { ...push, notTaken: 3, complete: false } }), false)
     assert.match(text, /^PARTIAL {2}not everything is done/)
