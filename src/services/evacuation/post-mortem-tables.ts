@@ -193,8 +193,10 @@ const promises = (kept: PostMortem["promises"]): ReadonlyArray<Section> =>
         },
       ]
 
-const unread = ({ record, told }: PostMortem): Section => {
-  const bad = record.inputs.filter(({ state }) => state !== "read")
+const unread = ({ outcome, record, told }: PostMortem): Section => {
+  // Nothing is listed there where everything was taken.
+  const isFine = (name: string) => name === "not-taken.ndjson" && outcome.push !== undefined
+  const bad = record.inputs.filter(({ name, state }) => state !== "read" && !(state === "missing" && isFine(name)))
   const items = [
     ...bad.map(({ detail, name, state }) => [
       { code: name },

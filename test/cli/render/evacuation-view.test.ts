@@ -133,7 +133,7 @@ describe("the statement at the end of an evacuation", () => {
   it("says COMPLETE with where it is and what was verified, and nothing to do", () => {
     const outcome = outcomeOf()
     assert.deepStrictEqual(Statement.statement(outcome, false).split("\n"), [
-      "COMPLETE  1,204 objects, 2.8 GiB, are in s3://vault/ml; 1,204 verified by digest.",
+      "COMPLETE  1,204 objects, 2.8 GiB, are in s3://vault/ml; 1,204 objects there were verified by digest.",
       "Incident:  /incidents/IR-1",
       "Record:    /incidents/IR-1/report.html",
       "Exit code: 0",
