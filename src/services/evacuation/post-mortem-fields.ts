@@ -24,7 +24,7 @@ const taken = ({ outcome, record }: PostMortem): ReadonlyArray<Inline> => {
   const verified =
     verify === undefined
       ? " and were not verified. "
-      : `, of which ${verify.verified.toLocaleString("en-US")} were verified by digest. `
+      : `. ${plural(verify.verified, "object", "objects")} there, the bundles' own files among them, ${verify.verified === 1 ? "was" : "were"} verified by digest. `
   return [
     `${plural(push.objects, "object", "objects")} (${formatSize(push.bytes)}) went to `,
     { code: push.location },

@@ -16,7 +16,7 @@ const took = ({ collected, inventory, manifests, pushed }: IncidentRecord.Incide
   title: "What was taken",
   blocks: [
     text(
-      `${plural(inventory.length, "file was", "files were")} found to be taken (${formatSize(inventory.reduce((sum, { bytes }) => sum + bytes, 0))}); ${plural(pushed.length, "object is", "objects are")} confirmed by a destination.`,
+      `${plural(inventory.length, "file was", "files were")} found to be taken (${formatSize(inventory.reduce((sum, { bytes }) => sum + bytes, 0))}); ${plural(new Set(pushed.map(({ path, to }) => `${to}/${path}`)).size, "object is", "objects are")} confirmed by a destination.`,
     ),
     collected.length === 0
       ? text("No collector has said how it ended.")
@@ -193,8 +193,10 @@ const promises = (kept: PostMortem["promises"]): ReadonlyArray<Section> =>
         },
       ]
 
-const unread = ({ record, told }: PostMortem): Section => {
-  const bad = record.inputs.filter(({ state }) => state !== "read")
+const unread = ({ outcome, record, told }: PostMortem): Section => {
+  // Nothing is listed there where everything was taken.
+  const isFine = (name: string) => name === "not-taken.ndjson" && outcome.push !== undefined
+  const bad = record.inputs.filter(({ name, state }) => state !== "read" && !(state === "missing" && isFine(name)))
   const items = [
     ...bad.map(({ detail, name, state }) => [
       { code: name },
