@@ -36,12 +36,12 @@ const stopped = ({ record }: PostMortem): string => {
   if (record.folder.incident.drill) return "It was a drill: no cordon was raised, nothing was stopped or brought up."
   if (record.stopped === undefined) return "What was stopped is not known."
   const { remaining, stops } = record.stopped
-  const gone = stops.flatMap(({ containers, ended, processes }) =>
+  const gone = stops.flatMap(({ containers, ended, processes, remaining: those }) =>
     ended === undefined
       ? []
       : [
-          ...processes.filter(({ pid }) => !remaining.some((left) => left.pid === pid)),
-          ...containers.filter(({ id }) => !remaining.some((left) => left.container === id)),
+          ...processes.filter(({ pid }) => !those.some((left) => left.pid === pid)),
+          ...containers.filter(({ id }) => !those.some((left) => left.container === id)),
         ],
   )
   const left = remaining.length === 0 ? "" : `; ${plural(remaining.length, "is", "are")} left or may be`
