@@ -177,7 +177,7 @@ describe("a recovery", () => {
         ] as const
       }).pipe(Effect.provide(Stage.services(root)))
       const target = api()
-      const slotted = { ...target, ready: { ...target.ready, within: "1s", slot: "EURUSD-GBPUSD/1h" } }
+      const slotted = { ...target, ready: { ...target.ready, within: "3s", slot: "EURUSD-GBPUSD/1h" } }
       const says = (answer: unknown) => writeFileSync(join(root, "health.json"), JSON.stringify(answer))
       for (const [answer, why] of [
         [{ status: "ok" }, /its answer names no version with its digest, and is to name 20250102_0000_bbbbbbbb/],
@@ -209,7 +209,7 @@ describe("a recovery", () => {
         writeFileSync(join(root, ".dandori", name), "this is no database".repeat(1_000))
       }
       const target = api()
-      const slotted = { ...target, ready: { ...target.ready, within: "1s", slot: "EURUSD-GBPUSD/1h" } }
+      const slotted = { ...target, ready: { ...target.ready, within: "3s", slot: "EURUSD-GBPUSD/1h" } }
       writeFileSync(join(root, "health.json"), JSON.stringify({ version, digest: "0".repeat(64) }))
       const refused = yield* run(root, [slotted])
       assert.match(refused.failed[0].reason, /it serves 20250101_0000_aaaaaaaa \(000000000000…\), and is to serve/)
