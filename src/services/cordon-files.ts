@@ -63,6 +63,14 @@ export const make = (root: string) => {
       ),
     ),
     replace: put((path, text) => Durable.writeFileDurably(path, text)),
-    remove: (id: string) => Effect.ensuring(Durable.removeFileDurably(pathOf(id)), changed),
+    /** One that is gone already will do. */
+    remove: (id: string) =>
+      Durable.removeFileDurably(pathOf(id)).pipe(
+        Effect.catchIf(
+          ({ code }) => code === "ENOENT",
+          () => Effect.void,
+        ),
+        Effect.ensuring(changed),
+      ),
   }
 }

@@ -180,6 +180,7 @@ const interim = ({ outcome, record }: PostMortem): Section => {
     : outcome.cordon?.raised === true
       ? [
           `The cordon ${record.folder.incident.id} keeps new work from starting until it is lifted: dandori cordon lift ${record.folder.incident.id}`,
+          ...(outcome.cordon.problem === undefined ? [] : [`It does not stand everywhere: ${outcome.cordon.problem}`]),
         ]
       : ["It is not known that a cordon is raised: new work may start."]
   const done = [...cordon, ...up]

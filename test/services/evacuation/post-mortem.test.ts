@@ -92,6 +92,18 @@ describe("the post-mortem record of a synthetic incident", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("says where the cordon does not stand", () =>
+    Effect.gen(function* () {
+      const folder = yield* Synthetic.fill(yield* temporary)
+      const cordon = { raised: true, epoch: 4, problem: "the database is away; on other machines it keeps nobody" }
+      const { markdown } = PostMortem.compose(yield* givenOf(folder, { ...Synthetic.answers, cordon }), undefined)
+      assert.include(
+        sectionOf(markdown, "Interim measure"),
+        "It does not stand everywhere: the database is away; on other machines it keeps nobody",
+      )
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("shows the first hundred of 5,000 files that were not taken, and where the whole list is", () =>
     Effect.gen(function* () {
       const folder = yield* Synthetic.fill(yield* temporary, 5_000)
