@@ -70,11 +70,14 @@ export const build = async (folder: string): Promise<string> => {
 }
 
 /** Starts the server, builds the binary where none is given, and makes the project by its seed. */
-export const open = async (seed: number, given?: string): Promise<Place> => {
+export const open = async (
+  seed: number,
+  { binary: given, light = false }: { readonly binary?: string; readonly light?: boolean } = {},
+): Promise<Place> => {
   const folder = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "evacuation chaos ")))
   const [data, template] = [join(folder, "s3"), join(folder, "template")]
   for (const each of [data, template]) await Fs.mkdir(each)
-  const [s3, binary] = await Promise.all([S3.start(data), given ?? build(folder), Source.make(template, seed)])
+  const [s3, binary] = await Promise.all([S3.start(data), given ?? build(folder), Source.make(template, seed, light)])
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_REGION: region } = S3.env
   const credentials = { accessKeyId, secretAccessKey }
   const sdk = new Sdk.S3({ endpoint: s3.endpoint, region, forcePathStyle: true, credentials })
