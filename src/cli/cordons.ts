@@ -1,15 +1,14 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Cordon } from "../domain/cordon.ts"
-import { holds } from "../domain/cordon.ts"
+import { type Cordon, holds, isUnreadable } from "../domain/cordon.ts"
 import type { Event } from "../domain/event.ts"
 import { PipelineId } from "../domain/names.ts"
 import { parseDuration } from "../domain/quantity.ts"
 import { Ledger } from "../ledger/ledger.ts"
-import * as Cordons from "../services/cordons.ts"
+import { Cordons } from "../services/cordons.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as CordonPlace from "./cordon-place.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
@@ -17,20 +16,31 @@ import { dateTime } from "./render/duration.ts"
 import { clean } from "./render/line.ts"
 import { who } from "./who.ts"
 
-const describe = ({ expires, id, owner, raised, reason, scope }: Cordon): string =>
-  [
+const describe = (cordon: Cordon): string => {
+  const { expires, id, owner, raised, reason, scope } = cordon
+  if (isUnreadable(cordon)) return `${clean(id)}  ${clean(reason)}`
+  return [
     `${clean(id)}  raised ${dateTime(raised)} by ${clean(owner)}: ${clean(reason)}`,
     ...(scope === undefined ? [] : [`  only ${scope.join(", ")}`]),
     ...(expires === undefined ? [] : [`  until ${dateTime(expires)}`]),
   ].join("\n")
+}
+
+/** How long the ledger may take; one in a database that is away would be waited for until that is back. */
+const ledgerMillis = 5_000
 
 /** Puts what happened into the `system` stream. The cordon stands already: a ledger that fails takes nothing back. */
 const testify = (event: Event) =>
   Effect.gen(function* () {
     const { env, home, project } = yield* Project.find
+    const unrecorded = (why: string) => Output.message(`It could not be recorded in the ledger: ${why}`)
     yield* Effect.flatMap(Ledger, (ledger) => ledger.record("system", [event])).pipe(
       Effect.provide(Project.ledgerLayer({ project, home, env })),
-      Effect.catch((error) => Output.message(`It could not be recorded in the ledger: ${error.message}`)),
+      Effect.catch((error) => unrecorded(error.message)),
+      Effect.timeoutOrElse({
+        duration: ledgerMillis,
+        orElse: () => unrecorded(`it did not answer within ${ledgerMillis / 1_000} s`),
+      }),
     )
   })
 
@@ -47,7 +57,8 @@ export interface RaiseRequest {
 
 /** Raises a cordon: nothing new starts in the project, or in the named pipelines, until it is lifted or expires. */
 export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
-  const { flags, home } = yield* Project.find
+  const place = yield* Project.find
+  const { flags, home } = place
   const now = yield* Clock.currentTimeMillis
   const lasts = request.expires === undefined ? undefined : parseDuration(request.expires)
   if (request.expires !== undefined && lasts === undefined) {
@@ -65,7 +76,7 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
     return yield* new Output.UsageError({ reason: `--expires ${request.expires}: more than 0, and at most 3650d` })
   }
   yield* WorkspaceFiles.makeHome(home)
-  const cordon = yield* Effect.flatMap(Cordons.Cordons, (cordons) =>
+  const cordon = yield* Effect.flatMap(Cordons, (cordons) =>
     cordons.raise({
       id,
       owner: who(),
@@ -73,14 +84,8 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
       ...(request.scope.length === 0 ? {} : { scope: request.scope }),
       ...(lasts === undefined ? {} : { expires: now + lasts }),
     }),
-  ).pipe(
-    Effect.provide(Cordons.layer(`${home}/cordons`)),
-    Effect.mapError((error) =>
-      error.code === "EEXIST"
-        ? new Output.UsageError({ reason: `A cordon ${id} is raised already; lift it first, or take another name` })
-        : error,
-    ),
-  )
+  ).pipe(Effect.provide(CordonPlace.layer(place)))
+  if (cordon.degraded !== undefined) yield* Output.message(`degraded: ${cordon.degraded}`)
   const { epoch, expires, reason, scope } = cordon
   yield* testify({
     type: "dev.dandori.cordon.raised.v1",
@@ -98,33 +103,36 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
 
 /** Lifts a cordon. */
 export const lift = Effect.fnUntraced(function* (id: string, reason: string) {
-  const { flags, home } = yield* Project.find
-  const cordon = yield* Effect.flatMap(Cordons.Cordons, (cordons) => cordons.lift(id)).pipe(
-    Effect.provide(Cordons.layer(`${home}/cordons`)),
+  const place = yield* Project.find
+  const cordon = yield* Effect.flatMap(Cordons, (cordons) => cordons.lift(id)).pipe(
+    Effect.provide(CordonPlace.layer(place)),
   )
   yield* testify({ type: "dev.dandori.cordon.lifted.v1", data: { cordon: id, epoch: cordon.epoch, reason } })
-  if (flags.json) return yield* Output.json({ v: 1, kind: "lifted", cordon: id })
+  if (place.flags.json) return yield* Output.json({ v: 1, kind: "lifted", cordon: id })
   yield* Output.data(`${id} is lifted.`)
+})
+
+const lookFor = Effect.fnUntraced(function* (pipeline: string | undefined, wait: boolean) {
+  const cordons = yield* Cordons
+  const look = Effect.gen(function* () {
+    const all = yield* cordons.list
+    const now = yield* Clock.currentTimeMillis
+    return all.find((cordon) => holds(cordon, now, pipeline === undefined ? undefined : { pipeline }))
+  })
+  let found = yield* look
+  if (wait && found !== undefined) yield* Output.message(`Waiting: ${describe(found)}`)
+  while (wait && found !== undefined) {
+    yield* Effect.sleep(500)
+    found = yield* look
+  }
+  return found
 })
 
 /** Says whether work may start: exit 0, or 75 while a cordon is raised. With `wait` it stays until there is none. */
 export const check = Effect.fnUntraced(function* (pipeline: string | undefined, wait: boolean) {
-  const { flags, home } = yield* Project.find
-  const look = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const all = yield* (yield* Cordons.Cordons).list
-    return Option.fromNullishOr(
-      all.find((cordon) => holds(cordon, now, pipeline === undefined ? undefined : { pipeline })),
-    )
-  }).pipe(Effect.provide(Cordons.layer(`${home}/cordons`)))
-  let found = yield* look
-  if (wait && Option.isSome(found)) yield* Output.message(`Waiting: ${describe(found.value)}`)
-  while (wait && Option.isSome(found)) {
-    yield* Effect.sleep(500)
-    found = yield* look
-  }
-  if (flags.json)
-    yield* Output.json({ v: 1, kind: "check", raised: Option.isSome(found), cordon: Option.getOrNull(found) })
-  else yield* Output.data(Option.isSome(found) ? describe(found.value) : "No cordon is raised.")
-  yield* Output.exitWith(Option.isSome(found) ? ExitCode.exitCodes.temporary : ExitCode.exitCodes.ok)
+  const place = yield* Project.find
+  const found = yield* Effect.provide(lookFor(pipeline, wait), CordonPlace.layer(place))
+  if (place.flags.json) yield* Output.json({ v: 1, kind: "check", raised: found !== undefined, cordon: found ?? null })
+  else yield* Output.data(found === undefined ? "No cordon is raised." : describe(found))
+  yield* Output.exitWith(found === undefined ? ExitCode.exitCodes.ok : ExitCode.exitCodes.temporary)
 })

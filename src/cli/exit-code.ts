@@ -62,6 +62,8 @@ const byTag: Readonly<Record<string, number>> = {
   LeasesUnavailable: exitCodes.unavailable,
   BucketUntrusted: exitCodes.untrusted,
   CordonMissing: exitCodes.noInput,
+  CordonTaken: exitCodes.usage,
+  CordonFailed: exitCodes.unavailable,
   TakeoverRefused: exitCodes.usage,
   RequestRefused: exitCodes.noPermission,
   OutputRefused: exitCodes.badData,

@@ -27,6 +27,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as Signals from "../services/signals-configured.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
+import * as CordonPlace from "./cordon-place.ts"
 import * as LeasePlace from "./lease-place.ts"
 import * as LedgerPlace from "./ledger-place.ts"
 import * as Notifications from "./notifications.ts"
@@ -67,7 +68,7 @@ export interface Options {
   readonly evacuates?: string
 }
 
-/** All services of a project. Those of an evacuation keep ledger and leases in files, whatever the project does. */
+/** All services of a project. Those of an evacuation keep ledger, leases and cordons in files, whatever the project does. */
 export const services = (options: Options) => {
   const { project, home, configuration, evacuates } = options
   const records =
@@ -83,7 +84,7 @@ export const services = (options: Options) => {
     AttemptFiles.layer(home, configuration.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(`${home}/inbox`),
-    Cordons.layer(`${home}/cordons`),
+    evacuates === undefined ? CordonPlace.layerOf(records, configuration.sections) : Cordons.layer(`${home}/cordons`),
     Incidents.layer({ root: `${home}/incidents`, projectHome: evacuates ?? home }),
     LeasePlace.layer(records),
     Processes.layer({ folder: `${home}/processes` }),

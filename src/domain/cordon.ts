@@ -1,3 +1,4 @@
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { PipelineId } from "./names.ts"
 
@@ -16,6 +17,9 @@ export const Cordon = Schema.Struct({
 })
 export type Cordon = typeof Cordon.Type
 
+/** What somebody says who raises one. */
+export type Given = Omit<Cordon, "epoch" | "raised">
+
 /** Who wants to start work: a run of a pipeline, and the incident that it carries as its param `incident`. */
 export interface Starter {
   readonly pipeline: string
@@ -30,3 +34,34 @@ export const holds = (cordon: Cordon, now: number, starter?: Starter): boolean =
   (cordon.expires === undefined || now < cordon.expires) &&
   (starter === undefined ||
     (!passes(cordon, starter) && (cordon.scope === undefined || cordon.scope.includes(starter.pipeline))))
+
+/** What stands for cordons that cannot be read: it holds everything. */
+export const unreadable = (id: string, reason: string, what = "the cordon"): Cordon => ({
+  id,
+  epoch: 0,
+  owner: "nobody",
+  reason: `${what} cannot be read, which counts as raised: ${reason}`,
+  raised: 0,
+})
+
+/** Whether it stands for what cannot be read. */
+export const isUnreadable = ({ epoch }: Cordon): boolean => epoch === 0
+
+const CordonText = Schema.fromJsonString(Cordon)
+const decode = Schema.decodeUnknownOption(CordonText)
+
+/** The JSON text of a cordon, as it is kept. */
+export const toText = Schema.encodeSync(CordonText)
+
+/** The cordon that is kept under an id; what is none, or another's, counts as raised. */
+export const fromText = (id: string, text: string): Cordon => {
+  const cordon = Option.getOrElse(decode(text), () => unreadable(id, "it is no cordon"))
+  return cordon.id === id ? cordon : unreadable(id, `it says that it is ${cordon.id}`)
+}
+
+/** Whether both tell of the same raise; an id can be raised again once it was lifted. */
+export const isSame = (one: Cordon, other: Cordon): boolean =>
+  one.id === other.id && one.owner === other.owner && one.raised === other.raised
+
+/** The epoch of one that comes after these. */
+export const nextEpoch = (all: ReadonlyArray<Cordon>): number => Math.max(0, ...all.map(({ epoch }) => epoch)) + 1

@@ -15,6 +15,8 @@ import * as Notifications from "./config-doctor-notifications.ts"
 import * as Programs from "./config-doctor-programs.ts"
 import * as Reach from "./config-doctor-reach.ts"
 import { bad, type Finding, ok } from "./config-finding.ts"
+import { migrations as cordonMigrations } from "./cordon-rows-postgres.ts"
+import { sharedIn } from "./cordons-configured.ts"
 import { attempt } from "./durable-files.ts"
 import { postgres as holdsMigrations } from "./holds-tables.ts"
 import { migrations as leaseMigrations } from "./lease-rows-postgres.ts"
@@ -34,6 +36,9 @@ const holds: Component = { component: "holds", schemas: ["core"], version: holds
 
 /** What runs of several machines share, in the ledger's database. */
 const leases: Component = { component: "leases", schemas: ["core"], version: leaseMigrations.length }
+
+/** What keeps work from starting on all machines that use the database. */
+const cordons: Component = { component: "cordons", schemas: ["core"], version: cordonMigrations.length }
 
 /** Where and by what the environment is looked at. */
 export interface Options {
@@ -228,6 +233,7 @@ export const diagnose = Effect.fn("ConfigDoctor.diagnose")(function* (
   const components = [
     ...(database.backend === "postgres" ? [registry, holds] : []),
     ...(books.store === "postgres" && ledger !== undefined ? [ledger, leases] : []),
+    ...(sharedIn(configuration.sections) === undefined ? [] : [cordons]),
   ]
   const programs = Programs.machine((environment ?? process.env).PATH)
   const secrets = secretsLayer({ project, ...(environment === undefined ? {} : { environment }) })

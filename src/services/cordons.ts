@@ -1,14 +1,12 @@
-import { statSync } from "node:fs"
-import * as Fs from "node:fs/promises"
-import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Cordon, holds, type Starter } from "../domain/cordon.ts"
-import * as Durable from "./durable-files.ts"
+import { type Cordon, type Given, holds, nextEpoch, type Starter } from "../domain/cordon.ts"
+import * as CordonFiles from "./cordon-files.ts"
+import type { FileFailed } from "./durable-files.ts"
 
 /** There is no cordon of this id. */
 export class CordonMissing extends Schema.TaggedError<CordonMissing>()("CordonMissing", {
@@ -21,91 +19,78 @@ export class CordonMissing extends Schema.TaggedError<CordonMissing>()("CordonMi
   }
 }
 
-/**
- * The cordons of a project, each a file of its own, so that raising one is one small write. One that cannot be read
- * counts as raised, for everything.
- */
+/** A cordon of this id stands already; `unseen` says why it could not be seen whether it stands everywhere. */
+export class CordonTaken extends Schema.TaggedError<CordonTaken>()("CordonTaken", {
+  id: Schema.String,
+  epoch: Schema.Int,
+  unseen: Schema.optionalKey(Schema.String),
+}) {
+  override get message() {
+    return `A cordon ${this.id} is raised already; lift it first, or take another name`
+  }
+}
+
+/** A cordon could be raised nowhere, or may still stand somewhere after it was to be lifted. */
+export class CordonFailed extends Schema.TaggedError<CordonFailed>()("CordonFailed", {
+  id: Schema.String,
+  to: Schema.Literals(["raise", "lift"]),
+  problems: Schema.Array(Schema.String),
+}) {
+  override get message() {
+    const why = this.problems.join("; ")
+    return this.to === "raise"
+      ? `The cordon ${this.id} could be raised nowhere: ${why}`
+      : `The cordon ${this.id} may still stand: ${why}. Lift it again when that is mended`
+  }
+}
+
+/** A cordon that stands now; `degraded` says where it does not, and why: there nobody is kept by it. */
+export interface Raised extends Cordon {
+  readonly degraded?: string
+}
+
+/** The cordons of a project, and of those that share its database. One that cannot be read counts as raised, for everything. */
 export class Cordons extends Context.Service<
   Cordons,
   {
-    /** All that lie there, expired ones too, oldest first. */
+    /** All that stand, expired ones too, oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Cordon>>
-    /** The oldest one that keeps the starter from starting work now; what was looked up is good for 50 ms. */
+    /**
+     * The oldest one that keeps the starter from starting work now. What was looked up is good for 50 ms in the project's
+     * folder, and for 500 ms in its database.
+     */
     readonly against: (starter: Starter) => Effect.Effect<Option.Option<Cordon>>
-    readonly raise: (given: Omit<Cordon, "epoch" | "raised">) => Effect.Effect<Cordon, Durable.FileFailed>
-    readonly lift: (id: string) => Effect.Effect<Cordon, Durable.FileFailed | CordonMissing>
+    /** Raises one; where an earlier raise of this id came only to the project's folder, that one comes to the database. */
+    readonly raise: (given: Given) => Effect.Effect<Raised, FileFailed | CordonTaken | CordonFailed>
+    readonly lift: (id: string) => Effect.Effect<Cordon, FileFailed | CordonMissing | CordonFailed>
   }
 >()("dandori/services/Cordons") {}
 
-const CordonText = Schema.fromJsonString(Cordon)
-const decode = Schema.decodeUnknownOption(CordonText)
-
-/** How long a look at the folder is good for. */
-const freshMillis = 50
-
-const unreadable = (id: string, reason: string): Cordon => ({
-  id,
-  epoch: 0,
-  owner: "nobody",
-  reason: `the cordon cannot be read, which counts as raised: ${reason}`,
-  raised: 0,
-})
+/** The first of them that keeps the starter from starting work at a time. */
+export const firstAgainst = (cordons: ReadonlyArray<Cordon>, now: number, starter: Starter): Option.Option<Cordon> =>
+  Option.fromNullishOr(cordons.find((cordon) => holds(cordon, now, starter)))
 
 const make = (root: string) => {
-  const pathOf = (id: string) => join(root, `${id}.json`)
-  const readOne = (name: string) => {
-    const id = name.slice(0, -".json".length)
-    return Durable.attempt("read", join(root, name), () => Fs.readFile(join(root, name), "utf8")).pipe(
-      Effect.map((text) => {
-        const cordon = Option.getOrElse(decode(text), () => unreadable(id, "it is no cordon"))
-        return [cordon.id === id ? cordon : unreadable(id, `it says that it is ${cordon.id}`)]
-      }),
-      // One that was lifted between the look at the folder and the read is gone.
-      Effect.catch((error) => Effect.succeed(error.code === "ENOENT" ? [] : [unreadable(id, error.message)])),
-    )
-  }
-  const list = Durable.attempt("list", root, () => Fs.readdir(root)).pipe(
-    Effect.flatMap((names) => Effect.forEach(names.filter((name) => name.endsWith(".json")).toSorted(), readOne)),
-    Effect.map((found) => found.flat().toSorted((a, b) => a.epoch - b.epoch)),
-    Effect.catch((error) => Effect.succeed(error.code === "ENOENT" ? [] : [unreadable("?", error.message)])),
-  )
-  /** False where there is no folder, so that a project without cordons pays one system call for the look. */
-  const mayHave = () => {
-    try {
-      return statSync(root, { throwIfNoEntry: false }) !== undefined
-    } catch {
-      return true
-    }
-  }
-  let seen: { readonly at: number; readonly cordons: ReadonlyArray<Cordon> } | undefined
+  const files = CordonFiles.make(root)
   return Cordons.of({
-    list,
+    list: files.list,
     against: (starter) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const first = (cordons: ReadonlyArray<Cordon>) =>
-          Option.fromNullishOr(cordons.find((cordon) => holds(cordon, now, starter)))
-        if (seen !== undefined && now - seen.at < freshMillis && now >= seen.at) {
-          return Effect.succeed(first(seen.cordons))
-        }
-        return Effect.map(mayHave() ? list : Effect.succeed([]), (cordons) => {
-          seen = { at: now, cordons }
-          return first(cordons)
-        })
-      }),
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.map(files.recent, (cordons) => firstAgainst(cordons, now, starter)),
+      ),
     raise: Effect.fnUntraced(function* (given) {
-      yield* Durable.makeFolderDurably(root)
-      const epoch = Math.max(0, ...(yield* list).map((cordon) => cordon.epoch)) + 1
-      const cordon: Cordon = { ...given, epoch, raised: yield* Clock.currentTimeMillis }
-      yield* Durable.writeNewFileDurably(pathOf(given.id), Schema.encodeSync(CordonText)(cordon))
-      seen = undefined
+      const cordon: Cordon = { ...given, epoch: nextEpoch(yield* files.list), raised: yield* Clock.currentTimeMillis }
+      if (!(yield* files.create(cordon))) {
+        const there = (yield* files.list).find(({ id }) => id === given.id)
+        return yield* new CordonTaken({ id: given.id, epoch: there?.epoch ?? 0 })
+      }
       return cordon
     }),
     lift: Effect.fnUntraced(function* (id) {
-      const all = yield* list
+      const all = yield* files.list
       const found = all.find((cordon) => cordon.id === id)
       if (found === undefined) return yield* new CordonMissing({ id, known: all.map((cordon) => cordon.id) })
-      yield* Durable.removeFileDurably(pathOf(id))
-      seen = undefined
+      yield* files.remove(id)
       return found
     }),
   })

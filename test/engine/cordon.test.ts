@@ -121,7 +121,7 @@ describe("a cordon", () => {
       Effect.gen(function* () {
         const cordons = yield* Cordons
         yield* cordons.raise(sign)
-        assert.strictEqual((yield* Effect.flip(cordons.raise(sign)))._tag, "FileFailed")
+        assert.strictEqual((yield* Effect.flip(cordons.raise(sign)))._tag, "CordonTaken")
         assert.match((yield* Effect.flip(cordons.lift("stpo"))).message, /no cordon stpo; raised are stop/)
       }),
     ),

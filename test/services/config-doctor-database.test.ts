@@ -11,6 +11,7 @@ import { migrations } from "../../src/ledger/event-table.ts"
 import * as ConfigDoctor from "../../src/services/config-doctor.ts"
 import * as Programs from "../../src/services/config-doctor-programs.ts"
 import { postgres as holdsMigrations } from "../../src/services/holds-tables.ts"
+import { migrations as cordonMigrations } from "../../src/services/cordon-rows-postgres.ts"
 import { migrations as leaseMigrations } from "../../src/services/lease-rows-postgres.ts"
 import { migrations as registryMigrations } from "../../src/services/model-registry-tables-postgres.ts"
 import * as Postgres from "../../src/services/postgres.ts"
@@ -61,6 +62,7 @@ const withTables = Effect.gen(function* () {
   yield* migrate(place.sql, "holds", holdsMigrations)
   yield* migrate(place.sql, "ledger", migrations)
   yield* migrate(place.sql, "leases", leaseMigrations)
+  yield* migrate(place.sql, "cordons", cordonMigrations)
   return place
 })
 
@@ -106,7 +108,7 @@ layer(Layer.effect(Server, Servers.ownPostgres()), { timeout: "2 minutes", exclu
         const made = (yield* dsnOf(empty.as(user))).filter(({ level }) => level !== "ok")
         assert.deepStrictEqual(
           made.map(({ fix }) => fix),
-          Array(4).fill(`have its owner say: GRANT CREATE ON DATABASE "${empty.name}" TO "${user}"`),
+          Array(5).fill(`have its owner say: GRANT CREATE ON DATABASE "${empty.name}" TO "${user}"`),
         )
         assert.deepStrictEqual([...new Set(made.map(({ level }) => level))], ["error"])
         const there = yield* withTables

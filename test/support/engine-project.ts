@@ -81,6 +81,8 @@ export interface Options {
   readonly code?: string
   /** Others than those of the state store. */
   readonly leases?: Layer.Layer<Leases>
+  /** Others than the files of the home. */
+  readonly cordons?: Layer.Layer<Cordons.Cordons>
 }
 
 /** The embedded services of a project, with the given task types. */
@@ -103,7 +105,7 @@ export const services = ({ project, home }: Project, options: Options) => {
     AttemptFiles.layer(home, options.settings?.sections.limits),
     CacheIndex.layer(home),
     Inbox.layer(join(home, "inbox")),
-    Cordons.layer(join(home, "cordons")),
+    options.cordons ?? Cordons.layer(join(home, "cordons")),
     Incidents.layer({ root: join(home, "incidents"), projectHome: home }),
     options.leases ?? LeasesSqlite.layer(home),
     Processes.layer({ folder: join(home, "processes") }),

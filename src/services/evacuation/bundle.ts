@@ -95,7 +95,8 @@ export const signed = Effect.fnUntraced(function* (composed: Composed, { pem, si
 const composeDraft = (folder: IncidentFolder, draft: Draft, signedBy: SignedBy) => {
   const { beside, bundle, content, lists, own, where } = draft
   const { host, id, opened } = lists.incident
-  const keptIn = signedBy.key === "incident" ? { keptIn: BundleKey.incidentKey(folder) } : {}
+  const half = BundleKey.publicHalf(folder, signedBy.key)
+  const keptIn = half === undefined ? {} : { keptIn: half }
   const place = where === undefined ? {} : { location: where.location, prefix: prefixOf(lists.incident, bundle) }
   const tars = new Set(lists.tars.map(({ tar }) => tar))
   return compose(

@@ -173,7 +173,9 @@ describe("the bundles of an incident", () => {
         keyid: alone.output.keyid,
         key: "incident",
       })
-      assert.include(yield* text(join(alone.bundle, "README.md")), kept)
+      const half = join(alone.folder.path, "keys/bundle.pub")
+      assert.include(yield* text(join(alone.bundle, "README.md")), `compare with \`${half}\` on the machine`)
+      assert.strictEqual(yield* text(half), yield* text(join(alone.bundle, "key.pem")))
     }),
   )
 
@@ -333,6 +335,18 @@ describe("SHA256SUMS", () => {
       )
     }),
   )
+
+  it("is in the order of the names' bytes", () => {
+    const name = fc.string({ unit: "binary", maxLength: 4 }).filter((text) => text.isWellFormed())
+    fc.assert(
+      fc.property(name, name, (a, b) => {
+        const bytes = Buffer.compare(Buffer.from(a), Buffer.from(b))
+        assert.strictEqual(Math.sign(Sums.inOrder({ path: a }, { path: b })), bytes)
+      }),
+      { numRuns: 5_000 },
+    )
+    assert.isBelow(Sums.inOrder({ path: "\uffee" }, { path: "\u{1f600}" }), 0)
+  })
 
   it("is what sha256sum writes, escapes and all", () => {
     const sums = [

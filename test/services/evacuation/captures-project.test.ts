@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,8 +13,11 @@ import * as RegistrySql from "../../../src/services/model-registry-sql.ts"
 import * as Postgres from "../../../src/services/postgres.ts"
 import * as Sqlite from "../../../src/services/sqlite.ts"
 import * as Databases from "../../support/servers/databases.ts"
+import * as Weather from "../../support/weather.ts"
 import { machine, take } from "./capture-place.ts"
 import * as Place from "./place.ts"
+
+const fixture = fileURLToPath(new URL("registry-capture.fixture.ts", import.meta.url))
 
 const linesOf = (text: string) => text.split("\n").filter((line) => line !== "")
 
@@ -365,6 +369,34 @@ describe("the registry", () => {
     }),
   )
 
+  it.live("is read in a copy where its folder takes no file", () =>
+    Effect.gen(function* () {
+      const project = yield* Place.folder
+      const disk = yield* Effect.acquireRelease(
+        Effect.promise(() => Weather.smallDisk({ folder: project }, ".dandori", 4 << 20)),
+        ({ remove }) => Effect.promise(remove),
+      )
+      const path = join(project, ".dandori", "state.db")
+      yield* fill.pipe(Effect.provide(Layer.provideMerge(RegistrySql.layer, Sqlite.layer({ path }))))
+      Fs.copyFileSync(path, join(disk.inside, "state.db"))
+      const incidents = join(project, "incidents")
+      Fs.mkdirSync(incidents)
+      const inside = (...argv: ReadonlyArray<string>) => {
+        const [program, ...rest] = [...disk.before, ...argv]
+        return spawnSync(program, rest, { encoding: "utf8" })
+      }
+      const remounted = inside("mount", "-o", "remount,ro", join(project, ".dandori"))
+      assert.strictEqual(remounted.status, 0, remounted.stderr)
+      const { status, stderr, stdout } = inside(process.execPath, fixture, project, incidents)
+      assert.strictEqual(status, 0, stderr)
+      assert.deepStrictEqual(versions(rowsOf(stdout, "state.db"), "model_registry"), ["v1", "v2"])
+      assert.deepStrictEqual(
+        Fs.readdirSync(join(incidents, "IR-1")).filter((name) => name.startsWith("registry-")),
+        [],
+      )
+    }),
+  )
+
   it.live("that is damaged is failed with the reason, and one that is not there is skipped", () =>
     Effect.gen(function* () {
       const project = yield* Place.folder
@@ -377,7 +409,7 @@ describe("the registry", () => {
       write(join(other, ".dandori", "state.db"), "no database ".repeat(1_000))
       const { outcomes } = yield* take(other, { collectors: [machine("registry")] })
       assert.strictEqual(outcomes[0].outcome, "failed")
-      assert.match(outcomes[0].reason ?? "", /state\.db cannot be read: .*not a database/)
+      assert.match(outcomes[0].reason ?? "", /^the registry of the project cannot be read: .*not a database/)
     }),
   )
 

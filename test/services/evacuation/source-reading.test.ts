@@ -9,19 +9,13 @@ import type { SourceFile } from "../../../src/domain/collected.ts"
 import type { FilesCollector } from "../../../src/domain/config/evacuation.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
 import type { Reading } from "../../../src/services/evacuation/reading.ts"
-import type { Redactor } from "../../../src/services/evacuation/redacted-bytes.ts"
+import * as Redaction from "../../../src/services/evacuation/redaction.ts"
 import { reading } from "../../../src/services/evacuation/source-reading.ts"
 import * as Place from "./place.ts"
 
 const { bytes, collector, write } = Place
 
-const redactorFor = (): Redactor => {
-  let count = 0
-  return {
-    text: (line) => line.replace(/hunter\d/g, () => (count++, "[gone]")),
-    counts: () => [{ rule: "hunters", count }],
-  }
-}
+const redactorFor = () => Redaction.make([{ name: "hunters", pattern: "hunter\\d" }], [])
 const openerOf = (own: Partial<FilesCollector> = {}) =>
   reading({ redactorFor, section: { collectors: [collector(own)] } })
 
@@ -304,7 +298,7 @@ describe("a reading of a source", () => {
       ).join("\n")
       write(path, content)
       const all = yield* rest(yield* openerOf()(source(path, { redact: true }), 65_536))
-      assert.strictEqual(all.content.toString(), content.replaceAll(/hunter\d/g, "[gone]"))
+      assert.strictEqual(all.content.toString(), content.replaceAll(/hunter\d/g, "[redacted hunters]"))
       assert.isTrue(all.sizes.slice(0, -1).every((size) => size === 65_536))
       assert.deepStrictEqual(all.original, { bytes: content.length, sha256: Sha256.of(content) })
       assert.deepStrictEqual(all.redactions, [{ rule: "hunters", count: 40 }])
