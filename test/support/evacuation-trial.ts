@@ -209,17 +209,20 @@ export const call = (place: Place, trial: Trial, patienceMillis: number, onStep:
   return { pid: child.pid, kill, isOver: () => isOver, ended }
 }
 
-/** The incident's folder on this machine; undefined where there is none yet. */
+/** The incident's folder on this machine, that of its newest call; undefined where there is none yet. */
 export const incidentFolder = async (trial: Trial): Promise<string | undefined> => {
-  const homes = [
-    join(trial.project, ".dandori/evacuation"),
-    join(trial.temporary, `dandori-evacuation-${process.getuid?.()}`),
-  ]
-  for (const home of homes) {
+  const elsewhere = join(trial.temporary, `dandori-evacuation-${process.getuid?.()}`)
+  let newest: { readonly folder: string; readonly at: number } | undefined
+  for (const home of [join(trial.project, ".dandori/evacuation"), elsewhere]) {
     const folder = join(home, "incidents", trial.incident)
-    if (await Bun.file(join(folder, "incident.json")).exists()) return folder
+    if (!(await Bun.file(join(folder, "incident.json")).exists())) continue
+    const at = await Fs.stat(join(folder, "call.json")).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    )
+    if (newest === undefined || at > newest.at) newest = { folder, at }
   }
-  return undefined
+  return newest?.folder
 }
 
 /** Lines of one of the incident's lists; one that a crash has torn is left out. */
