@@ -62,7 +62,7 @@ const textCheck = () => {
 const redactFile = (from: string, to: string, make: () => Redactor) =>
   Durable.fillNewFileDurably(to, (write) =>
     Effect.gen(function* () {
-      const redacted = RedactedBytes.of(make)
+      const redacted = RedactedBytes.of(make())
       const check = textCheck()
       const hasher = new Bun.CryptoHasher("sha256")
       let bytes = 0
