@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as Bundle from "../../src/services/evacuation/bundle.ts"
 import * as BundleKey from "../../src/services/evacuation/bundle-key.ts"
@@ -109,8 +110,7 @@ describe("evacuate/manifest", () => {
     Effect.gen(function* () {
       const { folder, root } = yield* Made.opened(yield* Place.temporary)
       const key = yield* BundleKey.ofBundles(folder).pipe(
-        Effect.provide(projectAt(join(root, "own"))),
-        Effect.provide(Place.layerAt(root)),
+        Effect.provide(Layer.merge(projectAt(join(root, "own")), Place.layerAt(root))),
       )
       assert.strictEqual(key.signedBy.key, "evacuation")
       assert.strictEqual((yield* bytesOf(join(root, "own/keys/ledger.pub"))).toString(), key.pem)
