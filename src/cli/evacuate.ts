@@ -72,6 +72,18 @@ const planOf = Effect.fnUntraced(function* ({ home, project }: EvacuatePlace.Pla
   return plan
 })
 
+/** Whether this is a drill: an incident stays what it was opened as. */
+const isDrill = Effect.fnUntraced(function* ({ drill, incident }: Asked, { home, projectHome }: EvacuatePlace.Place) {
+  if (incident === undefined) return drill
+  const earlier = yield* Effect.flatMap(Incidents.Incidents, ({ find }) => Effect.option(find(incident))).pipe(
+    Effect.provide(Incidents.layer({ root: join(home, "incidents"), projectHome })),
+  )
+  if (Option.isNone(earlier)) return drill
+  if (!drill || earlier.value.incident.drill) return earlier.value.incident.drill
+  const reason = `${incident} is no drill: leave out --drill, or practise under another id`
+  return yield* new Output.UsageError({ reason })
+})
+
 /** The run of an earlier call for this incident that has not ended; undefined where there is none to go on with. */
 const unfinished = (incident: string | undefined, call: Partial<IncidentCall>) =>
   Effect.gen(function* () {
@@ -91,8 +103,9 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
   const lasts = yield* checked(asked)
   const place = yield* EvacuatePlace.find(asked.incident)
   for (const text of place.degraded) yield* Output.message(`degraded: ${text}`)
+  const drill = yield* isDrill(asked, place)
   const plan: Plan = yield* planOf(place)
-  if (!asked.drill) {
+  if (!drill) {
     const stops = place.configuration.sections.evacuation.stop.map(({ name }) => name).join(", ")
     const agreed = yield* Confirm.confirm({
       yes: asked.yes,
@@ -112,7 +125,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     project: place.project,
     deadline: call.deadline,
     named: asked.destination,
-    drill: asked.drill,
+    drill,
     json: place.flags.json,
     quiet: place.flags.quiet,
   })
@@ -130,7 +143,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
       reason: asked.reason,
       destination: asked.destination ?? "",
       deadline: asked.deadline ?? "",
-      drill: asked.drill,
+      drill,
     },
     env: place.configuration.env,
     environment: {},

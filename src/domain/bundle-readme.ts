@@ -10,7 +10,7 @@ export interface Subject {
   readonly prefix?: string
   /** The folder of the bundle's own files in the bundle; empty where they lie at its top. */
   readonly own: string
-  /** Where the key is kept, where it was made for this. */
+  /** Where its public half is, of a key that is not the project's. */
   readonly keptIn?: string
 }
 
@@ -81,11 +81,12 @@ const checking = ({ own }: Subject): ReadonlyArray<string> => {
 const origins: Readonly<Record<SignedBy["key"], (kept: string) => string>> = {
   ledger: () =>
     "It is the key of the project's ledger: compare with `keys` in the project's `configs/base/trust.yaml`, with `.dandori/keys/ledger.pub`, or with a checkpoint that was kept elsewhere.",
-  evacuation: () =>
-    "The key of the project's ledger could not be used, so this one is of the evacuation's own ledger on the machine that was evacuated; the evacuation said its id when it ended.",
+  evacuation: (kept) =>
+    `The key of the project's ledger could not be used, so this one is of the evacuation's own ledger: compare with ${kept} on the machine that was evacuated.`,
   incident: (kept) =>
-    `The ledger's key could not be used, so this one was made for the incident. Its private half is in ${kept} on the machine that was evacuated, and the evacuation said its id when it ended.`,
-  bundle: (kept) => `It was made for this bundle alone, ${kept}: whoever gave you the bundle has to tell you its id.`,
+    `No ledger's key could be used, so this one was made for the incident: compare with ${kept} on the machine that was evacuated.`,
+  bundle: () =>
+    "It was made for this bundle alone, and its private half was not kept: whoever gave you the bundle has to tell you its id.",
 }
 
 const knowing = ({ keptIn, own, signedBy }: Subject): ReadonlyArray<string> => {
@@ -97,7 +98,7 @@ const knowing = ({ keptIn, own, signedBy }: Subject): ReadonlyArray<string> => {
     "",
     block(`openssl pkey -pubin -in ${key} -outform DER | sha256sum`),
     "",
-    `It has to be \`${signedBy.keyid}\`. ${origins[signedBy.key](keptIn ?? "and its private half was not kept")}`,
+    `It has to be \`${signedBy.keyid}\`. ${origins[signedBy.key](code(keptIn ?? "its public key"))}`,
     "",
   ]
 }

@@ -176,8 +176,7 @@ const ofVerify = ({ push, verify }: EvacuationOutcome): ReadonlyArray<string> =>
 
 const ofRecover = (answer: EvacuationOutcome["recover"]): ReadonlyArray<string> => {
   if (answer === undefined) return ["it is not known whether anything was brought up"]
-  if (answer.failed.length > 0)
-    return answer.failed.map(({ name, reason }) => `${name} could not be brought up: ${reason}`)
+  if (answer.failed.length > 0) return answer.failed.map(({ name, reason }) => `${name} was not brought up: ${reason}`)
   return without(answer.complete ? 0 : 1, "not everything was brought up")
 }
 

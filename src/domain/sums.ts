@@ -9,9 +9,18 @@ export interface Sum {
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" }
 const unescapes = new Map(Object.entries(escapes).map(([plain, escaped]) => [escaped, plain]))
 
-/** The order of paths in a bundle: that of their bytes. */
-export const inOrder = (a: { readonly path: string }, b: { readonly path: string }): number =>
-  Buffer.compare(Buffer.from(a.path), Buffer.from(b.path))
+/** Code units in the order of their code points: halves of pairs come after all that stand alone. */
+const ranked = (unit: number) => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
+
+/** The order of paths in a bundle: that of their bytes in UTF-8, which is that of their code points. */
+export const inOrder = ({ path: a }: { readonly path: string }, { path: b }: { readonly path: string }): number => {
+  const shorter = Math.min(a.length, b.length)
+  for (let at = 0; at < shorter; at++) {
+    const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)]
+    if (x !== y) return ranked(x) - ranked(y)
+  }
+  return a.length - b.length
+}
 
 const lineOf = ({ path, sha256 }: Sum): string => {
   const escaped = path.replace(/[\\\n\r]/g, (char) => escapes[char])

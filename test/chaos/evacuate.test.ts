@@ -28,7 +28,7 @@ describe("evacuations that are killed, cut off and left without disk at any byte
     "end complete when they are called again, and send nothing twice",
     { timeout: 240_000 + kills * 20_000 },
     async () => {
-      const tally = await campaign({ kills, seed, binary, say })
+      const tally = await campaign({ kills, seed, binary, light: true, say })
       assert.deepStrictEqual(tally.faults, [], `seed ${seed}`)
       assert.isAtLeast(tally.total, kills)
       assert.isAbove(tally.sent, 60)
@@ -40,6 +40,7 @@ describe("evacuations that are killed, cut off and left without disk at any byte
       kills: 0,
       seed,
       binary,
+      light: true,
       stopsOneOf: 1,
       spoil: async ({ objects }, trial) => {
         const below = (path: string) => join(objects(trial.bucket), prefix, path)

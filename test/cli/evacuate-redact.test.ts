@@ -76,6 +76,10 @@ describe("dandori evacuate redact", () => {
       assert.isTrue(manifest.items.every(({ inTar }) => inTar === undefined))
       assert.strictEqual(yield* text(join(out, "captures/memory.txt")), "MemTotal: 24 GB\n")
       assert.deepInclude(ndjson(said.out)[0], { v: 1, kind: "evacuate-redact", root: manifest.root, leftOut: 2 })
+      assert.deepStrictEqual(
+        ((ndjson(said.out)[0]?.redacted ?? []) as ReadonlyArray<{ readonly path: string }>).map(({ path }) => path),
+        ["logs/api.log"],
+      )
 
       const second = yield* verify(out, "--json")
       assert.strictEqual(second.code, 14, second.out + second.err)

@@ -241,6 +241,19 @@ describe("dandori evacuate verify", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.live("goes by the manifest that completed a bundle, where it lies beside that of an earlier call", () =>
+    Effect.gen(function* () {
+      const { bundle, folder, root } = yield* Made.evacuated({ failed: "kernel-log" })
+      yield* Place.capture(folder, "kernel-log", "now it answers\n")
+      yield* Made.pushTars(folder)
+      assert.strictEqual((yield* verify(bundle)).code, 10)
+      assert.isTrue((yield* Made.manifest(root)).complete)
+      const said = yield* verify(bundle)
+      assert.strictEqual(said.code, 0, said.out)
+      assert.include(said.out, "5 of 5 taken")
+    }).pipe(Effect.scoped),
+  )
+
   it.live(
     "reads both bundles of an incident at a destination, and those of an incident's folder where they were put",
     () =>

@@ -78,7 +78,7 @@ const spoiled: fc.Arbitrary<Spoil> = fc.oneof(
       (o) =>
         o.verify ? { ...o, verify: { ...o.verify, problems: [problem] } } : o,
   ),
-  fc.constant<Spoil>((o) => ({ ...o, recover: { complete: true, failed: [{ name: "api", reason: "not ready" }] } })),
+  fc.string().map((reason): Spoil => (o) => ({ ...o, recover: { complete: true, failed: [{ name: "api", reason }] } })),
   fc.constant<Spoil>((o) => ({ ...o, recover: { complete: false, failed: [] } })),
 )
 

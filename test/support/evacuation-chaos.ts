@@ -12,6 +12,8 @@ export interface Campaign {
   readonly kinds?: ReadonlyArray<Disturbances.Kind>
   /** The built binary; where none is given it is built. */
   readonly binary?: string
+  /** With smaller large files, for a short campaign. */
+  readonly light?: boolean
   /** Of so many evacuations one is no drill: processes are stopped. By default of 6. */
   readonly stopsOneOf?: number
   /** Breaks something after an evacuation has ended with 0: a campaign that finds nothing then is worth nothing. */
@@ -41,6 +43,8 @@ export interface Tally {
 const patienceMillis = 240_000
 /** So many calls without a disturbance an evacuation may need. */
 const mostCalls = 6
+/** So many faults of one evacuation are enough to look at. */
+const mostFaults = 20
 /** So many evacuations with faults are enough to look at. */
 const mostFaulty = 3
 
@@ -107,7 +111,7 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
   const lacks = Trials.lacksDisks()
   const able = kinds.filter((kind) => kind !== "disk" || lacks === undefined)
   if (able.length < kinds.length) say(lacks ?? "")
-  const place = await Trials.open(seed, options.binary)
+  const place = await Trials.open(seed, options)
   let undisturbed: Disturbances.Undisturbed | undefined
   let faulty = 0
 
@@ -119,7 +123,7 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
     const history: Array<string> = []
     const found: Array<string> = []
     const fault: Fault = (what) => {
-      if (found.length >= 12 || found.includes(what)) return
+      if (found.length >= mostFaults || found.includes(what)) return
       found.push(what)
       tally.faults.push(`evacuation ${number}, call ${history.length}: ${what}`)
       say(`FAULT in evacuation ${number}${stops ? " that stops" : ""}, call ${history.length}: ${what}`)

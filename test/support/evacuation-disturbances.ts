@@ -13,7 +13,7 @@ type When =
   | { readonly byte: number; readonly way: Way }
   | { readonly step: string; readonly millis: number }
 
-/** One disturbance of one call. `forMillis`: how long the network is away or the disk full; Infinity: until the call ends. */
+/** One disturbance of one call. `forMillis`: how long the network is away or the disk full, until the call's end at most; Infinity: for good. */
 export interface Disturbance {
   readonly kind: Kind
   readonly when: When
@@ -54,7 +54,7 @@ export const draw = (dice: Draw, kind: Kind, undisturbed: Undisturbed): Disturba
   if (kind === "process") return { kind, when, how: dice(2) === 0 ? "process" : "group", forMillis: 0 }
   if (kind === "disk") {
     const free = dice(3) === 0 ? 0 : dice(2 ** dice(21))
-    return { kind, when, how: { free }, forMillis: dice(3) === 0 ? Infinity : logUniform(dice, 5, 4_000) }
+    return { kind, when, how: { free }, forMillis: dice(3) === 0 ? Infinity : logUniform(dice, 5, 9_000) }
   }
   const how = (["cut", "away", "hang"] as const)[dice(3)] ?? "cut"
   return { kind, when, how, forMillis: how === "cut" ? 0 : logUniform(dice, 50, dice(4) === 0 ? 25_000 : 4_000) }
@@ -124,7 +124,7 @@ export const arm = (
       timers.forEach(clearTimeout)
       timers = []
       wire.open()
-      if (disk !== undefined) free(disk)
+      if (disk !== undefined && Number.isFinite(forMillis)) free(disk)
     },
   }
 }

@@ -49,12 +49,12 @@ const rename = (folder: string, from: string, toPrintf: string) => {
   if (moved.exitCode !== 0) throw new Error(moved.stderr.toString())
 }
 
-/** A large file of 12 to 40 MiB; one in three is a whole number of parts. */
-const largeBytes = (draw: (below: number) => number): number =>
-  draw(3) === 0 ? partBytes * (3 + draw(6)) : 12 * 2 ** 20 + draw(28 * 2 ** 20)
+/** A large file of 12 to 40 MiB, of at most 15 in a light project; one in three is a whole number of parts. */
+const largeBytes = (draw: (below: number) => number, light: boolean): number =>
+  draw(3) === 0 ? partBytes * (3 + draw(light ? 1 : 6)) : 12 * 2 ** 20 + draw((light ? 3 : 28) * 2 ** 20)
 
 /** Makes the project: about 60 small files, logs with secrets, three large files, names with spaces and of any bytes. */
-export const make = async (folder: string, seed: number): Promise<void> => {
+export const make = async (folder: string, seed: number, light = false): Promise<void> => {
   const draw = dice(seed)
   const write = async (name: string, content: string | Uint8Array) => {
     await Fs.mkdir(dirname(join(folder, name)), { recursive: true })
@@ -71,11 +71,11 @@ export const make = async (folder: string, seed: number): Promise<void> => {
   for (let n = 0; n < 12; n++) await write(`artifacts/run ${n % 3}/summary_${n}.json`, `{"sharpe":${draw(900)}}\n`)
   for (let n = 0; n < 8; n++) await write(`artifacts/cv_results_${n}.csv`, small(100 + n))
   for (let n = 0; n < 12; n++) await write(`logs/part ${n % 2}/api-${n}.log`, logLines(draw, 20 + draw(2000)))
-  await write("logs/long.log", logLines(draw, 130_000))
+  await write("logs/long.log", logLines(draw, light ? 110_000 : 130_000))
   await write(".dandori/ledger/segment 1.ndjson", `{"seq":1}\n{"seq":2}\n`)
-  await write("models/model_large.joblib", bytesOf(seed + 1, largeBytes(draw)))
-  await write("artifacts/cv_results_large.csv", bytesOf(seed + 2, largeBytes(draw)))
-  await write(".dandori/models/20260505/model.bin", bytesOf(seed + 3, largeBytes(draw)))
+  await write("models/model_large.joblib", bytesOf(seed + 1, largeBytes(draw, light)))
+  await write("artifacts/cv_results_large.csv", bytesOf(seed + 2, largeBytes(draw, light)))
+  await write(".dandori/models/20260505/model.bin", bytesOf(seed + 3, largeBytes(draw, light)))
   await write("models/model_bytes.joblib", small(200))
   rename(folder, "models/model_bytes.joblib", "models/model_\\377\\376 \\303.joblib")
   await write("logs/bytes.log", logLines(draw, 50))

@@ -70,11 +70,14 @@ export const build = async (folder: string): Promise<string> => {
 }
 
 /** Starts the server, builds the binary where none is given, and makes the project by its seed. */
-export const open = async (seed: number, given?: string): Promise<Place> => {
+export const open = async (
+  seed: number,
+  { binary: given, light = false }: { readonly binary?: string; readonly light?: boolean } = {},
+): Promise<Place> => {
   const folder = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "evacuation chaos ")))
   const [data, template] = [join(folder, "s3"), join(folder, "template")]
   for (const each of [data, template]) await Fs.mkdir(each)
-  const [s3, binary] = await Promise.all([S3.start(data), given ?? build(folder), Source.make(template, seed)])
+  const [s3, binary] = await Promise.all([S3.start(data), given ?? build(folder), Source.make(template, seed, light)])
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_REGION: region } = S3.env
   const credentials = { accessKeyId, secretAccessKey }
   const sdk = new Sdk.S3({ endpoint: s3.endpoint, region, forcePathStyle: true, credentials })
@@ -206,17 +209,20 @@ export const call = (place: Place, trial: Trial, patienceMillis: number, onStep:
   return { pid: child.pid, kill, isOver: () => isOver, ended }
 }
 
-/** The incident's folder on this machine; undefined where there is none yet. */
+/** The incident's folder on this machine, that of its newest call; undefined where there is none yet. */
 export const incidentFolder = async (trial: Trial): Promise<string | undefined> => {
-  const homes = [
-    join(trial.project, ".dandori/evacuation"),
-    join(trial.temporary, `dandori-evacuation-${process.getuid?.()}`),
-  ]
-  for (const home of homes) {
+  const elsewhere = join(trial.temporary, `dandori-evacuation-${process.getuid?.()}`)
+  let newest: { readonly folder: string; readonly at: number } | undefined
+  for (const home of [join(trial.project, ".dandori/evacuation"), elsewhere]) {
     const folder = join(home, "incidents", trial.incident)
-    if (await Bun.file(join(folder, "incident.json")).exists()) return folder
+    if (!(await Bun.file(join(folder, "incident.json")).exists())) continue
+    const at = await Fs.stat(join(folder, "call.json")).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    )
+    if (newest === undefined || at > newest.at) newest = { folder, at }
   }
-  return undefined
+  return newest?.folder
 }
 
 /** Lines of one of the incident's lists; one that a crash has torn is left out. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -54,6 +55,7 @@ const pushed = (options: Place.Options = {}, drill = false) =>
     return { ...place, another: place.call, disk, call, note, verify, latest, setLatest }
   })
 
+const missing = `${JSON.stringify({ collector: "files", source: "/x", reason: "it is a socket" })}\n`
 const whole = { verified: 5, failed: 0, problems: [], complete: true }
 const coverage = { seen: 3, taken: 3, notTaken: 0, unstable: 0 }
 
@@ -73,6 +75,33 @@ describe("evacuate/verify", () => {
       assert.deepStrictEqual(yield* latest, there)
       assert.deepStrictEqual((yield* verify).latest, { moved: true })
       assert.deepStrictEqual(yield* latest, there)
+    }),
+  )
+
+  it.live("keeps copies under latest/ where the layout says so, when everything was verified, and not in a drill", () =>
+    Effect.gen(function* () {
+      const options = { evacuation: { layout: "mirror" } } as const
+      const { disk, folder, verify } = yield* pushed(options)
+      const read = (path: string) =>
+        Effect.promise(() => Fs.readFile(join(disk, "latest", path), "utf8").catch(() => "not there"))
+      yield* Effect.promise(() => Fs.writeFile(join(folder, "not-taken.ndjson"), missing))
+      yield* verify
+      assert.strictEqual(yield* read("models/a"), "not there")
+      yield* Effect.promise(async () => {
+        await Fs.rm(join(folder, "not-taken.ndjson"))
+        await Fs.mkdir(join(disk, "latest/models"), { recursive: true })
+        await Fs.writeFile(join(disk, "latest/models/b"), "of an earlier snapshot")
+        await Fs.writeFile(join(disk, "latest/models/old"), "it stays")
+      })
+      assert.deepInclude(yield* verify, { ...whole, latest: { moved: true } })
+      assert.strictEqual(yield* read("models/a"), "a".repeat(100))
+      assert.strictEqual(yield* read("models/b"), "b".repeat(50))
+      assert.strictEqual(yield* read("logs/x"), "log")
+      assert.strictEqual(yield* read("models/old"), "it stays")
+
+      const drill = yield* pushed(options, true)
+      yield* drill.verify
+      assert.isFalse(existsSync(join(drill.disk, "latest")))
     }),
   )
 

@@ -73,10 +73,12 @@ const outputOf = (facts: EvacuationFacts, step: string): unknown => {
   return id === undefined ? undefined : RunFacts.taskFacts(facts.run, id).output
 }
 
-const isOpened = Schema.is(Schema.Struct({ incident: Schema.String, folder: Schema.String }))
+const isOpened = Schema.is(Schema.Struct({ incident: Schema.String, folder: Schema.String, drill: Schema.Boolean }))
 
 /** The incident and its folder, once it is opened. */
-export const opened = (facts: EvacuationFacts): { readonly incident: string; readonly folder: string } | undefined => {
+export const opened = (
+  facts: EvacuationFacts,
+): { readonly incident: string; readonly folder: string; readonly drill: boolean } | undefined => {
   const output = outputOf(facts, "open")
   return isOpened(output) ? output : undefined
 }
@@ -121,7 +123,7 @@ export const outcomeOf = (facts: EvacuationFacts): Outcome.EvacuationOutcome => 
     {
       incident: place?.incident ?? "",
       folder: place?.folder ?? "",
-      drill: facts.drill,
+      drill: place?.drill ?? facts.drill,
       named: isNamed(facts.project, facts.named, push),
       failed: failedTasks(facts),
     },

@@ -24,7 +24,7 @@ const what = (outcome: Outcome.EvacuationOutcome, standing: Outcome.Standing): s
   const where = push === undefined ? "" : clean(push.location)
   switch (standing) {
     case "complete":
-      return `${much}, are in ${where}; ${(verify?.verified ?? 0).toLocaleString("en-US")} verified by digest.`
+      return `${much}, are in ${where}; ${(verify?.verified ?? 0).toLocaleString("en-US")} objects there were verified by digest.`
     case "refused":
       return `a destination answered and is not to be trusted. ${push === undefined ? "Nothing was sent." : `What there is, is in ${where}${push.away ? "" : " on this machine"}: ${much}.`}`
     case "not-away":

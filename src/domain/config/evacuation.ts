@@ -173,7 +173,8 @@ export type RedactionRule = typeof RedactionRule.Type
 /**
  * The evacuation: what is stopped and in which order, what is taken, where it goes, what is brought up. `grace` stands
  * between SIGINT, SIGTERM and SIGKILL. `destinations` come after `storage.offsite.bucket`; the last rung is always the
- * folder `sealed`, on this machine. `max_shrink`: how much smaller than the last a snapshot may be for `latest` to move.
+ * folder `sealed`, on this machine. `layout: mirror` keeps copies of what was verified under `latest/models/`,
+ * `latest/artifacts/` and `latest/logs/` too, where they were before there were snapshots. `max_shrink`: how much smaller than the last a snapshot may be for `latest` to move.
  * `promises` are what a drill must keep.
  */
 export const EvacuationSection = Schema.Struct({

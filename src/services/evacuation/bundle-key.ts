@@ -14,8 +14,6 @@ export interface BundleKey {
   readonly signedBy: SignedBy
   /** The public key in PEM (SubjectPublicKeyInfo). */
   readonly pem: string
-  /** Where the private key is, of one that was made for this. */
-  readonly keptIn?: string
   /** Ed25519 signature (64 bytes, RFC 8032). */
   readonly sign: (bytes: Uint8Array) => Effect.Effect<Uint8Array>
 }
@@ -54,7 +52,7 @@ const ofEvidence = Effect.gen(function* () {
 }).pipe(Effect.option)
 
 /** The key of a private key in PEM (PKCS#8); none where it is no Ed25519 key. */
-const ofPrivate = (text: string, key: SignedBy["key"], keptIn?: string): Effect.Effect<Option.Option<BundleKey>> =>
+const ofPrivate = (text: string, key: SignedBy["key"]): Effect.Effect<Option.Option<BundleKey>> =>
   Effect.flatMap(crypto, ({ createPrivateKey, createPublicKey, sign }) =>
     Effect.try((): BundleKey | undefined => {
       const secret = createPrivateKey(text)
@@ -63,7 +61,6 @@ const ofPrivate = (text: string, key: SignedBy["key"], keptIn?: string): Effect.
       return {
         signedBy: { keyid: Sha256.of(open.export({ type: "spki", format: "der" })), key },
         pem: publicPem(open),
-        ...(keptIn === undefined ? {} : { keptIn }),
         sign: (bytes) => Effect.sync(() => new Uint8Array(sign(null, bytes, secret))),
       }
     }).pipe(
@@ -74,9 +71,9 @@ const ofPrivate = (text: string, key: SignedBy["key"], keptIn?: string): Effect.
 
 const read = (path: string) => Durable.attempt("read", path, () => Fs.readFile(path, "utf8"))
 
-const ofFile = (path: string, key: SignedBy["key"], keptIn?: string) =>
+const ofFile = (path: string, key: SignedBy["key"]) =>
   read(path).pipe(
-    Effect.flatMap((text) => ofPrivate(text, key, keptIn)),
+    Effect.flatMap((text) => ofPrivate(text, key)),
     Effect.orElseSucceed(() => Option.none<BundleKey>()),
   )
 
@@ -95,18 +92,24 @@ export const once: Effect.Effect<BundleKey> = newPem.pipe(
   Effect.orDie,
 )
 
-/** Where the incident's own key is, if there is one. */
-export const incidentKey = ({ path }: IncidentFolder): string => join(path, "keys", "bundle.key")
+const incidentKey = ({ path }: IncidentFolder): string => join(path, "keys", "bundle.key")
+
+/** Where the public half lies of a key that is not the project's; undefined where it is that, or lies nowhere. */
+export const publicHalf = (folder: IncidentFolder, key: SignedBy["key"]): string | undefined => {
+  if (key === "incident") return incidentKey(folder).replace(/key$/, "pub")
+  // The evacuation's own ledger is in the home that its incidents are in.
+  return key === "evacuation" ? join(folder.path, "..", "..", "keys", "ledger.pub") : undefined
+}
 
 /** The incident's own key, made at its first use. */
 const ofIncident = Effect.fnUntraced(function* (folder: IncidentFolder) {
   const file = incidentKey(folder)
-  const found = yield* ofFile(file, "incident", file)
+  const found = yield* ofFile(file, "incident")
   if (Option.isSome(found)) return found.value
   yield* Durable.makeFolderDurably(dirname(file), { mode: 0o700 })
   const pem = yield* newPem
   yield* Durable.writeNewFileDurably(file, pem, { mode: 0o600 })
-  const made = yield* Effect.orDie(Effect.flatMap(ofPrivate(pem, "incident", file), Effect.fromOption))
+  const made = yield* Effect.orDie(Effect.flatMap(ofPrivate(pem, "incident"), Effect.fromOption))
   yield* Durable.writeFileDurably(file.replace(/key$/, "pub"), made.pem)
   return made
 })

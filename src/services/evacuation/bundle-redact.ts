@@ -62,7 +62,7 @@ const textCheck = () => {
 const redactFile = (from: string, to: string, make: () => Redactor) =>
   Durable.fillNewFileDurably(to, (write) =>
     Effect.gen(function* () {
-      const redacted = RedactedBytes.of(make)
+      const redacted = RedactedBytes.of(make())
       const check = textCheck()
       const hasher = new Bun.CryptoHasher("sha256")
       let bytes = 0
@@ -128,6 +128,7 @@ export const redact = Effect.fn("BundleRedact.redact")(function* (place: BundleP
   }
 
   const items: Array<BundleItem> = []
+  const replaced: Array<{ readonly path: string; readonly redactions: ReadonlyArray<Redaction> }> = []
   const notTaken: Array<NotTaken> = manifest.notTaken.map((line) => ({
     ...line,
     source: plain(line.source),
@@ -163,6 +164,7 @@ export const redact = Effect.fn("BundleRedact.redact")(function* (place: BundleP
     const { bytes, original, redactions, sha256 } = text.success
     if (original.sha256 !== item.sha256) return yield* failed(item.path, "it is not what its manifest says")
     const all = added(item.redactions ?? [], redactions)
+    if (redactions.length > 0) replaced.push({ path, redactions })
     items.push({
       ...about,
       bytes,
@@ -198,9 +200,6 @@ export const redact = Effect.fn("BundleRedact.redact")(function* (place: BundleP
   )
   for (const [name, bytes] of yield* Bundle.signed(composed, key))
     yield* Durable.writeNewFileDurably(join(out, name), bytes)
-  const replaced = composed.manifest.items.flatMap(({ original, path, redactions }) =>
-    original === undefined ? [] : [{ path, redactions: redactions ?? [] }],
-  )
   return { manifest: composed.manifest, replaced, leftOut: notTaken.length - manifest.notTaken.length }
 }, Effect.scoped)
 

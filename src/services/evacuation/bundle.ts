@@ -14,7 +14,7 @@ import * as Sha256 from "../../domain/sha256.ts"
 import * as Sums from "../../domain/sums.ts"
 import * as Durable from "../durable-files.ts"
 import * as BundleKey from "./bundle-key.ts"
-import { type IncidentFolder, readLines, writeDocument } from "./incidents.ts"
+import { type IncidentFolder, readDocument, readLines, writeDocument } from "./incidents.ts"
 import * as Tar from "./tar.ts"
 
 /** Where the bundles lie: a rung of the ladder, and the location of its destination. */
@@ -35,6 +35,16 @@ export interface MadeBundle {
   readonly keyid: Sha256.Sha256
   readonly files: ReadonlyArray<readonly [name: string, bytes: Uint8Array]>
 }
+
+/** The names of these files in that order. */
+const ownNames = [
+  bundleFiles.readme,
+  bundleFiles.key,
+  bundleFiles.sums,
+  bundleFiles.signature,
+  bundleFiles.manifestSignature,
+  bundleFiles.manifest,
+] as const
 
 /** What is to be in a bundle, before it is signed. */
 interface Draft {
@@ -76,26 +86,26 @@ export const compose = (
   return { signedBy, readme: text, sums, manifest: whole, manifestBytes: bytesOf(`${CanonicalJson.encode(whole)}\n`) }
 }
 
-type Composed = ReturnType<typeof compose>
-
-const filesOf = (composed: Composed, pem: string, sums: Uint8Array, manifest: Uint8Array): MadeBundle["files"] => [
-  [bundleFiles.readme, composed.readme],
-  [bundleFiles.key, bytesOf(pem)],
-  [bundleFiles.sums, composed.sums],
-  [bundleFiles.signature, sums],
-  [bundleFiles.manifestSignature, manifest],
-  [bundleFiles.manifest, composed.manifestBytes],
-]
-
 /** A bundle's own files, signed. */
-export const signed = Effect.fnUntraced(function* (composed: Composed, { pem, sign }: BundleKey.BundleKey) {
-  return filesOf(composed, pem, yield* sign(composed.sums), yield* sign(composed.manifestBytes))
+export const signed = Effect.fnUntraced(function* (
+  { manifestBytes, readme, sums }: ReturnType<typeof compose>,
+  { pem, sign }: BundleKey.BundleKey,
+) {
+  return [
+    [bundleFiles.readme, readme],
+    [bundleFiles.key, bytesOf(pem)],
+    [bundleFiles.sums, sums],
+    [bundleFiles.signature, yield* sign(sums)],
+    [bundleFiles.manifestSignature, yield* sign(manifestBytes)],
+    [bundleFiles.manifest, manifestBytes],
+  ] satisfies MadeBundle["files"] as MadeBundle["files"]
 })
 
 const composeDraft = (folder: IncidentFolder, draft: Draft, signedBy: SignedBy) => {
   const { beside, bundle, content, lists, own, where } = draft
   const { host, id, opened } = lists.incident
-  const keptIn = signedBy.key === "incident" ? { keptIn: BundleKey.incidentKey(folder) } : {}
+  const half = BundleKey.publicHalf(folder, signedBy.key)
+  const keptIn = half === undefined ? {} : { keptIn: half }
   const place = where === undefined ? {} : { location: where.location, prefix: prefixOf(lists.incident, bundle) }
   const tars = new Set(lists.tars.map(({ tar }) => tar))
   return compose(
@@ -115,44 +125,76 @@ const composeDraft = (folder: IncidentFolder, draft: Draft, signedBy: SignedBy) 
 
 const localOf = ({ path }: IncidentFolder, bundle: BundleName) => join(path, "bundles", bundle)
 
+/** `bundles/destination.json`: where the bundles' own files were put, each below its prefix. */
+const Places = Schema.Struct({
+  rung: Schema.String,
+  location: Schema.String,
+  evidence: Schema.optionalKey(Schema.String),
+  snapshot: Schema.optionalKey(Schema.String),
+})
+const placesName = "destination.json"
+
+const sameItems = (a: BundleManifest, b: Content): boolean =>
+  Sums.encode(a.items) === Sums.encode(b.items) && a.items.every(({ inTar }, at) => inTar === b.items[at]?.inTar)
+
 /**
- * The files that an earlier call signed, where they say the same: whichever key can be used now, what was put somewhere
- * stays as it is.
+ * The files that an earlier call signed. They stay as they are where they say the same, whichever key can be used now; and
+ * where they completed the bundle at this destination, whatever became of the sources since: objects are never replaced.
  */
 const kept = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
+  const { bundle, content, where } = draft
   const read = (name: string) => {
-    const path = join(localOf(folder, draft.bundle), name)
+    const path = join(localOf(folder, bundle), name)
     return Durable.attempt("read", path, () => Fs.readFile(path)).pipe(
       Effect.map((bytes) => new Uint8Array(bytes)),
       Effect.orElseSucceed(() => new Uint8Array()),
     )
   }
-  const pem = textOf(yield* read(bundleFiles.key))
-  const signedBy = Option.getOrUndefined(decodeManifest(textOf(yield* read(bundleFiles.manifest))))?.signedBy
-  if (signedBy === undefined || signedBy.keyid !== (yield* BundleKey.keyidOf(pem))) return Option.none()
+  const files: MadeBundle["files"] = yield* Effect.forEach(ownNames, (name) =>
+    Effect.map(read(name), (bytes) => [name, bytes] as const),
+  )
+  const stored = new Map(files)
+  const bytesAt = (name: string) => stored.get(name) ?? new Uint8Array()
+  const [sums, manifestBytes] = [bytesAt(bundleFiles.sums), bytesAt(bundleFiles.manifest)]
+  const pem = textOf(bytesAt(bundleFiles.key))
+  const manifest = Option.getOrUndefined(decodeManifest(textOf(manifestBytes)))
+  const signedBy = manifest?.signedBy
+  if (manifest === undefined || signedBy === undefined) return Option.none()
+  const holds =
+    signedBy.keyid === (yield* BundleKey.keyidOf(pem)) &&
+    (yield* BundleKey.holds(pem, sums, bytesAt(bundleFiles.signature))) &&
+    (yield* BundleKey.holds(pem, manifestBytes, bytesAt(bundleFiles.manifestSignature)))
+  if (!holds) return Option.none()
   const composed = composeDraft(folder, draft, signedBy)
-  const [sums, manifest] = [yield* read(bundleFiles.signature), yield* read(bundleFiles.manifestSignature)]
-  if (!(yield* BundleKey.holds(pem, composed.sums, sums))) return Option.none()
-  if (!(yield* BundleKey.holds(pem, composed.manifestBytes, manifest))) return Option.none()
-  return Option.some({ composed, files: filesOf(composed, pem, sums, manifest) })
+  const isSame =
+    Buffer.compare(composed.sums, sums) === 0 && Buffer.compare(composed.manifestBytes, manifestBytes) === 0
+  const places = Option.getOrUndefined(yield* readDocument(join(folder.path, "bundles"), placesName, Places))
+  const isSettled =
+    places !== undefined &&
+    places.location === where?.location &&
+    places[bundle] === "" &&
+    isComplete(manifest) &&
+    isComplete(content) &&
+    sameItems(manifest, content)
+  return isSame || isSettled ? Option.some({ manifest, signedBy, files }) : Option.none()
 })
 
 const anew = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
   const key = yield* BundleKey.ofBundles(folder)
   const composed = composeDraft(folder, draft, key.signedBy)
-  return { composed, files: yield* signed(composed, key) }
+  return { manifest: composed.manifest, signedBy: key.signedBy, files: yield* signed(composed, key) }
 })
 
 const makeOne = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
   const earlier = yield* kept(folder, draft)
-  const { composed, files } = Option.isSome(earlier) ? earlier.value : yield* anew(folder, draft)
+  const { files, manifest, signedBy } = Option.isSome(earlier) ? earlier.value : yield* anew(folder, draft)
   return {
     bundle: draft.bundle,
     prefix: prefixOf(draft.lists.incident, draft.bundle),
     own: draft.own,
     complete: isComplete(draft.content),
-    manifest: composed.manifest,
-    keyid: composed.signedBy.keyid,
+    manifest,
+    keyid: signedBy.keyid,
     files,
   } satisfies MadeBundle as MadeBundle
 })
@@ -181,6 +223,13 @@ export const make = Effect.fn("Bundle.make")(function* (folder: IncidentFolder, 
   })
 })
 
+/** Removes what a crash left of a copy. */
+const clear = Effect.fnUntraced(function* (local: string) {
+  const names = yield* Durable.attempt("list", local, () => Fs.readdir(local))
+  for (const name of names.filter((found) => !(ownNames as ReadonlyArray<string>).includes(found)))
+    yield* Durable.removeFileDurably(join(local, name))
+})
+
 /**
  * Keeps copies of the bundles' own files in the incident's folder, `bundles/evidence/` and `bundles/snapshot/`, and in
  * `bundles/destination.json` where they are put: the rung, its location, and for each bundle the folder below its prefix.
@@ -191,14 +240,13 @@ export const keep = Effect.fn("Bundle.keep")(function* (
   where: Where | undefined,
 ) {
   for (const { bundle, files } of bundles) {
-    yield* Durable.makeFolderDurably(localOf(folder, bundle), { mode: 0o700 })
-    for (const [name, bytes] of files) yield* Durable.writeFileDurably(join(localOf(folder, bundle), name), bytes)
+    const local = localOf(folder, bundle)
+    yield* Durable.makeFolderDurably(local, { mode: 0o700 })
+    yield* clear(local)
+    for (const [name, bytes] of files) yield* Durable.writeFileDurably(join(local, name), bytes)
   }
   if (where === undefined) return
   const owns = Object.fromEntries(bundles.map(({ bundle, own }) => [bundle, own]))
-  yield* writeDocument(join(folder.path, "bundles"), "destination.json", {
-    rung: where.name,
-    location: where.location,
-    ...owns,
-  })
+  const places = { rung: where.name, location: where.location, ...owns }
+  yield* writeDocument(join(folder.path, "bundles"), placesName, places)
 })

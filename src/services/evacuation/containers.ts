@@ -86,7 +86,7 @@ const askFor = <A>(socket: string, path: string, schema: Schema.Codec<A, any>) =
  * answer is in `silent`, with the problem, and is not asked again.
  */
 export const running = Effect.fn("Containers.running")(function* (label: string, silent: Map<string, string>) {
-  const query = encodeURIComponent(JSON.stringify({ label: [label], status: ["running", "paused", "restarting"] }))
+  const query = encodeURIComponent(JSON.stringify({ label: [label] }))
   const asked = yield* Effect.forEach(yield* present, (socket) =>
     Effect.gen(function* () {
       const known = silent.get(socket)

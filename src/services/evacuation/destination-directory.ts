@@ -1,5 +1,5 @@
 import * as Fs from "node:fs/promises"
-import { join, relative, sep } from "node:path"
+import { dirname, join, relative, sep } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Sha256 from "../../domain/sha256.ts"
@@ -94,6 +94,16 @@ export const open = (
     )
   }
 
+  const copy: Destination["copy"] = ({ key, sha256 }, to) =>
+    Effect.gen(function* () {
+      yield* checked("copy", to)
+      const copied = yield* Durable.makeFolderDurably(dirname(pathOf(to))).pipe(
+        Effect.andThen(Durable.copyFileDurably(pathOf(key), pathOf(to))),
+        Effect.mapError(failed("copy", key)),
+      )
+      if (copied.sha256 !== sha256) return yield* refuse("copy", key, `it has the SHA-256 ${copied.sha256}`, true)
+    })
+
   const pointer = Effect.map(
     get(pointerName),
     Option.map((bytes) => ({ bytes, tag: Sha256.of(bytes) as string })),
@@ -120,6 +130,7 @@ export const open = (
     confirm,
     get,
     list,
+    copy,
     pointer,
     movePointer,
   }

@@ -10,7 +10,7 @@ import { type Destination, DestinationFailed } from "./destination.ts"
 import { keyProblem } from "./destination-key.ts"
 import * as PiecePermits from "./piece-permits.ts"
 import * as S3Pointer from "./s3-pointer.ts"
-import { compare } from "./s3-objects.ts"
+import { compare, copy } from "./s3-objects.ts"
 import * as S3Parts from "./s3-parts.ts"
 import * as S3Put from "./s3-put.ts"
 import * as S3Requests from "./s3-requests.ts"
@@ -136,6 +136,8 @@ export const open = (
           }),
         ).pipe(Effect.mapError(requests.failed("read", key))),
       list: (prefix) => Effect.mapError(listAll(requests, prefix), requests.failed("list", prefix)),
+      copy: ({ bytes, key, sha256 }, to) =>
+        Effect.andThen(checked("copy", to), copy(requests, { bytes, key, sha256 }, to)),
       pointer: Effect.map(
         S3Pointer.read(requests),
         Option.map(({ bytes, tag }) => ({ bytes, tag })),

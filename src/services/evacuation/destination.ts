@@ -77,6 +77,14 @@ export interface Destination {
   >
   readonly get: (key: string) => Effect.Effect<Option.Option<Uint8Array>, DestinationFailed>
   readonly list: (prefix: string) => Effect.Effect<ReadonlyArray<string>, DestinationFailed>
+  /**
+   * Makes the object at `to` a copy of one that is there, over what `to` was: of all objects only those of the layout
+   * `mirror` are replaced. What is returned was compared by digest.
+   */
+  readonly copy: (
+    object: { readonly key: string; readonly bytes: number; readonly sha256: Sha256 },
+    to: string,
+  ) => Effect.Effect<void, DestinationFailed>
   /** The pointer `latest`, and its move from what was read: false where somebody else moved it meanwhile. */
   readonly pointer: Effect.Effect<
     Option.Option<{ readonly bytes: Uint8Array; readonly tag: string }>,

@@ -43,11 +43,38 @@ const tryPlace = (path: string): Effect.Effect<void, Durable.FileFailed> =>
     yield* Durable.removeFileDurably(probe)
   })
 
-const hasIncident = (path: string, incident: string): Effect.Effect<boolean> =>
-  Durable.attempt("look at", path, () => Fs.stat(join(path, "incidents", incident, "incident.json"))).pipe(
-    Effect.as(true),
-    Effect.orElseSucceed(() => false),
+const folderOf = (path: string, incident: string) => join(path, "incidents", incident)
+
+/** When the incident was called here last, in milliseconds since the epoch; undefined where it is not. */
+const lastCall = (path: string, incident: string): Effect.Effect<number | undefined> =>
+  Durable.attempt("look at", path, () =>
+    Fs.stat(join(folderOf(path, incident), "incident.json")).then(() =>
+      Fs.stat(join(folderOf(path, incident), "call.json")).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  ).pipe(Effect.orElseSucceed(() => undefined))
+
+/**
+ * Takes what is known of an incident along to another place: it stays one incident, with its captures, its snapshot and
+ * what was confirmed. What an earlier call left of it there is kept beside it. Durable on return.
+ */
+const carry = Effect.fn("Home.carry")(function* (incident: string, from: string, to: string) {
+  const incidents = join(to, "incidents")
+  const [target, made] = [folderOf(to, incident), join(incidents, `.${incident}.carried`)]
+  yield* Durable.makeFolderDurably(incidents, { mode: 0o700 })
+  yield* Durable.attempt("clear", made, () => Fs.rm(made, { recursive: true, force: true }))
+  yield* Durable.attempt("copy", made, () =>
+    Fs.cp(folderOf(from, incident), made, { recursive: true, preserveTimestamps: true }),
   )
+  const names = yield* Durable.attempt("list", made, () => Fs.readdir(made, { recursive: true, withFileTypes: true }))
+  for (const entry of names) yield* Durable.fsyncFile(join(entry.parentPath, entry.name))
+  yield* Durable.fsyncFile(made)
+  const before = yield* lastCall(to, incident)
+  if (before !== undefined) yield* Durable.renameDurably(target, join(incidents, `.${incident}.${Math.round(before)}`))
+  yield* Durable.renameDurably(made, target)
+})
 
 /** A home for the records of an evacuation, and the better places that would not do. */
 export interface Home {
@@ -55,21 +82,38 @@ export interface Home {
   readonly refused: ReadonlyArray<{ readonly path: string; readonly reason: string }>
 }
 
-/** The place where the incident lies already, else the first that takes a file durably. */
+/**
+ * The place where the incident lies already, the one of its newest call first, else the first that takes a file durably.
+ * Where the incident's own takes no more, what is known of it is taken along.
+ */
 export const choose = Effect.fn("Home.choose")(function* (projectHome: string, incident: string | undefined) {
   const all = places(projectHome)
-  const known: Array<string> = []
-  if (incident !== undefined) {
-    for (const path of all) if (yield* hasIncident(path, incident)) known.push(path)
+  const calls: Array<readonly [path: string, at: number]> = []
+  for (const path of incident === undefined ? [] : all) {
+    const at = yield* lastCall(path, incident ?? "")
+    if (at !== undefined) calls.push([path, at])
   }
+  const known = calls.toSorted(([, a], [, b]) => b - a).map(([path]) => path)
   const tried: Array<{ readonly path: string; readonly reason: string }> = []
   for (const path of [...known, ...all.filter((path) => !known.includes(path))]) {
     const problem = yield* Effect.match(tryPlace(path), {
       onFailure: ({ reason }) => reason,
       onSuccess: () => undefined,
     })
-    if (problem === undefined) return { path, refused: tried } satisfies Home
-    tried.push({ path, reason: problem })
+    if (problem !== undefined) {
+      tried.push({ path, reason: problem })
+      continue
+    }
+    const newest = known[0]
+    if (incident === undefined || newest === undefined || newest === path)
+      return { path, refused: tried } satisfies Home
+    const lost = yield* Effect.match(carry(incident, newest, path), {
+      onFailure: ({ message }) => [
+        { path: newest, reason: `its records of ${incident} cannot be taken along: ${message}` },
+      ],
+      onSuccess: () => [],
+    })
+    return { path, refused: [...tried, ...lost] } satisfies Home
   }
   return yield* new NoHome({ tried })
 })

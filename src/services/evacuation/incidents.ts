@@ -30,7 +30,7 @@ export class IncidentMissing extends Schema.TaggedError<IncidentMissing>()("Inci
  *     inventory.ndjson   files that are to be taken          not-taken.ndjson   what was seen and is not
  *     stopped.json       what was stopped                    pushed.ndjson      what the destination confirmed
  *     bundles/           the bundles' own files              recovered.json     what was brought up
- *     report.md .html    the post-mortem record
+ *     sealed.json        that it is complete               report.md .html    the post-mortem record
  */
 export interface IncidentFolder {
   readonly path: string

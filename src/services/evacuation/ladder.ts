@@ -29,8 +29,8 @@ export interface Chosen {
 const fileName = "rung.json"
 /** How long a rung may take to be tried, at most. */
 const patienceMillis = 20_000
-/** What a rung that answers needs on a busy machine: half of what is left may go for it. */
-const leastMillis = 2000
+/** What a rung that answers needs on a busy machine: half of what is left may go for it; and what one is given past the deadline. */
+const leastMillis = { usual: 2000, late: 300 }
 
 const readChosen = ({ path }: IncidentFolder) =>
   Effect.map(readDocument(path, fileName, ChosenRung), Option.getOrUndefined)
@@ -46,7 +46,9 @@ const probeOf = ({ call, incident }: IncidentFolder) => {
 const attempt = Effect.fnUntraced(function* (folder: IncidentFolder, rung: Rungs.Openable) {
   const { deadline } = folder.call
   const left = deadline === undefined ? Infinity : deadline - (yield* Clock.currentTimeMillis)
-  const millis = Math.min(patienceMillis, Math.max(left / 4, Math.min(leastMillis, left / 2)))
+  // The last resort is on this machine, and has to be chosen even when it is late.
+  const least = rung.away ? Math.max(leastMillis.late, Math.min(leastMillis.usual, left / 2)) : leastMillis.usual
+  const millis = Math.min(patienceMillis, Math.max(left / 4, least))
   const late = () =>
     new DestinationFailed({
       location: rung.location,

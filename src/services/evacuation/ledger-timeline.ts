@@ -1,9 +1,7 @@
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { Entry } from "../../domain/event.ts"
+import type { Entry } from "../../domain/event.ts"
 import * as Durable from "../durable-files.ts"
 
 /** Something that happened. `at` is milliseconds since the epoch; `of` says who or what says so. */
@@ -20,15 +18,28 @@ export interface Told {
   readonly problems: ReadonlyArray<string>
 }
 
-/** Most runs that are looked at, and most bytes of the end of each. */
-const mostRuns = 200
+/** So many of the newest runs are looked at; of the end of each, and of all of them, so many bytes are read. */
+const mostRuns = 2_000
 const mostBytes = 4 * 1024 * 1024
-
-const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Entry))
+const mostBytesOfAll = 32 * 1024 * 1024
 
 type Fields = Readonly<Record<string, unknown>>
 const fieldsOf = (value: unknown): Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {}
+
+/** What is read of an entry. */
+type Read = Pick<Entry, "data" | "time" | "type">
+
+/** The entry of a line, by hand: there may be very many; undefined for a line that is none. */
+const entryOf = (line: string): Read | undefined => {
+  try {
+    const { data, time, type } = fieldsOf(JSON.parse(line))
+    return typeof time === "string" && typeof type === "string" ? { data, time, type } : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "?")
 
 /** The model that an output says has become champion of a slot. */
@@ -44,7 +55,7 @@ const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 30
 
 /** What an entry says, where it belongs into a post-mortem record. `isOwn`: it is of the evacuation's own run. */
 const say = (
-  { data: given, type }: Entry,
+  { data: given, type }: Read,
   isOwn: boolean,
 ): { readonly text: string; readonly bad?: true } | undefined => {
   const data = fieldsOf(given)
@@ -91,26 +102,26 @@ const say = (
   }
 }
 
-/** The entries at the end of a stream's file; lines that are none are left out. */
-const entriesOf = Effect.fnUntraced(function* (path: string) {
+/** The entries in the last bytes of a stream's file, and how many bytes these are; lines that are none are left out. */
+const entriesOf = Effect.fnUntraced(function* (path: string, most: number) {
   const text = yield* Effect.acquireUseRelease(
     Durable.attempt("open", path, () => Fs.open(path, "r")),
     (handle) =>
       Durable.attempt("read", path, async () => {
         const { size } = await handle.stat()
-        const from = Math.max(0, size - mostBytes)
+        const from = Math.max(0, size - most)
         const buffer = new Uint8Array(size - from)
         const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
         return new TextDecoder().decode(buffer.subarray(0, bytesRead))
       }),
     (handle) => Effect.ignore(Durable.attempt("close", path, () => handle.close())),
   )
-  return text.split("\n").flatMap((line) => Option.toArray(decode(line)))
+  return { bytes: text.length, entries: text.split("\n").flatMap((line) => entryOf(line) ?? []) }
 })
 
 const momentsOf = (
   stream: string,
-  entries: ReadonlyArray<Entry>,
+  entries: ReadonlyArray<Read>,
   window: { readonly from: number; readonly to: number },
   own: string,
 ): ReadonlyArray<Moment> => {
@@ -124,20 +135,21 @@ const momentsOf = (
   })
 }
 
-/** Files of runs that were written since a time, the newest at most. */
+/** Files of runs that were written since a time, newest first: of the newest runs, whose names begin with their time. */
 const recent = Effect.fnUntraced(function* (folder: string, since: number) {
   const names = yield* Durable.attempt("list", folder, () => Fs.readdir(folder, { recursive: true }))
-  const files = names.filter((name) => name.endsWith(".ndjson")).map((name) => join(folder, name))
+  const all = names.filter((name) => name.endsWith(".ndjson")).toSorted()
   const looked = yield* Effect.forEach(
-    files,
-    (path) =>
-      Durable.attempt("look at", path, () => Fs.stat(path)).pipe(
-        Effect.map(({ mtimeMs }) => ({ path, mtimeMs })),
-        Effect.orElseSucceed(() => ({ path, mtimeMs: 0 })),
+    all.slice(-mostRuns),
+    (name) =>
+      Durable.attempt("look at", name, () => Fs.stat(join(folder, name))).pipe(
+        Effect.map(({ mtimeMs }) => ({ path: join(folder, name), mtimeMs })),
+        Effect.orElseSucceed(() => ({ path: join(folder, name), mtimeMs: 0 })),
       ),
     { concurrency: 16 },
   )
-  return looked.filter(({ mtimeMs }) => mtimeMs >= since).toSorted((a, b) => b.mtimeMs - a.mtimeMs)
+  const files = looked.filter(({ mtimeMs }) => mtimeMs >= since).toSorted((a, b) => b.mtimeMs - a.mtimeMs)
+  return { files: files.map(({ path }) => path), left: Math.max(0, all.length - mostRuns) }
 })
 
 /**
@@ -150,24 +162,27 @@ export const read = Effect.fn("LedgerTimeline.read")(function* (
   own: string,
 ) {
   const problems: Array<string> = []
-  const note = <A>(fallback: A) =>
-    Effect.catch((error: Durable.FileFailed) => {
-      if (error.code !== "ENOENT") problems.push(`${error.path} cannot be read (${error.code})`)
-      return Effect.succeed(fallback)
+  const orNothing = <A>(reading: Effect.Effect<A, Durable.FileFailed>, nothing: A) =>
+    Effect.catch(reading, ({ code, path }) => {
+      if (code !== "ENOENT") problems.push(`${path} cannot be read (${code})`)
+      return Effect.succeed(nothing)
     })
-  const runs = yield* recent(join(ledger, "runs"), window.from).pipe(note([]))
-  if (runs.length > mostRuns) problems.push(`of ${runs.length} runs of that time, the newest ${mostRuns} were read`)
+  const { files, left } = yield* orNothing(recent(join(ledger, "runs"), window.from), { files: [], left: 0 })
+  if (left > 0) problems.push(`the newest ${mostRuns} runs were looked at; ${left} older ones were not`)
   const streams = [
     { stream: "system", path: join(ledger, "system.ndjson") },
-    ...runs
-      .slice(0, mostRuns)
-      .map(({ path }) => ({ stream: path.slice(path.lastIndexOf("/") + 1, -".ndjson".length), path })),
-  ]
-  const moments = yield* Effect.forEach(streams, ({ path, stream }) =>
-    entriesOf(path).pipe(
-      Effect.map((entries) => momentsOf(stream, entries, window, own)),
-      note<ReadonlyArray<Moment>>([]),
-    ),
-  )
+    ...files.map((path) => ({ stream: path.slice(path.lastIndexOf("/") + 1, -".ndjson".length), path })),
+  ].toSorted((a, b) => Number(b.stream === own) - Number(a.stream === own))
+  const moments: Array<ReadonlyArray<Moment>> = []
+  let room = mostBytesOfAll
+  for (const [index, { path, stream }] of streams.entries()) {
+    if (room <= 0) {
+      problems.push(`of ${streams.length} streams of that time, ${index} were read`)
+      break
+    }
+    const { bytes, entries } = yield* orNothing(entriesOf(path, Math.min(mostBytes, room)), { bytes: 0, entries: [] })
+    room -= bytes
+    moments.push(momentsOf(stream, entries, window, own))
+  }
   return { moments: moments.flat(), problems } satisfies Told
 })

@@ -22,6 +22,13 @@ const characterOf = (bytes: Uint8Array, at: number, size: number): number => {
 const sizeOf = (first: number): number =>
   first < 0x80 ? 1 : first < 0xc0 || first > 0xf7 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
 
+/** How many of these bytes there are without a character at their end that goes on in what comes next. */
+export const wholeBytes = (bytes: Uint8Array): number => {
+  for (let at = bytes.length - 1; at >= Math.max(0, bytes.length - 3); at--)
+    if (bytes[at] >= 0xc0) return at + sizeOf(bytes[at]) > bytes.length ? at : bytes.length
+  return bytes.length
+}
+
 /** Text of bytes of which nothing is lost: UTF-8, and each byte that is none as `stray` finds it. */
 export const decode = (bytes: Uint8Array): string => {
   if (isUtf8(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()

@@ -24,7 +24,7 @@ const taken = ({ outcome, record }: PostMortem): ReadonlyArray<Inline> => {
   const verified =
     verify === undefined
       ? " and were not verified. "
-      : `, of which ${verify.verified.toLocaleString("en-US")} were verified by digest. `
+      : `. ${plural(verify.verified, "object", "objects")} there, the bundles' own files among them, ${verify.verified === 1 ? "was" : "were"} verified by digest. `
   return [
     `${plural(push.objects, "object", "objects")} (${formatSize(push.bytes)}) went to `,
     { code: push.location },
@@ -36,12 +36,12 @@ const stopped = ({ record }: PostMortem): string => {
   if (record.folder.incident.drill) return "It was a drill: no cordon was raised, nothing was stopped or brought up."
   if (record.stopped === undefined) return "What was stopped is not known."
   const { remaining, stops } = record.stopped
-  const gone = stops.flatMap(({ containers, ended, processes }) =>
+  const gone = stops.flatMap(({ containers, ended, processes, remaining: those }) =>
     ended === undefined
       ? []
       : [
-          ...processes.filter(({ pid }) => !remaining.some((left) => left.pid === pid)),
-          ...containers.filter(({ id }) => !remaining.some((left) => left.container === id)),
+          ...processes.filter(({ pid }) => !those.some((left) => left.pid === pid)),
+          ...containers.filter(({ id }) => !those.some((left) => left.container === id)),
         ],
   )
   const left = remaining.length === 0 ? "" : `; ${plural(remaining.length, "is", "are")} left or may be`

@@ -1,8 +1,9 @@
 import { formatSize } from "../../domain/quantity.ts"
 import type { NotTaken } from "../../domain/collected.ts"
-import type { IncidentRecord } from "./incident-record.ts"
+import * as IncidentRecord from "./incident-record.ts"
 import type { PostMortem } from "./post-mortem.ts"
-import { plural, utcTime } from "./post-mortem-words.ts"
+import { stopped } from "./post-mortem-stopped.ts"
+import { plural } from "./post-mortem-words.ts"
 import * as Promises from "./promises.ts"
 import { type Block, type Cell, type Section, atMost, text } from "./record-document.ts"
 
@@ -11,11 +12,11 @@ const most = 100
 
 const tones = { ok: "good", skipped: "plain", failed: "bad" } as const
 
-const took = ({ collected, inventory, manifests, pushed }: IncidentRecord): Section => ({
+const took = ({ collected, inventory, manifests, pushed }: IncidentRecord.IncidentRecord): Section => ({
   title: "What was taken",
   blocks: [
     text(
-      `${plural(inventory.length, "file was", "files were")} found to be taken (${formatSize(inventory.reduce((sum, { bytes }) => sum + bytes, 0))}); ${plural(pushed.length, "object is", "objects are")} confirmed by a destination.`,
+      `${plural(inventory.length, "file was", "files were")} found to be taken (${formatSize(inventory.reduce((sum, { bytes }) => sum + bytes, 0))}); ${plural(new Set(pushed.map(({ path, to }) => `${to}/${path}`)).size, "object is", "objects are")} confirmed by a destination.`,
     ),
     collected.length === 0
       ? text("No collector has said how it ended.")
@@ -55,19 +56,23 @@ const took = ({ collected, inventory, manifests, pushed }: IncidentRecord): Sect
 })
 
 /** What was seen and is not confirmed, by reason: the most first. */
-const reasons = ({ inventory, notTaken, pushed }: IncidentRecord, rung: string | undefined) => {
-  const counted = pushed.filter((line) => rung === undefined || line.rung === rung)
-  const confirmed = new Set(counted.map(({ path, to }) => `${to}/${path}`))
-  const listed = new Set(notTaken.map(({ source }) => source))
-  const open = inventory
-    .filter(({ path, source, to }) => !confirmed.has(`${to}/${path}`) && !listed.has(source))
-    .map(({ bytes, collector, source }): NotTaken => ({
-      collector,
-      source,
-      bytes,
-      reason: "not confirmed by the destination yet",
-    }))
-  const groups = Map.groupBy([...notTaken, ...open], ({ reason }) => reason)
+const reasons = ({ inventory, notTaken, pushed }: IncidentRecord.IncidentRecord, rung: string | undefined) => {
+  const confirmed = new Set<string>()
+  for (const line of pushed) if (rung === undefined || line.rung === rung) confirmed.add(`${line.to}/${line.path}`)
+  const gone = new Set<string>()
+  const open: Array<NotTaken> = []
+  const listed = new Set(notTaken.map(IncidentRecord.keyOf))
+  for (const file of inventory) {
+    const key = IncidentRecord.keyOf(file)
+    if (confirmed.has(`${file.to}/${file.path}`)) gone.add(key)
+    else if (!listed.has(key)) {
+      const { bytes, collector, source } = file
+      open.push({ collector, source, bytes, reason: "not confirmed by the destination yet" })
+    }
+  }
+  // What went away after all is listed from an earlier call.
+  const left = notTaken.filter((line) => !gone.has(IncidentRecord.keyOf(line)))
+  const groups = Map.groupBy([...left, ...open], ({ reason }) => reason)
   return [...groups].toSorted(([, a], [, b]) => b.length - a.length)
 }
 
@@ -113,50 +118,7 @@ const left = ({ outcome, record }: PostMortem): Section => {
   }
 }
 
-const stopped = ({ folder, stopped: facts }: IncidentRecord): Section => {
-  const { drill } = folder.incident
-  const title = drill ? "What would have been stopped" : "Stopped, with proof"
-  if (facts === undefined) return { title, blocks: [text("No list of what was stopped can be read.")] }
-  const remains = (key: number | string) =>
-    facts.remaining.find(({ container, pid }) => pid === key || (container !== undefined && container === key))
-  const proof = (key: number | string, ended: number | undefined): ReadonlyArray<Cell> => {
-    if (drill) return [{ badge: "left alone", tone: "plain" }, "a drill stops nothing"]
-    const still = remains(key)
-    if (still !== undefined) return [{ badge: "remains", tone: "bad" }, still.reason]
-    if (ended === undefined)
-      return [{ badge: "unknown", tone: "warn" }, "the stop was cut off before its end was written"]
-    return [{ badge: "gone", tone: "good" }, `seen to be gone by ${utcTime(ended)}`]
-  }
-  const all = facts.stops.flatMap(({ containers, ended, processes, signals, target }) => [
-    ...processes.map(({ pid, program, why }): ReadonlyArray<Cell> => {
-      const got = signals
-        .filter(({ pids }) => pids.includes(pid))
-        .map(({ at, signal }) => `${signal} ${utcTime(at).slice(11)}`)
-      return [target, `pid ${pid}`, [{ code: program }, ` ${why}`], got.join(", ") || "none", ...proof(pid, ended)]
-    }),
-    ...containers.map(({ id, name }): ReadonlyArray<Cell> => [
-      target,
-      `container ${name}`,
-      { code: id.slice(0, 12) },
-      "by its engine",
-      ...proof(id, ended),
-    ]),
-  ])
-  const { more, shown } = atMost(all, most, "stopped.json")
-  const unlisted = facts.remaining.filter(({ pid }) => pid === undefined)
-  return {
-    title,
-    blocks: [
-      all.length === 0
-        ? text("Nothing that was to be stopped ran.")
-        : { kind: "table", heads: ["Target", "What", "Found by", "Signals", "State", "Proof"], rows: shown, more },
-      ...unlisted.map(({ reason, target }) => text(`${target}: ${reason}`)),
-      ...(facts.done || drill ? [] : [text("The stop did not come to its end.")]),
-    ],
-  }
-}
-
-const redactions = ({ collected, pushed }: IncidentRecord): Section => {
+const redactions = ({ collected, pushed }: IncidentRecord.IncidentRecord): Section => {
   const all = [
     ...collected.map(({ collector, path, redactions: found = [] }) => ({ file: path ?? collector, found })),
     ...new Map(pushed.map(({ path, redactions: found = [] }) => [path, { file: path, found }])).values(),
@@ -231,8 +193,10 @@ const promises = (kept: PostMortem["promises"]): ReadonlyArray<Section> =>
         },
       ]
 
-const unread = ({ record, told }: PostMortem): Section => {
-  const bad = record.inputs.filter(({ state }) => state !== "read")
+const unread = ({ outcome, record, told }: PostMortem): Section => {
+  // Nothing is listed there where everything was taken.
+  const isFine = (name: string) => name === "not-taken.ndjson" && outcome.push !== undefined
+  const bad = record.inputs.filter(({ name, state }) => state !== "read" && !(state === "missing" && isFine(name)))
   const items = [
     ...bad.map(({ detail, name, state }) => [
       { code: name },

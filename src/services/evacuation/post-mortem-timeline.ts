@@ -13,22 +13,22 @@ const collectors = ({ collected }: IncidentRecord): ReadonlyArray<Moment> =>
     return moment(ended, `collector ${collector}`, said, outcome === "failed")
   })
 
-const stops = ({ stopped }: IncidentRecord): ReadonlyArray<Moment> => {
-  const isGone = (target: string) => !(stopped?.remaining ?? []).some((left) => left.target === target)
-  const last = (target: string) => (isGone(target) ? "all of it is gone" : "not all of it is gone")
-  return (stopped?.stops ?? []).flatMap(({ began, containers, ended, processes, signals, target }) => {
+const stops = ({ folder, stopped }: IncidentRecord): ReadonlyArray<Moment> =>
+  (stopped?.stops ?? []).flatMap(({ began, containers, ended, processes, remaining, signals, target }) => {
     const found = [
       ...(processes.length > 0 ? [plural(processes.length, "process", "processes")] : []),
       ...(containers.length > 0 ? [plural(containers.length, "container", "containers")] : []),
     ]
     const of = `stop ${target}`
+    const left = remaining.length
+    const last = left === 0 ? "all of it is gone" : `${left} of it did not end`
+    const isOver = ended !== undefined && found.length > 0 && !folder.incident.drill
     return [
       moment(began, of, found.length === 0 ? "nothing of it runs" : `found ${found.join(" and ")}`),
       ...signals.map(({ at, pids, signal }) => moment(at, of, `${signal} to ${pidsText(pids)}`)),
-      ...(ended === undefined || found.length === 0 ? [] : [moment(ended, of, last(target), !isGone(target))]),
+      ...(isOver ? [moment(ended, of, last, left > 0)] : []),
     ]
   })
-}
 
 /** Some process ids, the first of many. */
 export const pidsText = (pids: ReadonlyArray<number>): string =>

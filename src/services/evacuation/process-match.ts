@@ -32,8 +32,9 @@ export const untouchable = (rows: ReadonlyArray<Row>): ReadonlySet<number> => {
   const byPid = new Map(rows.map((row) => [row.pid, row]))
   const pids = new Set([0, 1])
   for (let pid = process.pid; !pids.has(pid); pid = byPid.get(pid)?.parent ?? 0) pids.add(pid)
-  const isKernel = (pid: number) => pid === 2 && Facts.argvOf(2).length === 0
-  for (const row of rows) if (isKernel(row.pid) || (row.parent === 2 && isKernel(2))) pids.add(row.pid)
+  // In a container 2 may be any process; the kernel's own has no arguments.
+  if (!byPid.has(2) || Facts.argvOf(2).length > 0) return pids
+  for (const { parent, pid } of rows) if (pid === 2 || parent === 2) pids.add(pid)
   return pids
 }
 

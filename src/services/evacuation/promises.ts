@@ -68,7 +68,8 @@ const titles = { first_byte: "first byte confirmed", complete: "complete", cover
 /** A promise's value for people. */
 export const text = (name: Promised["name"], value: number | undefined): string => {
   if (value === undefined) return name === "coverage" ? "not known" : "never"
-  return name === "coverage" ? `${Number((value * 100).toFixed(2))} %` : formatDuration(Math.round(value))
+  if (name === "coverage") return `${Number((value * 100).toFixed(2))} %`
+  return value < 60_000 ? `${Number((value / 1_000).toFixed(2))}s` : formatDuration(Math.round(value / 1_000) * 1_000)
 }
 
 /** A promise in words: `first byte confirmed: 41s, promised 30s`. */

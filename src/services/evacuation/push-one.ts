@@ -55,6 +55,8 @@ export interface Pushing {
   readonly isHealthy: Effect.Effect<void, DestinationFailed>
   /** What the destination confirmed before, of an item's place. */
   readonly before: (item: Item) => Pushed | undefined
+  /** The bundles are complete there: sources are not looked at again. */
+  readonly isSealed: boolean
 }
 
 /**
@@ -62,13 +64,13 @@ export interface Pushing {
  * since: then it is marked. Fails where the destination takes nothing more.
  */
 export const push = Effect.fnUntraced(function* (
-  { before, destination, isHealthy, open }: Pushing,
+  { before, destination, isHealthy, isSealed, open }: Pushing,
   item: Item,
 ): Effect.fn.Return<Outcome, RungBroken> {
   const { file, key } = item
   const known = before(item)
   if (known !== undefined) {
-    const now = yield* looks(file)
+    const now = isSealed ? undefined : yield* looks(file)
     const isChanged = now !== undefined && !isSame(now, known.seen) && known.unstable !== true
     const line: Pushed = isChanged ? { ...known, unstable: true } : known
     return { kind: "pushed", line, sent: 0, isNew: isChanged }

@@ -17,6 +17,7 @@ import * as PushOne from "./push-one.ts"
 import * as PushProgress from "./push-progress.ts"
 import * as Journal from "./pushed-journal.ts"
 import type { OpenReading } from "./reading.ts"
+import * as Seal from "./seal.ts"
 import * as Unwaited from "./unwaited.ts"
 
 /** What an evacuation pushed, by its journal. Sizes in bytes; `firstByteMillis` is from the call to the first confirmation. */
@@ -90,6 +91,7 @@ const pushTo = Effect.fnUntraced(function* (
   const { readsBack = false } = destination
   const time = PushDeadline.make({ began, deadline, parallel, readsBack, objects: confirmed.size })
   const late = yield* untilLate(time)
+  const isSealed = yield* Seal.isSet(folder, destination)
   const isHealthy = PushOne.health(destination, folder.incident.id)
   const before = ({ file }: Items.Item) => confirmed.get(Journal.placeOf(file))
   const lines: Array<Pushed> = []
@@ -105,7 +107,7 @@ const pushTo = Effect.fnUntraced(function* (
     const start = yield* Clock.currentTimeMillis
     progress.began(item)
     const counted = progress.counted(item, open)
-    const pushing = PushOne.push({ destination, open: counted, isHealthy, before }, item)
+    const pushing = PushOne.push({ destination, open: counted, isHealthy, before, isSealed }, item)
     const outcome = yield* Unwaited.until(pushing, Deferred.await(late))
     const ended = Option.getOrElse(outcome, (): PushOne.Outcome => ({ kind: "notTaken", reason: "deadline" }))
     if (ended.kind === "notTaken") {

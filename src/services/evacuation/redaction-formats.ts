@@ -162,6 +162,18 @@ export const rules: ReadonlyArray<Rule> = [
     keep: (found) => !isBasic(found),
   },
   {
+    name: "basic",
+    hints: ["auth"],
+    pattern: /\\*["']_?auth\\*["']\s*:\s*\\*["']([A-Za-z0-9+/]{6,}={0,2})\\*["']/gi,
+    keep: (found) => !isBasic(found),
+  },
+  {
+    name: "sql-password",
+    hints: ["identified", "password"],
+    pattern: /(?<![\w-])(?:identified\s+by|password)\s+(?:as\s+)?'([^']{2,256})'/gi,
+    keep: (found) => stands.test(found),
+  },
+  {
     name: "url-password",
     hints: ["://", ":\\/\\/"],
     pattern:

@@ -1,4 +1,5 @@
 /** Secrets that are known by their name: `password=…`, `"token": "…"`, `--api-key …`. */
+import * as Values from "./redaction-values.ts"
 
 const words =
   /pass(?:words?|wd|phrase|code|key)?|pwd|secret|token|api[_-]?key|(?:access|secret|private|encryption|signing|account|auth|master|shared|storage|license|session|deploy)[_-]?(?:access[_-]?)?key|credentials?/giu
@@ -8,80 +9,6 @@ const closing = /\\*["'`]?\]?/y
 const assigned = /[ \t]*(=>|:=|=|:)(?![=:>~])[ \t]*/y
 const spaced = /[ \t]+/y
 const listed = /[ \t]*,[ \t]*(?=\\*["'])/y
-const opening = /(?:[bufr]{1,2}(?=["']))?(\\*["'`])/iy
-
-/** What stands for a value, is a type or a state, or is no secret that anybody has. */
-const ordinary =
-  /^(null|none|nil|undefined|true|false|yes|no|on|off|string|str|bytes?|number|integer|int|float|boolean|bool|any|unknown|object|void|never|text|required|optional|redacted|hidden|masked|removed|empty|unset|set|missing|invalid|expired|wrong|incorrect|ok|prompt|stdin|file|env|n\/a|await|new|yield\*?|async|function|lambda|typeof|const|let|return|not|expected|unexpected|password|passwd|token|secret|key|value|name)$/i
-/** What of it is no value of a variable either. */
-const nothing = /^(null|none|nil|undefined|true|false|yes|no)$/i
-const reference =
-  /^\\*(\$\{|\$\(|\$\$?[A-Z_][A-Z0-9_]*\W*$|\$\d\W*$|<[^>]*>?|\{\{|%\(|%[sdv]\W*$|\{[\w.:!-]*\}|\[(redacted|secret) |!(?:env|vault|secret|Ref|Sub|GetAtt|reference)\b|arn:aws|op:\/\/|vault:|file:|\.\.?\/|~\/|\/(?:run|etc|var|home|root|tmp|opt|usr|mnt|srv|proc|dev|data|secrets?|app)\/)/
-const mask = /^[*•.x_#-]+$/i
-/** An expression of a program: a call, or a member of something that has members. */
-const expression =
-  /^(?:[A-Za-z_$][\w$.]*\([^()]*\)|(?:self|this|os|process|env|config|settings|args|options|request|req|input|params|cfg|ctx|context|section|row|Schema|Redacted|Secrets?|Effect|Option|SecretForms|github|inputs|steps|each|var|local|module|data)\.[A-Za-z_])/
-const commonWord =
-  /(?:^|\s)(?:the|a|an|is|are|was|of|to|and|or|for|that|which|with|it|in|on|as|by|not|must|cannot|has|have|at|from|this|when|be|no|may|if|its|you|your)(?=[\s,.;:]|$)/i
-
-/** A value that names or hides a secret, or is none. */
-const isHarmless = (value: string, isSure = false): boolean =>
-  value.length < 2 ||
-  value.startsWith("[redacted ") ||
-  reference.test(value) ||
-  mask.test(value) ||
-  (value.length < 32 && (isSure ? nothing : ordinary).test(value.replace(/[,;.)\]}]+$/, "")))
-
-const isProse = (value: string): boolean => value.trim().split(/\s+/).length > 2 && commonWord.test(value)
-
-/** No word of a language: digits among letters, or capitals inside, or a sign that words do not have. */
-const isMixed = (value: string, shortest = 8): boolean =>
-  value.length >= shortest &&
-  ((/\d/.test(value) && /[A-Za-z]/.test(value)) ||
-    (/[a-z][A-Z]/.test(value) && value.length >= 16) ||
-    /\w[!@#$%^&*+=~?]+\w/.test(value)) &&
-  !/^v?\d+(\.\d+)+([-.+]\w+)?$/.test(value) &&
-  !/^\d{4}-\d\d-\d\d/.test(value)
-
-/** Where the quoted text that begins at `from` ends: at the same quote, as deep in backslashes. */
-const endOfQuoted = (text: string, from: number, quote: string): number => {
-  const depth = quote.length - 1
-  const mark = quote.at(-1)
-  for (let at = from; at < text.length; at++) {
-    let slashes = 0
-    while (text[at] === "\\") {
-      slashes++
-      at++
-    }
-    if (text[at] !== mark) continue
-    // `\\"` in a text of depth 0 is a backslash and the end; deeper, each level doubles them.
-    if (depth === 0 ? slashes % 2 === 0 : slashes <= depth) return at - (depth === 0 ? 0 : Math.min(slashes, depth))
-  }
-  return text.length
-}
-
-const sticky = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
-  pattern.lastIndex = at
-  return pattern.exec(text)
-}
-
-/** What is looked at to see what a value is, in characters: it may be longer. */
-const glance = 1_024
-const shortRun = /\S{0,1024}/y
-const wholeRun = /\S*/y
-
-/** Without blanks around it a value ends at a blank, or where the next assignment begins. */
-const endOfRun = (text: string, from: number, isQuery: boolean): number => {
-  const found = sticky(shortRun, text, from)?.[0] ?? ""
-  const next = found.search(isQuery ? /[&#]/ : /(?:[,;&](?=[\w.-]+[=:])|[,;]$|[,;]["'}\])]*$)/)
-  const value = next === -1 ? found : found.slice(0, next)
-  if (value.length === glance) return from + glance
-  const stray = /["'`\\]*[)\]}]*["'`]*[,;.]?$/.exec(value.slice(-32))?.[0] ?? ""
-  const inner = value.slice(0, value.length - stray.length)
-  const closes = /["'`)\]}]/.exec(stray)?.[0]
-  const opens = closes === undefined ? undefined : ({ ")": "(", "]": "[", "}": "{" }[closes] ?? closes)
-  return from + (opens === undefined || inner.includes(opens) ? value.length : inner.length)
-}
 
 /** A value in a text, and the name that it has. */
 export interface Named {
@@ -100,6 +27,8 @@ const unquoted = (
   name: {
     readonly own: string
     readonly isVariable: boolean
+    /** Quoted, as in JSON. */
+    readonly isKey: boolean
     readonly isLeading: boolean
     readonly before: string
     readonly isStrong: boolean
@@ -109,11 +38,13 @@ const unquoted = (
   at: number,
 ): number | undefined => {
   const isTight = !/\s/.test(sign)
-  const run = endOfRun(text, at, /[?&]/.test(name.before))
+  const run = name.isKey
+    ? at + (Values.sticky(Values.jsonWord, text, at)?.[0].length ?? 0)
+    : Values.endOfRun(text, at, /[?&]/.test(name.before))
   const word = text.slice(at, run)
   if (
-    isHarmless(word, name.isVariable && sign === "=") ||
-    expression.test(text.slice(at, at + 256)) ||
+    Values.isHarmless(word, name.isVariable && sign === "=") ||
+    Values.expression.test(text.slice(at, at + 256)) ||
     word.toLowerCase().endsWith(`.${name.own}`)
   )
     return undefined
@@ -121,19 +52,21 @@ const unquoted = (
   if (name.isLeading && (!isTight || sign.includes("="))) {
     const to = endOfLine(text, at)
     const value = text.slice(at, to)
-    if (isTight) return /\s(?:[-./]|[A-Za-z_]\w*=)/.test(value) || isProse(value) ? run : to
-    if (isProse(value) || /[,{[(;|&?]$|^[[{(]/.test(value) || / (?:[|&?=+]+|=>) /.test(value))
-      return isMixed(word) ? run : undefined
+    if (isTight) return /\s(?:[-./]|[A-Za-z_]\w*=)/.test(value) || Values.isProse(value) ? run : to
+    if (Values.isProse(value) || /[,{[(;|&?]$|^[[{(]/.test(value) || / (?:[|&?=+]+|=>) /.test(value))
+      return Values.isMixed(word) ? run : undefined
     return to
   }
   if (sign.includes("=") && isTight) return /^[\w-]+\(?$/.test(word) && /^[({[]/.test(text.slice(run)) ? undefined : run
   if (name.isFlow && /^[^\s"'()[\]<>=|]+$/.test(word) && /^[,;]?\s*[,}]/.test(text.slice(run))) return run
-  return isMixed(word, name.isStrong ? 6 : 8) ? run : undefined
+  return Values.isMixed(word, name.isStrong ? 6 : 8) ? run : undefined
 }
 
 /** All of a value that was only looked at. */
 const wholeOf = (text: string, from: number, to: number): number =>
-  to - from < glance || /\s/.test(text[to - 1]) ? to : to + (sticky(wholeRun, text, to)?.[0].length ?? 0)
+  to - from < Values.glance || /\s/.test(text[to - 1])
+    ? to
+    : to + (Values.sticky(Values.wholeRun, text, to)?.[0].length ?? 0)
 
 const valueAt = (text: string, from: number, seen: number) => {
   const to = wholeOf(text, from, seen)
@@ -149,39 +82,42 @@ const find = (text: string, from: number): (Named & { readonly next: number }) |
     const short = /^(pass|pwd)$/i.test(match[0])
     const isStrong = /^(pass|pwd|secret$)/i.test(match[0])
     if (short && match.index > start && /[A-Za-z0-9]/.test(text[match.index - 1])) continue
-    let at = words.lastIndex + (sticky(suffix, text, words.lastIndex)?.[0].length ?? 0)
+    let at = words.lastIndex + (Values.sticky(suffix, text, words.lastIndex)?.[0].length ?? 0)
     const isVariable = /^[A-Z][A-Z0-9_]+$/.test(text.slice(start, at))
-    const closed = sticky(closing, text, at)?.[0] ?? ""
+    const closed = Values.sticky(closing, text, at)?.[0] ?? ""
     at += closed.length
     const isFlag = text[start] === "-"
     const before = text.slice(Math.max(0, start - 64), start)
     const quote = /\\*["'`]$/.exec(before)?.[0]
-    const sign = sticky(assigned, text, at) ?? (isFlag ? (sticky(listed, text, at) ?? sticky(spaced, text, at)) : null)
+    const sign =
+      Values.sticky(assigned, text, at) ??
+      (isFlag ? (Values.sticky(listed, text, at) ?? Values.sticky(spaced, text, at)) : null)
     if (sign === null) continue
     if (sign[1] === undefined && closed !== "" && !sign[0].includes(",")) continue
     at += sign[0].length
     if (at >= text.length || text.startsWith("[redacted ", at)) continue
-    const quoted = sticky(opening, text, at)
+    const quoted = Values.sticky(Values.opening, text, at)
     if (quoted !== null) {
       const begin = at + quoted[0].length
-      const to = endOfQuoted(text, begin, quoted[1])
+      const to = Values.endOfQuoted(text, begin, quoted[1])
       const value = text.slice(begin, to)
       const isSaid = sign[0] === "=" || closed !== ""
-      if (!isHarmless(value, isVariable && sign[0] === "=") && (isSaid || !isProse(value)))
+      if (!Values.isHarmless(value, isVariable && sign[0] === "=") && (isSaid || !Values.isProse(value)))
         return { from: begin, to, next: to }
       continue
     }
     if (sign[1] === undefined) {
-      const to = endOfRun(text, at, false)
+      const to = Values.endOfRun(text, at, false)
       const value = text.slice(at, to)
-      if (value.startsWith("-") || isHarmless(value) || commonWord.test(value)) continue
+      if (value.startsWith("-") || Values.isHarmless(value) || Values.commonWord.test(value)) continue
       return valueAt(text, at, to)
     }
     if (quote !== undefined && closed === "") {
       // `"NAME=value"`: the quote that opens before the name closes after the value.
-      const to = endOfQuoted(text, at, quote)
+      const to = Values.endOfQuoted(text, at, quote)
       const value = text.slice(at, to)
-      if (sign[0] === "=" && !isHarmless(value, isVariable)) return { from: at, to, next: to }
+      const isSaid = sign[0] === "=" || !/\s/.test(value)
+      if (isSaid && !Values.isHarmless(value, isVariable && sign[0] === "=")) return { from: at, to, next: to }
       continue
     }
     const to = unquoted(
@@ -189,6 +125,7 @@ const find = (text: string, from: number): (Named & { readonly next: number }) |
       {
         own: match[0].toLowerCase(),
         isVariable,
+        isKey: closed !== "",
         isLeading:
           start <= 64 && /^[\s"'\\]*(?:- +)?(?:export +|set +|env +|declare +-x +)?["'\\]*$/i.test(before) && !isFlag,
         before: before.slice(-1),
@@ -205,6 +142,37 @@ const find = (text: string, from: number): (Named & { readonly next: number }) |
     }
   }
   return undefined
+}
+
+/** `name: DB_PASSWORD, value: …`, as manifests of containers have variables; on one line, or the value on the next. */
+const named = /name\\*["']?\s*[:=]\s*\\*["']?([\w.-]{1,128})\\*["']?/giy
+const besides = /\s*,\s*\\*["']?value\\*["']?\s*[:=]\s*/iy
+const nextField = /^\s*(?:- +)?["']?value["']?\s*:\s*/i
+
+/** The value that begins at a place: quoted, or up to where it ends. */
+const valueFrom = (text: string, at: number): Named | undefined => {
+  const quoted = Values.sticky(Values.opening, text, at)
+  const from = at + (quoted?.[0].length ?? 0)
+  const to = quoted === null ? Values.endOfRun(text, from, false) : Values.endOfQuoted(text, from, quoted[1])
+  return Values.isHarmless(text.slice(from, to), true) ? undefined : { from, to }
+}
+
+/** The values in a line whose name stands beside them, in order. */
+export const pairsIn = (line: string): ReadonlyArray<Named> => {
+  const found: Array<Named> = []
+  for (let at = line.search(/name/i); at !== -1 && at < line.length;) {
+    const match = Values.sticky(named, line, at)
+    const next = match === null ? null : Values.sticky(besides, line, at + match[0].length)
+    const value =
+      match === null || next === null || !isSecretName(match[1])
+        ? undefined
+        : valueFrom(line, at + match[0].length + next[0].length)
+    if (value !== undefined) found.push(value)
+    const on = value?.to ?? at + 4
+    const step = line.slice(on).search(/name/i)
+    at = step === -1 ? -1 : on + step
+  }
+  return found
 }
 
 /** The values in a line that a secret's name gives away, in order. */
@@ -225,20 +193,38 @@ export const hints = [
 ]
 
 /** Whether something of this name is a secret. */
-export const isSecretName = (name: string): boolean => valuesIn(`${name}=aB3dE5gH7jK9`).length > 0
+export const isSecretName = (name: string): boolean => find(`${name}=aB3dE5gH7jK9`, 0) !== undefined
 
 const awaits =
   /(?:^|[\s"'[,])--?[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|api-?key|access-key|secret-key)\\*["']?,?\s*$/i
 const awaitsBlock =
   /^(\s*)(?:- +)?["']?[\w.-]*(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key)["']?:\s*[|>][+-]?\d?\s*$/i
 
+const awaitsField = /name["']?\s*:\s*["']?([\w.-]+)["']?,?\s*$/i
+
 /** What a line says of the next ones: that the first value there is a secret, or all that is indented deeper than `block`. */
-export type Awaited = { readonly _tag: "Value" } | { readonly _tag: "Block"; readonly indent: number }
+export type Awaited =
+  | { readonly _tag: "Value" }
+  | { readonly _tag: "Field" }
+  | { readonly _tag: "Block"; readonly indent: number }
 
 export const awaitedAfter = (line: string): Awaited | undefined => {
   const block = line.length > 256 ? null : awaitsBlock.exec(line)
   if (block !== null) return { _tag: "Block", indent: block[1].length }
-  return awaits.test(line.slice(-128)) ? { _tag: "Value" } : undefined
+  const end = line.slice(-128)
+  if (awaits.test(end)) return { _tag: "Value" }
+  const name = awaitsField.exec(end)
+  return name !== null && isSecretName(name[1]) ? { _tag: "Field" } : undefined
+}
+
+/** The value of a line that is the field `value`. */
+export const fieldValue = (line: string): Named | undefined => {
+  const match = nextField.exec(line)
+  if (match === null) return undefined
+  const at = match[0].length
+  if (Values.sticky(Values.opening, line, at) !== null) return valueFrom(line, at)
+  const to = endOfLine(line, at)
+  return to <= at || Values.isHarmless(line.slice(at, to), true) ? undefined : { from: at, to }
 }
 
 /** The first value of a line of a list. */
@@ -246,7 +232,7 @@ export const firstValue = (line: string): Named | undefined => {
   const start = /^\s*(?:- +)?(\\*["'])?(?=\S)/.exec(line)
   if (start === null) return undefined
   const from = start[0].length
-  const to = start[1] === undefined ? endOfRun(line, from, false) : endOfQuoted(line, from, start[1])
+  const to = start[1] === undefined ? Values.endOfRun(line, from, false) : Values.endOfQuoted(line, from, start[1])
   const value = line.slice(from, to)
-  return value.startsWith("-") || isHarmless(value) || /\s/.test(value) ? undefined : { from, to }
+  return value.startsWith("-") || Values.isHarmless(value) || /\s/.test(value) ? undefined : { from, to }
 }

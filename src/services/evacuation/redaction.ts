@@ -140,8 +140,8 @@ export const make = (rules: ReadonlyArray<RedactionRule>, known: ReadonlyArray<s
     replace(findKnown(text), "known-secret")
     const { awaited } = before
     let still: Names.Awaited | undefined
-    if (awaited?._tag === "Value") {
-      const value = Names.firstValue(text)
+    if (awaited?._tag === "Value" || awaited?._tag === "Field") {
+      const value = awaited._tag === "Value" ? Names.firstValue(text) : Names.fieldValue(text)
       replace(value === undefined ? [] : [value], "named-secret")
     } else if (awaited?._tag === "Block") {
       const indent = /^\s*/.exec(text)?.[0].length ?? 0
@@ -156,6 +156,7 @@ export const make = (rules: ReadonlyArray<RedactionRule>, known: ReadonlyArray<s
     for (const rule of own) replace(spansOf(text, rule), rule.name)
     if ((bits & namesBit) !== 0) {
       const awaiting = Names.awaitedAfter(text)
+      replace(Names.pairsIn(text), "named-secret")
       replace(Names.valuesIn(text), "named-secret")
       still ??= awaiting
     }

@@ -147,6 +147,31 @@ export const create = (
     return bytes.length
   })
 
+/** Has the server copy an object, over what is there. */
+export const copy = (requests: Requests, { bytes, key, sha256 }: Known, to: string) =>
+  Effect.gen(function* () {
+    const source = `${requests.bucket}/${requests.fullKey(key)}`.split("/").map(encodeURIComponent).join("/")
+    yield* requests.call({
+      operation: "copy",
+      send: (s3, http) =>
+        s3.copyObject(
+          {
+            Bucket: requests.bucket,
+            Key: requests.fullKey(to),
+            CopySource: source,
+            ChecksumAlgorithm: "SHA256",
+          },
+          http,
+        ),
+    })
+    return yield* compare(requests, { key: to, bytes, sha256 }, "ask")
+  }).pipe(
+    Effect.mapError(requests.failed("copy", key)),
+    Effect.flatMap((found) =>
+      found.confirmed ? Effect.void : Effect.fail(requests.refuse("copy", key, `at ${to}: ${found.reason}`)),
+    ),
+  )
+
 const conflicts = new Set(["PreconditionFailed", "ConditionalRequestConflict"])
 
 /** There is an object under the key, or another request is just making one. */

@@ -7,6 +7,7 @@ import type { Sha256 } from "../../domain/sha256.ts"
 import * as BufferPool from "./buffer-pool.ts"
 import type { OpenReading, Piece, Reading, SourceFailed } from "./reading.ts"
 import * as RedactedBytes from "./redacted-bytes.ts"
+import type { Redactor } from "./redaction.ts"
 import * as SourceFiles from "./source-file.ts"
 
 const pooledBytes = 128 << 20
@@ -50,7 +51,7 @@ export const reading = ({
   redactorFor,
   section,
 }: {
-  readonly redactorFor: (file: SourceFile) => RedactedBytes.Redactor
+  readonly redactorFor: (file: SourceFile) => Redactor
   readonly section: Pick<EvacuationSection, "collectors">
 }): OpenReading => {
   const pool = BufferPool.make(pooledBytes)
@@ -96,9 +97,9 @@ export const reading = ({
     { changed, left, seen }: SourceFiles.OpenSource,
     fill: SourceFiles.OpenSource["fill"],
     pieceBytes: number,
-    make: () => RedactedBytes.Redactor,
+    redactor: Redactor,
   ): Reading => {
-    const stream = RedactedBytes.of(make)
+    const stream = RedactedBytes.of(redactor)
     const hasher = new Bun.CryptoHasher("sha256")
     const raw = new Uint8Array(Math.min(redactedBytes, Math.max(1, left())))
     let ready: Array<Uint8Array> = []
@@ -150,6 +151,6 @@ export const reading = ({
     const source = yield* SourceFiles.open(file, collector?.lines ?? false)
     const rate = collector?.rate === undefined ? undefined : parseSize(collector.rate)
     const fill = rate === undefined ? source.fill : paced(source, rate, paceFor(file.collector, rate))
-    return file.redact ? redacted(source, fill, pieceBytes, () => redactorFor(file)) : asItIs(source, fill, pieceBytes)
+    return file.redact ? redacted(source, fill, pieceBytes, redactorFor(file)) : asItIs(source, fill, pieceBytes)
   })
 }

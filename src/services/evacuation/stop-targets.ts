@@ -1,8 +1,10 @@
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { parseDuration } from "../../domain/quantity.ts"
 import type { StopTarget } from "../../domain/config/evacuation.ts"
 import type { DoomedContainer, NearMiss } from "../../domain/stopped.ts"
+import * as Durable from "../durable-files.ts"
 import { type Sighting, sight } from "../process-groups.ts"
 import * as Records from "../process-records.ts"
 import type { Row } from "../process-table.ts"
@@ -34,6 +36,15 @@ const nothing: Omit<Sought, "graceMillis"> = { seek: { seeds: () => [] }, contai
 /** The name of the target that stands for Dandori's own runs. */
 export const runsName = "runs"
 
+/** Why a folder of records cannot be read; nothing where it can, or is not there. */
+const unreadable = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
+  Durable.attemptNow("list", folder, () => readdirSync(folder)).pipe(
+    Effect.as([]),
+    Effect.catch(({ code, message }) =>
+      Effect.succeed(code === "ENOENT" ? [] : [`which runs have processes is not known: ${message}`]),
+    ),
+  )
+
 /** The children of recorded runs, but those of the run that does the stopping. */
 const recordedRuns = (folder: string, ownRun: string | undefined): Target => {
   const isMeant = ({ mark, owner }: Records.ProcessRecord) =>
@@ -42,7 +53,7 @@ const recordedRuns = (folder: string, ownRun: string | undefined): Target => {
     mark === undefined ? "is recorded as an idle worker" : `is recorded: task ${mark.task} of run ${mark.run}`
   return {
     name: runsName,
-    find: Effect.sync(() => {
+    find: Effect.map(unreadable(folder), (problems) => {
       const records = Records.list(folder).filter(isMeant)
       const watchers = new Set<number>()
       const seen = (record: Records.ProcessRecord, sighting: Sighting) => {
@@ -51,6 +62,7 @@ const recordedRuns = (folder: string, ownRun: string | undefined): Target => {
       }
       return {
         ...nothing,
+        problems,
         seek: {
           seeds: () => records.flatMap((record) => seen(record, sight(record))),
           // They end by themselves, and hear no signal but SIGKILL.

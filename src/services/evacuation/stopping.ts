@@ -155,16 +155,18 @@ const list = Effect.fnUntraced(function* (call: Call) {
   }
 })
 
+/** Whether a process is one that the incident has brought up, with all that is its own. */
+const broughtUp = Effect.fnUntraced(function* (folder: IncidentFolder) {
+  const leaders = yield* RecoveryBook.living(folder)
+  const all = Pack.make({ seeds: () => leaders, spares: () => false }).look()
+  const keys = new Set(all.map(({ row }) => Pack.keyOf(row)))
+  return (row: Row) => keys.has(Pack.keyOf(row))
+})
+
 const begin = Effect.fnUntraced(function* (folder: IncidentFolder, by: string, run: string) {
   const book = yield* StopBook.open(folder, by)
   const targets = yield* Targets.all(run)
-  const recovered = yield* RecoveryBook.living(folder)
-  const own = new Set(
-    Pack.make({ seeds: () => recovered, spares: () => false })
-      .look()
-      .map(({ row }) => Pack.keyOf(row)),
-  )
-  return { folder, book, targets, spares: (row) => own.has(Pack.keyOf(row)), given: new Map() } satisfies Call as Call
+  return { folder, book, targets, spares: yield* broughtUp(folder), given: new Map() } satisfies Call as Call
 })
 
 /**
@@ -209,11 +211,10 @@ export const probe = Effect.fn("Evacuation.probeStop")(function* (folder: Incide
 
 /** What `stopAll` would stop, in words. */
 export const describe = Effect.fn("Evacuation.describeStop")(function* (folder: Option.Option<IncidentFolder>) {
-  const spared = Option.isSome(folder) ? yield* RecoveryBook.living(folder.value) : []
-  const own = new Set(spared.map(({ row }) => Pack.keyOf(row)))
+  const spares = Option.isSome(folder) ? yield* broughtUp(folder.value) : () => false
   const lines = yield* Effect.forEach(yield* Targets.all(undefined), (target) =>
     Effect.map(target.find, ({ containers, graceMillis, near, problems, seek }) => {
-      const members = Pack.make({ ...seek, spares: (row) => own.has(Pack.keyOf(row)) }).look()
+      const members = Pack.make({ ...seek, spares }).look()
       const grace = formatDuration(Math.round(graceMillis))
       const count = members.length + containers.length
       return [

@@ -1,3 +1,4 @@
+import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -107,6 +108,18 @@ const ifThere = <A>(effect: Effect.Effect<A, Durable.FileFailed>): Effect.Effect
     ),
   )
 
+/** Removes what a crash left of a tar that was being written. */
+const clear = Effect.fnUntraced(function* (path: string) {
+  const names = yield* Durable.attempt("list", path, () => Fs.readdir(path)).pipe(
+    Effect.catchIf(
+      ({ code }) => code === "ENOENT",
+      () => Effect.succeed([]),
+    ),
+  )
+  for (const name of names.filter((found) => /^\.evidence.*\.tmp$/.test(found)))
+    yield* Durable.removeFileDurably(join(path, name))
+})
+
 /**
  * Packs the captures that are in no tar yet into the incident's next one (pax format, IEEE Std 1003.1), whole or not at
  * all; durable, and listed in `bundles/tars.ndjson`, on return. A capture that is no longer what was captured is left out.
@@ -115,6 +128,7 @@ const ifThere = <A>(effect: Effect.Effect<A, Durable.FileFailed>): Effect.Effect
 export const pack = Effect.fn("Tar.pack")(function* (folder: IncidentFolder) {
   const at = (name: string) => join(folderOf(folder), name)
   const name = (tar: string) => Durable.renameDurably(at(unlisted(tar)), at(tar))
+  yield* clear(folderOf(folder))
   const tars = yield* list(folder)
   // A crash may have left the last one listed and without its name.
   for (const { tar } of tars.slice(-1)) yield* ifThere(name(tar))

@@ -1,12 +1,26 @@
 import * as Effect from "effect/Effect"
 import { version } from "../../../package.json"
+import { Collected } from "../../../src/domain/collected.ts"
 import { taskType } from "../../../src/authoring/task-type.ts"
 import * as Capture from "../../../src/services/evacuation/capture.ts"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
+import { type IncidentFolder, Incidents, readLines } from "../../../src/services/evacuation/incidents.ts"
 import * as Inventory from "../../../src/services/evacuation/inventory.ts"
+import * as Seal from "../../../src/services/evacuation/seal.ts"
 import * as Tar from "../../../src/services/evacuation/tar.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import { count, Input, Output } from "../collected-counts.ts"
+
+/** How the collectors of this step ended in an earlier call. */
+const earlier = Effect.fnUntraced(function* ({ path }: IncidentFolder) {
+  const { collectors } = (yield* Settings).sections.evacuation
+  const own = new Set(
+    collectors.flatMap((each) => (each.kind === "files" || each.when === "durable" ? [each.name] : [])),
+  )
+  const endings = yield* Effect.orElseSucceed(readLines(path, "collected.ndjson", Collected), () => [])
+  return [...new Map(endings.map((each) => [each.collector, each])).values()].filter(({ collector }) =>
+    own.has(collector),
+  )
+})
 
 /**
  * Takes the evidence that stays when everything has stopped: captures of what is installed and recorded, the list of the
@@ -31,6 +45,7 @@ export default taskType({
   run: ({ incident }) =>
     Effect.gen(function* () {
       const folder = yield* (yield* Incidents).find(incident)
+      if (yield* Seal.isSet(folder)) return count(yield* earlier(folder), [])
       const captures = yield* Capture.take(folder, "durable", version)
       const problems = [...captures.problems]
       const noted = (what: string) => (error: { readonly message: string }) =>

@@ -33,6 +33,7 @@ export default taskType({
   },
   effects: "idempotent",
   config: ["evacuation", "storage"],
+  dryRun: ({ incident }) => Effect.succeed(`would write the post-mortem record of ${incident} and send it away`),
   run: Effect.fn("evacuate/report")(function* ({ incident: id }: typeof Input.Type) {
     const folder = yield* (yield* Incidents).find(id)
     const given = yield* gather(folder)

@@ -7,9 +7,11 @@ import * as Confirmation from "../../../src/services/evacuation/confirmation.ts"
 import { type IncidentFolder, Incidents, readLines } from "../../../src/services/evacuation/incidents.ts"
 import * as Ladder from "../../../src/services/evacuation/ladder.ts"
 import * as LatestPointer from "../../../src/services/evacuation/latest-pointer.ts"
+import * as Mirror from "../../../src/services/evacuation/mirror.ts"
 import * as OwnFiles from "../../../src/services/evacuation/own-files.ts"
 import * as Items from "../../../src/services/evacuation/push-items.ts"
 import * as Journal from "../../../src/services/evacuation/pushed-journal.ts"
+import * as Seal from "../../../src/services/evacuation/seal.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import type { Input, Output } from "./schema.ts"
 
@@ -66,7 +68,7 @@ const moveLatest = Effect.fnUntraced(function* (
 /** Has the destination confirm all that was pushed for an incident, and moves `latest` where everything is there. */
 export const run = Effect.fn("EvacuateVerify.run")(function* ({ incident }: typeof Input.Type) {
   const folder = yield* (yield* Incidents).find(incident)
-  const { parallel } = (yield* Settings).sections.evacuation
+  const { layout, parallel } = (yield* Settings).sections.evacuation
   const items = yield* Items.of(folder)
   const { collectors, notTaken } = yield* lacking(folder)
   const opened = yield* Effect.result(Ladder.chosen(folder))
@@ -99,15 +101,18 @@ export const run = Effect.fn("EvacuateVerify.run")(function* ({ incident }: type
     ...[...notTaken.values()].map(({ reason, source }) => `${source} was not taken: ${reason}`),
     ...unsent.filter(({ file }) => !listed.has(file.source)).map(({ file }) => `${file.source} was not pushed`),
   ]
-  const complete = problems.length === 0
+  const isWhole = problems.length === 0
+  if (isWhole) yield* Seal.set(folder, destination)
+  const latest = isWhole
+    ? yield* moveLatest(folder, destination, there)
+    : { moved: false, reason: "the evacuation is not complete" }
+  if (latest.moved && layout === "mirror") problems.push(...(yield* Mirror.keep(folder, destination, there, parallel)))
   return {
     verified: asked.confirmed.size,
     failed: asked.problems.length,
     problems: problems.slice(0, mostProblems).map((problem) => problem.slice(0, mostText)),
-    complete,
-    latest: complete
-      ? yield* moveLatest(folder, destination, there)
-      : { moved: false, reason: "the evacuation is not complete" },
+    complete: problems.length === 0,
+    latest,
     coverage: coverageOf(items, notTaken, there),
   } satisfies Output as Output
 }, Effect.scoped)

@@ -133,12 +133,19 @@ describe("the statement at the end of an evacuation", () => {
   it("says COMPLETE with where it is and what was verified, and nothing to do", () => {
     const outcome = outcomeOf()
     assert.deepStrictEqual(Statement.statement(outcome, false).split("\n"), [
-      "COMPLETE  1,204 objects, 2.8 GiB, are in s3://vault/ml; 1,204 verified by digest.",
+      "COMPLETE  1,204 objects, 2.8 GiB, are in s3://vault/ml; 1,204 objects there were verified by digest.",
       "Incident:  /incidents/IR-1",
       "Record:    /incidents/IR-1/report.html",
       "Exit code: 0",
     ])
     assert.deepInclude(Statement.statementJson(outcome), { v: 1, kind: "evacuation", outcome: "complete", exitCode: 0 })
+  })
+
+  it("takes an incident for a drill when it was opened as one, whatever this call says", () => {
+    const open = { incident: "IR-1", folder: "/incidents/IR-1", drill: true }
+    const outcome = outcomeOf({ open, cordon: { raised: false }, stop: { complete: false, remaining: [] } })
+    assert.strictEqual(Outcome.exitCodeOf(outcome), 0)
+    assert.include(Statement.statement(outcome, false), "It was a drill: nothing was stopped and no cordon is raised.")
   })
 
   it("says PARTIAL with what is missing and the very command that goes on", () => {

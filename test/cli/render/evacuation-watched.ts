@@ -78,7 +78,7 @@ export const answers = (folder: string): Readonly<Record<string, unknown>> => ({
   },
   manifest: { complete: true },
   verify: { verified: 1_204, failed: 0, problems: [], complete: true, latest: { moved: true } },
-  recover: { complete: true, failed: 0 },
+  recover: { complete: true, failed: [] },
   report: { markdown: join(folder, "report.md"), html: join(folder, "report.html"), sha256: digest },
 })
 

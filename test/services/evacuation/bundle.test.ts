@@ -148,6 +148,37 @@ describe("the bundles of an incident", () => {
     }),
   )
 
+  it.effect("stay as they are once they completed a bundle, also where a source has changed since", () =>
+    Effect.gen(function* () {
+      const { bundle, folder, output, root } = yield* Made.evacuated()
+      const all = yield* Effect.forEach(own, (name) => text(join(bundle, name)))
+      const path = join(folder.path, "pushed.ndjson")
+      const lines = (yield* text(path)).replaceAll('"to":', '"unstable":true,"to":')
+      assert.include(lines, '"unstable":true')
+      yield* Effect.promise(() => Fs.writeFile(path, lines))
+      assert.deepStrictEqual(yield* Made.manifest(root), output)
+      assert.deepStrictEqual(yield* Effect.forEach(own, (name) => text(join(bundle, name))), all)
+    }),
+  )
+
+  it.effect("leave nothing beside their copies that a crash left there", () =>
+    Effect.gen(function* () {
+      const { folder, root } = yield* Made.evacuated()
+      yield* Made.write(join(folder.path, "bundles/evidence/.README.md.1.tmp"), "half")
+      yield* Made.write(join(folder.path, "bundles/.evidence.tar.new.1.tmp"), "half")
+      yield* Made.manifest(root)
+      yield* Made.pushTars(folder)
+      assert.deepStrictEqual(yield* names(join(folder.path, "bundles/evidence")), own)
+      assert.deepStrictEqual(yield* names(join(folder.path, "bundles")), [
+        "destination.json",
+        "evidence",
+        "evidence.tar",
+        "snapshot",
+        "tars.ndjson",
+      ])
+    }),
+  )
+
   it.effect("are signed by the ledger's key as it lies in the project, else by a key of the incident's own", () =>
     Effect.gen(function* () {
       const root = yield* Place.temporary
@@ -173,7 +204,9 @@ describe("the bundles of an incident", () => {
         keyid: alone.output.keyid,
         key: "incident",
       })
-      assert.include(yield* text(join(alone.bundle, "README.md")), kept)
+      const half = join(alone.folder.path, "keys/bundle.pub")
+      assert.include(yield* text(join(alone.bundle, "README.md")), `compare with \`${half}\` on the machine`)
+      assert.strictEqual(yield* text(half), yield* text(join(alone.bundle, "key.pem")))
     }),
   )
 
@@ -333,6 +366,18 @@ describe("SHA256SUMS", () => {
       )
     }),
   )
+
+  it("is in the order of the names' bytes", () => {
+    const name = fc.string({ unit: "binary", maxLength: 4 }).filter((text) => text.isWellFormed())
+    fc.assert(
+      fc.property(name, name, (a, b) => {
+        const bytes = Buffer.compare(Buffer.from(a), Buffer.from(b))
+        assert.strictEqual(Math.sign(Sums.inOrder({ path: a }, { path: b })), bytes)
+      }),
+      { numRuns: 5_000 },
+    )
+    assert.isBelow(Sums.inOrder({ path: "\uffee" }, { path: "\u{1f600}" }), 0)
+  })
 
   it("is what sha256sum writes, escapes and all", () => {
     const sums = [

@@ -139,7 +139,7 @@ describe("Capture.take", () => {
       assert.strictEqual(outcomes[0].outcome, "failed")
       assert.match(outcomes[0].reason ?? "", /more than 2s/)
       assert.match(textOf("slow") ?? "", /^\$ .*\nbegan\n$/)
-      const sleeping = table().filter(({ pid, zombie }) => !zombie && /sleep\x001234567/.test(commandLine(pid)))
+      const sleeping = table().filter(({ pid, zombie }) => !zombie && commandLine(pid).includes("1234567\0"))
       assert.deepStrictEqual(sleeping, [])
     }),
   )
@@ -269,7 +269,7 @@ describe("Capture.take", () => {
   it.live("ends its programs when it is interrupted", () =>
     Effect.gen(function* () {
       const project = yield* Place.folder
-      const isRunning = () => table().some(({ pid, zombie }) => !zombie && /sleep\x001234569/.test(commandLine(pid)))
+      const isRunning = () => table().some(({ pid, zombie }) => !zombie && commandLine(pid).includes("1234569\0"))
       const collectors = [command("slow", ["sleep", "1234569"], { time: "1m" })]
       const fiber = yield* Effect.forkChild(take(project, { collectors }))
       yield* until(isRunning)

@@ -185,6 +185,12 @@ describe("the open files", () => {
         (fds) => Effect.sync(() => fds.forEach((fd) => Fs.closeSync(fd))),
       )
       Fs.rmSync(gone)
+      const open = () =>
+        Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+          const link = `/proc/self/fd/${fd}`
+          return Fs.lstatSync(link, { throwIfNoEntry: false }) === undefined ? [] : [`${fd} ${Fs.readlinkSync(link)}`]
+        })
+      const before = open()
       const { text } = yield* captured("open-files")
       const rows = linesOf(text).map((line) => line.split("\t"))
       const mine = rows.filter(([pid]) => pid === String(process.pid))
@@ -194,13 +200,9 @@ describe("the open files", () => {
           ([, , deleted, target]) => deleted === "deleted" && target === `${gone.replace("\n", "\\n")} (deleted)`,
         ),
       )
-      const open = () =>
-        Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
-          const link = `/proc/self/fd/${fd}`
-          return Fs.lstatSync(link, { throwIfNoEntry: false }) === undefined ? [] : [`${fd} ${Fs.readlinkSync(link)}`]
-        })
       const found = new Set(mine.map(([, fd, , target]) => `${fd} ${target}`))
-      for (const each of open().filter((each) => /^\d+ \//.test(each) && !/gone|\/proc\//.test(each)))
+      const still = new Set(open())
+      for (const each of before.filter((each) => still.has(each) && !each.includes("\n")))
         assert.isTrue(found.has(each), each)
     }),
   )
@@ -220,29 +222,39 @@ describe("the memory, the mounts, the disks and the kernel's log", () => {
 
   it.live("mounts are those of this process", () =>
     Effect.gen(function* () {
-      const { text } = yield* captured("mounts")
-      assert.strictEqual(text, `# /proc/self/mountinfo\n${Fs.readFileSync("/proc/self/mountinfo", "utf8")}`)
+      const look = () => Fs.readFileSync("/proc/self/mountinfo", "utf8")
+      const before = look()
+      const [title, ...lines] = linesOf((yield* captured("mounts")).text)
+      assert.strictEqual(title, "# /proc/self/mountinfo")
+      const found = new Set(lines)
+      // Others mount and unmount meanwhile.
+      const wanted = steady(before, look())
+      assert.isAbove(wanted.length, 0)
+      for (const line of wanted) assert.isTrue(found.has(line), line)
     }),
   )
 
   it.live("disks have the size and the inodes that df says", () =>
     Effect.gen(function* () {
+      /** Device, size and mount point of each line of df, which may have blanks; what is used changes meanwhile. */
+      const look = (option: string) =>
+        linesOf(said("df", option) ?? "")
+          .slice(1)
+          .flatMap((line) => {
+            const found = /^(\S+)\s+(\d+|-)\s+\S+\s+\S+\s+\S+\s+(\/.*)$/.exec(line)
+            return found === null ? [] : [`${found[1]}\t${found[2]}\t${found[3]}`]
+          })
+          .join("\n")
+      const before = [look("-Pk"), look("-Pi")]
       const { text } = yield* captured("disks")
       const rows = linesOf(text).map((line) => line.split("\t"))
-      const sizes = new Map(rows.map((row) => [row.at(-1), row]))
-      let compared = 0
-      for (const line of linesOf(said("df", "-Pk") ?? "").slice(1)) {
-        const [source, size, , , , at] = words(line)
-        const found = sizes.get(at)
-        assert.strictEqual(found?.[2], size, line)
-        assert.strictEqual(found?.[0], source)
-        compared++
-      }
-      for (const line of linesOf(said("df", "-Pi") ?? "").slice(1)) {
-        const [, inodes, , , , at] = words(line)
-        if (inodes !== "-" && inodes !== "0") assert.strictEqual(sizes.get(at)?.[6], inodes, line)
-      }
-      assert.isAbove(compared, 0)
+      const plain = (text = "") => (text.startsWith('"') ? String(JSON.parse(text)) : text)
+      const sizes = new Set(rows.map((row) => `${row[0]}\t${row[2]}\t${plain(row[9])}`))
+      const inodes = new Set(rows.map((row) => `${row[0]}\t${row[6]}\t${plain(row[9])}`))
+      const wanted = steady(before[0], look("-Pk"))
+      assert.isAbove(wanted.length, 0)
+      for (const line of wanted) assert.isTrue(sizes.has(line), line)
+      for (const line of steady(before[1], look("-Pi"))) assert.isTrue(inodes.has(line) || /\t[-0]\t/.test(line), line)
     }),
   )
 

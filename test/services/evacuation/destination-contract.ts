@@ -134,6 +134,26 @@ export const promises: ReadonlyArray<
       }),
   ],
   [
+    "copies an object over another, and says when it is not what it was",
+    (open) =>
+      Effect.gen(function* () {
+        const destination = yield* open
+        for (const size of [10, destination.pieceBytes + 10]) {
+          const key = `snapshots/s/copied ${size} ü+%`
+          const object = { key, bytes: size, sha256: Sha256.of(pattern(size)) }
+          yield* GivenBytes.putBytes(destination, key, pattern(size), false)
+          yield* GivenBytes.putBytes(destination, `latest/models/${size}`, pattern(3), false)
+          yield* destination.copy(object, `latest/models/${size}`)
+          assert.strictEqual(
+            Sha256.of(Option.getOrThrow(yield* destination.get(`latest/models/${size}`))),
+            object.sha256,
+          )
+          const error = yield* Effect.flip(destination.copy({ ...object, sha256: Sha256.of("x") }, "latest/other"))
+          assert.isTrue(error.refused)
+        }
+      }),
+  ],
+  [
     "moves the pointer only from what was read",
     (open) =>
       Effect.gen(function* () {

@@ -44,6 +44,42 @@ describe("the home of an evacuation's records", () => {
     }),
   )
 
+  it.effect("takes the incident along where its own place takes no more, and goes on where it was called last", () =>
+    Effect.gen(function* () {
+      const there = projectHome()
+      const incident = `IR-${crypto.randomUUID().slice(0, 8)}`
+      const [first, outside] = Home.places(there)
+      const [here, away] = [first, outside].map((place) => join(place, "incidents", incident))
+      Fs.mkdirSync(join(here, "captures"), { recursive: true })
+      for (const name of ["incident.json", "call.json", "pushed.ndjson", "captures/processes.txt"]) {
+        Fs.writeFileSync(join(here, name), `first ${name}`)
+      }
+      // A place that takes nothing, though what lies there can be read.
+      const moved = `${first} of root`
+      Fs.renameSync(first, moved)
+      Fs.symlinkSync(moved, first)
+      const { path, refused } = yield* Home.choose(there, incident)
+      assert.strictEqual(path, outside)
+      assert.deepStrictEqual(
+        refused.map((one) => one.path),
+        [first],
+      )
+      assert.strictEqual(Fs.readFileSync(join(away, "captures/processes.txt"), "utf8"), "first captures/processes.txt")
+      assert.strictEqual(Fs.readFileSync(join(away, "pushed.ndjson"), "utf8"), "first pushed.ndjson")
+
+      Fs.rmSync(first)
+      Fs.renameSync(moved, first)
+      Fs.writeFileSync(join(away, "call.json"), "second")
+      Fs.utimesSync(join(away, "call.json"), new Date(), new Date(Date.now() + 60_000))
+      assert.strictEqual((yield* Home.choose(there, incident)).path, outside)
+
+      Fs.writeFileSync(join(away, "pushed.ndjson"), "second")
+      Fs.utimesSync(join(here, "call.json"), new Date(), new Date(Date.now() + 120_000))
+      assert.strictEqual((yield* Home.choose(there, incident)).path, first)
+      Fs.rmSync(away, { recursive: true })
+    }),
+  )
+
   it.effect("is never a link that somebody has put there", () =>
     Effect.gen(function* () {
       const there = projectHome()

@@ -5,31 +5,33 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { isAlive, lookUp, type Row, table } from "../../../src/services/process-table.ts"
+import { commandLine, isAlive, lookUp, type Row, table } from "../../../src/services/process-table.ts"
+import { eventually } from "../processes-machine.fixture.ts"
 
 const server = `
 const [port, file] = process.argv.slice(2)
 const answer = async () => new Response(await Bun.file(file).text())
 Bun.serve({ hostname: "127.0.0.1", port: Number(port), fetch: answer })
+console.log("up")
 `
-const wait = "while :; do sleep 0.05; done"
-const deaf = `trap '' INT TERM; ${wait}`
+/** A script's wait: one program, no loop, which ends by itself where nobody has stopped it. */
+export const loop = "sleep 200; :"
+const deaf = `trap '' INT TERM; ${loop}`
 
 /** An API: its shell is the program, the listener another process of its group. `-m` would give each child its own group. */
 const uvicorn = `set +m
 while [ $# -gt 0 ]; do if [ "$1" = --port ]; then port=$2; fi; shift; done
 "${process.execPath}" "$(dirname "$0")/server.ts" "$port" "$(dirname "$0")/health.json" &
 trap 'kill $!; exit 0' INT
-echo up
 wait
 `
 
 /** A training that hears no signal but SIGKILL, with a child in its group and one in a session of its own. */
 const train = `trap '' INT TERM
-sh -c "${deaf}" &
-setsid sh -c "${deaf}" &
+sh -c '${deaf.replaceAll("'", `'"'"'`)}' &
+setsid sh -c '${deaf.replaceAll("'", `'"'"'`)}' &
 echo up
-${wait}
+wait
 `
 
 /** A project with \`uvicorn\`, \`src/train.py\` and \`venv/bin/python\` (a shell). */
@@ -77,6 +79,14 @@ export const family = (pid: number): ReadonlyArray<Row> => {
     for (const row of rows) if (found.has(row.parent)) found.add(row.pid)
   }
   return rows.filter((row) => found.has(row.pid))
+}
+
+/** Waits until a shell's children have begun their own programs: until then they have its words. */
+export const settled = (pid: number): Effect.Effect<void> => {
+  const words = commandLine(pid)
+  return eventually("its children have their own words", () =>
+    family(pid).every((row) => row.pid === pid || commandLine(row.pid) !== words),
+  )
 }
 
 /**

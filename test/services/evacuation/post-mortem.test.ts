@@ -133,6 +133,7 @@ describe("the post-mortem record of a synthetic incident", () => {
       const { markdown } = PostMortem.compose(yield* givenOf(folder), undefined)
       const stopped = sectionOf(markdown, "Stopped, with proof")
       assert.match(stopped, /training \| pid 5200 \| .*SIGINT 00:00:17.*SIGTERM 00:00:32.*SIGKILL 00:00:47.* gone /)
+      assert.include(stopped, "| training | pid 7700 | its working folder is /home/mika |")
       const redacted = sectionOf(markdown, "Redacted")
       assert.include(redacted, "| aws-key | `captures/environment.txt` | 2 |")
       assert.include(redacted, "| token | `logs/2.log` | 2 |")

@@ -9,8 +9,8 @@ import * as Facts from "../../../src/services/evacuation/process-facts.ts"
 import * as ProcessMatches from "../../../src/services/evacuation/process-match.ts"
 import { table } from "../../../src/services/process-table.ts"
 import { freePort, words } from "../../support/servers/server.ts"
-import { eventually, newToken } from "../processes-machine.fixture.ts"
-import { newProject, start } from "./machine.fixture.ts"
+import { newToken } from "../processes-machine.fixture.ts"
+import { newProject, settled, start } from "./machine.fixture.ts"
 
 const matchOf = (name: string): ProcessMatch => {
   const target = usual.stop.find((each) => each.name === name)
@@ -24,21 +24,11 @@ const find = (match: ProcessMatch, project = "/") =>
     why: found.map(({ why }) => why),
   }))
 
-const listens = (port: number) =>
-  eventually(
-    `somebody listens on ${port}`,
-    () =>
-      typeof Facts.listening(
-        table().map(({ pid }) => pid),
-        port,
-      ) === "number",
-  )
-
 const sleeper = (token: string, ...before: ReadonlyArray<string>) => [
   ...before,
   "sh",
   "-c",
-  "echo up; while :; do sleep 0.05; done",
+  "sleep 200 & echo up; wait",
   token,
 ]
 
@@ -56,7 +46,6 @@ describe("the processes that are meant", () => {
         yield* Effect.scoped(
           Effect.gen(function* () {
             const api = yield* start(argv, { cwd: root, env: { PATH: `${root}/venv/bin:/usr/bin:/bin` } })
-            yield* listens(port)
             const { found, near, why } = yield* find(match, root)
             assert.deepStrictEqual([found, near], [[api.pid], []], argv.join(" "))
             assert.match(why[0], new RegExp(`works in ${root}, \\d+ of its group listens on port ${port}`))
@@ -73,6 +62,8 @@ describe("the processes that are meant", () => {
       const env = { PATH: `${root}/venv/bin:/usr/bin:/bin` }
       const training = yield* start(argv, { cwd: root, env })
       const lookalike = yield* start(argv, { cwd: other, env })
+      yield* settled(training.pid)
+      yield* settled(lookalike.pid)
       const { found, near } = yield* find(matchOf("training"), root)
       assert.deepStrictEqual(found, [training.pid])
       assert.deepStrictEqual(near, [[lookalike.pid, `it works in ${other}, not in ${root}`]])
@@ -85,6 +76,7 @@ describe("the processes that are meant", () => {
       const root = realpathSync(mkdtempSync(join(tmpdir(), "dandori-match-")))
       symlinkSync(root, `${root}-link`)
       const { pid } = yield* start(sleeper(token), { cwd: root })
+      yield* settled(pid)
       assert.deepStrictEqual((yield* find({ argv: ["**", token], cwd: `${root}-link` })).found, [pid])
       yield* Effect.promise(() => Bun.$`rmdir ${root} && mkdir ${root}`.quiet())
       const { found, near } = yield* find({ argv: ["**", token], cwd: root })
@@ -110,6 +102,7 @@ describe("the processes that are meant", () => {
       ]
       const other = yield* start(listener("127.0.0.1", otherPort), { cwd })
       const silent = yield* start(sleeper(token), { cwd })
+      yield* settled(silent.pid)
       const { found, near } = yield* find({ argv: ["**", token], port })
       assert.sameMembers(found, [v4.pid, v6.pid])
       assert.sameDeepMembers(near, [
@@ -127,6 +120,8 @@ describe("the processes that are meant", () => {
       const token = newToken()
       const own = yield* start(sleeper(token), { cwd: "/" })
       const other = yield* start(sleeper(token, ...words(65_534)), { cwd: "/" })
+      yield* settled(own.pid)
+      yield* settled(other.pid)
       const name = (yield* Effect.promise(() => Bun.$`id -un 65534`.text())).trim()
       for (const user of ["65534", name]) {
         const { found, near } = yield* find({ argv: ["sh", "-c", "*", token], user })

@@ -17,7 +17,7 @@ import publish from "../../../tasks/publish/index.ts"
 import { freePort } from "../../support/servers/server.ts"
 import * as Stage from "../../tasks/publish/stage.ts"
 import { eventually } from "../processes-machine.fixture.ts"
-import { newProject, rowOf, start } from "./machine.fixture.ts"
+import { loop, newProject, rowOf, start } from "./machine.fixture.ts"
 import * as StopPlace from "./stop-place.ts"
 
 const input = { incident: "IR-1" }
@@ -177,7 +177,7 @@ describe("a recovery", () => {
         ] as const
       }).pipe(Effect.provide(Stage.services(root)))
       const target = api()
-      const slotted = { ...target, ready: { ...target.ready, within: "1s", slot: "EURUSD-GBPUSD/1h" } }
+      const slotted = { ...target, ready: { ...target.ready, within: "3s", slot: "EURUSD-GBPUSD/1h" } }
       const says = (answer: unknown) => writeFileSync(join(root, "health.json"), JSON.stringify(answer))
       for (const [answer, why] of [
         [{ status: "ok" }, /its answer names no version with its digest, and is to name 20250102_0000_bbbbbbbb/],
@@ -189,7 +189,8 @@ describe("a recovery", () => {
         assert.match(refused.failed[0].reason, why)
       }
       says({ status: "ok", models: [{ slot: slotted.ready.slot, ...champion }] })
-      assert.deepInclude(yield* run(root, [slotted]), { failed: [], complete: true })
+      const patient = { ...slotted, ready: { ...slotted.ready, within: "20s" } }
+      assert.deepInclude(yield* run(root, [patient]), { failed: [], complete: true })
       const text = yield* (recover.dryRun?.(input) ?? Effect.die("there is no dry run")).pipe(
         Effect.provide(StopPlace.services(root, { section: { recover: [slotted] } })),
       )
@@ -208,12 +209,13 @@ describe("a recovery", () => {
         writeFileSync(join(root, ".dandori", name), "this is no database".repeat(1_000))
       }
       const target = api()
-      const slotted = { ...target, ready: { ...target.ready, within: "1s", slot: "EURUSD-GBPUSD/1h" } }
+      const slotted = { ...target, ready: { ...target.ready, within: "3s", slot: "EURUSD-GBPUSD/1h" } }
       writeFileSync(join(root, "health.json"), JSON.stringify({ version, digest: "0".repeat(64) }))
       const refused = yield* run(root, [slotted])
       assert.match(refused.failed[0].reason, /it serves 20250101_0000_aaaaaaaa \(000000000000…\), and is to serve/)
       writeFileSync(join(root, "health.json"), JSON.stringify({ version, digest }))
-      assert.deepInclude(yield* run(root, [slotted]), { failed: [], complete: true })
+      const patient = { ...slotted, ready: { ...slotted.ready, within: "20s" } }
+      assert.deepInclude(yield* run(root, [patient]), { failed: [], complete: true })
       assert.match(
         (yield* written(root)).starts.at(-1)?.note ?? "",
         /^compared with the published versions, not with the/,
@@ -255,7 +257,7 @@ describe("a recovery", () => {
     Effect.gen(function* () {
       const root = yield* opened
       const file = join(root, "left")
-      const script = `trap '' INT; (while :; do sleep 0.05; done) & echo $! > "${file}"; exit 0`
+      const script = `trap '' INT; (${loop}) & echo $! > "${file}"; exit 0`
       const output = yield* run(root, [{ ...api(), start: { argv: ["sh", "-c", script] } }], { grace: "100ms" })
       assert.match(output.failed[0].reason, /^it ended \(exit code 0\) before it was ready; it was stopped again/)
       assert.isTrue(lookUp(Number(readFileSync(file, "utf8")))?.zombie ?? true)

@@ -9,19 +9,13 @@ import type { SourceFile } from "../../../src/domain/collected.ts"
 import type { FilesCollector } from "../../../src/domain/config/evacuation.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
 import type { Reading } from "../../../src/services/evacuation/reading.ts"
-import type { Redactor } from "../../../src/services/evacuation/redacted-bytes.ts"
+import * as Redaction from "../../../src/services/evacuation/redaction.ts"
 import { reading } from "../../../src/services/evacuation/source-reading.ts"
 import * as Place from "./place.ts"
 
 const { bytes, collector, write } = Place
 
-const redactorFor = (): Redactor => {
-  let count = 0
-  return {
-    text: (line) => line.replace(/hunter\d/g, () => (count++, "[gone]")),
-    counts: () => [{ rule: "hunters", count }],
-  }
-}
+const redactorFor = () => Redaction.make([{ name: "hunters", pattern: "hunter\\d" }], [])
 const openerOf = (own: Partial<FilesCollector> = {}) =>
   reading({ redactorFor, section: { collectors: [collector(own)] } })
 
@@ -304,7 +298,7 @@ describe("a reading of a source", () => {
       ).join("\n")
       write(path, content)
       const all = yield* rest(yield* openerOf()(source(path, { redact: true }), 65_536))
-      assert.strictEqual(all.content.toString(), content.replaceAll(/hunter\d/g, "[gone]"))
+      assert.strictEqual(all.content.toString(), content.replaceAll(/hunter\d/g, "[redacted hunters]"))
       assert.isTrue(all.sizes.slice(0, -1).every((size) => size === 65_536))
       assert.deepStrictEqual(all.original, { bytes: content.length, sha256: Sha256.of(content) })
       assert.deepStrictEqual(all.redactions, [{ rule: "hunters", count: 40 }])
@@ -350,22 +344,45 @@ describe("a reading of a source", () => {
     }),
   )
 
+  /** The open files below a folder. */
+  const heldIn = (root: string) =>
+    Fs.readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return Fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(root)
+      } catch {
+        return false
+      }
+    })
+  const turn = Effect.promise(() => new Promise(setImmediate))
+
   it.effect("closes what it has opened", () =>
     Effect.gen(function* () {
       const root = yield* Place.folder
       write(join(root, "file"), patterned(100_000))
-      const held = () =>
-        Fs.readdirSync("/proc/self/fd").filter((fd) => {
-          try {
-            return Fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(root)
-          } catch {
-            return false
-          }
-        })
       yield* Effect.scoped(Effect.flatMap(openerOf()(source(join(root, "file")), 1_000), (opened) => opened.next))
-      assert.deepStrictEqual(held(), [])
+      assert.deepStrictEqual(heldIn(root), [])
       yield* Effect.flip(Effect.scoped(openerOf()(source(join(root, "file/none")), 1_000)))
-      assert.deepStrictEqual(held(), [])
+      assert.deepStrictEqual(heldIn(root), [])
+    }),
+  )
+
+  it.effect("is given up at once in the middle of opening or reading, and closes what it has opened even so", () =>
+    Effect.gen(function* () {
+      const root = yield* Place.folder
+      write(join(root, "file"))
+      Fs.truncateSync(join(root, "file"), 64 << 20)
+      let interrupted = 0
+      for (let turns = 1, isDone = false; !isDone; turns *= 2) {
+        const opened = Effect.flatMap(openerOf()(source(join(root, "file")), 64 << 20), (reading) => reading.next)
+        const fiber = yield* Effect.forkChild(Effect.scoped(opened), { startImmediately: true })
+        for (let each = 0; each < turns && fiber.pollUnsafe() === undefined; each++) yield* turn
+        isDone = fiber.pollUnsafe() !== undefined
+        if (!isDone) interrupted++
+        yield* Fiber.interrupt(fiber)
+        // What the operating system is still at ends in its own time.
+        while (heldIn(root).length > 0) yield* turn
+      }
+      assert.isAbove(interrupted, 3)
     }),
   )
 
@@ -373,16 +390,17 @@ describe("a reading of a source", () => {
     Effect.gen(function* () {
       const root = yield* Place.folder
       const path = join(root, "file")
-      // Each state of the file is one letter, of which another process makes the next, in place.
-      const size = 300_000
+      // Another process makes every byte the next letter, from the beginning to the end, block by block.
+      const [size, block] = [80 * 4096, 4096]
       write(path, "a".repeat(size))
       const writer = Bun.spawn({
         cmd: [
           process.execPath,
           "-e",
           `const fs = require("fs"), fd = fs.openSync(${JSON.stringify(path)}, "r+")
-           for (let turn = 0; ; turn++) {
-             fs.writeSync(fd, Buffer.alloc(${size}, 97 + (turn % 26)), 0, ${size}, 0)
+           for (let turn = 1; ; turn++) {
+             const block = Buffer.alloc(${block}, 97 + (turn % 26))
+             for (let at = 0; at < ${size}; at += ${block}) fs.writeSync(fd, block, 0, ${block}, at)
              Bun.sleepSync(turn % 3 === 0 ? 25 + (turn % 5) : turn % 7)
            }`,
         ],
@@ -396,7 +414,11 @@ describe("a reading of a source", () => {
         else {
           stable++
           assert.strictEqual(all.content.length, size)
-          assert.isTrue(all.content.every((byte) => byte === all.content[0]))
+          const [first, last] = [all.content[0], all.content[size - 1]]
+          // At each moment it has one letter, or a new one up to where the other process is.
+          assert.isTrue(first === last || first - 97 === (last - 96) % 26, `${first} ${last}`)
+          const turned = all.content.indexOf(last)
+          assert.isTrue(all.content.every((byte, at) => byte === (at < turned ? first : last)))
         }
       }
     }),

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { EvacuationSection } from "../../../src/domain/config/evacuation.ts"
 import stop from "../../../tasks/evacuate/stop/index.ts"
 import * as Engine from "./container-engine.fixture.ts"
-import { newProject, start } from "./machine.fixture.ts"
+import { loop, newProject, start } from "./machine.fixture.ts"
 import * as StopPlace from "./stop-place.ts"
 
 const input = { incident: "IR-1" }
@@ -17,7 +17,7 @@ const section = (label: string): Partial<EvacuationSection> => ({
 const run = (root: string, sockets: ReadonlyArray<string>, label = "app=api") =>
   stop.run(input).pipe(Effect.provide(StopPlace.services(root, { section: section(label), sockets })))
 
-const sleeper = "echo up; while :; do sleep 0.05; done"
+const sleeper = `echo up; ${loop}`
 
 const container = (how: Engine.Container["how"], labels: Engine.Container["labels"], script = sleeper) =>
   Effect.map(start(["sh", "-c", script], { cwd: "/" }), (process): Engine.Container => ({

@@ -60,8 +60,8 @@ export const open = (root: string, call: IncidentCall = { began: 0 }, drill = fa
   ).pipe(Effect.provide(services(root, {})))
 }
 
-/** Stop targets of the shipped names, with a free port for the API. */
+/** Stop targets of the shipped names, with a free port for the API and time for it to end. */
 export const targets = (port: number): EvacuationSection["stop"] =>
   usual.stop.map((target) =>
-    "match" in target && target.name === "api" ? { ...target, match: { ...target.match, port } } : target,
+    "match" in target && target.name === "api" ? { ...target, grace: "20s", match: { ...target.match, port } } : target,
   )

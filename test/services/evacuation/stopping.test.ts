@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
@@ -14,13 +14,13 @@ import { table } from "../../../src/services/process-table.ts"
 import stop from "../../../tasks/evacuate/stop/index.ts"
 import { freePort, words } from "../../support/servers/server.ts"
 import { eventually, newToken, startOwner } from "../processes-machine.fixture.ts"
-import { family, living, newProject, rowOf, start } from "./machine.fixture.ts"
+import { family, living, loop, newProject, rowOf, settled, start } from "./machine.fixture.ts"
 import * as StopPlace from "./stop-place.ts"
 
 const input = { incident: "IR-1" }
 const ownWords = (root: string) => ({ env: { PATH: `${root}/venv/bin:/usr/bin:/bin` } })
 const trainingWords = ["python", "-u", "src/train.py", "--config", "x", "--mode", "full"]
-const sleeper = "echo up; while :; do sleep 0.05; done"
+const sleeper = `echo up; ${loop}`
 const deaf = `trap '' INT TERM; ${sleeper}`
 
 const run = (root: string, given: StopPlace.Evacuating) =>
@@ -35,16 +35,6 @@ const written = (root: string) =>
     Option.getOrElse(found, () => assert.fail("nothing was written")),
   )
 
-const listens = (port: number) =>
-  eventually(
-    `somebody listens on ${port}`,
-    () =>
-      typeof Facts.listening(
-        table().map(({ pid }) => pid),
-        port,
-      ) === "number",
-  )
-
 /** An API, a training that hears no signal, and its look-alike in another project. */
 const machine = Effect.gen(function* () {
   const [root, other, port] = [newProject(), newProject(), freePort()]
@@ -53,10 +43,11 @@ const machine = Effect.gen(function* () {
     cwd: root,
     ...ownWords(root),
   })
-  yield* listens(port)
   const training = yield* start(trainingWords, { cwd: root, ...ownWords(root) })
   yield* eventually("the training has its children", () => family(training.pid).length >= 5)
   const lookalike = yield* start(trainingWords, { cwd: other, ...ownWords(root) })
+  yield* settled(training.pid)
+  yield* settled(lookalike.pid)
   return { root, other, port, api, training, lookalike, section: { grace: "200ms", stop: StopPlace.targets(port) } }
 })
 
@@ -64,7 +55,7 @@ describe("a stop", () => {
   it.live("ends the API and then the training with everything that is theirs, and no look-alike", () =>
     Effect.gen(function* () {
       const { api, lookalike, other, root, section, training } = yield* machine
-      const theirs = [...family(api.pid), ...family(training.pid)].filter(({ pid }) => Facts.programOf(pid) !== "sleep")
+      const theirs = [...family(api.pid), ...family(training.pid)]
       assert.isAbove(new Set(theirs.map(({ session }) => session)).size, 2, "one has a session of its own")
       const output = yield* run(root, { section })
       assert.deepStrictEqual(
@@ -102,7 +93,7 @@ describe("a stop", () => {
       const { api, lookalike, other, port, root, section, training } = yield* machine
       const text = yield* dryRun(root, { section })
       assert.match(text, /^runs: nothing runs$/m)
-      assert.match(text, /^api: SIGINT, after 200ms SIGTERM, after 200ms SIGKILL to$/m)
+      assert.match(text, /^api: SIGINT, after 20s SIGTERM, after 20s SIGKILL to$/m)
       assert.match(
         text,
         new RegExp(`^  ${api.pid} \\S+: has the words, works in ${root}, .*listens on port ${port}$`, "m"),
@@ -153,7 +144,7 @@ describe("a stop", () => {
       yield* StopPlace.open(root)
       const stray = join(root, "stray")
       // The leader ends on SIGINT; its child in another session stays, and has other words and another parent then.
-      const script = `setsid sh -c 'trap "" INT TERM; echo $$ > "$STRAY"; while :; do sleep 0.05; done' & ${sleeper}`
+      const script = `setsid sh -c 'trap "" INT TERM; echo $$ > "$STRAY"; ${loop}' & ${sleeper}`
       const program = yield* start(["sh", "-c", script, token], { cwd: root, env: { STRAY: stray } })
       yield* eventually("its child runs", () => existsSync(stray) && readFileSync(stray, "utf8").endsWith("\n"))
       const child = rowOf(Number(readFileSync(stray, "utf8")))
@@ -240,9 +231,9 @@ describe("a stop", () => {
         const token = newToken()
         yield* StopPlace.open(root)
         // Each in a session of its own, so that the supervisor is no part of it.
-        const script = `while :; do setsid sh -c 'while :; do sleep 0.05; done' ${token}; done & echo up; wait`
+        const script = `(m=0; while [ $((m += 1)) -le 50 ]; do setsid sh -c '${loop}' ${token}; done) & echo up; wait`
         const supervisor = yield* start(["sh", "-c", script], { cwd: root })
-        const words = ["sh", "-c", "while*", token]
+        const words = ["sh", "-c", "sleep*", token]
         const mine = () => table().filter(({ pid, zombie }) => !zombie && Facts.argvOf(pid).at(-1) === token)
         yield* eventually("its program runs", () => mine().some(({ pid }) => Facts.argvOf(pid)[0] === "sh"))
         const section = { grace: "100ms", stop: [{ name: "it", match: { argv: words } }] }
@@ -253,7 +244,7 @@ describe("a stop", () => {
         assert.isAbove(mine().length, 0)
         assert.isTrue(supervisor.isAlive())
         assert.strictEqual((yield* written(root)).stops.length, 4)
-        process.kill(supervisor.pid, "SIGKILL")
+        for (const { pid } of family(supervisor.pid)) process.kill(pid, "SIGKILL")
       }),
   )
 
@@ -262,9 +253,9 @@ describe("a stop", () => {
       const root = newProject()
       const token = newToken()
       yield* StopPlace.open(root)
-      const script = `echo up; while :; do sh -c 'while :; do sleep 0.05; done' ${token}; done`
+      const script = `echo up; m=0; while [ $((m += 1)) -le 50 ]; do sh -c '${loop}' ${token}; done`
       const supervisor = yield* start(["sh", "-c", script], { cwd: root })
-      const section = { grace: "100ms", stop: [{ name: "it", match: { argv: ["sh", "-c", "while*", token] } }] }
+      const section = { grace: "100ms", stop: [{ name: "it", match: { argv: ["sh", "-c", "sleep*", token] } }] }
       yield* eventually("its program runs", () => family(supervisor.pid).length >= 2)
       assert.deepInclude(yield* run(root, { section }), { remaining: [], complete: true })
       assert.isFalse(supervisor.isAlive())
@@ -295,7 +286,7 @@ describe("a stop", () => {
       const token = newToken()
       yield* StopPlace.open(root)
       // The parent never waits, so that the leader of the group stays a zombie; the members live on without it.
-      const inner = `sh -c '${deaf}' ${token} & sh -c '${deaf}' & exit 0`
+      const inner = `sh -c '${loop}' ${token} & sh -c '${loop}' & exit 0`
       const script = `import subprocess, time
 subprocess.Popen(["setsid", "sh", "-c", """${inner}"""], stdout=subprocess.DEVNULL)
 print("up", flush=True)
@@ -358,7 +349,7 @@ while True: time.sleep(0.05)`
         `${program.pid} deadline`,
       )
       assert.isTrue(program.isAlive())
-      yield* StopPlace.open(root, { began: 0, deadline: Date.now() + 4_000 })
+      yield* StopPlace.open(root, { began: 0, deadline: Date.now() + 12_000 })
       const output = yield* run(root, { section })
       assert.deepInclude(output, { remaining: [], complete: true })
       assert.strictEqual(output.stopped[0].signal, "SIGKILL")
@@ -410,8 +401,8 @@ while True: time.sleep(0.05)`
       yield* StopPlace.open(root)
       const home = join(root, ".dandori/processes")
       const token = newToken()
-      const loop = `trap '' INT; while :; do sleep 0.05; : ${token}; done`
-      const owner = startOwner(home, 300, [["sh", "-c", `setsid sh -c "${loop}" & ${loop}`]])
+      const deafLoop = `trap "" INT; : ${token}; ${loop}; : ${token}`
+      const owner = startOwner(home, 300, [["sh", "-c", `setsid sh -c '${deafLoop}' & ${deafLoop}`]])
       const theirs = () =>
         table().filter(
           ({ pid, zombie }) =>
@@ -468,6 +459,36 @@ while True: time.sleep(0.05)`
       const section = { grace: "10ms", stop: [{ name: "it", match: { argv: ["sh", "**", token] } }] }
       assert.deepInclude(yield* run(root, { section }), { stopped: [], remaining: [], complete: true })
       assert.isTrue(program.isAlive())
+    }),
+  )
+
+  it.live("says where it cannot be known which runs have processes", () =>
+    Effect.gen(function* () {
+      const root = newProject()
+      yield* StopPlace.open(root)
+      writeFileSync(join(root, ".dandori/processes"), "no folder")
+      const { complete, remaining } = yield* run(root, { section: { stop: [] } })
+      assert.isFalse(complete)
+      assert.deepStrictEqual(
+        remaining.map(({ target }) => target),
+        ["runs"],
+      )
+      assert.match(remaining[0].reason, /^which runs have processes is not known: list .* \(ENOTDIR\)$/)
+    }),
+  )
+
+  it.live("signals nobody whom it could not write down before", () =>
+    Effect.gen(function* () {
+      const root = newProject()
+      const token = newToken()
+      const folder = yield* StopPlace.open(root)
+      const program = yield* start(["sh", "-c", sleeper, token], { cwd: root })
+      mkdirSync(join(folder.path, "stopped.json/in the way"), { recursive: true })
+      const section = { grace: "10ms", stop: [{ name: "it", match: { argv: ["sh", "**", token] } }] }
+      const error = yield* Effect.flip(run(root, { section }))
+      assert.strictEqual(error._tag, "FileFailed")
+      assert.isTrue(program.isAlive())
+      assert.deepStrictEqual(yield* probe(root, { section }), Option.none())
     }),
   )
 

@@ -6,8 +6,9 @@ import * as CanonicalJson from "../../../src/domain/canonical-json.ts"
 import { Collected, NotTaken, SourceFile } from "../../../src/domain/collected.ts"
 import { Incident, IncidentCall } from "../../../src/domain/incident.ts"
 import { Pushed } from "../../../src/domain/pushed.ts"
+import { Recovered } from "../../../src/domain/recovered.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
-import * as IncidentRecord from "../../../src/services/evacuation/incident-record.ts"
+import { Stopped } from "../../../src/domain/stopped.ts"
 import * as Incidents from "../../../src/services/evacuation/incidents.ts"
 
 /** When the synthetic incident was opened: 2026-03-04 00:00:01 UTC. */
@@ -132,38 +133,66 @@ export const pushed: ReadonlyArray<Pushed> = [0, 1, 2].map((index) => ({
   redactions: [{ rule: "token", count: index }],
 }))
 
-export const stopped: IncidentRecord.StoppedFacts = {
+const doomed = (pid: number, program: string, why: string) => ({
+  pid,
+  started: "1",
+  parent: 1,
+  group: pid,
+  program,
+  why,
+})
+
+export const stopped: Stopped = {
+  format: "dandori-stopped/1",
+  by: "run/stop",
+  drill: false,
+  boot: "boot",
   done: true,
+  near: [{ target: "training", pid: 7_700, reason: "its working folder is /home/mika" }],
   stops: [
     {
+      by: "run/stop",
       target: "api",
       began: opened + 14 * second,
-      processes: [
-        { pid: 4_100, program: "uvicorn", why: "its arguments, port 8000" },
-        { pid: 4_101, program: "python3", why: "child of 4100" },
-      ],
+      processes: [doomed(4_100, "uvicorn", "its arguments, port 8000"), doomed(4_101, "python3", "child of 4100")],
       containers: [],
       signals: [{ signal: "SIGINT", at: opened + 14 * second, pids: [4_100, 4_101] }],
       ended: opened + 16 * second,
+      remaining: [],
     },
     {
+      by: "run/stop",
       target: "training",
       began: opened + 16 * second,
-      processes: [{ pid: 5_200, program: "python3", why: "its arguments" }],
-      containers: [{ id: "f00dfacecafe0000", name: hostile }],
+      processes: [doomed(5_200, "python3", "its arguments")],
+      containers: [{ id: "f00dfacecafe0000", name: hostile, socket: "/run/docker.sock", pid: 5_300 }],
       signals: [
         { signal: "SIGINT", at: opened + 16 * second, pids: [5_200] },
         { signal: "SIGTERM", at: opened + 31 * second, pids: [5_200] },
         { signal: "SIGKILL", at: opened + 46 * second, pids: [5_200] },
       ],
       ended: opened + 47 * second,
+      remaining: [],
     },
   ],
   remaining: [],
 }
 
-export const recovered: IncidentRecord.RecoveredFacts = {
-  starts: [{ name: "api", began: opened + 90 * second, pid: 6_000, ready: opened + 95 * second }],
+export const recovered: Recovered = {
+  format: "dandori-recovered/1",
+  by: "run/recover",
+  drill: false,
+  done: true,
+  starts: [
+    {
+      by: "run/recover",
+      name: "api",
+      began: opened + 90 * second,
+      pid: 6_000,
+      ready: opened + 95 * second,
+      log: "recovered/api.log",
+    },
+  ],
 }
 
 /** What the sub-types answered. */
@@ -185,7 +214,7 @@ export const answers = {
   },
   manifest: { complete: false },
   verify: { verified: 3, failed: 0, problems: [], complete: true, latest: { moved: false, reason: "it would shrink" } },
-  recover: { complete: true, failed: 0 },
+  recover: { complete: true, failed: [] },
 }
 
 const lines = <A>(schema: Schema.Codec<A, any>, values: ReadonlyArray<A>) =>
@@ -205,8 +234,8 @@ export const fill = Effect.fnUntraced(function* (root: string, left = 5_000, giv
   yield* write("inventory.ndjson", lines(SourceFile, inventory(left)))
   yield* write("not-taken.ndjson", lines(NotTaken, notTaken(left)))
   yield* write("pushed.ndjson", lines(Pushed, pushed))
-  yield* write("stopped.json", lines(IncidentRecord.StoppedFacts, [stopped]))
-  yield* write("recovered.json", lines(IncidentRecord.RecoveredFacts, [recovered]))
+  yield* write("stopped.json", lines(Stopped, [stopped]))
+  yield* write("recovered.json", lines(Recovered, [recovered]))
   yield* Effect.promise(() => Fs.mkdir(join(folder.path, "bundles", "evidence"), { recursive: true }))
   yield* write(
     "bundles/evidence/manifest.json",
