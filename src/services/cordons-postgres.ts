@@ -1,11 +1,15 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { RowsUnseen } from "./cordon-looks.ts"
 import * as CordonRows from "./cordon-rows-postgres.ts"
 import { Cordons } from "./cordons.ts"
 import * as CordonsShared from "./cordons-shared.ts"
 import * as Postgres from "./postgres.ts"
+import { pause } from "./process-groups.ts"
 import { SchemaTooNew } from "./sql-migrations.ts"
 
 /** Which database holds the cordons, and the folder of the project's own. */
@@ -14,13 +18,29 @@ export interface Options {
   readonly database: Postgres.PostgresOptions
 }
 
+/** How long it is waited for connections to be closed, milliseconds; a silent server would take longer. */
+const closingMillis = 500
+
+/** A scope whose end is not waited for much longer than it takes when all is well. */
+const hasty = Effect.acquireRelease(Scope.make(), (scope) =>
+  Effect.gen(function* () {
+    const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+    yield* Effect.raceFirst(Fiber.await(closing), pause(closingMillis))
+  }),
+)
+
 const make = Effect.fnUntraced(function* ({ database, root }: Options) {
   const { timeoutMillis } = database
-  const rows = CordonRows.make(
-    yield* Postgres.open({ ...database, pool: { min: 1, max: 2 }, statementTimeoutMillis: timeoutMillis }),
-  )
+  const scope = yield* hasty
+  const options = { ...database, pool: { min: 1, max: 2 }, statementTimeoutMillis: timeoutMillis }
+  const rows = CordonRows.make(yield* Scope.provide(Postgres.open(options), scope))
+  /** Begins and ends of transactions do not let themselves be interrupted: they are left to themselves. */
+  const apart = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.flatMap(Effect.forkIn(effect, scope), (fiber) =>
+      Effect.onInterrupt(Fiber.join(fiber), () => Effect.forkDetach(Fiber.interrupt(fiber))),
+    )
   const within = <A, E>(effect: Effect.Effect<A, E | SqlError | SchemaTooNew>) =>
-    effect.pipe(
+    apart(effect).pipe(
       Effect.mapError((error) =>
         isSqlError(error) || error instanceof SchemaTooNew
           ? new RowsUnseen({ reason: error.message })

@@ -101,17 +101,20 @@ describe("evacuate/cordon", () => {
     }),
   )
 
-  it.live("waits no longer than its own time for a database that is silent, whatever is configured", () =>
+  it.live.each([
+    ["while it connects", "dandori"],
+    ["when it is to change something", "BEGIN"],
+  ])("waits no longer than its own time for a database that falls silent %s, whatever is configured", ([, word]) =>
     Effect.gen(function* () {
       const url = new URL((yield* Servers.ownPostgres()).url)
       const proxy = yield* CutProxy.make(Number(url.port))
       url.port = String(proxy.port)
       assert.isAtLeast(parseDuration((yield* Project.configuration).sections.database.timeout) ?? 0, 5_000)
-      proxy.cutAt("dandori", "silence")
+      proxy.cutAt(word, "silence")
       const { names, raise } = yield* incident(url.href)
       const { problem, raised } = yield* raise
       assert.isTrue(raised)
-      assert.match(String(problem), /4000 ms|it took too long/)
+      assert.match(String(problem), /PostgreSQL did not answer within 4000 ms|it took too long/)
       assert.deepStrictEqual(yield* names, [`${id}.json`])
     }),
   )
