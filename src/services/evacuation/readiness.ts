@@ -6,6 +6,7 @@ import { formatDuration } from "../../domain/quantity.ts"
 import * as Http from "../http.ts"
 import { LifeSign } from "../life-sign.ts"
 import { pause } from "../process-groups.ts"
+import type { Running } from "./recovered-process.ts"
 import * as Served from "./served-model.ts"
 
 /** A program that was brought up does not do what it is to do. `ended`: it ran no more. */
@@ -22,6 +23,7 @@ export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", {
 const askMillis = 5_000
 const smokeMillis = 30_000
 const pollMillis = 100
+const exitMillis = 1_000
 const maxBytes = 1 << 20
 const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
@@ -46,24 +48,33 @@ const problemOf = ({ body, status }: Http.Answer, expected: Served.Expected | un
   })
 }
 
+/** How a program ended; its exit is told a moment after it is gone. */
+const howEnded = Effect.fnUntraced(function* ({ ended }: Pick<Running, "ended">) {
+  for (const until = performance.now() + exitMillis; ended() === undefined && performance.now() < until;) {
+    yield* pause(10)
+  }
+  return ended() ?? "nobody saw how"
+})
+
 /**
- * Waits until the ready URL answers 200, with the version and digest that are expected where some are. `ended` says how the
- * program ended, and there is nothing to wait for any more then.
+ * Waits until the ready URL answers 200, with the version and digest that are expected where some are. Where the
+ * program has ended there is nothing to wait for.
  */
 export const wait = Effect.fn("Evacuation.ready")(function* (
   { name, ready }: RecoverTarget,
   expected: Served.Expected | undefined,
   withinMillis: number,
-  ended: () => string | undefined,
+  running: Pick<Running, "ended" | "lives">,
 ) {
   const alive = yield* LifeSign
   const until = performance.now() + withinMillis
   let problem: string | undefined
   for (;;) {
     alive()
-    const how = ended()
-    if (how !== undefined)
+    if (!running.lives()) {
+      const how = yield* howEnded(running)
       return yield* new NotReady({ name, reason: `it ended (${how}) before it was ready`, ended: true })
+    }
     const leftMillis = until - performance.now()
     if (leftMillis <= 0) {
       const reason = `it was not ready within ${formatDuration(Math.round(withinMillis))}: ${problem ?? "it was not asked"}`
@@ -76,7 +87,7 @@ export const wait = Effect.fn("Evacuation.ready")(function* (
         Effect.succeed(error._tag === "HttpNoAnswer" ? (problem ?? error.message) : error.message),
       ),
     )
-    if (found === undefined && ended() === undefined) return
+    if (found === undefined && running.lives()) return
     if (found !== undefined) problem = found
     yield* pause(Math.min(pollMillis, Math.max(1, until - performance.now())))
   }

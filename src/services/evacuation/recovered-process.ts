@@ -31,7 +31,8 @@ const shim = 'IFS= read -r dandori_line <&3 || exit 125; unset dandori_line PWD 
 /** A program that was started and left running: how it is named, and how it ended where it has. */
 export interface Running {
   readonly row: Row
-  /** Its exit code, or the signal that ended it; undefined while it runs and where another call started it. */
+  readonly lives: () => boolean
+  /** Its exit code, or the signal that ended it; undefined where it runs, or nobody saw how it ended (yet). */
   readonly ended: () => string | undefined
 }
 
@@ -95,10 +96,10 @@ export const start = Effect.fn("Evacuation.start")(function* (
         writeSync(lifeline, "go\n")
         return {
           row,
+          lives: () => Facts.lives(row),
           ended: () => {
             if (child.signalCode !== null) return `signal ${child.signalCode}`
-            if (child.exitCode !== null) return `exit code ${child.exitCode}`
-            return Facts.lives(row) ? undefined : "nobody saw how"
+            return child.exitCode === null ? undefined : `exit code ${child.exitCode}`
           },
         }
       },

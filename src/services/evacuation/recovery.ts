@@ -37,7 +37,8 @@ const livingOf = (book: RecoveryBook.Book, name: string): Option.Option<Begun> =
   return Option.map(at < 0 ? Option.none() : RecoveryBook.processOf(starts[at]), ({ row }) => ({
     at,
     row,
-    ended: () => (Facts.lives(row) ? undefined : "nobody saw how"),
+    lives: () => Facts.lives(row),
+    ended: () => undefined,
   }))
 }
 
@@ -124,15 +125,10 @@ const judge = Effect.fnUntraced(function* (
     if (problem !== undefined) return yield* new Readiness.NotReady({ name, reason: problem, ended: false })
     if (expected?.note !== undefined) yield* book.learn(begun.at, { note: expected.note })
     const withinMillis = Math.min(parseDuration(within) ?? 0, yield* leftOf(folder))
-    yield* Readiness.wait(target, expected, withinMillis, begun.ended)
+    yield* Readiness.wait(target, expected, withinMillis, begun)
     yield* Readiness.smoke(target, yield* leftOf(folder))
-    const how = begun.ended()
-    if (how !== undefined) {
-      return yield* new Readiness.NotReady({
-        name,
-        reason: `it ended (${how}) after its smoke prediction`,
-        ended: true,
-      })
+    if (!begun.lives()) {
+      return yield* new Readiness.NotReady({ name, reason: "it ended after its smoke prediction", ended: true })
     }
     yield* book.learn(begun.at, { ready: yield* Clock.currentTimeMillis })
   })

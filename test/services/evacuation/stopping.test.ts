@@ -288,7 +288,7 @@ describe("a stop", () => {
       // The parent never waits, so that the leader of the group stays a zombie; the members live on without it.
       const inner = `sh -c '${loop}' ${token} & sh -c '${loop}' & exit 0`
       const script = `import subprocess, time
-subprocess.Popen(["setsid", "sh", "-c", """${inner}"""], stdout=subprocess.DEVNULL)
+kept = subprocess.Popen(["setsid", "sh", "-c", """${inner}"""], stdout=subprocess.DEVNULL)
 print("up", flush=True)
 time.sleep(1000)`
       const parent = yield* start(["python3", "-c", script], { cwd: root })
