@@ -97,10 +97,11 @@ const coverageOf = (
 ): Coverage => {
   const ended = (outcome: Collected["outcome"]) => collected.filter((each) => each.outcome === outcome).length
   const taken = items.filter((item) => !isTar(item)).length
+  const missing = notTaken.filter(({ noBytes }) => noBytes !== true).length
   return {
-    seen: taken + notTaken.length,
+    seen: taken + missing,
     taken,
-    notTaken: notTaken.length,
+    notTaken: missing,
     unstable: items.filter(({ unstable }) => unstable === true).length,
     collectors: { ok: ended("ok"), skipped: ended("skipped"), failed: ended("failed") },
   }

@@ -105,7 +105,7 @@ const knowing = ({ keptIn, own, signedBy }: Subject): ReadonlyArray<string> => {
 
 const missing = ({ manifest, own }: Subject): ReadonlyArray<string> => {
   const failed = manifest.collected.filter(({ outcome }) => outcome === "failed")
-  const { notTaken } = manifest
+  const notTaken = manifest.notTaken.filter(({ noBytes }) => noBytes !== true)
   if (failed.length === 0 && notTaken.length === 0) return ["## What is missing", "", "Nothing that was seen.", ""]
   const because = ({ reason, source }: NotTaken) => `- ${code(source)}: ${code(reason)}`
   const more = notTaken.length - mostListed

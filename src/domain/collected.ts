@@ -53,11 +53,15 @@ export const SourceFile = Schema.Struct({
 }).annotate({ identifier: "SourceFile" })
 export type SourceFile = typeof SourceFile.Type
 
-/** What was seen and not taken, and why. `source` as in `SourceFile`. */
+/**
+ * What was seen and not taken, and why. `source` as in `SourceFile`. `noBytes`: it holds none, so nothing is missing for
+ * it: a link (what it leads to is in the reason, and is not followed), a socket, a named pipe, a device.
+ */
 export const NotTaken = Schema.Struct({
   collector: Name,
   source: Schema.String,
   reason: Schema.String,
   bytes: Schema.optionalKey(Schema.Int),
+  noBytes: Schema.optionalKey(Schema.Literal(true)),
 }).annotate({ identifier: "NotTaken" })
 export type NotTaken = typeof NotTaken.Type

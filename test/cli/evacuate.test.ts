@@ -144,6 +144,17 @@ describe("dandori evacuate", () => {
     assert.strictEqual((await dandori("verify", away, "--incident", incident)).code, 0)
   })
 
+  it("follows no link and opens no pipe; both are listed, and nothing is missing for them", async () => {
+    await write("../elsewhere/secret.log", "not of this project\n")
+    await Fs.symlink("../../elsewhere/secret.log", join(project.folder, "logs/out.log"))
+    Bun.spawnSync(["mkfifo", join(project.folder, "logs/pipe.log")])
+    const said = await to("--drill")
+    assert.strictEqual(said.code, 0, said.out + said.err)
+    assert.deepStrictEqual(await Fs.readdir(join(away, "incidents/IR-1/evidence/logs")), ["one.log"])
+    const listed = (await lines("not-taken.ndjson")).map(({ reason }) => String(reason))
+    assert.deepStrictEqual(listed.toSorted(), ["a link to ../../elsewhere/secret.log", "a named pipe"])
+  })
+
   it("is left by Ctrl-C with the words to go on, which do", async () => {
     for (let n = 0; n < 20; n++) await write(`logs/${n}.log`, "x".repeat(2 ** 20))
     await change({ destinations: [{ name: "slow", location: away, away: true, bandwidth: "1MiB" }], parallel: 1 })

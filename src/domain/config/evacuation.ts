@@ -13,7 +13,14 @@ const Text = Schema.String.check(Schema.isMinLength(1))
  * What a collector has in common. `value` orders what is taken: the smallest first. `time` (default 10s) and `max_bytes`
  * (64MiB for captures; none for files) bound it. `when: volatile` is before anything is stopped, `durable` after it.
  */
-const common = { name: Name, value: Natural, time: Schema.optionalKey(Duration), max_bytes: Schema.optionalKey(Size) }
+const common = {
+  name: Name.check(
+    Schema.makeFilter((name) => name !== "captures" || "is the folder of all captures; take another name"),
+  ),
+  value: Natural,
+  time: Schema.optionalKey(Duration),
+  max_bytes: Schema.optionalKey(Size),
+}
 const When = Schema.Literals(["volatile", "durable"])
 
 /** The facts of a machine that Dandori knows how to take. */

@@ -182,7 +182,11 @@ export const redact = Effect.fn("BundleRedact.redact")(function* (place: BundleP
   yield* Durable.attempt("remove", scratch, () => Fs.rm(scratch, { recursive: true, force: true }))
 
   const { beside: _beside, host, root: _root, signedBy: _signer, ...rest } = manifest
-  const coverage = { ...manifest.coverage, taken: items.length, notTaken: notTaken.length }
+  const coverage = {
+    ...manifest.coverage,
+    taken: items.length,
+    notTaken: notTaken.filter(({ noBytes }) => noBytes !== true).length,
+  }
   const composed = Bundle.compose(
     {
       ...rest,

@@ -53,6 +53,8 @@ const makeTally = ({ collector, isOwn, lists }: Look, root: Uint8Array) => {
       reason,
       ...(size === undefined ? {} : { bytes: size }),
     })
+  const pass = (path: Uint8Array, reason: string) =>
+    lists.addNotTaken({ collector: name, source: shown(sourceOf(path)), reason, noBytes: true })
   const miss = (path: Uint8Array, reason: string, size?: number) => {
     if (tally.unread++ === 0) tally.firstUnread = `${shown(sourceOf(path))}: ${reason}`
     return leaveOut(path, reason, size)
@@ -61,8 +63,8 @@ const makeTally = ({ collector, isOwn, lists }: Look, root: Uint8Array) => {
     const text = path.toString()
     if (link?.toFolder === true ? !selection.allows(text) || !selection.enters(text) : !selection.means(text))
       return Effect.void
-    if (link !== undefined) return leaveOut(path, `a link to ${shown(link.target)}`)
-    if (!stats.isFile()) return leaveOut(path, kindOf(stats))
+    if (link !== undefined) return pass(path, `a link to ${shown(link.target)}`)
+    if (!stats.isFile()) return pass(path, kindOf(stats))
     const place = placeOf(name, path)
     if (earlier.paths.has(place)) return Effect.void
     const size = Number(stats.size)

@@ -24,7 +24,9 @@ const missing = ({ manifest }: Bundle.MadeBundle): ReadonlyArray<string> => [
   ...manifest.collected
     .filter(({ outcome }) => outcome === "failed")
     .map(({ collector, reason }) => `the collector ${collector} failed: ${reason ?? "it did not say why"}`),
-  ...manifest.notTaken.map(({ reason, source }) => `${source} was not taken: ${reason}`),
+  ...manifest.notTaken
+    .filter(({ noBytes }) => noBytes !== true)
+    .map(({ reason, source }) => `${source} was not taken: ${reason}`),
 ]
 
 /** Puts the own files of a bundle, the manifest last; says what could not be put. */

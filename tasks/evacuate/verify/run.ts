@@ -26,7 +26,8 @@ const lacking = Effect.fnUntraced(function* (folder: IncidentFolder) {
   const collectors = [...last.values()]
     .filter(({ outcome }) => outcome === "failed")
     .map(({ collector, reason = "it did not say why" }) => `the collector ${collector} failed: ${reason}`)
-  const listed = yield* readLines(folder.path, "not-taken.ndjson", NotTaken)
+  const all = yield* readLines(folder.path, "not-taken.ndjson", NotTaken)
+  const listed = all.filter(({ noBytes }) => noBytes !== true)
   const notTaken = new Map(listed.map((line) => [`${line.collector}\0${line.source}`, line]))
   return { collectors, notTaken }
 })
