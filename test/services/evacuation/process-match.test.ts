@@ -35,17 +35,20 @@ const sleeper = (token: string, ...before: ReadonlyArray<string>) => [
 describe("the processes that are meant", () => {
   it.live("are the API, however it was started, by its words, its folder and the port of its group", () =>
     Effect.gen(function* () {
-      const [root, port] = [newProject(), freePort()]
-      const match = { ...matchOf("api"), port }
+      const root = newProject()
       const forms = [
-        ["python", "-m", "uvicorn", "api.app", "--port", String(port)],
-        [`${root}/venv/bin/python`, `${root}/venv/bin/uvicorn`, "api.app", "--port", String(port)],
-        [`${root}/venv/bin/python`, `${root}/venv/bin/uvicorn`, "src.api.app:app", "--port", String(port)],
+        ["python", "-m", "uvicorn", "api.app"],
+        [`${root}/venv/bin/python`, `${root}/venv/bin/uvicorn`, "api.app"],
+        [`${root}/venv/bin/python`, `${root}/venv/bin/uvicorn`, "src.api.app:app"],
       ]
-      for (const argv of forms) {
+      for (const form of forms) {
+        const port = freePort()
+        const match = { ...matchOf("api"), port }
+        const argv = [...form, "--port", String(port)]
         yield* Effect.scoped(
           Effect.gen(function* () {
             const api = yield* start(argv, { cwd: root, env: { PATH: `${root}/venv/bin:/usr/bin:/bin` } })
+            yield* settled(api.pid)
             const { found, near, why } = yield* find(match, root)
             assert.deepStrictEqual([found, near], [[api.pid], []], argv.join(" "))
             assert.match(why[0], new RegExp(`works in ${root}, \\d+ of its group listens on port ${port}`))
