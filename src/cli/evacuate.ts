@@ -36,6 +36,7 @@ export interface Asked {
   readonly deadline: string | undefined
   readonly reason: string
   readonly drill: boolean
+  readonly mayShrink: boolean
   readonly yes: boolean
 }
 
@@ -119,6 +120,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
   const call: Partial<IncidentCall> = {
     ...(lasts === undefined ? {} : { deadline: now + lasts }),
     ...(asked.destination === undefined ? {} : { destination: asked.destination }),
+    ...(asked.mayShrink ? { mayShrink: true } : {}),
   }
   const view = yield* EvacuationView.make({
     plan,
@@ -144,6 +146,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
       destination: asked.destination ?? "",
       deadline: asked.deadline ?? "",
       drill,
+      may_shrink: asked.mayShrink,
     },
     env: place.configuration.env,
     environment: {},

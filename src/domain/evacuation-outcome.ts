@@ -49,7 +49,7 @@ const answers = {
     complete: Schema.Boolean,
     refusals: Schema.Array(Refusal),
   }),
-  manifest: Schema.Struct({ complete: Schema.Boolean }),
+  manifest: Schema.Struct({ complete: Schema.Boolean, keyid: Schema.optionalKey(Sha256) }),
   verify: Schema.Struct({
     verified: Schema.Int,
     failed: Schema.Int,

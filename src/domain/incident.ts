@@ -37,12 +37,14 @@ export type Incident = typeof Incident.Type
 
 /**
  * `call.json`: what the newest call of `evacuate` for an incident asked for. `began` and `deadline` are milliseconds
- * since the epoch; `destination` is the first rung of the ladder, before those of the configuration; `run` does the work.
+ * since the epoch; `destination` is the first rung of the ladder, before those of the configuration; `run` does the work. With
+ * `mayShrink` the pointer `latest` moves to a snapshot however much smaller it is than the last.
  */
 export const IncidentCall = Schema.Struct({
   began: Schema.Int,
   deadline: Schema.optionalKey(Schema.Int),
   destination: Schema.optionalKey(Schema.String),
   run: Schema.optionalKey(Schema.String),
+  mayShrink: Schema.optionalKey(Schema.Boolean),
 }).annotate({ identifier: "IncidentCall" })
 export type IncidentCall = typeof IncidentCall.Type

@@ -26,7 +26,7 @@ export const moveProblem = (from: Latest, to: Latest, maxShrink: number): string
     const [before, now] = [from[of], to[of]]
     if (now >= before * (1 - maxShrink)) continue
     const percent = Math.round(maxShrink * 100)
-    return `the snapshot has ${now} ${of} and ${from.snapshot} has ${before}: it shrank by more than ${percent}%; look at what is missing, or raise evacuation.max_shrink and run this again`
+    return `the snapshot has ${now} ${of} and ${from.snapshot} has ${before}: it shrank by more than ${percent}%; look at what is missing, or run this again with --may-shrink`
   }
   return undefined
 }

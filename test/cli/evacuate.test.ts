@@ -155,6 +155,21 @@ describe("dandori evacuate", () => {
     assert.deepStrictEqual(listed.toSorted(), ["a link to ../../elsewhere/secret.log", "a named pipe"])
   })
 
+  it("moves latest to no snapshot that is much smaller than the last, unless it is told to", async () => {
+    const latest = async () => JSON.parse(await Fs.readFile(join(away, "latest.json"), "utf8")) as { incident: string }
+    const call = (id: string, ...words: ReadonlyArray<string>) =>
+      dandori("--yes", "--incident", id, "--destination", away, ...words)
+    for (let n = 0; n < 10; n++) await write(`models/model_${n}.joblib`, `model ${n}`)
+    assert.strictEqual((await call("IR-1")).code, 0)
+    assert.strictEqual((await latest()).incident, "IR-1")
+    for (let n = 0; n < 5; n++) await Fs.rm(join(project.folder, `models/model_${n}.joblib`))
+    const smaller = await call("IR-2")
+    assert.match(smaller.out, /latest was not moved: the snapshot has 5 objects and .* 10: it shrank by more than 20%/)
+    assert.strictEqual((await latest()).incident, "IR-1")
+    assert.strictEqual((await call("IR-2", "--may-shrink")).code, 0)
+    assert.strictEqual((await latest()).incident, "IR-2")
+  })
+
   it("is left by Ctrl-C with the words to go on, which do", async () => {
     for (let n = 0; n < 20; n++) await write(`logs/${n}.log`, "x".repeat(2 ** 20))
     await change({ destinations: [{ name: "slow", location: away, away: true, bandwidth: "1MiB" }], parallel: 1 })

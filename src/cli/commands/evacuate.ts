@@ -35,6 +35,10 @@ export const evacuate = Command.make(
       Flag.withDescription("For practice: raise no cordon, stop and start nothing"),
       Flag.withDefault(false),
     ),
+    mayShrink: Flag.Boolean("may-shrink").pipe(
+      Flag.withDescription("Let latest move to a snapshot that is much smaller than the last"),
+      Flag.withDefault(false),
+    ),
     dryRun: Flag.Boolean("dry-run").pipe(
       Flag.withDescription("Say what would be stopped, taken and sent, and why; change nothing"),
       Flag.withDefault(false),
@@ -45,7 +49,7 @@ export const evacuate = Command.make(
     ),
     yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
   },
-  Effect.fn(function* ({ deadline, destination, drill, dryRun, incident, reason, selfTest, yes }) {
+  Effect.fn(function* ({ deadline, destination, drill, dryRun, incident, mayShrink, reason, selfTest, yes }) {
     if (selfTest) {
       const { selfTest: look } = yield* Effect.promise(() => import("../evacuate-self-test.ts"))
       return yield* look(Option.getOrUndefined(destination))
@@ -60,6 +64,7 @@ export const evacuate = Command.make(
       destination: Option.getOrUndefined(destination),
       incident: Option.getOrUndefined(incident),
       drill,
+      mayShrink,
       reason,
       yes,
     })

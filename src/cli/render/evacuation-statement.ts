@@ -69,6 +69,8 @@ export const statement = (outcome: Outcome.EvacuationOutcome, colours: boolean):
     ...(command === undefined ? [] : [`Go on:     ${command}`]),
     ...(outcome.folder === "" ? [] : [`Incident:  ${clean(outcome.folder)}`]),
     ...(outcome.report === undefined ? [] : [`Record:    ${clean(outcome.report.html)}`]),
+    // Whoever notes it somewhere else can tell later that nobody put another key into the bundles.
+    ...(outcome.manifest?.keyid === undefined ? [] : [`Signed by: ${outcome.manifest.keyid}`]),
     `Exit code: ${Outcome.exitCodeOf(outcome)}`,
   ].join("\n")
 }

@@ -31,6 +31,11 @@ export const Input = Schema.Struct({
   drill: Schema.optionalKey(
     Schema.Boolean.annotate({ description: "take and send everything, but raise no cordon, stop and start nothing" }),
   ),
+  mayShrink: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description: "let the pointer latest move to a snapshot that is much smaller than the last one",
+    }),
+  ),
 }).annotate({ identifier: "EvacuateOpenInput" })
 
 /** The incident that was opened. `folder` is where all of it lies on this machine. */
@@ -74,6 +79,7 @@ export default taskType({
       run,
       ...(deadline === "" ? {} : { deadline: runCreated + (parseDuration(deadline) ?? 0) }),
       ...(destination === "" ? {} : { destination }),
+      ...(input.mayShrink === true ? { mayShrink: true } : {}),
     }
     const opened = yield* (yield* Incidents).open(incident, call)
     return {

@@ -63,7 +63,7 @@ const moveLatest = Effect.fnUntraced(function* (
   if (objects.length === 0 || root === undefined) return { moved: false, reason: "there is nothing in the snapshot" }
   const bytes = objects.reduce((sum, line) => sum + line.bytes, 0)
   const to: Latest = { format: "dandori-latest/1", snapshot, incident: id, objects: objects.length, bytes, root }
-  return yield* LatestPointer.move(destination, to, max_shrink)
+  return yield* LatestPointer.move(destination, to, folder.call.mayShrink === true ? 1 : max_shrink)
 })
 
 /** Has the destination confirm all that was pushed for an incident, and moves `latest` where everything is there. */
