@@ -108,7 +108,7 @@ const pushTo = Effect.fnUntraced(function* (
     }
     const start = yield* Clock.currentTimeMillis
     progress.began(item)
-    const counted = progress.counted(item, open)
+    const counted = Memory.tidying(tidy, progress.counted(item, open))
     const pushing = PushOne.push({ destination, open: counted, isHealthy, before, isSealed }, item)
     const outcome = yield* Unwaited.until(pushing, Deferred.await(late))
     const ended = Option.getOrElse(outcome, (): PushOne.Outcome => ({ kind: "notTaken", reason: "deadline" }))
@@ -125,7 +125,6 @@ const pushTo = Effect.fnUntraced(function* (
     const end = yield* Clock.currentTimeMillis
     firstByte ??= end
     time.took(end - start, line.bytes)
-    yield* tidy(line.bytes)
   })
   const broken = yield* Effect.forEach(items, one, { concurrency: parallel, discard: true }).pipe(
     Effect.as(undefined),
