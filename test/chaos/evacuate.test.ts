@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Sdk from "@aws-sdk/client-s3"
 import { campaign } from "../support/evacuation-chaos.ts"
-import { build, incidentFolder, prefix } from "../support/evacuation-trial.ts"
+import * as Trials from "../support/evacuation-trial.ts"
 import * as Resent from "../support/evacuation-resent.ts"
 import * as Wire from "../support/evacuation-wire.ts"
 import * as S3 from "../support/servers/s3.ts"
@@ -18,7 +18,7 @@ let binary = ""
 
 beforeAll(async () => {
   folder = await Fs.mkdtemp(join(tmpdir(), "evacuation binary "))
-  binary = await build(folder)
+  binary = await Trials.build(folder)
 }, 180_000)
 
 afterAll(() => Fs.rm(folder, { recursive: true, force: true }))
@@ -35,6 +35,22 @@ describe("evacuations that are killed, cut off and left without disk at any byte
     },
   )
 
+  it("go on however often they were killed while they sent", { timeout: 120_000 }, async () => {
+    const place = await Trials.open(seed, { binary, light: true })
+    const trial = await Trials.trial(place, 0, { stops: false, small: false })
+    const ends: Array<number | string | null> = []
+    for (let number = 0; number < 6; number++) {
+      place.wire.begin()
+      const call = Trials.call(place, trial, 120_000, () => {})
+      if (number < 5) place.wire.at(100_000, "up", () => call.kill(true))
+      const { code, signal } = await call.ended
+      ends.push(signal ?? code)
+    }
+    await trial.end(false)
+    await place.close(false)
+    assert.deepStrictEqual(ends, ["SIGKILL", "SIGKILL", "SIGKILL", "SIGKILL", "SIGKILL", 0])
+  })
+
   it("are a trial that finds what is broken", { timeout: 240_000 }, async () => {
     const tally = await campaign({
       kills: 0,
@@ -43,7 +59,7 @@ describe("evacuations that are killed, cut off and left without disk at any byte
       light: true,
       stopsOneOf: 1,
       spoil: async ({ objects }, trial) => {
-        const below = (path: string) => join(objects(trial.bucket), prefix, path)
+        const below = (path: string) => join(objects(trial.bucket), Trials.prefix, path)
         const snapshots = await Fs.readdir(below("snapshots"))
         const snapshot = below(join("snapshots", snapshots[0] ?? "", "artifacts"))
         await Fs.rm(join(snapshot, "cv_results_3.csv"))
@@ -52,7 +68,7 @@ describe("evacuations that are killed, cut off and left without disk at any byte
         await large.close()
         const evidence = below(join("incidents", trial.incident, "evidence"))
         await Fs.appendFile(join(evidence, "logs/long.log"), "one more line\n")
-        const folder = (await incidentFolder(trial)) ?? ""
+        const folder = (await Trials.incidentFolder(trial)) ?? ""
         const stopped = JSON.parse(await Fs.readFile(join(folder, "stopped.json"), "utf8"))
         const stops = stopped.stops.slice(1)
         await Fs.writeFile(join(folder, "stopped.json"), JSON.stringify({ ...stopped, done: false, stops }))

@@ -140,6 +140,10 @@ export const campaign = async ({ kills, seed, kinds = Disturbances.kinds, ...opt
       const { down, ended, steps, struck, up } = await callOnce(place, trial, wanted, tally, fault)
       undisturbed ??= { millis: ended.millis, up, down, steps }
       last = ended
+      if (!isDisturbed && ended.code !== 0) {
+        say(`evacuation ${number}: undisturbed, and ${ended.code}: ${ended.out.slice(-900)} ${ended.err.slice(-900)}`)
+        for (const line of history) say(`  ${line}`)
+      }
       history.push(
         `${struck ? JSON.stringify(wanted) : "calm"} ${ended.signal ?? ended.code} ${Math.round(ended.millis)} ms`,
       )

@@ -18,7 +18,7 @@ export const bytesOf = (seed: number, length: number): Buffer => {
 }
 
 /** What every secret in the logs begins with, and nothing else. */
-export const secretMark = "Planted"
+export const secretMark = "SecretOfTheSource"
 
 /** A file that has to be at the destination. `place` is in latin1, a character for each byte. */
 export interface Expected {

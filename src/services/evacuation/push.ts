@@ -11,6 +11,7 @@ import * as Durable from "../durable-files.ts"
 import { Settings } from "../settings.ts"
 import { type IncidentFolder, readLines } from "./incidents.ts"
 import * as Ladder from "./ladder.ts"
+import * as Memory from "./memory.ts"
 import * as PushDeadline from "./push-deadline.ts"
 import * as Items from "./push-items.ts"
 import * as PushOne from "./push-one.ts"
@@ -94,6 +95,7 @@ const pushTo = Effect.fnUntraced(function* (
   const isSealed = yield* Seal.isSet(folder, destination)
   const isHealthy = PushOne.health(destination, folder.incident.id)
   const before = ({ file }: Items.Item) => confirmed.get(Journal.placeOf(file))
+  const tidy = Memory.tidyNowAndThen()
   const lines: Array<Pushed> = []
   const notTaken: Array<NotTaken> = []
   let sent = 0
@@ -106,7 +108,7 @@ const pushTo = Effect.fnUntraced(function* (
     }
     const start = yield* Clock.currentTimeMillis
     progress.began(item)
-    const counted = progress.counted(item, open)
+    const counted = Memory.tidying(tidy, progress.counted(item, open))
     const pushing = PushOne.push({ destination, open: counted, isHealthy, before, isSealed }, item)
     const outcome = yield* Unwaited.until(pushing, Deferred.await(late))
     const ended = Option.getOrElse(outcome, (): PushOne.Outcome => ({ kind: "notTaken", reason: "deadline" }))

@@ -7,6 +7,7 @@ import type { Destination } from "../../../src/services/evacuation/destination.t
 import { putBytes } from "../../../src/services/evacuation/given-bytes.ts"
 import { Incidents, type IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
 import * as Ladder from "../../../src/services/evacuation/ladder.ts"
+import * as Memory from "../../../src/services/evacuation/memory.ts"
 import * as Unwaited from "../../../src/services/evacuation/unwaited.ts"
 import type { Input, Output } from "./schema.ts"
 
@@ -60,6 +61,7 @@ export const putAll = Effect.fnUntraced(function* (
 /** Makes the bundles of an incident and puts their own files where their objects were pushed. */
 export const run = Effect.fn("EvacuateManifest.run")(function* ({ incident }: typeof Input.Type) {
   const folder = yield* (yield* Incidents).find(incident)
+  yield* Memory.tidy
   const rung = yield* Effect.result(Ladder.chosen(folder))
   const where = Result.isSuccess(rung) ? { name: rung.success.name, location: rung.success.location } : undefined
   const bundles = yield* Bundle.make(folder, where)

@@ -6,6 +6,7 @@ import type { Pushed } from "../../../src/domain/pushed.ts"
 import * as Confirmation from "../../../src/services/evacuation/confirmation.ts"
 import { type IncidentFolder, Incidents, readLines } from "../../../src/services/evacuation/incidents.ts"
 import * as Ladder from "../../../src/services/evacuation/ladder.ts"
+import * as Memory from "../../../src/services/evacuation/memory.ts"
 import * as LatestPointer from "../../../src/services/evacuation/latest-pointer.ts"
 import * as Mirror from "../../../src/services/evacuation/mirror.ts"
 import * as OwnFiles from "../../../src/services/evacuation/own-files.ts"
@@ -69,6 +70,7 @@ const moveLatest = Effect.fnUntraced(function* (
 /** Has the destination confirm all that was pushed for an incident, and moves `latest` where everything is there. */
 export const run = Effect.fn("EvacuateVerify.run")(function* ({ incident }: typeof Input.Type) {
   const folder = yield* (yield* Incidents).find(incident)
+  yield* Memory.tidy
   const { layout, parallel } = (yield* Settings).sections.evacuation
   const items = yield* Items.of(folder)
   const { collectors, notTaken } = yield* lacking(folder)
