@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Effect from "effect/Effect"
+import { nameOf } from "../../src/compiler/input-schemas.ts"
 import { generate } from "../../src/compiler/pipeline-schema.ts"
 import { Catalog } from "../../src/domain/catalog.ts"
 import type { JsonSchema } from "../../src/domain/json-schema.ts"
@@ -35,7 +36,7 @@ describe("the JSON Schema of pipelines", () => {
       )
       const [pattern] = task.properties?.uses.anyOf?.flatMap((one) => one.pattern ?? []) ?? []
       assert.match("pipeline/sample-e2e", new RegExp(String(pattern)))
-      for (const name of names) assert.property(definitions(schema), `with.${name}`)
+      for (const name of names) assert.property(definitions(schema), `with.${nameOf(name)}`)
     }),
   )
 
