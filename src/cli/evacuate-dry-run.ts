@@ -37,7 +37,7 @@ export const dryRun = Effect.fn("evacuate --dry-run")(function* (
   incident: string | undefined,
   destination: string | undefined,
 ) {
-  const { configuration, degraded, flags, home, project, projectHome } = yield* EvacuatePlace.find(incident)
+  const { configuration, degraded, flags, home, project, projectHome } = yield* EvacuatePlace.find(incident, false)
   const services = Layer.mergeAll(
     SettingsFiles.layerOf(configuration),
     WorkspaceFiles.layer({ project, home, extraRoots: [], allowUserPaths: true }),

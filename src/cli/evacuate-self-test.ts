@@ -7,7 +7,7 @@ import * as Findings from "./findings.ts"
 
 /** Says within a second what an evacuation of this machine will and will not be able to take, and where to. */
 export const selfTest = Effect.fn("evacuate --self-test")(function* (destination: string | undefined) {
-  const { configuration, degraded, home, project, projectHome } = yield* EvacuatePlace.find(undefined)
+  const { configuration, degraded, home, project, projectHome } = yield* EvacuatePlace.find(undefined, false)
   const { evacuation, storage } = configuration.sections
   const found = yield* SelfTest.look({ project, projectHome, evacuation, storage, destination }).pipe(
     Effect.provide(Secrets.layer({ project })),

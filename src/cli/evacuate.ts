@@ -102,7 +102,7 @@ const unfinished = (incident: string | undefined, call: Partial<IncidentCall>) =
 /** Evacuates: opens an incident or goes on with one, and does what the pipeline `evacuate` says. */
 export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
   const lasts = yield* checked(asked)
-  const place = yield* EvacuatePlace.find(asked.incident)
+  const place = yield* EvacuatePlace.find(asked.incident, true)
   for (const text of place.degraded) yield* Output.message(`degraded: ${text}`)
   const drill = yield* isDrill(asked, place)
   const plan: Plan = yield* planOf(place)

@@ -71,6 +71,19 @@ describe("dandori evacuate", () => {
     }
   })
 
+  it("takes the incident elsewhere where the records of an earlier call are damaged, and sends nothing again", async () => {
+    assert.strictEqual((await to("--drill")).code, 0)
+    const sent = await lines("pushed.ndjson")
+    const root = join(project.home, "evacuation/ledger/root.ndjson")
+    await Fs.writeFile(root, (await Fs.readFile(root, "utf8")).replace("dandori", "dandorx"))
+    const said = await to("--drill")
+    assert.strictEqual(said.code, 0, said.out + said.err)
+    assert.match(said.err, /^degraded: .*\/evacuation takes no records: The ledger of root is damaged/m)
+    const elsewhere = join(project.temporary, `dandori-evacuation-${process.getuid?.()}/incidents`, incident)
+    assert.deepStrictEqual(await lines("pushed.ndjson", elsewhere), sent)
+    assert.strictEqual((await dandori("verify", away, "--incident", incident)).code, 0)
+  })
+
   it("asks before it stops anything, and takes no words that mean nothing", async () => {
     for (const [words, problem] of [
       [[], /To do that, say --yes/],

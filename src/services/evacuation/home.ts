@@ -84,9 +84,14 @@ export interface Home {
 
 /**
  * The place where the incident lies already, the one of its newest call first, else the first that takes a file durably.
- * Where the incident's own takes no more, what is known of it is taken along.
+ * Where the incident's own takes no more, what is known of it is taken along. `problemOf` says why a place that takes files
+ * would not do all the same: what an earlier evacuation left there is damaged.
  */
-export const choose = Effect.fn("Home.choose")(function* (projectHome: string, incident: string | undefined) {
+export const choose = Effect.fn("Home.choose")(function* (
+  projectHome: string,
+  incident: string | undefined,
+  problemOf: (path: string) => Effect.Effect<string | undefined> = () => Effect.undefined,
+) {
   const all = places(projectHome)
   const calls: Array<readonly [path: string, at: number]> = []
   for (const path of incident === undefined ? [] : all) {
@@ -96,10 +101,9 @@ export const choose = Effect.fn("Home.choose")(function* (projectHome: string, i
   const known = calls.toSorted(([, a], [, b]) => b - a).map(([path]) => path)
   const tried: Array<{ readonly path: string; readonly reason: string }> = []
   for (const path of [...known, ...all.filter((path) => !known.includes(path))]) {
-    const problem = yield* Effect.match(tryPlace(path), {
-      onFailure: ({ reason }) => reason,
-      onSuccess: () => undefined,
-    })
+    const problem =
+      (yield* Effect.match(tryPlace(path), { onFailure: ({ reason }) => reason, onSuccess: () => undefined })) ??
+      (yield* problemOf(path))
     if (problem !== undefined) {
       tried.push({ path, reason: problem })
       continue
