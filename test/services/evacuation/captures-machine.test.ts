@@ -35,7 +35,7 @@ const running = (argv: ReadonlyArray<string>, cwd: string) =>
     Effect.sync(() => Bun.spawn([...argv], { cwd, stdio: ["ignore", "ignore", "ignore"], detached: true })),
     (child) =>
       Effect.promise(async () => {
-        child.kill("SIGKILL")
+        process.kill(-child.pid, "SIGKILL")
         await child.exited
       }),
   )
