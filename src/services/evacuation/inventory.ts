@@ -1,5 +1,4 @@
 import * as Fs from "node:fs/promises"
-import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Collected } from "../../domain/collected.ts"
@@ -8,6 +7,7 @@ import { attempt } from "../durable-files.ts"
 import { Settings } from "../settings.ts"
 import { Workspace } from "../workspace.ts"
 import * as CollectorFiles from "./collector-files.ts"
+import { collectorRoot } from "./collector-root.ts"
 import { type IncidentFolder, Incidents, addLines, readLines } from "./incidents.ts"
 import * as InventoryLists from "./inventory-lists.ts"
 
@@ -29,8 +29,7 @@ export const take = Effect.fn("Inventory.take")(function* (folder: IncidentFolde
   const { evacuation } = (yield* Settings).sections
   const { project } = yield* Workspace
   const { projectHome, root: incidents } = yield* Incidents
-  const rootOf = (root: string) =>
-    root === ".dandori" || root.startsWith(".dandori/") ? join(projectHome, root.slice(9)) : resolve(project, root)
+  const rootOf = (root: string) => collectorRoot({ project, projectHome }, root)
 
   const collectors = evacuation.collectors
     .filter((each): each is FilesCollector => each.kind === "files")

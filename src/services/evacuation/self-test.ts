@@ -12,6 +12,7 @@ import * as Durable from "../durable-files.ts"
 import { parseLocation } from "../object-store-s3.ts"
 import * as S3Client from "../s3-client.ts"
 import { Secrets } from "../secrets.ts"
+import { collectorRoot } from "./collector-root.ts"
 
 /** What one question may take: the answer has to be there within a second. */
 const patienceMillis = 700
@@ -155,8 +156,7 @@ export const look = Effect.fn("SelfTest.look")(function* (
   options: Parameters<typeof destinations>[0] & { readonly projectHome: string },
 ) {
   const { evacuation, project, projectHome } = options
-  const rootOf = (root: string) =>
-    root === ".dandori" || root.startsWith(".dandori/") ? join(projectHome, root.slice(9)) : resolve(project, root)
+  const rootOf = (root: string) => collectorRoot({ project, projectHome }, root)
   const collectors = Effect.forEach(evacuation.collectors, (collector) =>
     Effect.map(lacking(collector, rootOf), (reason): Finding =>
       reason === undefined
