@@ -30,6 +30,9 @@ export const endAfter = (bytes: number): Uint8Array => {
 
 const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, "0")}\0`
 
+/** The field that a header's sum does not count: every tar writes it in these eight bytes. */
+const checksum = (sum: number) => `${octal(sum, 6)} `
+
 /** Where a path is to be cut into `prefix` and `name`; undefined where it fits in neither way. */
 const split = (path: string): readonly [prefix: string, name: string] | undefined => {
   if (/[^\x20-\x7e]/.test(path)) return undefined
@@ -65,7 +68,7 @@ const block = ({ bytes, mtime, name, prefix, type }: Fields): Uint8Array => {
   put(337, octal(0, 7))
   put(345, prefix)
   const sum = out.reduce((total, byte) => total + byte, 0)
-  put(148, `${octal(sum, 6)} `)
+  put(148, checksum(sum))
   return out
 }
 
@@ -166,7 +169,8 @@ export const reader = (begin: (member: TarMember) => (bytes: Uint8Array, isLast:
     }
     const at = (from: number, length: number) => header.subarray(from, from + length)
     const sum = header.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0)
-    if (textOf(at(257, 6)) !== "ustar" || numberOf(at(148, 8)) !== sum) return "a header is damaged"
+    const summed = Buffer.from(at(148, 8)).toString("latin1") === checksum(sum)
+    if (textOf(at(257, 6)) !== "ustar" || !summed) return "a header is damaged"
     const bytes = numberOf(at(124, 12))
     const mtime = numberOf(at(136, 12))
     const type = textOf(at(156, 1))

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import type { Sha256 } from "../domain/sha256.ts"
 import type { FileFailed } from "./durable-files.ts"
 import type { FileChanged, FileParts, Part } from "./file-parts.ts"
+import * as Memory from "./memory.ts"
 import type { PutOptions } from "./object-store.ts"
 import { patiently, type S3Client } from "./s3-client.ts"
 import { damaged, type S3Failed } from "./s3-errors.ts"
@@ -107,6 +108,7 @@ export const putParts = (
   const use = (UploadId: string | undefined) =>
     Effect.gen(function* () {
       const free: Array<Uint8Array> = []
+      const tidy = Memory.tidyEvery({ bytes: largest * parallel, pieces: file.parts.length })
       const putPart = (part: Part) =>
         Effect.gen(function* () {
           const buffer = free.pop() ?? new Uint8Array(largest)
@@ -130,6 +132,7 @@ export const putParts = (
             check: otherDigest(part.sha256),
           })
           free.push(buffer)
+          yield* tidy(bytes.length)
           return { PartNumber: part.number, ETag, ChecksumSHA256: part.sha256 }
         })
       const Parts = yield* Effect.forEach(file.parts, putPart, { concurrency: parallel })

@@ -60,15 +60,14 @@ describe("a tar", () => {
       { path: `captures/${"é".repeat(80)}`, mtime: 5, bytes: new Uint8Array(10).fill(66) },
     ]
     const tar = written(contents)
-    fc.assert(
-      fc.property(fc.nat({ max: tar.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, by) => {
+    for (let at = 0; at < tar.length; at++) {
+      for (const by of [1, 2 + ((at * 7) % 254)]) {
         const altered = tar.slice()
         altered[at] ^= by
         const { found, wrong } = read(altered, 997)
-        assert.isTrue(wrong !== undefined || JSON.stringify(found) !== JSON.stringify(contents), `byte ${at}`)
-      }),
-      { numRuns: 1_000 },
-    )
+        assert.isTrue(wrong !== undefined || JSON.stringify(found) !== JSON.stringify(contents), `byte ${at} by ${by}`)
+      }
+    }
     for (const length of [1, 511, 513, 1_300, 2_000]) assert.isDefined(read(tar.slice(0, length), 512).wrong)
   })
 

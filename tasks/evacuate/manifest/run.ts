@@ -7,7 +7,7 @@ import type { Destination } from "../../../src/services/evacuation/destination.t
 import { putBytes } from "../../../src/services/evacuation/given-bytes.ts"
 import { Incidents, type IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
 import * as Ladder from "../../../src/services/evacuation/ladder.ts"
-import * as Memory from "../../../src/services/evacuation/memory.ts"
+import * as Memory from "../../../src/services/memory.ts"
 import * as Unwaited from "../../../src/services/evacuation/unwaited.ts"
 import type { Input, Output } from "./schema.ts"
 
