@@ -10,8 +10,6 @@ export interface Subject {
   readonly prefix?: string
   /** The folder of the bundle's own files in the bundle; empty where they lie at its top. */
   readonly own: string
-  /** Where its public half is, of a key that is not the project's. */
-  readonly keptIn?: string
 }
 
 /** Most things that a README says are missing; the manifest has all. */
@@ -78,18 +76,16 @@ const checking = ({ own }: Subject): ReadonlyArray<string> => {
   ]
 }
 
-const origins: Readonly<Record<SignedBy["key"], (kept: string) => string>> = {
+const origins: Readonly<Record<SignedBy["key"], (incident: string) => string>> = {
   ledger: () =>
     "It is the key of the project's ledger: compare with `keys` in the project's `configs/base/trust.yaml`, with `.dandori/keys/ledger.pub`, or with a checkpoint that was kept elsewhere.",
-  evacuation: (kept) =>
-    `The key of the project's ledger could not be used, so this one is of the evacuation's own ledger: compare with ${kept} on the machine that was evacuated.`,
-  incident: (kept) =>
-    `No ledger's key could be used, so this one was made for the incident: compare with ${kept} on the machine that was evacuated.`,
+  incident: (incident) =>
+    `The key of the project's ledger could not be used, so this one was made for the incident: compare with ${code(`incidents/${incident}/keys/bundle.pub`)} in the evacuation's records on the machine that was evacuated.`,
   bundle: () =>
     "It was made for this bundle alone, and its private half was not kept: whoever gave you the bundle has to tell you its id.",
 }
 
-const knowing = ({ keptIn, own, signedBy }: Subject): ReadonlyArray<string> => {
+const knowing = ({ manifest, own, signedBy }: Subject): ReadonlyArray<string> => {
   const key = `${own === "" ? "" : `${own}/`}${bundleFiles.key}`
   return [
     "## 4. Know the key",
@@ -98,7 +94,7 @@ const knowing = ({ keptIn, own, signedBy }: Subject): ReadonlyArray<string> => {
     "",
     block(`openssl pkey -pubin -in ${key} -outform DER | sha256sum`),
     "",
-    `It has to be \`${signedBy.keyid}\`. ${origins[signedBy.key](code(keptIn ?? "its public key"))}`,
+    `It has to be \`${signedBy.keyid}\`. ${origins[signedBy.key](manifest.incident)}`,
     "",
   ]
 }

@@ -38,13 +38,10 @@ export const Coverage = Schema.Struct({
 }).annotate({ identifier: "Coverage" })
 export type Coverage = typeof Coverage.Type
 
-/**
- * Whose key signed a bundle: that of the project's ledger; where it cannot be used that of the evacuation's own ledger, or
- * one that was made for the incident or for this bundle.
- */
+/** Whose key signed a bundle: that of the project's ledger; where it cannot be used, one made for the incident or this bundle. */
 export const SignedBy = Schema.Struct({
   keyid: Sha256,
-  key: Schema.Literals(["ledger", "evacuation", "incident", "bundle"]),
+  key: Schema.Literals(["ledger", "incident", "bundle"]),
 })
 export type SignedBy = typeof SignedBy.Type
 

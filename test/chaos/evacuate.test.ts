@@ -23,16 +23,12 @@ beforeAll(async () => {
 
 afterAll(() => Fs.rm(folder, { recursive: true, force: true }))
 
-// A disk that stays full is in the long trial alone as yet: where it fills up while the manifest is put, another key may sign
-// in another home, and the evacuation stays partial.
-const kinds = ["process", "network"] as const
-
 describe("evacuations that are killed and cut off at any byte", () => {
   it(
     "end complete when they are called again, and send nothing twice",
     { timeout: 240_000 + kills * 20_000 },
     async () => {
-      const tally = await campaign({ kills, seed, binary, light: true, kinds, say })
+      const tally = await campaign({ kills, seed, binary, light: true, say })
       assert.deepStrictEqual(tally.faults, [], `seed ${seed}`)
       assert.isAtLeast(tally.total, kills)
       assert.isAbove(tally.sent, 60)

@@ -3,7 +3,6 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as Bundle from "../../src/services/evacuation/bundle.ts"
 import * as BundleKey from "../../src/services/evacuation/bundle-key.ts"
@@ -11,7 +10,6 @@ import { DestinationFailed } from "../../src/services/evacuation/destination.ts"
 import { addLines } from "../../src/services/evacuation/incidents.ts"
 import manifest from "../../tasks/evacuate/manifest/index.ts"
 import { putAll } from "../../tasks/evacuate/manifest/run.ts"
-import { projectAt } from "../ledger/fixtures/project.ts"
 import * as Place from "../services/evacuation/incident-place.ts"
 import * as Made from "../services/evacuation/made-bundle.ts"
 
@@ -106,18 +104,27 @@ describe("evacuate/manifest", () => {
     }),
   )
 
-  it.effect("signs by the key of the evacuation's own ledger where the project's cannot be used", () =>
+  it.effect("signs by one key wherever an incident goes on, also where the project gets another meanwhile", () =>
     Effect.gen(function* () {
-      const { folder, root } = yield* Made.opened(yield* Place.temporary)
-      const key = yield* BundleKey.ofBundles(folder).pipe(
-        Effect.provide(Layer.merge(projectAt(join(root, "own")), Place.layerAt(root))),
+      const root = yield* Place.temporary
+      const folder = yield* Place.openAt(root)
+      yield* BundleKey.keep(folder).pipe(Effect.provide(Place.layerAt(root)))
+      const first = yield* BundleKey.ofBundles(folder).pipe(Effect.provide(Place.layerAt(root)))
+      assert.strictEqual(first.signedBy.key, "incident")
+      const elsewhere = join(yield* Place.temporary, "carried")
+      yield* Effect.promise(() => Fs.cp(folder.path, elsewhere, { recursive: true }))
+      yield* Effect.promise(() => Fs.rm(folder.path, { recursive: true }))
+      yield* Effect.promise(() => Fs.mkdir(join(root, "home/keys"), { recursive: true }))
+      yield* Place.run(root, "openssl", "genpkey", "-algorithm", "ed25519", "-out", join(root, "home/keys/ledger.key"))
+      const second = yield* BundleKey.ofBundles({ ...folder, path: elsewhere }).pipe(
+        Effect.provide(Place.layerAt(root)),
       )
-      assert.strictEqual(key.signedBy.key, "evacuation")
-      assert.strictEqual((yield* bytesOf(join(root, "own/keys/ledger.pub"))).toString(), key.pem)
+      assert.strictEqual(second.pem, first.pem)
       const bytes = new TextEncoder().encode("what is signed")
-      assert.isTrue(yield* BundleKey.holds(key.pem, bytes, yield* key.sign(bytes)))
-      assert.isFalse(yield* BundleKey.holds(key.pem, bytes.subarray(1), yield* key.sign(bytes)))
-      assert.strictEqual(yield* BundleKey.keyidOf(key.pem), key.signedBy.keyid)
+      assert.deepStrictEqual(yield* second.sign(bytes), yield* first.sign(bytes))
+      assert.isTrue(yield* BundleKey.holds(first.pem, bytes, yield* second.sign(bytes)))
+      assert.isFalse(yield* BundleKey.holds(first.pem, bytes.subarray(1), yield* second.sign(bytes)))
+      assert.strictEqual(yield* BundleKey.keyidOf(second.pem), first.signedBy.keyid)
     }),
   )
 

@@ -6,7 +6,6 @@ import * as Option from "effect/Option"
 import type { SignedBy } from "../../domain/bundle.ts"
 import * as Sha256 from "../../domain/sha256.ts"
 import * as Durable from "../durable-files.ts"
-import { Evidence } from "../evidence.ts"
 import { Incidents, type IncidentFolder } from "./incidents.ts"
 
 /** A key that signs bundles. */
@@ -37,19 +36,6 @@ export const holds = (pem: string, bytes: Uint8Array, signature: Uint8Array): Ef
       Effect.orElseSucceed(() => false),
     ),
   )
-
-/** The key of the evacuation's own ledger; none where it has none, or it does not sign. */
-const ofEvidence = Effect.gen(function* () {
-  const evidence = yield* Effect.flatMap(Effect.serviceOption(Evidence), Effect.fromOption)
-  const pem = yield* evidence.publicKey
-  const { keyid } = yield* evidence.sign(new Uint8Array())
-  if (keyid !== (yield* keyidOf(pem))) return yield* Effect.fromOption(Option.none<BundleKey>())
-  return {
-    signedBy: { keyid: keyid as Sha256.Sha256, key: "evacuation" },
-    pem,
-    sign: (bytes) => Effect.orDie(Effect.map(evidence.sign(bytes), ({ signature }) => signature)),
-  } satisfies BundleKey as BundleKey
-}).pipe(Effect.option)
 
 /** The key of a private key in PEM (PKCS#8); none where it is no Ed25519 key. */
 const ofPrivate = (text: string, key: SignedBy["key"]): Effect.Effect<Option.Option<BundleKey>> =>
@@ -94,34 +80,34 @@ export const once: Effect.Effect<BundleKey> = newPem.pipe(
 
 const incidentKey = ({ path }: IncidentFolder): string => join(path, "keys", "bundle.key")
 
-/** Where the public half lies of a key that is not the project's; undefined where it is that, or lies nowhere. */
-export const publicHalf = (folder: IncidentFolder, key: SignedBy["key"]): string | undefined => {
-  if (key === "incident") return incidentKey(folder).replace(/key$/, "pub")
-  // The evacuation's own ledger is in the home that its incidents are in.
-  return key === "evacuation" ? join(folder.path, "..", "..", "keys", "ledger.pub") : undefined
-}
-
-/** The incident's own key, made at its first use. */
+/** The incident's own key, made where there is none. */
 const ofIncident = Effect.fnUntraced(function* (folder: IncidentFolder) {
   const file = incidentKey(folder)
   const found = yield* ofFile(file, "incident")
   if (Option.isSome(found)) return found.value
   yield* Durable.makeFolderDurably(dirname(file), { mode: 0o700 })
   const pem = yield* newPem
-  yield* Durable.writeNewFileDurably(file, pem, { mode: 0o600 })
   const made = yield* Effect.orDie(Effect.flatMap(ofPrivate(pem, "incident"), Effect.fromOption))
   yield* Durable.writeFileDurably(file.replace(/key$/, "pub"), made.pem)
+  yield* Durable.writeFileDurably(file, pem, { mode: 0o600 })
   return made
 })
 
 /**
- * The key that signs an incident's bundles: that of the project's ledger, which others know; else that of the evacuation's
- * own ledger; else one of the incident's own; else, where that cannot be kept, one that is forgotten.
+ * The key that signs an incident's bundles: one that was made for the incident, else that of the project's ledger, which
+ * others know; else one that is made for the incident now. It stays the same wherever a later call goes on.
  */
-export const ofBundles = Effect.fn("BundleKey.ofBundles")(function* (folder: IncidentFolder) {
-  const file = yield* ofHome((yield* Incidents).projectHome)
-  if (Option.isSome(file)) return file.value
-  const service = yield* ofEvidence
-  if (Option.isSome(service)) return service.value
-  return yield* Effect.catchTag(ofIncident(folder), "FileFailed", () => once)
+const lasting = Effect.fnUntraced(function* (folder: IncidentFolder) {
+  const own = yield* ofFile(incidentKey(folder), "incident")
+  if (Option.isSome(own)) return own.value
+  const project = yield* ofHome((yield* Incidents).projectHome)
+  return Option.isSome(project) ? project.value : yield* ofIncident(folder)
 })
+
+/** Sees to it, while the incident is opened, that its bundles are signed by the same key in this call and any later one. */
+export const keep = (folder: IncidentFolder): Effect.Effect<void, never, Incidents> => Effect.ignore(lasting(folder))
+
+/** The key that signs an incident's bundles; where none can be kept, one that is forgotten. */
+export const ofBundles = Effect.fn("BundleKey.ofBundles")((folder: IncidentFolder) =>
+  Effect.catchTag(lasting(folder), "FileFailed", () => once),
+)

@@ -101,11 +101,9 @@ export const signed = Effect.fnUntraced(function* (
   ] satisfies MadeBundle["files"] as MadeBundle["files"]
 })
 
-const composeDraft = (folder: IncidentFolder, draft: Draft, signedBy: SignedBy) => {
+const composeDraft = (draft: Draft, signedBy: SignedBy) => {
   const { beside, bundle, content, lists, own, where } = draft
   const { host, id, opened } = lists.incident
-  const half = BundleKey.publicHalf(folder, signedBy.key)
-  const keptIn = half === undefined ? {} : { keptIn: half }
   const place = where === undefined ? {} : { location: where.location, prefix: prefixOf(lists.incident, bundle) }
   const tars = new Set(lists.tars.map(({ tar }) => tar))
   return compose(
@@ -119,7 +117,7 @@ const composeDraft = (folder: IncidentFolder, draft: Draft, signedBy: SignedBy) 
       ...(beside === undefined ? {} : { beside }),
     },
     signedBy,
-    { ...place, ...keptIn, own, tars: content.items.flatMap(({ path }) => (tars.has(path) ? [path] : [])) },
+    { ...place, own, tars: content.items.flatMap(({ path }) => (tars.has(path) ? [path] : [])) },
   )
 }
 
@@ -165,7 +163,7 @@ const kept = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) 
     (yield* BundleKey.holds(pem, sums, bytesAt(bundleFiles.signature))) &&
     (yield* BundleKey.holds(pem, manifestBytes, bytesAt(bundleFiles.manifestSignature)))
   if (!holds) return Option.none()
-  const composed = composeDraft(folder, draft, signedBy)
+  const composed = composeDraft(draft, signedBy)
   const isSame =
     Buffer.compare(composed.sums, sums) === 0 && Buffer.compare(composed.manifestBytes, manifestBytes) === 0
   const places = Option.getOrUndefined(yield* readDocument(join(folder.path, "bundles"), placesName, Places))
@@ -181,7 +179,7 @@ const kept = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) 
 
 const anew = Effect.fnUntraced(function* (folder: IncidentFolder, draft: Draft) {
   const key = yield* BundleKey.ofBundles(folder)
-  const composed = composeDraft(folder, draft, key.signedBy)
+  const composed = composeDraft(draft, key.signedBy)
   return { manifest: composed.manifest, signedBy: key.signedBy, files: yield* signed(composed, key) }
 })
 

@@ -5,6 +5,7 @@ import { taskType } from "../../../src/authoring/task-type.ts"
 import { idOf, IncidentId, stampOf, type Incident, type IncidentCall } from "../../../src/domain/incident.ts"
 import { Duration, parseDuration } from "../../../src/domain/quantity.ts"
 import { Attempt } from "../../../src/services/attempt.ts"
+import * as BundleKey from "../../../src/services/evacuation/bundle-key.ts"
 import { Incidents } from "../../../src/services/evacuation/incidents.ts"
 import { Workspace } from "../../../src/services/workspace.ts"
 
@@ -82,6 +83,7 @@ export default taskType({
       ...(input.mayShrink === true ? { mayShrink: true } : {}),
     }
     const opened = yield* (yield* Incidents).open(incident, call)
+    yield* BundleKey.keep(opened)
     return {
       incident: id,
       folder: opened.path,

@@ -205,7 +205,10 @@ describe("the bundles of an incident", () => {
         key: "incident",
       })
       const half = join(alone.folder.path, "keys/bundle.pub")
-      assert.include(yield* text(join(alone.bundle, "README.md")), `compare with \`${half}\` on the machine`)
+      assert.include(
+        yield* text(join(alone.bundle, "README.md")),
+        `compare with \`incidents/${Place.incident.id}/keys/bundle.pub\` in the`,
+      )
       assert.strictEqual(yield* text(half), yield* text(join(alone.bundle, "key.pem")))
     }),
   )
