@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { formatSize } from "../domain/quantity.ts"
-import * as BundleCheck from "../services/evacuation/bundle-check.ts"
+import * as BundleCheck from "../services/evacuation/bundle/bundle-check.ts"
 import * as Places from "./evacuate-places.ts"
 import { exitCodes } from "./exit-code.ts"
 import * as Output from "./output.ts"

@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { BundleManifest } from "../../src/domain/bundle.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
-import * as Place from "../services/evacuation/incident-place.ts"
-import * as Made from "../services/evacuation/made-bundle.ts"
+import * as Place from "../services/evacuation/incident/incident-place.ts"
+import * as Made from "../services/evacuation/bundle/made-bundle.ts"
 import { dandori, ndjson } from "./evidence-project.ts"
 
 const redact = (bundle: string, out: string, ...more: ReadonlyArray<string>) =>

@@ -2,8 +2,8 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Place from "../services/evacuation/incident-place.ts"
-import * as Made from "../services/evacuation/made-bundle.ts"
+import * as Place from "../services/evacuation/incident/incident-place.ts"
+import * as Made from "../services/evacuation/bundle/made-bundle.ts"
 import { dandori, ndjson } from "./evidence-project.ts"
 
 const verify = (where: string, ...more: ReadonlyArray<string>) => dandori("/", "evacuate", "verify", where, ...more)

@@ -1,6 +1,6 @@
 import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
-import { type OpenReading, type Piece, SourceFailed } from "../../src/services/evacuation/reading.ts"
+import { type OpenReading, type Piece, SourceFailed } from "../../src/services/evacuation/sources/reading.ts"
 
 /** Buffers of a size that are not in use. */
 const free = new Map<number, Array<Uint8Array>>()

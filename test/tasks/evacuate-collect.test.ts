@@ -7,8 +7,8 @@ import type { Collector } from "../../src/domain/config/evacuation.ts"
 import collect from "../../tasks/evacuate/collect/index.ts"
 import { Output } from "../../tasks/evacuate/collected-counts.ts"
 import volatile from "../../tasks/evacuate/volatile/index.ts"
-import { command, machine, services } from "../services/evacuation/capture-place.ts"
-import * as Place from "../services/evacuation/place.ts"
+import { command, machine, services } from "../services/evacuation/captures/capture-place.ts"
+import * as Place from "../services/evacuation/destination/place.ts"
 
 const collectors: ReadonlyArray<Collector> = [
   machine("memory", { value: 2 }),

@@ -10,10 +10,10 @@ import { Pushed } from "../../domain/pushed.ts"
 import * as Durable from "../durable-files.ts"
 import { Settings } from "../settings.ts"
 import { Workspace } from "../workspace.ts"
-import * as Incidents from "./incidents.ts"
-import * as Inventory from "./inventory.ts"
-import * as ProcessFacts from "./process-facts.ts"
-import * as ProcessMatch from "./process-match.ts"
+import * as Incidents from "./incident/incidents.ts"
+import * as Inventory from "./sources/inventory.ts"
+import * as ProcessFacts from "./stop/process-facts.ts"
+import * as ProcessMatch from "./stop/process-match.ts"
 
 /** A process that would be stopped, or one that only has the same words, and why. */
 export interface Sighted {

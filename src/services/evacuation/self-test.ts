@@ -12,7 +12,7 @@ import * as Durable from "../durable-files.ts"
 import { parseLocation } from "../object-store-s3.ts"
 import * as S3Client from "../s3-client.ts"
 import { Secrets } from "../secrets.ts"
-import { collectorRoot } from "./collector-root.ts"
+import { collectorRoot } from "./sources/collector-root.ts"
 
 /** What one question may take: the answer has to be there within a second. */
 const patienceMillis = 700

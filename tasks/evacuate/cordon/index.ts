@@ -4,7 +4,7 @@ import { taskType } from "../../../src/authoring/task-type.ts"
 import { IncidentId } from "../../../src/domain/incident.ts"
 import * as CordonsConfigured from "../../../src/services/cordons-configured.ts"
 import { Cordons } from "../../../src/services/cordons.ts"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
+import { Incidents } from "../../../src/services/evacuation/incident/incidents.ts"
 import { Settings } from "../../../src/services/settings.ts"
 
 /** The incident whose cordon is raised. */

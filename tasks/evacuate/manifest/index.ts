@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { taskType } from "../../../src/authoring/task-type.ts"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
+import { Incidents } from "../../../src/services/evacuation/incident/incidents.ts"
 import { run } from "./run.ts"
 import { Input, Output } from "./schema.ts"
 

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
-import * as KnownSecrets from "../../../src/services/evacuation/known-secrets.ts"
-import * as Redaction from "../../../src/services/evacuation/redaction.ts"
-import { reading } from "../../../src/services/evacuation/source-reading.ts"
+import * as KnownSecrets from "../../../src/services/evacuation/redaction/known-secrets.ts"
+import * as Redaction from "../../../src/services/evacuation/redaction/redaction.ts"
+import { reading } from "../../../src/services/evacuation/sources/source-reading.ts"
 import { Settings } from "../../../src/services/settings.ts"
 
 /** Reads the sources of this project; what is redacted goes by its rules, and by the secrets that its settings name. */

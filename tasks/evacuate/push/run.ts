@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
-import { push } from "../../../src/services/evacuation/push.ts"
-import type { OpenReading } from "../../../src/services/evacuation/reading.ts"
+import { Incidents } from "../../../src/services/evacuation/incident/incidents.ts"
+import { push } from "../../../src/services/evacuation/push/push.ts"
+import type { OpenReading } from "../../../src/services/evacuation/sources/reading.ts"
 import type { Input } from "./schema.ts"
 
 /** The output names so many refusals, each in so many characters. */

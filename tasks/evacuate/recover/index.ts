@@ -3,8 +3,8 @@ import * as Schema from "effect/Schema"
 import { taskType } from "../../../src/authoring/task-type.ts"
 import { IncidentId } from "../../../src/domain/incident.ts"
 import { RecoverySummary } from "../../../src/domain/recovered.ts"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
-import * as Recovery from "../../../src/services/evacuation/recovery.ts"
+import { Incidents } from "../../../src/services/evacuation/incident/incidents.ts"
+import * as Recovery from "../../../src/services/evacuation/recover/recovery.ts"
 
 /** The evacuation that it is a part of. */
 export const Input = Schema.Struct({ incident: IncidentId }).annotate({ identifier: "EvacuateRecoverInput" })

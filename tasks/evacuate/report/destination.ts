@@ -2,10 +2,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { stampOf } from "../../../src/domain/incident.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
-import type { Destination } from "../../../src/services/evacuation/destination.ts"
-import { putBytes } from "../../../src/services/evacuation/given-bytes.ts"
-import type { IncidentFolder } from "../../../src/services/evacuation/incidents.ts"
-import * as Ladder from "../../../src/services/evacuation/ladder.ts"
+import type { Destination } from "../../../src/services/evacuation/destination/destination.ts"
+import { putBytes } from "../../../src/services/evacuation/destination/given-bytes.ts"
+import type { IncidentFolder } from "../../../src/services/evacuation/incident/incidents.ts"
+import * as Ladder from "../../../src/services/evacuation/destination/ladder.ts"
 
 /** Where the record went, and what kept it from going there. */
 export interface Sent {

@@ -3,8 +3,8 @@ import * as Schema from "effect/Schema"
 import { taskType } from "../../../src/authoring/task-type.ts"
 import { IncidentId } from "../../../src/domain/incident.ts"
 import { StopSummary } from "../../../src/domain/stopped.ts"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
-import * as Stopping from "../../../src/services/evacuation/stopping.ts"
+import { Incidents } from "../../../src/services/evacuation/incident/incidents.ts"
+import * as Stopping from "../../../src/services/evacuation/stop/stopping.ts"
 
 /** The evacuation that it is a part of. */
 export const Input = Schema.Struct({ incident: IncidentId }).annotate({ identifier: "EvacuateStopInput" })

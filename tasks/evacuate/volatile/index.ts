@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import { version } from "../../../package.json"
 import { taskType } from "../../../src/authoring/task-type.ts"
-import * as Capture from "../../../src/services/evacuation/capture.ts"
-import { Incidents } from "../../../src/services/evacuation/incidents.ts"
+import * as Capture from "../../../src/services/evacuation/captures/capturing.ts"
+import { Incidents } from "../../../src/services/evacuation/incident/incidents.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import { count, Input, Output } from "../collected-counts.ts"
 

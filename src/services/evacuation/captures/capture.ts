@@ -1,8 +1,8 @@
 /** What a capture of a machine is: text of lines, bounded in bytes, with secrets replaced as it comes. */
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Incidents, IncidentFolder } from "../incidents.ts"
-import type { Redactor } from "../redaction.ts"
+import type { Incidents, IncidentFolder } from "../incident/incidents.ts"
+import type { Redactor } from "../redaction/redaction.ts"
 import type { Secrets } from "../../secrets.ts"
 import type { Settings } from "../../settings.ts"
 import type { Workspace } from "../../workspace.ts"

@@ -8,7 +8,7 @@ import * as Durable from "../../durable-files.ts"
 import * as Postgres from "../../postgres.ts"
 import { Secrets } from "../../secrets.ts"
 import { Settings } from "../../settings.ts"
-import { Incidents } from "../incidents.ts"
+import { Incidents } from "../incident/incidents.ts"
 import { type Capture, CaptureFailed, type Lines, NothingToTake } from "./capture.ts"
 
 /** Each with the column that orders it. */
