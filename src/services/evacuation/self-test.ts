@@ -1,17 +1,14 @@
 /** What an evacuation of this machine would and would not be able to take, and where to: looked at; nothing is taken. */
 import * as Fs from "node:fs/promises"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import type { Collector, EvacuationSection, MachineFact, Rung } from "../../domain/config/evacuation.ts"
-import * as SecretReference from "../../domain/config/secret-reference.ts"
-import type { StorageSection } from "../../domain/config/storage.ts"
+import type { Collector, MachineFact } from "../../domain/config/evacuation.ts"
 import { bad, type Finding, ok } from "../config-finding.ts"
 import * as Durable from "../durable-files.ts"
 import { parseLocation } from "../object-store-s3.ts"
 import * as S3Client from "../s3-client.ts"
-import { Secrets } from "../secrets.ts"
+import * as RungList from "./destination/rung-list.ts"
 import { collectorRoot } from "./sources/collector-root.ts"
 
 /** What one question may take: the answer has to be there within a second. */
@@ -75,11 +72,9 @@ const refusal = (path: string): Effect.Effect<string | undefined> =>
     }),
   )
 
-const bucket = (name: string, location: string, section: StorageSection["s3"]) =>
+const bucket = ({ location, name, profile, s3 }: RungList.Located, place: { readonly bucket: string }) =>
   Effect.gen(function* () {
-    const place = parseLocation(location)
-    if (typeof place === "string") return bad("destination", "error", `${name}: ${location}: ${place}`, "correct it")
-    const client = yield* S3Client.make(section ?? {})
+    const client = yield* S3Client.make(s3, profile === undefined ? {} : { profile })
     const asked = client.once({
       operation: "look at the bucket",
       bucket: place.bucket,
@@ -109,42 +104,23 @@ const bucket = (name: string, location: string, section: StorageSection["s3"]) =
     )
   }).pipe(Effect.scoped)
 
-const rung = (given: Pick<Rung, "name" | "location" | "s3">, storage: StorageSection, project: string) =>
+const rung = (given: RungList.Located | RungList.Unusable) =>
   Effect.gen(function* () {
-    const secrets = yield* Secrets
-    const isReference = SecretReference.parse(given.location) !== undefined
-    const resolved = isReference ? yield* Effect.result(secrets.resolve(given.location)) : undefined
-    if (resolved?._tag === "Failure") {
-      return bad(
-        "destination",
-        "missing",
-        `${given.name}: ${resolved.failure.message}`,
-        "set it, or name a place: --destination",
-      )
-    }
-    const location = resolved === undefined ? given.location : Redacted.value(resolved.success)
-    if (location.startsWith("s3:")) return yield* bucket(given.name, location, given.s3 ?? storage.s3)
-    const problem = yield* refusal(resolve(project, location))
+    const elsewhere = "mend that, or name another place: --destination"
+    if ("problem" in given) return bad("destination", "missing", `${given.name}: ${given.problem}`, elsewhere)
+    const { location, name } = given
+    const place = parseLocation(location)
+    if (typeof place !== "string") return yield* bucket(given, place)
+    const problem = yield* refusal(location)
     return problem === undefined
-      ? ok("destination", `${given.name}: ${location} can be written to`)
-      : bad("destination", "error", `${given.name}: ${problem}`, "name another place: --destination")
+      ? ok("destination", `${name}: ${location} can be written to`)
+      : bad("destination", "error", `${name}: ${problem}`, "name another place: --destination")
   })
 
 /** The destinations in their order, all looked at at once; a bucket is asked, a folder is tried. */
-export const destinations = Effect.fn("SelfTest.destinations")(function* (options: {
-  readonly project: string
-  readonly evacuation: EvacuationSection
-  readonly storage: StorageSection
-  readonly destination: string | undefined
-}) {
-  const { destination, evacuation, project, storage } = options
-  const rungs: ReadonlyArray<Pick<Rung, "name" | "location" | "s3">> = [
-    ...(destination === undefined ? [] : [{ name: "destination", location: destination }]),
-    ...(storage.offsite === undefined ? [] : [{ name: "offsite", location: storage.offsite.bucket }]),
-    ...evacuation.destinations,
-    { name: "sealed", location: evacuation.sealed },
-  ]
-  const found = yield* Effect.forEach(rungs, (each) => rung(each, storage, project), { concurrency: "unbounded" })
+export const destinations = Effect.fn("SelfTest.destinations")(function* (options: Parameters<typeof RungList.of>[0]) {
+  const rungs = yield* RungList.of(options)
+  const found = yield* Effect.forEach(rungs, rung, { concurrency: "unbounded" })
   if (rungs.length > 1) return found
   const what = "nothing is configured away from this machine: only the sealed folder is left"
   const fix = "set storage.offsite or evacuation.destinations, or name a place: --destination"

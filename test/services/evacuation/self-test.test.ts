@@ -82,7 +82,7 @@ describe("the self-test of an evacuation", () => {
         "/proc/nowhere",
       )
       silent.stop(true)
-      assert.match(said[0], /^error: destination: /)
+      assert.match(said[0], /^error: given: /)
       assert.match(said[1], /^unavailable: first: s3:\/\/one\/x did not answer within 700 ms/)
       assert.match(said[2], /^unavailable: second: s3:\/\/two\/x did not answer within 700 ms/)
       assert.match(said[3], /^missing: unset: The secret \$\{env:NO_SUCH_BUCKET\} cannot be used/)
