@@ -3,6 +3,7 @@ import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import shippedPipeline from "../../pipelines/evacuate.yaml" with { type: "text" }
 import { compileFile } from "../compiler/compile-file.ts"
@@ -153,11 +154,22 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     config: SettingsFiles.resolved(place.configuration),
     durability: "fsync",
   })
+  const startAnew = (why: string) => {
+    view.say(
+      `The earlier run cannot be gone on with, so a new one begins; what was confirmed is not sent again: ${why}`,
+    )
+    return start
+  }
   const go = Effect.gen(function* () {
-    const earlier = yield* unfinished(asked.incident, call).pipe(Effect.orElseSucceed(() => undefined))
-    if (earlier === undefined) return yield* start
-    return yield* Resume.resume(earlier.run, earlier.recalled, { ...options, now }).pipe(
-      Effect.catch((error) => (error._tag === "StreamBusy" ? Effect.fail(error) : start)),
+    const earlier = yield* Effect.result(unfinished(asked.incident, call))
+    if (Result.isFailure(earlier)) return yield* startAnew(earlier.failure.message)
+    if (earlier.success === undefined) return yield* start
+    const { recalled, run } = earlier.success
+    return yield* Resume.resume(run, recalled, { ...options, now }).pipe(
+      Effect.catch((error) => {
+        if (error._tag === "StreamBusy") return Effect.fail(error)
+        return error._tag === "RunEnded" ? start : startAnew(error.message)
+      }),
     )
   })
   yield* Effect.sync(MachineCode.usual).pipe(
