@@ -121,6 +121,27 @@ describe("evacuations that are killed and cut off at any byte", () => {
       for (let n = 0; n < 2; n++)
         await sdk.uploadPart({ ...begin, UploadId, PartNumber: 1, Body: Buffer.alloc(6 << 20, 7) })
       assert.match(Resent.again(wire.sent, new Set()).at(-1) ?? "", /^large part 1 .{44} was sent again/)
+      for (const broken of ["cut", "hang"] as const) {
+        wire.begin()
+        wire.at(30, "down", () => {
+          if (broken === "cut") wire.close()
+          else wire.hang()
+        })
+        const controller = new AbortController()
+        const half = sdk.send(new Sdk.PutObjectCommand({ Bucket: "seen", Key: broken, Body: "half an answer" }), {
+          abortSignal: controller.signal,
+        })
+        const failed = half.then(
+          () => assert.fail("it was stored"),
+          () => undefined,
+        )
+        while (wire.passed("down") < 30) await Bun.sleep(5)
+        controller.abort()
+        await failed
+        wire.open()
+        await put(broken, "half an answer")
+        assert.deepStrictEqual(Resent.again(wire.sent, new Set()), [])
+      }
       wire.begin()
       const { promise, resolve } = Promise.withResolvers<number>()
       wire.at(1_000_003, "up", () => {
@@ -128,13 +149,13 @@ describe("evacuations that are killed and cut off at any byte", () => {
         wire.open()
         resolve(wire.passed("up"))
       })
-      await put("cut", Buffer.alloc(2 << 20, 1)).then(
+      await put("large cut", Buffer.alloc(2 << 20, 1)).then(
         () => assert.fail("it was stored"),
         () => undefined,
       )
       assert.strictEqual(await promise, 1_000_003)
       const { Contents = [] } = await sdk.listObjectsV2({ Bucket: "seen" })
-      assert.deepStrictEqual(Contents.map(({ Key }) => Key).toSorted(), ["a b/ü", "other"])
+      assert.deepStrictEqual(Contents.map(({ Key }) => Key).toSorted(), ["a b/ü", "cut", "hang", "other"])
       sdk.destroy()
       wire.stop()
       await server.stop("SIGINT")

@@ -6,7 +6,7 @@ export interface Sent {
   readonly part: number | undefined
   /** In base64, as the client named it. */
   readonly sha256: string
-  /** What the server answered, once it did; `reached`: the client went on, or ended that connection, afterwards. */
+  /** What the server answered, once all of it went through; `reached`: the client went on, or ended that connection, then. */
   status: number | undefined
   reached: boolean
 }
@@ -74,6 +74,26 @@ const requests = (onRequest: () => void, onBody: (sent: Sent) => void) => {
   }
 }
 
+/** Reads what a server says to one request: its status, once the last byte of the answer has gone through. */
+const answerOf = () => {
+  let head = ""
+  let left: number | undefined
+  return (bytes: Buffer): number | undefined => {
+    let rest = bytes
+    if (left === undefined) {
+      head += bytes.toString("latin1")
+      // The server may say first that it waits for the body.
+      head = head.replace(/^HTTP\/1\.1 100[^]*?\r\n\r\n/, "")
+      const end = head.indexOf("\r\n\r\n")
+      if (end === -1 || head.startsWith("HTTP/1.1 100")) return undefined
+      rest = Buffer.from(head.slice(end + headEnd.length), "latin1")
+      left = Number(/^content-length: *(\d+)/im.exec(head.slice(0, end))?.[1] ?? 0)
+    }
+    left -= rest.length
+    return left > 0 ? undefined : Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1])
+  }
+}
+
 /** Starts one before a port of this machine. */
 export const start = async (target: number): Promise<Wire> => {
   const open = new Set<Socket>()
@@ -82,8 +102,12 @@ export const start = async (target: number): Promise<Wire> => {
   let state: "open" | "closed" | "silent" = "open"
   let trap: { readonly byte: number; readonly way: Way; readonly what: () => void } | undefined
 
+  const broken = new WeakSet<Socket>()
   const breakAll = () => {
-    for (const socket of open) socket.resetAndDestroy()
+    for (const socket of open) {
+      broken.add(socket)
+      socket.resetAndDestroy()
+    }
   }
   /** Lets bytes through, up to the one at which something happens. */
   const through = (bytes: Buffer, way: Way, to: Socket, seen: (bytes: Buffer) => void) => {
@@ -103,33 +127,29 @@ export const start = async (target: number): Promise<Wire> => {
     if (state === "closed") return void client.resetAndDestroy()
     const upstream = connect({ host: "127.0.0.1", port: target })
     let current: Sent | undefined
-    let isAwaited = false
-    let answer = ""
+    let answered: ReturnType<typeof answerOf> | undefined
     const isHeard = () => {
       if (current?.status !== undefined) current.reached = true
     }
     const onRequest = () => {
       isHeard()
       current = undefined
-      isAwaited = true
-      answer = ""
+      answered = answerOf()
     }
     const up = requests(onRequest, (begun) => {
       current = begun
       sent.push(begun)
     })
     const down = (bytes: Buffer) => {
-      if (!isAwaited) return
-      answer += bytes.subarray(0, 256).toString("latin1")
-      // The server may say first that it waits for the body.
-      answer = answer.replace(/^HTTP\/1\.1 100[^]*?\r\n\r\n/, "")
-      if (answer.startsWith("HTTP/1.1 100")) return
-      const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]
+      const status = answered?.(bytes)
       if (status === undefined) return
-      isAwaited = false
-      if (current !== undefined) current.status = Number(status)
+      answered = undefined
+      if (current !== undefined) current.status = status
     }
-    client.on("end", isHeard)
+    // Not of a connection that was broken here: what had gone through may not have been read.
+    client.on("end", () => {
+      if (state === "open" && !broken.has(client)) isHeard()
+    })
     for (const [from, to, way, seen] of [
       [client, upstream, "up", up],
       [upstream, client, "down", down],

@@ -2,7 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { formatDuration } from "../../../domain/quantity.ts"
-import { type DoomedContainer, type Remaining, type StopSummary, summaryOf } from "../../../domain/stopped.ts"
+import { type DoomedContainer, type Remaining, summaryOf } from "../../../domain/stopped.ts"
 import { Attempt } from "../../attempt.ts"
 import { pause } from "../../process-groups.ts"
 import { type Row, lookUp } from "../../process-table.ts"
@@ -196,17 +196,15 @@ export const stopAll = Effect.fn("Evacuation.stop")(function* (folder: IncidentF
 })
 
 /**
- * What became of a stop whose process died: its summary where it was done, or where nobody lives of what it was to stop.
- * None where there is something left to do, and a further call goes on with it.
+ * What became of a stop whose process died: its summary where that was written down. None where it was not: a further call
+ * goes on with it, sees that nothing comes back, and writes it down.
  */
 export const probe = Effect.fn("Evacuation.probeStop")(function* (folder: IncidentFolder) {
-  const { idempotencyKey, run } = yield* Attempt
-  const written = Option.getOrUndefined(yield* StopBook.read(folder))
-  if (written === undefined || written.by !== idempotencyKey) return Option.none<StopSummary>()
-  if (written.done) return Option.some(summaryOf(written))
-  const call = yield* begin(folder, idempotencyKey, run)
-  for (const target of call.targets) if ((yield* seen(call, target)).isThere) return Option.none<StopSummary>()
-  return Option.some(summaryOf({ ...written, done: true }))
+  const { idempotencyKey } = yield* Attempt
+  return (yield* StopBook.read(folder)).pipe(
+    Option.filter(({ by, done }) => done && by === idempotencyKey),
+    Option.map(summaryOf),
+  )
 })
 
 /** What `stopAll` would stop, in words. */
