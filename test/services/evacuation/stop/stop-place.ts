@@ -1,7 +1,9 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type { EvacuationSection } from "../../../../src/domain/config/evacuation.ts"
 import { usual } from "../../../../src/domain/config/evacuation-usual.ts"
 import type { IncidentCall } from "../../../../src/domain/incident.ts"
@@ -10,7 +12,10 @@ import * as Incidents from "../../../../src/services/evacuation/incident/inciden
 import * as ModelFiles from "../../../../src/services/model-files.ts"
 import * as ArtifactsDirectory from "../../../../src/services/artifacts-directory.ts"
 import { Settings } from "../../../../src/services/settings.ts"
+import * as StopBook from "../../../../src/services/evacuation/stop/stop-book.ts"
+import stop from "../../../../tasks/evacuate/stop/index.ts"
 import * as Workplace from "../../../tasks/workplace.ts"
+import { loop } from "./machine.fixture.ts"
 
 /** What a test's evacuation has of its own. */
 export interface Evacuating {
@@ -64,4 +69,22 @@ export const open = (root: string, call: IncidentCall = { began: 0 }, drill = fa
 export const targets = (port: number): EvacuationSection["stop"] =>
   usual.stop.map((target) =>
     "match" in target && target.name === "api" ? { ...target, grace: "20s", match: { ...target.match, port } } : target,
+  )
+
+/** A program that says when it is up, and one that hears no signal but SIGKILL. */
+export const sleeper = `echo up; ${loop}`
+export const deaf = `trap '' INT TERM; ${sleeper}`
+
+const input = { incident: "IR-1" }
+/** The task and its dry run and probe, in a project. */
+export const run = (root: string, given: Evacuating) => stop.run(input).pipe(Effect.provide(services(root, given)))
+export const dryRun = (root: string, given: Evacuating) =>
+  (stop.dryRun?.(input) ?? Effect.die("there is no dry run")).pipe(Effect.provide(services(root, given)))
+export const probe = (root: string, given: Evacuating) =>
+  (stop.probe?.(input) ?? Effect.die("there is no probe")).pipe(Effect.provide(services(root, given)))
+
+/** `stopped.json` of a project. */
+export const written = (root: string) =>
+  Effect.map(StopBook.read({ path: join(root, ".dandori/incidents/IR-1") }), (found) =>
+    Option.getOrElse(found, () => assert.fail("nothing was written")),
   )
