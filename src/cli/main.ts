@@ -1,10 +1,12 @@
 #!/usr/bin/env -S bun --no-install
 import { version } from "../../package.json"
+import * as HomeFolder from "../services/home-folder.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import { unwritable } from "./unwritable.ts"
 
 const [first, second] = process.argv.slice(2)
 
+HomeFolder.settle()
 MachineCode.sparing()
 setTimeout(MachineCode.usual, 500).unref()
 

@@ -1,6 +1,6 @@
 import { dlopen } from "bun:ffi"
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
-import { homedir } from "node:os"
+import { homeFolder } from "./home-folder.ts"
 import { join } from "node:path"
 
 let builtIn: { readonly path: string; readonly sha256: string } | undefined
@@ -16,7 +16,7 @@ export const provide = (path: string, sha256: string): void => {
  */
 export const open = (): void => {
   if (builtIn === undefined) return
-  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "dandori", builtIn.sha256)
+  const folder = join(process.env.XDG_CACHE_HOME ?? join(homeFolder(), ".cache"), "dandori", builtIn.sha256)
   const target = join(folder, "libduckdb.so")
   if (!existsSync(target)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })

@@ -9,17 +9,24 @@ const fromPasswd = (uid: number): string | undefined => {
   }
 }
 
+/** What the system's own lookup says, which knows directories too; undefined where it has no name, or is not there. */
+const fromSystem = (uid: number): string | undefined => {
+  try {
+    return (
+      Bun.spawnSync(["/usr/bin/id", "-un", String(uid)])
+        .stdout.toString()
+        .trim() || undefined
+    )
+  } catch {
+    return undefined
+  }
+}
+
 const known = new Map<number, string>()
 
 /** The name of the operating system's user with this number; `uid 1234` where it has none. */
 export const nameOf = (uid: number): string => {
-  const name =
-    known.get(uid) ??
-    fromPasswd(uid) ??
-    (Bun.spawnSync(["/usr/bin/id", "-un", String(uid)])
-      .stdout.toString()
-      .trim() ||
-      `uid ${uid}`)
+  const name = known.get(uid) ?? fromPasswd(uid) ?? fromSystem(uid) ?? `uid ${uid}`
   known.set(uid, name)
   return name
 }

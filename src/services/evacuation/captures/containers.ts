@@ -1,5 +1,5 @@
 import { statSync } from "node:fs"
-import { homedir } from "node:os"
+import { homeFolder } from "../../home-folder.ts"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -14,7 +14,7 @@ const sockets = (): ReadonlyArray<string> => {
     "/var/run/docker.sock",
     "/run/podman/podman.sock",
     ...(runtime === undefined ? [] : [join(runtime, "docker.sock"), join(runtime, "podman", "podman.sock")]),
-    join(homedir(), ".docker", "run", "docker.sock"),
+    join(homeFolder(), ".docker", "run", "docker.sock"),
   ].filter((path) => path !== undefined)
   const seen = new Set<string>()
   return places.filter((path) => {

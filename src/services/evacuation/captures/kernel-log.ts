@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from "node:fs"
-import { homedir } from "node:os"
+import { homeFolder } from "../../home-folder.ts"
 import * as Effect from "effect/Effect"
 import { type Capture, NothingToTake, visible } from "./capture.ts"
 import * as Program from "./program.ts"
@@ -59,7 +59,7 @@ export const capture: Capture = (lines, { maxBytes }) =>
       for (const line of own) lines.add(line)
       return
     }
-    const said = yield* Program.runIfThere({ argv: ["dmesg"], cwd: homedir(), maxBytes })
+    const said = yield* Program.runIfThere({ argv: ["dmesg"], cwd: homeFolder(), maxBytes })
     if (said !== undefined && said.exitCode === 0 && said.stdout.trim() !== "") {
       lines.add(said.stdout.trimEnd().split("\n").slice(-lastLines).join("\n"))
       return

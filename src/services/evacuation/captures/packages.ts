@@ -1,4 +1,4 @@
-import { homedir } from "node:os"
+import { homeFolder } from "../../home-folder.ts"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -38,7 +38,7 @@ const pythonFolders = (project: string): ReadonlyArray<string> => {
     "/opt/conda",
     "/usr/local",
     "/usr",
-    join(homedir(), ".local"),
+    join(homeFolder(), ".local"),
   ].filter((path) => path !== undefined)
   const found = prefixes.flatMap((prefix) =>
     ["lib", "lib64"].flatMap((lib) =>
