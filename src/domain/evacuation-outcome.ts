@@ -69,13 +69,18 @@ const answers = {
     complete: Schema.Boolean,
     failed: Schema.Array(Schema.Struct({ name: Schema.String, reason: Schema.String })),
   }),
-  report: Schema.Struct({ markdown: Schema.String, html: Schema.String, sha256: Sha256 }),
+  report: Schema.Struct({
+    markdown: Schema.String,
+    html: Schema.String,
+    sha256: Sha256,
+    startedAgain: Schema.optionalKey(Schema.Array(Remaining)),
+  }),
 } as const
 
 /**
  * How an evacuation ended. An answer is missing where its task failed, did not run, or did not say what it should;
  * `failed` are the tasks that failed. `folder` is the incident's. `named`: the destination that took it is the one that
- * the user named.
+ * the user named. `startedAgain`: what was seen to run when the report was written, though it had been stopped.
  */
 export const EvacuationOutcome = Schema.Struct({
   incident: IncidentId,
@@ -83,6 +88,7 @@ export const EvacuationOutcome = Schema.Struct({
   drill: Schema.Boolean,
   named: Schema.Boolean,
   failed: Schema.Array(Schema.Struct({ step: Schema.String, message: Schema.String })),
+  startedAgain: Schema.optionalKey(Schema.Array(Remaining)),
   cordon: Schema.optionalKey(answers.cordon),
   stop: Schema.optionalKey(answers.stop),
   volatile: Schema.optionalKey(answers.volatile),
@@ -133,18 +139,22 @@ const ofCordon = (answer: EvacuationOutcome["cordon"]): ReadonlyArray<string> =>
   return without(answer.raised ? 0 : 1, `the cordon is not raised: ${answer.problem ?? "it is not said why"}`)
 }
 
-const ofStop = (answer: EvacuationOutcome["stop"]): ReadonlyArray<string> => {
-  if (answer === undefined) return ["it is not known whether everything was stopped"]
-  const { complete, remaining } = answer
-  if (remaining.length > 0) {
-    const first = remaining.slice(0, 3).map(({ container, pid, reason, target }) => {
-      const which = pid === undefined ? (container ?? "") : `pid ${pid}`
-      return `${target}${which === "" ? "" : ` ${which}`} (${reason})`
-    })
-    const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : ""
-    return [`still runs, or may: ${first.join(", ")}${more}`]
-  }
-  return without(complete ? 0 : 1, "not everything was stopped")
+const named = (remaining: ReadonlyArray<Remaining>): string => {
+  const first = remaining.slice(0, 3).map(({ container, pid, reason, target }) => {
+    const which = pid === undefined ? (container ?? "") : `pid ${pid}`
+    return `${target}${which === "" ? "" : ` ${which}`} (${reason})`
+  })
+  return `${first.join(", ")}${remaining.length > 3 ? ` and ${remaining.length - 3} more` : ""}`
+}
+
+const ofStop = ({ report, startedAgain = report?.startedAgain ?? [], stop }: EvacuationOutcome) => {
+  if (stop === undefined) return ["it is not known whether everything was stopped"]
+  const { complete, remaining } = stop
+  return [
+    ...without(startedAgain.length, `runs again though it was stopped: ${named(startedAgain)}`),
+    ...without(remaining.length, `still runs, or may: ${named(remaining)}`),
+    ...without(complete || remaining.length > 0 ? 0 : 1, "not everything was stopped"),
+  ]
 }
 
 const ofPush = (outcome: EvacuationOutcome): ReadonlyArray<string> => {
@@ -185,7 +195,7 @@ export const lacksBeforeReport = (outcome: EvacuationOutcome): ReadonlyArray<str
   ...outcome.failed.map(({ message, step }) => `${step} failed: ${message}`),
   ...(outcome.drill ? [] : ofCordon(outcome.cordon)),
   ...ofCollecting("volatile", outcome.volatile),
-  ...(outcome.drill ? [] : ofStop(outcome.stop)),
+  ...(outcome.drill ? [] : ofStop(outcome)),
   ...ofCollecting("collect", outcome.collect),
   ...ofPush(outcome),
   ...(outcome.manifest === undefined

@@ -47,6 +47,11 @@ const spoiled: fc.Arbitrary<Spoil> = fc.oneof(
   fc
     .array(fc.record({ target: fc.string(), reason: fc.string() }), { minLength: 1, maxLength: 9 })
     .map((remaining): Spoil => (o) => ({ ...o, stop: { complete: true, remaining } })),
+  fc.array(fc.record({ target: fc.string(), reason: fc.string() }), { minLength: 1, maxLength: 9 }).map(
+    (startedAgain): Spoil =>
+      (o) =>
+        o.report ? { ...o, report: { ...o.report, startedAgain } } : o,
+  ),
   fc.string().map((problem): Spoil => (o) => ({
     ...o,
     collect: { ok: 1, skipped: 0, failed: 0, problems: [problem] },

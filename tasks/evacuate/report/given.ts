@@ -12,6 +12,7 @@ import { isNamed } from "../../../src/services/evacuation/destination/named-dest
 import { localZone } from "../../../src/services/evacuation/report/post-mortem-words.ts"
 import type { PostMortem } from "../../../src/services/evacuation/report/post-mortem.ts"
 import * as Promises from "../../../src/services/evacuation/report/promises.ts"
+import * as Stopping from "../../../src/services/evacuation/stop/stopping.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import { Workspace } from "../../../src/services/workspace.ts"
 
@@ -71,7 +72,7 @@ const coverageOf = ({ manifests }: IncidentRecord.IncidentRecord, { verify }: Ou
 export const gather = Effect.fn("evacuate/report.gather")(function* (folder: IncidentFolder) {
   const now = yield* Clock.currentTimeMillis
   const record = yield* IncidentRecord.read(folder)
-  const outcome = yield* outcomeOf(folder)
+  const outcome = { ...(yield* outcomeOf(folder)), startedAgain: yield* Stopping.startedAgain(folder) }
   const told = yield* ledgerOf(folder, now)
   const promises = folder.incident.drill
     ? Promises.judge((yield* Settings).sections.evacuation.promises, {

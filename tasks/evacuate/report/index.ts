@@ -77,6 +77,7 @@ export default taskType({
       ...(sent.location === undefined ? {} : { location: sent.location }),
       ...(keptAs === undefined ? {} : { keptAs }),
       ...(drill ? { promises: { kept, missed: given.promises.length - kept } } : {}),
+      startedAgain: given.outcome.startedAgain ?? [],
       problems,
     }
   }),

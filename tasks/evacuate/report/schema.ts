@@ -2,6 +2,7 @@ import * as Schema from "effect/Schema"
 import { Artifact } from "../../../src/domain/artifact.ts"
 import { IncidentId } from "../../../src/domain/incident.ts"
 import { Sha256 } from "../../../src/domain/sha256.ts"
+import { Remaining } from "../../../src/domain/stopped.ts"
 
 /** The incident that is told of. */
 export const Input = Schema.Struct({ incident: IncidentId }).annotate({ identifier: "EvacuateReportInput" })
@@ -20,6 +21,7 @@ export const Output = Schema.Struct({
     Schema.String.annotate({ description: "an earlier record that people had changed outside of their fields" }),
   ),
   promises: Schema.optionalKey(Schema.Struct({ kept: Schema.Int, missed: Schema.Int })),
+  startedAgain: Schema.Array(Remaining).annotate({ description: "what runs again though it was stopped" }),
   problems: Schema.Array(Schema.String),
 }).annotate({ identifier: "EvacuateReport" })
 

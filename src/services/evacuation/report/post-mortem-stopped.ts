@@ -1,3 +1,4 @@
+import type { Remaining } from "../../../domain/stopped.ts"
 import type { IncidentRecord, StoppedFacts } from "./incident-record.ts"
 import { utcTime } from "./post-mortem-words.ts"
 import { type Block, type Cell, type Section, atMost, text } from "./record-document.ts"
@@ -52,7 +53,10 @@ const alone = ({ near }: StoppedFacts): ReadonlyArray<Block> => {
 }
 
 /** What was stopped, each with the signals that it got and the proof that it is gone; what was left alone, and why. */
-export const stopped = ({ folder, stopped: facts }: IncidentRecord): Section => {
+export const stopped = (
+  { folder, stopped: facts }: IncidentRecord,
+  startedAgain: ReadonlyArray<Remaining> = [],
+): Section => {
   const { drill } = folder.incident
   const title = drill ? "What would have been stopped" : "Stopped, with proof"
   if (facts === undefined) return { title, blocks: [text("No list of what was stopped can be read.")] }
@@ -69,6 +73,9 @@ export const stopped = ({ folder, stopped: facts }: IncidentRecord): Section => 
         ? text("Nothing that was to be stopped ran.")
         : { kind: "table", heads: ["Target", "What", "Found by", "Signals", "State", "Proof"], rows: shown, more },
       ...unlisted.map(({ reason, target }) => text(`${target}: ${reason}`)),
+      ...startedAgain.map(({ container, pid, reason, target }) =>
+        text(`${target} runs again: ${container === undefined ? `pid ${pid}` : `container ${container}`}, ${reason}`),
+      ),
       ...alone(facts),
       ...(facts.done || drill ? [] : [text("The stop did not come to its end.")]),
     ],

@@ -214,7 +214,7 @@ const unread = ({ outcome, record, told }: PostMortem): Section => {
 export const tables = (given: PostMortem): ReadonlyArray<Section> => [
   took(given.record),
   left(given),
-  stopped(given.record),
+  stopped(given.record, given.outcome.startedAgain),
   redactions(given.record),
   destinations(given),
   ...promises(given.promises),

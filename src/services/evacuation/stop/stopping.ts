@@ -207,6 +207,25 @@ export const probe = Effect.fn("Evacuation.probeStop")(function* (folder: Incide
   )
 })
 
+/**
+ * What runs of the targets though a stop had ended it: somebody has started it again since. Not what the incident itself
+ * has brought up, nor what the stop could not end; of a process with its children, it alone.
+ */
+export const startedAgain = Effect.fn("Evacuation.startedAgain")(function* (folder: IncidentFolder) {
+  const { idempotencyKey, run } = yield* Attempt
+  const written = Option.getOrUndefined(yield* StopBook.read(folder))
+  if (written === undefined || !written.done || written.drill) return []
+  const call = yield* begin(folder, idempotencyKey, run)
+  for (const target of call.targets) {
+    const { containers, members } = yield* seen(call, target)
+    const pids = new Set(members.map(({ row }) => row.pid))
+    const first = members.filter(({ row }) => !pids.has(row.parent))
+    giveUp(call, { containers, members: first })(target.name, startedBy, "it was started again")
+  }
+  const remained = new Set(written.remaining.map(({ container, pid }) => container ?? pid))
+  return [...call.given.values()].filter(({ container, pid }) => !remained.has(container ?? pid))
+})
+
 /** What `stopAll` would stop, in words. */
 export const describe = Effect.fn("Evacuation.describeStop")(function* (folder: Option.Option<IncidentFolder>) {
   const spares = Option.isSome(folder) ? yield* broughtUp(folder.value) : () => false

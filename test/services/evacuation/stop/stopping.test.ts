@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Facts from "../../../../src/services/evacuation/stop/process-facts.ts"
 import * as RecoveryBook from "../../../../src/services/evacuation/recover/recovery-book.ts"
+import * as Stopping from "../../../../src/services/evacuation/stop/stopping.ts"
 import { bootId, write } from "../../../../src/services/process-records.ts"
 import { Hurry } from "../../../../src/services/process-groups.ts"
 import { table } from "../../../../src/services/process-table.ts"
@@ -124,6 +125,24 @@ describe("a stop", () => {
         assert.strictEqual((yield* written(root)).stops.length, 4)
         for (const { pid } of family(supervisor.pid)) process.kill(pid, "SIGKILL")
       }),
+  )
+
+  it.live("that is over is looked at again: what was started since is told, with who did it", () =>
+    Effect.gen(function* () {
+      const root = newProject()
+      const token = newToken()
+      const folder = yield* StopPlace.open(root)
+      const section = { grace: "100ms", stop: [{ name: "it", match: { argv: ["sh", "**", token] } }] }
+      const again = Stopping.startedAgain(folder).pipe(Effect.provide(StopPlace.services(root, { section })))
+      yield* start(["sh", "-c", sleeper, token], { cwd: root })
+      assert.deepStrictEqual(yield* again, [], "nothing was stopped yet")
+      assert.deepInclude(yield* run(root, { section }), { remaining: [], complete: true })
+      assert.deepStrictEqual(yield* again, [])
+      const { pid } = yield* start(["sh", "-c", sleeper, token], { cwd: root })
+      const reason = `it was started again by ${Facts.programOf(process.pid)} (${process.pid}); stop that first`
+      assert.deepStrictEqual(yield* again, [{ target: "it", pid, reason }])
+      assert.deepInclude(yield* written(root), { done: true }, "it only looks")
+    }),
   )
 
   it.live("ends a supervisor with its program where they are one group", () =>
