@@ -37,7 +37,7 @@ export const services = (root: string, { environment = {}, evacuation = {}, stor
     Incidents.layer({ root: join(root, "incidents"), projectHome: join(root, ".dandori") }),
     Layer.succeed(Settings, {
       env: "dev",
-      sections: { storage, evacuation: { ...EvacuationUsual.usual, ...evacuation } } as Sections,
+      sections: { storage, evacuation: { ...EvacuationUsual.usual, collectors: [], ...evacuation } } as Sections,
       digest: () => Sha256.of(""),
     }),
     Layer.succeed(Workspace, {

@@ -54,7 +54,7 @@ describe("evacuate/manifest", () => {
   it.effect("waits for a destination that does not answer until the deadline, and reports it", () =>
     Effect.gen(function* () {
       const { folder, root } = yield* Made.opened(yield* Place.temporary)
-      const bundles = yield* Bundle.make(folder, undefined).pipe(Effect.provide(Place.layerAt(root)))
+      const bundles = yield* Bundle.make(folder, undefined).pipe(Effect.provide(Made.services(root)))
       const destination = { location: "s3://far", pieceBytes: 1, put: () => Effect.never }
       for (const [deadline, waits] of [
         [5_000, 5_000],
@@ -77,7 +77,7 @@ describe("evacuate/manifest", () => {
     Effect.gen(function* () {
       const { folder, root } = yield* Made.evacuated()
       const bundles = yield* Bundle.make(folder, { name: "given", location: "s3://far" }).pipe(
-        Effect.provide(Place.layerAt(root)),
+        Effect.provide(Made.services(root)),
       )
       const taken: Array<string> = []
       const put = ({ key }: { readonly key: string }) => {

@@ -39,6 +39,7 @@ export const usual: EvacuationSection = {
     { name: "packages", kind: "machine", what: "packages", when: "durable", value: 30, time: "30s" },
     { name: "git", kind: "machine", what: "git", when: "durable", value: 31 },
     { name: "registry", kind: "machine", what: "registry", when: "durable", value: 32 },
+    { name: "ledger-database", kind: "machine", what: "ledger-database", when: "durable", value: 33, time: "60s" },
     { name: "ledger", kind: "files", root: ".dandori/ledger", lines: true, to: "evidence", value: 40 },
     { name: "configs", kind: "files", root: "configs", to: "evidence", value: 41, redact: true },
     { name: "pipelines", kind: "files", root: "pipelines", to: "evidence", value: 42, redact: true },

@@ -40,6 +40,7 @@ export const MachineFact = Schema.Literals([
   "packages",
   "git",
   "registry",
+  "ledger-database",
 ]).annotate({ identifier: "MachineFact" })
 export type MachineFact = typeof MachineFact.Type
 

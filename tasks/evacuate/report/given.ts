@@ -47,13 +47,27 @@ const outcomeOf = Effect.fnUntraced(function* (folder: IncidentFolder) {
   )
 })
 
-/** The ledgers of this machine: that of the project, and that of the evacuation itself where it is another. */
-const ledgerOf = Effect.fnUntraced(function* ({ incident }: IncidentFolder, now: number) {
-  const { run } = yield* Attempt
-  const homes = new Set([(yield* Incidents).projectHome, (yield* Workspace).home])
-  const told = yield* Effect.forEach([...homes], (home) =>
-    LedgerTimeline.read(join(home, "ledger"), { from: incident.opened - beforeMillis, to: now }, run),
+/** The capture of the project's ledger in PostgreSQL; nothing where there is none. */
+const ledgerCaptured = Effect.fnUntraced(function* ({ collected, folder }: IncidentRecord.IncidentRecord) {
+  const { collectors } = (yield* Settings).sections.evacuation
+  const names = collectors.flatMap((each) =>
+    each.kind === "machine" && each.what === "ledger-database" ? [each.name] : [],
   )
+  return collected.flatMap(({ collector, path }) =>
+    path !== undefined && names.includes(collector) ? [join(folder.path, path)] : [],
+  )
+})
+
+/** The ledgers of this machine: that of the project, and that of the evacuation itself where it is another. */
+const ledgerOf = Effect.fnUntraced(function* (record: IncidentRecord.IncidentRecord, now: number) {
+  const { run } = yield* Attempt
+  const window = { from: record.folder.incident.opened - beforeMillis, to: now }
+  const homes = new Set([(yield* Incidents).projectHome, (yield* Workspace).home])
+  const inFiles = yield* Effect.forEach([...homes], (home) => LedgerTimeline.read(join(home, "ledger"), window, run))
+  const inDatabase = yield* Effect.forEach(yield* ledgerCaptured(record), (path) =>
+    LedgerTimeline.readCapture(path, window, run),
+  )
+  const told = [...inFiles, ...inDatabase]
   return {
     moments: told.flatMap(({ moments }) => moments),
     problems: told.flatMap(({ problems }) => problems),
@@ -73,7 +87,7 @@ export const gather = Effect.fn("evacuate/report.gather")(function* (folder: Inc
   const now = yield* Clock.currentTimeMillis
   const record = yield* IncidentRecord.read(folder)
   const outcome = { ...(yield* outcomeOf(folder)), startedAgain: yield* Stopping.startedAgain(folder) }
-  const told = yield* ledgerOf(folder, now)
+  const told = yield* ledgerOf(record, now)
   const promises = folder.incident.drill
     ? Promises.judge((yield* Settings).sections.evacuation.promises, {
         opened: folder.incident.opened,

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { Collected, NotTaken } from "../../../src/domain/collected.ts"
+import { NotTaken } from "../../../src/domain/collected.ts"
 import type { Latest } from "../../../src/domain/latest.ts"
 import type { Pushed } from "../../../src/domain/pushed.ts"
 import * as Confirmation from "../../../src/services/evacuation/destination/confirmation.ts"
@@ -12,6 +12,7 @@ import * as Mirror from "../../../src/services/evacuation/destination/mirror.ts"
 import * as OwnFiles from "../../../src/services/evacuation/bundle/own-files.ts"
 import * as Items from "../../../src/services/evacuation/push/push-items.ts"
 import * as Journal from "../../../src/services/evacuation/push/pushed-journal.ts"
+import * as Outcomes from "../../../src/services/evacuation/incident/outcomes.ts"
 import * as Seal from "../../../src/services/evacuation/incident/seal.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import type { Input, Output } from "./schema.ts"
@@ -22,7 +23,7 @@ const mostText = 400
 
 /** What is missing before anything is asked: what was not taken, and what did not work. */
 const lacking = Effect.fnUntraced(function* (folder: IncidentFolder) {
-  const ended = yield* readLines(folder.path, "collected.ndjson", Collected)
+  const ended = yield* Outcomes.read(folder)
   const last = new Map(ended.map((each) => [each.collector, each]))
   const collectors = [...last.values()]
     .filter(({ outcome }) => outcome === "failed")

@@ -7,7 +7,7 @@ import { type Content, contentOf, isComplete, isEmpty, type Lists } from "../../
 import { readmeOf } from "../../../domain/bundle-readme.ts"
 import { bundleFiles, BundleManifest, partialFolder, prefixOf, type SignedBy } from "../../../domain/bundle.ts"
 import * as CanonicalJson from "../../../domain/canonical-json.ts"
-import { type BundleName, Collected, NotTaken, SourceFile } from "../../../domain/collected.ts"
+import { type BundleName, NotTaken, SourceFile } from "../../../domain/collected.ts"
 import { stampOf } from "../../../domain/incident.ts"
 import { Pushed } from "../../../domain/pushed.ts"
 import * as Sha256 from "../../../domain/sha256.ts"
@@ -15,6 +15,7 @@ import * as Sums from "../../../domain/sums.ts"
 import * as Durable from "../../durable-files.ts"
 import * as BundleKey from "./bundle-key.ts"
 import { type IncidentFolder, readDocument, readLines, writeDocument } from "../incident/incidents.ts"
+import * as Outcomes from "../incident/outcomes.ts"
 import * as Tar from "./tar.ts"
 
 /** Where the bundles lie: a rung of the ladder, and the location of its destination. */
@@ -65,7 +66,7 @@ const listsOf = Effect.fnUntraced(function* (folder: IncidentFolder) {
   const lines = <A>(name: string, schema: Schema.Codec<A, any>) => readLines(folder.path, `${name}.ndjson`, schema)
   return {
     incident: folder.incident,
-    collected: yield* lines("collected", Collected),
+    collected: yield* Outcomes.read(folder),
     inventory: yield* lines("inventory", SourceFile),
     notTaken: yield* lines("not-taken", NotTaken),
     pushed: yield* lines("pushed", Pushed),

@@ -8,6 +8,7 @@ import * as Git from "./git.ts"
 import * as Gpu from "./gpu.ts"
 import * as Journal from "./journal.ts"
 import * as KernelLog from "./kernel-log.ts"
+import * as LedgerDatabase from "./ledger-database.ts"
 import * as Memory from "./memory.ts"
 import * as Mounts from "./mounts.ts"
 import * as OpenFiles from "./open-files.ts"
@@ -33,4 +34,5 @@ export const facts: Readonly<Record<MachineFact, Capture>> = {
   packages: Packages.capture,
   git: Git.capture,
   registry: Registry.capture,
+  "ledger-database": LedgerDatabase.capture,
 }

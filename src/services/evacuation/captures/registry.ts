@@ -5,11 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as Durable from "../../durable-files.ts"
-import * as Postgres from "../../postgres.ts"
-import { Secrets } from "../../secrets.ts"
 import { Settings } from "../../settings.ts"
 import { Incidents } from "../incident/incidents.ts"
 import { type Capture, CaptureFailed, type Lines, NothingToTake } from "./capture.ts"
+import * as Database from "./database.ts"
 
 /** Each with the column that orders it. */
 const tables: ReadonlyArray<readonly [table: string, order: string]> = [
@@ -20,8 +19,6 @@ const tables: ReadonlyArray<readonly [table: string, order: string]> = [
   ["holds", "sequence"],
   ["outbox", "id"],
 ]
-const patienceMillis = 5_000
-const pageRows = 1_000
 
 const addRows = (lines: Lines, source: string, table: string, rows: ReadonlyArray<object>) => {
   for (const row of rows) lines.add(JSON.stringify({ source, table, row }))
@@ -60,11 +57,11 @@ const addFile = (lines: Lines, path: string) =>
     )
     const there = tables.filter(([table]) => known.some(({ name }) => name === table))
     for (const [table, order] of there) {
-      for (let after = 0; !lines.isFull(); after += pageRows) {
+      for (let after = 0; !lines.isFull(); after += Database.pageRows) {
         const page = `SELECT * FROM ${table} ORDER BY ${order} LIMIT ? OFFSET ?`
-        const rows = yield* attempt(() => database.query<object, [number, number]>(page).all(pageRows, after))
+        const rows = yield* attempt(() => database.query<object, [number, number]>(page).all(Database.pageRows, after))
         addRows(lines, "state.db", table, rows)
-        if (rows.length < pageRows) break
+        if (rows.length < Database.pageRows) break
         yield* Effect.yieldNow
       }
     }
@@ -101,28 +98,25 @@ const addEmbedded = (lines: Lines, path: string, incident: string) =>
   )
 
 const addServer = (lines: Lines, sql: SqlClient, source: string) =>
-  sql
-    .withTransaction(
-      Effect.gen(function* () {
-        yield* sql.unsafe("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        let found = 0
-        for (const [table, order] of tables) {
-          const [there] = yield* sql<{ readonly name: string | null }>`SELECT to_regclass(${table})::text AS name`
-          if (there?.name === null || there === undefined) continue
-          found++
-          for (let after = 0; !lines.isFull(); after += pageRows) {
-            const rows = yield* sql.unsafe<object>(`SELECT * FROM ${table} ORDER BY ${order} LIMIT $1 OFFSET $2`, [
-              pageRows,
-              after,
-            ])
-            addRows(lines, source, table, rows)
-            if (rows.length < pageRows) break
-          }
+  Database.reading(
+    sql,
+    Effect.gen(function* () {
+      let found = 0
+      for (const [table, order] of tables) {
+        if (!(yield* Database.hasTable(sql, table))) continue
+        found++
+        for (let after = 0; !lines.isFull(); after += Database.pageRows) {
+          const rows = yield* sql.unsafe<object>(`SELECT * FROM ${table} ORDER BY ${order} LIMIT $1 OFFSET $2`, [
+            Database.pageRows,
+            after,
+          ])
+          addRows(lines, source, table, rows)
+          if (rows.length < Database.pageRows) break
         }
-        return found
-      }),
-    )
-    .pipe(Effect.mapError(failed(source)))
+      }
+      return found
+    }),
+  ).pipe(Effect.mapError(failed(source)))
 
 /**
  * Every row of the model registry, NDJSON with the table's name: of the project's own file, which is only read, and of the
@@ -132,7 +126,6 @@ export const capture: Capture = (lines, { folder }) =>
   Effect.gen(function* () {
     const { projectHome } = yield* Incidents
     const { sections } = yield* Settings
-    const secrets = yield* Secrets
     const path = join(projectHome, "state.db")
     const problems: Array<string> = []
     let found = 0
@@ -143,13 +136,7 @@ export const capture: Capture = (lines, { folder }) =>
       })
     if (existsSync(path)) yield* noted(addEmbedded(lines, path, folder.path))
     if (sections.database.backend === "postgres") {
-      const options = {
-        ...Postgres.optionsOf(sections.database, secrets),
-        pool: { min: 0, max: 1 },
-        timeoutMillis: patienceMillis,
-        statementTimeoutMillis: patienceMillis,
-      }
-      yield* noted(Effect.scoped(Effect.flatMap(Postgres.open(options), (sql) => addServer(lines, sql, "postgres"))))
+      yield* noted(Effect.scoped(Effect.flatMap(Database.open, (sql) => addServer(lines, sql, "postgres"))))
     }
     if (problems.length > 0) return yield* new CaptureFailed({ reason: problems.join("; ") })
     if (found === 0) return yield* new NothingToTake({ reason: "this project has no model registry" })

@@ -40,6 +40,15 @@ const entryOf = (line: string): Read | undefined => {
   }
 }
 
+/** A line of a capture; nothing where it is none. */
+const capturedOf = (text: string): Fields => {
+  try {
+    return fieldsOf(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "?")
 
 /** The model that an output says has become champion of a slot. */
@@ -153,8 +162,39 @@ const recent = Effect.fnUntraced(function* (folder: string, since: number) {
 })
 
 /**
- * What the files of a ledger say of a time, best effort: nothing of them is verified here, and a ledger that lies in
- * PostgreSQL has no files. `own` is the evacuation's run, of which every step is told.
+ * What a capture of a ledger in PostgreSQL says of a time (`captures/ledger-database.ts`), best effort: of its first bytes,
+ * in which the system's stream and the newest runs are.
+ */
+export const readCapture = Effect.fn("LedgerTimeline.readCapture")(function* (
+  path: string,
+  window: { readonly from: number; readonly to: number },
+  own: string,
+) {
+  const streams = new Map<string, Array<Read>>()
+  const problems: Array<string> = []
+  const text = yield* Durable.attempt("read", path, () => Bun.file(path).slice(0, mostBytesOfAll).text()).pipe(
+    Effect.catch(({ code }) => {
+      problems.push(`${path} cannot be read (${code})`)
+      return Effect.succeed("")
+    }),
+  )
+  for (const each of text.split("\n")) {
+    const { line, stream } = capturedOf(each)
+    if (typeof line !== "string" || typeof stream !== "string" || stream === "root") continue
+    const entry = entryOf(line)
+    if (entry === undefined) continue
+    const name = stream.replace(/^runs\//, "")
+    const entries = streams.get(name) ?? []
+    entries.push(entry)
+    streams.set(name, entries)
+  }
+  const moments = [...streams].flatMap(([stream, entries]) => momentsOf(stream, entries, window, own))
+  return { moments, problems } satisfies Told
+})
+
+/**
+ * What the files of a ledger say of a time, best effort: nothing of them is verified here. `own` is the evacuation's run, of
+ * which every step is told.
  */
 export const read = Effect.fn("LedgerTimeline.read")(function* (
   ledger: string,

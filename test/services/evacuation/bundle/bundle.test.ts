@@ -10,6 +10,8 @@ import * as Sums from "../../../../src/domain/sums.ts"
 import { addLines } from "../../../../src/services/evacuation/incident/incidents.ts"
 import * as Bundle from "../../../../src/services/evacuation/bundle/bundle.ts"
 import { push } from "../../../../tasks/evacuate/manifest/run.ts"
+import * as Outcomes from "../../../../src/services/evacuation/incident/outcomes.ts"
+import * as Seal from "../../../../src/services/evacuation/incident/seal.ts"
 import * as Place from "../incident/incident-place.ts"
 import * as Made from "./made-bundle.ts"
 
@@ -114,7 +116,7 @@ describe("the bundles of an incident", () => {
     Effect.gen(function* () {
       const { folder } = yield* Made.evacuated()
       const puts: Array<string> = []
-      for (const made of yield* Bundle.make(folder, undefined).pipe(Effect.provide(Place.layerAt(folder.path)))) {
+      for (const made of yield* Bundle.make(folder, undefined).pipe(Effect.provide(Made.services(folder.path)))) {
         yield* push(
           {
             pieceBytes: 1 << 20,
@@ -210,6 +212,35 @@ describe("the bundles of an incident", () => {
         `compare with \`incidents/${Place.incident.id}/keys/bundle.pub\` in the`,
       )
       assert.strictEqual(yield* text(half), yield* text(join(alone.bundle, "key.pem")))
+    }),
+  )
+
+  it.effect("are not complete while it was not written down how a collector ended", () =>
+    Effect.gen(function* () {
+      const { folder, root } = yield* Made.opened(yield* Place.temporary)
+      const collectors: Made.Options["collectors"] = [
+        { name: "logs", kind: "files", root: "logs", to: "evidence", value: 1 },
+        { name: "models", kind: "files", root: "models", to: "snapshot", value: 2 },
+      ]
+      const made = Effect.map(Bundle.make(folder, undefined), (bundles) =>
+        bundles.map(({ bundle, complete, own }) => [bundle, complete, own]),
+      ).pipe(Effect.provide(Made.services(root, { collectors })))
+      yield* Place.collected(folder, Place.ended("logs"), Place.ended("published", { to: "snapshot" }))
+      const apart = "partial-20261127T031400Z"
+      assert.deepStrictEqual(yield* made, [
+        ["evidence", true, ""],
+        ["snapshot", false, apart],
+      ])
+      yield* Place.collected(folder, Place.ended("models", { to: "snapshot" }))
+      assert.deepStrictEqual(yield* made, [["evidence", true, ""]], "there is no snapshot of nothing")
+      yield* Seal.set(folder, { name: "given", location: root } as never)
+      assert.lengthOf(
+        (yield* Outcomes.read(folder).pipe(
+          Effect.provide(Made.services(root, { collectors: [...collectors, { ...collectors[0], name: "new" }] })),
+        )).filter(({ outcome }) => outcome === "failed"),
+        0,
+        "what is complete stays so",
+      )
     }),
   )
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { prefixOf } from "../../../../src/domain/bundle.ts"
 import type { SourceFile } from "../../../../src/domain/collected.ts"
+import type { EvacuationSection } from "../../../../src/domain/config/evacuation.ts"
 import * as Usual from "../../../../src/domain/config/evacuation-usual.ts"
 import type { Pushed } from "../../../../src/domain/pushed.ts"
 import type { S3Section } from "../../../../src/domain/config/storage.ts"
@@ -33,16 +34,18 @@ export const write = (path: string, bytes: string | Uint8Array) =>
 export interface Options {
   readonly location?: string
   readonly s3?: S3Section
+  /** What was to be taken: nothing that is not said. */
+  readonly collectors?: EvacuationSection["collectors"]
 }
 
 /** What the tasks of an incident have below a root: its incidents, a configuration that names no destination. */
-export const services = (root: string, { s3 }: Options = {}) => {
+export const services = (root: string, { collectors = [], s3 }: Options = {}) => {
   const workplace = place(root, s3 === undefined ? {} : { storage: { s3 } })
   const settings = Layer.effect(
     Settings,
     Effect.map(Settings, (given) => ({
       ...given,
-      sections: { ...given.sections, evacuation: { ...Usual.usual, sealed: join(root, "sealed") } },
+      sections: { ...given.sections, evacuation: { ...Usual.usual, collectors, sealed: join(root, "sealed") } },
     })),
   ).pipe(Layer.provide(workplace))
   return Layer.mergeAll(Layer.merge(workplace, settings), Place.layerAt(root))

@@ -21,6 +21,8 @@ export interface Own {
   /** Secrets that the configuration refers to, by the variable's name. */
   readonly secrets?: Readonly<Record<string, string>>
   readonly database?: Pick<DatabaseSection, "backend" | "dsn">
+  /** Where the project's ledger lies: in files, unless it is said. */
+  readonly ledger?: "postgres"
 }
 
 /** A machine collector of a fact, as far as a test says nothing else. */
@@ -52,6 +54,7 @@ export const services = (project: string, own: Own) =>
           search_path: [],
           ...own.database,
         },
+        ledger: { store: own.ledger ?? "files", durability: "fsync", flushInterval: "1s" },
         notifications: Object.keys(own.secrets ?? {}).map((name) => `\${env:${name}}`),
       } as unknown as Sections,
       digest: () => CanonicalJson.digest({}),
