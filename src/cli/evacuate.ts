@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import shippedPipeline from "../../pipelines/evacuate.yaml" with { type: "text" }
 import { compileFile } from "../compiler/compile-file.ts"
-import { exitCodeOf } from "../domain/evacuation-outcome.ts"
+import { exitCodeOf, standingOf } from "../domain/evacuation-outcome.ts"
 import { type IncidentCall, IncidentId } from "../domain/incident.ts"
 import type { Plan } from "../domain/plan.ts"
 import { parseDuration } from "../domain/quantity.ts"
@@ -165,12 +165,19 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     if (Result.isFailure(earlier)) return yield* startAnew(earlier.failure.message)
     if (earlier.success === undefined) return yield* start
     const { recalled, run } = earlier.success
-    return yield* Resume.resume(run, recalled, { ...options, now }).pipe(
-      Effect.catch((error) => {
-        if (error._tag === "StreamBusy") return Effect.fail(error)
-        return error._tag === "RunEnded" ? start : startAnew(error.message)
-      }),
-    )
+    const resumed = yield* Effect.result(Resume.resume(run, recalled, { ...options, now }))
+    if (Result.isFailure(resumed)) {
+      const error = resumed.failure
+      if (error._tag === "StreamBusy") return yield* error
+      return yield* error._tag === "RunEnded" ? start : startAnew(error.message)
+    }
+    // Its steps may have ended while the disk was full or the network away, before it was cut off.
+    const isOver = lasts !== undefined && (yield* Clock.currentTimeMillis) >= now + lasts
+    const isWhole = standingOf(view.outcome()) === "complete"
+    if (isWhole || isOver || resumed.success.state.status !== "succeeded") return resumed.success
+    view.say("What the earlier call had left out is taken up now.")
+    yield* view.anew
+    return yield* start
   })
   yield* Effect.sync(MachineCode.usual).pipe(
     Effect.andThen(Root.reconcile()),

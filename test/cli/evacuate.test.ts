@@ -201,6 +201,27 @@ describe("dandori evacuate", () => {
     assert.strictEqual(whole.code, 0, whole.out + whole.err)
   })
 
+  it("takes up in the same call what an earlier one could not take before it was killed", async () => {
+    await write("logs/long.log", "x".repeat(2 ** 21))
+    const { collectors } = parse(await Fs.readFile(join(project.folder, "configs/base/evacuation.yaml"), "utf8"))
+    const broken = { name: "broken", kind: "command", argv: ["cat", "later"], when: "durable", value: 1 }
+    const slow = { name: "slow", location: away, away: true, bandwidth: "1MiB" }
+    await change({ destinations: [slow], collectors: [...collectors, broken], parallel: 1 })
+    const call = Sample.start(project, ["evacuate", "--incident", incident, "--drill"], {
+      onLine: (line) => {
+        // By then it is in the ledger that the step before it has ended.
+        if (/\d+ of \d+ objects/.test(line)) call.kill("SIGKILL")
+      },
+    })
+    assert.notStrictEqual((await call.said).code, 0)
+    const failed = (await lines("collected.ndjson")).find(({ collector }) => collector === "broken")
+    assert.strictEqual(failed?.outcome, "failed")
+    await write("later", "now it is there")
+    const whole = await dandori("--incident", incident)
+    assert.strictEqual(whole.code, 0, whole.out + whole.err)
+    assert.match(whole.err, /^What the earlier call had left out is taken up now\.$/m)
+  })
+
   it("prints for programs what it does, a value a line, and how it ended", async () => {
     const said = await to("--drill", "--json")
     const values = Sample.ndjson(said.out)

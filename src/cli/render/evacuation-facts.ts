@@ -27,9 +27,9 @@ export interface Seen {
   readonly collected: ReadonlyArray<Collected>
 }
 
-/** An evacuation as it is watched: its run, and what its incident's folder says. */
+/** An evacuation as it is watched: its run, which another one may follow, and what its incident's folder says. */
 export interface EvacuationFacts {
-  readonly run: RunFacts.RunFacts
+  run: RunFacts.RunFacts
   readonly project: string
   /** When it has to be over, milliseconds since the epoch. */
   readonly deadline: number | undefined

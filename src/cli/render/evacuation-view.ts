@@ -24,6 +24,8 @@ export interface EvacuationView {
   readonly stop: Effect.Effect<void>
   /** Says how to go on with an evacuation that is left before its end. */
   readonly left: Effect.Effect<void>
+  /** Another run follows: what the one before has answered counts no more. */
+  readonly anew: Effect.Effect<void>
   /** How it ended, by what its tasks have answered so far. */
   readonly outcome: () => EvacuationOutcome
   /** Says how it ended and what to do now, on standard output. */
@@ -205,6 +207,7 @@ export const make = (options: Options): Effect.Effect<EvacuationView, never, Sco
           `The evacuation is interrupted, and what is away stays away. To go on: ${Statement.goOn(incident)}`,
         )
       }),
+      anew: Effect.sync(() => void (facts.run = RunFacts.make(options.plan))),
       outcome: () => EvacuationFacts.outcomeOf(facts),
       finish: (outcome) =>
         Effect.sync(() => {
