@@ -3,7 +3,7 @@ import * as Memory from "../../memory.ts"
 import type { OpenReading } from "../sources/reading.ts"
 
 /** An evacuation may have little memory: it tidies between its steps, and now and then while it sends. */
-export const tidyNowAndThen = () => Memory.tidyEvery({ bytes: 128 << 20, pieces: 500 })
+export const tidyNowAndThen = () => Memory.tidyEvery({ bytes: 48 << 20, pieces: 500 })
 
 /** Sources whose pieces are counted for `tidyNowAndThen`. */
 export const tidying =
