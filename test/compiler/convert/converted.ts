@@ -8,6 +8,7 @@ import { toTypeScript } from "../../../src/compiler/convert/to-typescript.ts"
 import { toYaml } from "../../../src/compiler/convert/to-yaml.ts"
 import * as Located from "../../../src/compiler/located.ts"
 import * as Source from "../../../src/compiler/source.ts"
+import { type SubPipeline, SubPipelines } from "../../../src/compiler/sub-pipeline.ts"
 import * as Plan from "../../../src/domain/plan.ts"
 import { shipped } from "../compiled.ts"
 
@@ -15,15 +16,29 @@ export type Document = Readonly<Record<string, unknown>>
 
 const repository = resolve(import.meta.dirname, "../../..")
 
-/** The digest of a document's plan. */
-export const digest = (document: unknown) =>
-  compileDocument(Source.make("p.yaml", ""), Located.fromJson(document)).pipe(
+const compiled = (document: unknown) => compileDocument(Source.make("p.yaml", ""), Located.fromJson(document))
+
+/** The digest of a document's plan, with other documents beside it, which it may use. */
+export const digest = (document: unknown, beside: ReadonlyArray<Document> = []) =>
+  compiled(document).pipe(
     Effect.map(({ plan }) => Plan.digest(plan)),
+    Effect.provideService(SubPipelines, {
+      load: (id) =>
+        compiled(beside.find((other) => other["id"] === id)).pipe(
+          Effect.map(({ outputs, plan, requires }): SubPipeline => ({ _tag: "Compiled", plan, outputs, requires })),
+          Effect.catchTag("PipelineInvalid", ({ diagnostics, message }) =>
+            Effect.succeed<SubPipeline>({ _tag: "Unusable", reason: message, diagnostics }),
+          ),
+        ),
+    }),
     Effect.provide(shipped),
   )
 
-export const typescript = (document: unknown) =>
-  toTypeScript(document as Document, () => undefined).pipe(Effect.provide(shipped))
+/** A document in TypeScript; `moduleOf` says where the pipeline of an id is, which another one may use. */
+export const typescript = (document: unknown, moduleOf: (id: string) => string | undefined = () => undefined) =>
+  toTypeScript(document as Document, (type) =>
+    type.startsWith("pipeline/") ? moduleOf(type.slice("pipeline/".length)) : undefined,
+  ).pipe(Effect.provide(shipped))
 
 export const yaml = (document: unknown): string => Result.getOrThrow(toYaml("p.ts", document))
 

@@ -25,7 +25,11 @@ const random = (count: number): ReadonlyArray<Document> =>
 const written = Effect.fnUntraced(function* (documents: ReadonlyArray<Document>) {
   const path = yield* folder
   const files = documents.map((_, i) => join(path, `p${i}.ts`))
-  for (const [i, document] of documents.entries()) yield* write(files[i], yield* typescript(document))
+  const moduleOf = (id: string) => {
+    const at = documents.findIndex((document) => document["id"] === id)
+    return at === -1 ? undefined : `./p${at}.ts`
+  }
+  for (const [i, document] of documents.entries()) yield* write(files[i], yield* typescript(document, moduleOf))
   return { path, files }
 })
 
@@ -40,7 +44,7 @@ const same = (before: ReadonlyArray<Document>, after: ReadonlyArray<Document>) =
   Effect.gen(function* () {
     assert.strictEqual(after.length, before.length)
     for (const [i, document] of before.entries()) {
-      assert.strictEqual(yield* digest(after[i]), yield* digest(document), yaml(document))
+      assert.strictEqual(yield* digest(after[i], after), yield* digest(document, before), yaml(document))
     }
   })
 
