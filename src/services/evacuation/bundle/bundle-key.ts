@@ -80,11 +80,9 @@ export const once: Effect.Effect<BundleKey> = newPem.pipe(
 
 const incidentKey = ({ path }: IncidentFolder): string => join(path, "keys", "bundle.key")
 
-/** The incident's own key, made where there is none. */
-const ofIncident = Effect.fnUntraced(function* (folder: IncidentFolder) {
+/** Makes the incident's own key. */
+const makeOfIncident = Effect.fnUntraced(function* (folder: IncidentFolder) {
   const file = incidentKey(folder)
-  const found = yield* ofFile(file, "incident")
-  if (Option.isSome(found)) return found.value
   yield* Durable.makeFolderDurably(dirname(file), { mode: 0o700 })
   const pem = yield* newPem
   const made = yield* Effect.orDie(Effect.flatMap(ofPrivate(pem, "incident"), Effect.fromOption))
@@ -101,7 +99,7 @@ const lasting = Effect.fnUntraced(function* (folder: IncidentFolder) {
   const own = yield* ofFile(incidentKey(folder), "incident")
   if (Option.isSome(own)) return own.value
   const project = yield* ofHome((yield* Incidents).projectHome)
-  return Option.isSome(project) ? project.value : yield* ofIncident(folder)
+  return Option.isSome(project) ? project.value : yield* makeOfIncident(folder)
 })
 
 /** Sees to it, while the incident is opened, that its bundles are signed by the same key in this call and any later one. */

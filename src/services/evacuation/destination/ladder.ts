@@ -7,6 +7,7 @@ import { stampOf } from "../../../domain/incident.ts"
 import type { Destination } from "./destination.ts"
 import { DestinationFailed } from "./destination.ts"
 import { type IncidentFolder, readDocument, writeDocument } from "../incident/incidents.ts"
+import type * as RungList from "./rung-list.ts"
 import * as Rungs from "./rungs.ts"
 import * as Unwaited from "./unwaited.ts"
 
@@ -69,7 +70,7 @@ const keep = (folder: IncidentFolder, chosen: ChosenRung) => Effect.ignore(write
 /** Takes the first of the rungs that takes a small object; `passed` are those that did not before. */
 const climb = Effect.fnUntraced(function* (
   folder: IncidentFolder,
-  rungs: ReadonlyArray<Rungs.Openable | Rungs.Unusable>,
+  rungs: ReadonlyArray<Rungs.Openable | RungList.Unusable>,
   passed: ReadonlyArray<RungRefusal>,
   known: ChosenRung["places"],
 ) {

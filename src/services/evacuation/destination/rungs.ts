@@ -13,8 +13,6 @@ import type { IncidentFolder } from "../incident/incidents.ts"
 import * as RungList from "./rung-list.ts"
 import type { Trial } from "./s3-trial.ts"
 
-export type Unusable = RungList.Unusable
-
 /** A small object that a rung is tried with; or what was seen when it was tried before. */
 export type Tried = S3.Tried
 
@@ -74,5 +72,5 @@ export const of = Effect.fnUntraced(function* (folder: IncidentFolder, known: Ch
     }
   }
   const found = yield* RungList.of({ destination: folder.call.destination, evacuation, storage, project })
-  return found.map((rung): Openable | Unusable => ("problem" in rung ? rung : openable(rung)))
+  return found.map((rung): Openable | RungList.Unusable => ("problem" in rung ? rung : openable(rung)))
 })
