@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import { formatSize } from "../../../domain/quantity.ts"
 import { Settings } from "../../settings.ts"
 import { type Capture, CaptureFailed, type Lines, NothingToTake } from "./capture.ts"
 import * as Database from "./database.ts"
@@ -50,9 +51,9 @@ const addAll = (lines: Lines, sql: SqlClient) =>
 /**
  * The ledger of a project that keeps it in PostgreSQL, NDJSON: `{checkpoint, text}`, then `{stream, line}`, where the lines
  * of a stream are those that its segment file would have. The root and the system's stream come first, then the runs, the
- * newest first, as far as the limit on bytes goes.
+ * newest first. Where the limit on bytes cuts it, it has failed: an evacuation without a part of its ledger is not complete.
  */
-export const capture: Capture = (lines) =>
+export const capture: Capture = (lines, { maxBytes }) =>
   Effect.gen(function* () {
     const { ledger } = (yield* Settings).sections
     if (ledger.store === "files") return yield* new NothingToTake({ reason: "this project's ledger lies in files" })
@@ -64,4 +65,8 @@ export const capture: Capture = (lines) =>
       ),
     )
     if (!isThere) return yield* new NothingToTake({ reason: "the database has no ledger" })
+    if (lines.isFull()) {
+      const reason = `the ledger is larger than ${formatSize(maxBytes)}: what is older was left out; dump it, or raise max_bytes and call again`
+      return yield* new CaptureFailed({ reason })
+    }
   })

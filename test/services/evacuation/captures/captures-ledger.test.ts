@@ -90,7 +90,8 @@ describe("the ledger in a database", () => {
         )
 
         const limited = yield* take(yield* Place.folder, own(url, { max_bytes: "8KiB" }))
-        assert.strictEqual(limited.outcomes[0].truncated, true)
+        assert.deepInclude(limited.outcomes[0], { outcome: "failed", truncated: true })
+        assert.match(limited.outcomes[0].reason ?? "", /^the ledger is larger than 8 KiB: .*max_bytes/)
         assert.deepInclude(
           linesOf(limited.textOf("ledger-database")).map(({ stream }) => stream),
           StreamName.root,
