@@ -100,6 +100,10 @@ const unfinished = (incident: string | undefined, call: Partial<IncidentCall>) =
     return { run, recalled }
   })
 
+/** Whether somebody cancelled a run or stopped its process, rather than that it came to its end. */
+const isStopped = ({ status }: Run.RunResult["state"]): boolean =>
+  status === "created" || status === "running" || status === "cancelling" || status === "cancelled"
+
 /** Evacuates: opens an incident or goes on with one, and does what the pipeline `evacuate` says. */
 export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
   const lasts = yield* checked(asked)
@@ -174,7 +178,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     // Its steps may have ended while the disk was full or the network away, before it was cut off.
     const isOver = lasts !== undefined && (yield* Clock.currentTimeMillis) >= now + lasts
     const isWhole = standingOf(view.outcome()) === "complete"
-    if (isWhole || isOver || resumed.success.state.status !== "succeeded") return resumed.success
+    if (isWhole || isOver || isStopped(resumed.success.state)) return resumed.success
     view.say("What the earlier call had left out is taken up now.")
     yield* view.anew
     return yield* start

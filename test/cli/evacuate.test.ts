@@ -201,12 +201,17 @@ describe("dandori evacuate", () => {
     assert.strictEqual(whole.code, 0, whole.out + whole.err)
   })
 
-  it("takes up in the same call what an earlier one could not take before it was killed", async () => {
+  it.each([
+    ["take", false],
+    ["take, nor do a step at all,", true],
+  ])("takes up in the same call what an earlier one could not %s before it was killed", async (_, isWarned) => {
     await write("logs/long.log", "x".repeat(2 ** 21))
     const { collectors } = parse(await Fs.readFile(join(project.folder, "configs/base/evacuation.yaml"), "utf8"))
     const broken = { name: "broken", kind: "command", argv: ["cat", "later"], when: "durable", value: 1 }
     const slow = { name: "slow", location: away, away: true, bandwidth: "1MiB" }
     await change({ destinations: [slow], collectors: [...collectors, broken], parallel: 1 })
+    const inTheWay = join(folderOf(), "stopped.json")
+    if (isWarned) await Fs.mkdir(join(inTheWay, "a folder"), { recursive: true })
     const call = Sample.start(project, ["evacuate", "--incident", incident, "--drill"], {
       onLine: (line) => {
         // By then it is in the ledger that the step before it has ended.
@@ -217,6 +222,7 @@ describe("dandori evacuate", () => {
     const failed = (await lines("collected.ndjson")).find(({ collector }) => collector === "broken")
     assert.strictEqual(failed?.outcome, "failed")
     await write("later", "now it is there")
+    if (isWarned) await Fs.rm(inTheWay, { recursive: true })
     const whole = await dandori("--incident", incident)
     assert.strictEqual(whole.code, 0, whole.out + whole.err)
     assert.match(whole.err, /^What the earlier call had left out is taken up now\.$/m)
