@@ -4,6 +4,7 @@ import { ApprovalsSection } from "./approvals.ts"
 import { BacktestPolicySection } from "./backtest-policy.ts"
 import { CorePolicySection } from "./core-policy.ts"
 import { CostTableSection } from "./cost-table.ts"
+import * as Daemon from "./daemon.ts"
 import { DatabaseSection } from "./database.ts"
 import { DqSection } from "./dq.ts"
 import { EvacuationSection } from "./evacuation.ts"
@@ -38,6 +39,7 @@ export const sections = {
   approvals: ApprovalsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ selfApproval: false }))),
   ledger: Ledger.LedgerSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Ledger.usual))),
   limits: Limits.LimitsSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Limits.usual))),
+  daemon: Daemon.DaemonSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Daemon.usual))),
   evacuation: EvacuationSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(EvacuationUsual.usual))),
   exporters: Exporters.ExportersSection.pipe(Schema.withDecodingDefaultKey(Effect.succeed(Exporters.none))),
 }
@@ -45,6 +47,7 @@ export const sections = {
 /** Sections that a project may leave out: it has none of what they configure, or what is usual. */
 export const optionalSections: ReadonlySet<string> = new Set([
   "approvals",
+  "daemon",
   "evacuation",
   "exporters",
   "ledger",
@@ -69,6 +72,7 @@ export interface Sections {
   readonly approvals: ApprovalsSection
   readonly ledger: Ledger.LedgerSection
   readonly limits: Limits.LimitsSection
+  readonly daemon: Daemon.DaemonSection
   readonly evacuation: EvacuationSection
   readonly exporters: Exporters.ExportersSection
 }
