@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { timeText } from "../domain/tick.ts"
+import { timeText } from "../domain/occurrence.ts"
 import * as Occurrences from "../scheduler/occurrences.ts"
 import * as TickParams from "../scheduler/tick-params.ts"
 import { exitCodes } from "./exit-code.ts"

@@ -3,7 +3,9 @@ import { Artifact } from "./artifact.ts"
 import { GateResult } from "./gate.ts"
 import { HoldSubject } from "./hold.ts"
 import { EnvironmentName } from "./names.ts"
+import { Outcome, TickTime } from "./occurrence.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
+import { Schedule } from "./schedule.ts"
 import { Sha256 } from "./sha256.ts"
 
 /** An error as an event holds it: the tag decides about retries, the message is for people. */
@@ -226,6 +228,29 @@ export const data = {
     previous: Schema.optionalKey(Sha256),
     weaker: Schema.optionalKey(Schema.Struct({ reason: Schema.String, accepted: Schema.Array(Schema.String) })),
   }),
+  /** A schedule counts from here on, as its pipeline was deployed; it catches nothing up from before. */
+  "dev.dandori.schedule.deployed.v1": Schema.Struct({ plan: Sha256, schedule: Schedule }),
+  /** The pipeline has no schedule any more, or is gone. */
+  "dev.dandori.schedule.withdrawn.v1": Schema.Struct({ reason: Schema.String }),
+  /** What became of a tick; with `through`, of it and all later ones up to that one, `ticks` of them. */
+  "dev.dandori.schedule.tick.closed.v1": Schema.Struct({
+    tick: TickTime,
+    through: Schema.optionalKey(TickTime),
+    ticks: Schema.optionalKey(Schema.Int),
+    outcome: Outcome,
+  }),
+  /** The run of a tick waited in the queue and makes way for that of the tick `into`: it is not created. */
+  "dev.dandori.schedule.tick.coalesced.v1": Schema.Struct({ tick: TickTime, run: Schema.String, into: TickTime }),
+  /** A run of the schedule has ended; `reason` where it could not be created. */
+  "dev.dandori.schedule.run.ended.v1": Schema.Struct({
+    tick: TickTime,
+    run: Schema.String,
+    status: FinalRunStatus,
+    reason: Schema.optionalKey(Schema.String),
+  }),
+  /** No tick runs from here on; by itself after so many `failures` in a row, else by a person. */
+  "dev.dandori.schedule.paused.v1": Schema.Struct({ reason: Schema.String, failures: Schema.optionalKey(Schema.Int) }),
+  "dev.dandori.schedule.resumed.v1": Schema.Struct({ reason: Schema.String }),
   /** Somebody asks to resume: another person has to agree while the flags, by their digest, are as they were `seen`. */
   "dev.dandori.ops.requested.v1": Schema.Struct({ ...opsChange, seen: Sha256 }),
   /** What is about to be done; by whose request (the entry's hash), where it took two people. */

@@ -3,6 +3,7 @@ import * as Cel from "./expression/cel.ts"
 import * as Template from "./expression/template.ts"
 import type { JsonSchema } from "./json-schema.ts"
 import { validate } from "./json-value.ts"
+import { timeText } from "./occurrence.ts"
 import * as TimeZone from "./time-zone.ts"
 
 /** `run.tick` in expressions: the nominal time (RFC 3339, UTC), and its date and month on the clocks of the schedule's zone. */
@@ -11,9 +12,6 @@ export interface TickFacts {
   readonly date: string
   readonly month: string
 }
-
-/** A nominal time as text: RFC 3339, UTC, whole seconds. */
-export const timeText = (at: number): string => new Date(at).toISOString().replace(/\.000Z$/, "Z")
 
 /** What `run.tick` is at a nominal time. */
 export const factsOf = (zone: string, at: number): TickFacts => {

@@ -1,6 +1,6 @@
 import type { Plan } from "../domain/plan.ts"
 import type { Schedule } from "../domain/schedule.ts"
-import * as Tick from "../domain/tick.ts"
+import { timeText } from "../domain/occurrence.ts"
 import * as Occurrences from "../scheduler/occurrences.ts"
 import * as TickParams from "../scheduler/tick-params.ts"
 import type { Setting } from "./place.ts"
@@ -41,7 +41,7 @@ export const start = (
   const active = () => [...made.values()].flatMap((run) => (run === "queued" || run.ended() ? [] : [run]))
   const make = (tick: number) => {
     const { values } = TickParams.at(plan, schedule, tick)
-    made.set(tick, options.run(values, Tick.timeText(tick), fromQueue))
+    made.set(tick, options.run(values, timeText(tick), fromQueue))
   }
   const fromQueue = () => {
     if (active().length > 0) return

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../domain/quantity.ts"
 import type { Schedule } from "../../domain/schedule.ts"
-import { timeText } from "../../domain/tick.ts"
+import { timeText } from "../../domain/occurrence.ts"
 import type { DstDate, Tick } from "../../scheduler/occurrences.ts"
 import { clean } from "./line.ts"
 

@@ -1,0 +1,106 @@
+import type { Event } from "../domain/event.ts"
+import type { Schedule } from "../domain/schedule.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+
+/** A run that a schedule asked for and that has not ended. */
+export interface OwnRun {
+  readonly run: string
+  /** Nominal time, milliseconds since the epoch. */
+  readonly tick: number
+  /** The plan that was deployed when the tick was closed. */
+  readonly plan: Sha256
+  /** Whether it waits for others of the schedule and is not created yet. */
+  readonly queued: boolean
+}
+
+/** A time in which no tick runs; without `to` it goes on. */
+export interface Pause {
+  readonly from: number
+  readonly to?: number
+  readonly reason: string
+}
+
+/**
+ * Where a schedule stands: the fold of its stream.
+ *
+ *   deployed ──tick closed──> runs (queued ──room──> going on) ──run ended──> failures in a row ──> paused
+ *      ^                                                                                             │
+ *      └───────────────────────────────────────── resumed ────────────────────────────────────────────┘
+ */
+export interface ScheduleState {
+  readonly deployed?: { readonly plan: Sha256; readonly schedule: Schedule }
+  /** All ticks up to this time, included, are closed. Milliseconds since the epoch. */
+  readonly closedTo: number
+  /** Those that a tick after `closedTo` may fall into, oldest first. */
+  readonly pauses: ReadonlyArray<Pause>
+  /** Oldest tick first. */
+  readonly runs: ReadonlyArray<OwnRun>
+  /** Runs in a row that failed. */
+  readonly failures: number
+}
+
+export const initial: ScheduleState = { closedTo: 0, pauses: [], runs: [], failures: 0 }
+
+/** The pause that goes on, if one does. */
+export const pauseOf = (state: ScheduleState): Pause | undefined => state.pauses.find(({ to }) => to === undefined)
+
+/** The pause that a time falls into, or the one that goes on: what is due now does not run, whenever it was due. */
+export const pauseAt = (state: ScheduleState, time: number): Pause | undefined =>
+  state.pauses.find(({ from, to }) => to === undefined || (from <= time && time < to))
+
+/** Lets the first of the queue go on where none does and nothing holds it. */
+const promoted = (state: ScheduleState): ScheduleState => {
+  const [first] = state.runs
+  if (first === undefined || pauseOf(state) !== undefined || state.runs.some(({ queued }) => !queued)) return state
+  return { ...state, runs: [{ ...first, queued: false }, ...state.runs.slice(1)] }
+}
+
+const failing: ReadonlySet<string> = new Set(["failed", "timed_out", "lost"])
+
+/** The failures in a row after a run that ended so; a cancelled one says nothing. */
+const failuresAfter = (failures: number, status: string): number => {
+  if (failing.has(status)) return failures + 1
+  return status === "cancelled" ? failures : 0
+}
+
+/** Pauses that a tick after `closedTo` may still fall into. */
+const relevant = (pauses: ReadonlyArray<Pause>, closedTo: number) =>
+  pauses.filter(({ to }) => to === undefined || to > closedTo)
+
+/** The state after an event; `time` is when it was written. What is not about a schedule changes nothing. */
+export const evolve = (state: ScheduleState, event: Event & { readonly time: number }): ScheduleState => {
+  switch (event.type) {
+    case "dev.dandori.schedule.deployed.v1": {
+      const closedTo = Math.max(state.closedTo, event.time)
+      return { ...state, deployed: event.data, closedTo, pauses: relevant(state.pauses, closedTo) }
+    }
+    case "dev.dandori.schedule.withdrawn.v1": {
+      const { deployed: _, ...rest } = state
+      return { ...rest, closedTo: Math.max(state.closedTo, event.time) }
+    }
+    case "dev.dandori.schedule.tick.closed.v1": {
+      const { outcome, tick, through = tick } = event.data
+      const closedTo = Date.parse(through)
+      const closed = { ...state, closedTo, pauses: relevant(state.pauses, closedTo) }
+      if (outcome.is !== "ran" || state.deployed === undefined) return closed
+      const own = { run: outcome.run, tick: Date.parse(tick), plan: state.deployed.plan }
+      return promoted({ ...closed, runs: [...state.runs, { ...own, queued: outcome.queued === true }] })
+    }
+    case "dev.dandori.schedule.tick.coalesced.v1":
+      return { ...state, runs: state.runs.filter(({ run }) => run !== event.data.run) }
+    case "dev.dandori.schedule.run.ended.v1": {
+      if (!state.runs.some(({ run }) => run === event.data.run)) return state
+      const runs = state.runs.filter(({ run }) => run !== event.data.run)
+      return promoted({ ...state, runs, failures: failuresAfter(state.failures, event.data.status) })
+    }
+    case "dev.dandori.schedule.paused.v1":
+      if (pauseOf(state) !== undefined) return state
+      return { ...state, pauses: [...state.pauses, { from: event.time, reason: event.data.reason }] }
+    case "dev.dandori.schedule.resumed.v1": {
+      const pauses = state.pauses.map((pause) => (pause.to === undefined ? { ...pause, to: event.time } : pause))
+      return promoted({ ...state, pauses: relevant(pauses, state.closedTo), failures: 0 })
+    }
+    default:
+      return state
+  }
+}

@@ -1,0 +1,235 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Schedule } from "../../src/domain/schedule.ts"
+import * as Decide from "../../src/scheduler/decide.ts"
+import { factsAt, newStream, scheduleOf, shown } from "./schedule.fixture.ts"
+
+const at = (text: string) => Date.parse(`2026-03-02T${text}Z`)
+const minute = 60_000
+const hourly = (more: Partial<Schedule> = {}) => scheduleOf("0 * * * *", more)
+
+const deployed = (schedule: Schedule) => {
+  const stream = newStream()
+  stream.deploy(at("00:30:00"), schedule)
+  return stream
+}
+
+describe("a tick that is watched", () => {
+  it("is closed when it is due, once, and not before", () => {
+    const stream = deployed(hourly())
+    assert.deepStrictEqual(shown(stream.decide(at("00:59:59"))), [])
+    assert.deepStrictEqual(shown(stream.decide(at("01:00:00"))), ["01:00 ran"])
+    assert.deepStrictEqual(shown(stream.decide(at("01:00:00"))), [])
+    assert.strictEqual(Decide.nextDue(factsAt(at("01:00:00")), stream.state()), at("02:00:00"))
+  })
+
+  it("runs up to a minute late as if it were on time", () => {
+    const stream = deployed(hourly())
+    assert.deepStrictEqual(shown(stream.decide(at("01:01:00"))), ["01:00 ran"])
+    assert.deepStrictEqual(shown(stream.decide(at("02:01:00") + 1)), ["02:00 missed"])
+  })
+
+  it("is put off by its jitter and keeps its nominal time, also over a restart", () => {
+    const jitter = 20 * minute
+    const stream = deployed(hourly({ jitter }))
+    const due = Decide.nextDue(factsAt(at("00:30:00")), stream.state()) ?? 0
+    assert.isAbove(due, at("01:00:00"))
+    assert.isBelow(due, at("01:00:00") + jitter)
+    assert.deepStrictEqual(shown(stream.decide(due - 1)), [])
+    assert.deepStrictEqual(shown(stream.decide(due)), ["01:00 ran"])
+  })
+
+  it("is not closed twice where the clock is set back", () => {
+    const stream = deployed(hourly())
+    stream.decide(at("01:00:00"))
+    assert.deepStrictEqual(shown(stream.decide(at("00:40:00"))), [])
+    assert.deepStrictEqual(shown(stream.decide(at("01:00:00"))), [])
+  })
+})
+
+describe("while a run of the schedule goes on", () => {
+  const busy = (overlap: Schedule["overlap"]) => {
+    const stream = deployed(hourly({ overlap }))
+    stream.decide(at("01:00:00"))
+    return stream
+  }
+  const going = (stream: ReturnType<typeof newStream>) =>
+    stream
+      .state()
+      .runs.map(({ queued, tick }) => `${new Date(tick).toISOString().slice(11, 16)}${queued ? " queued" : ""}`)
+
+  it("skip: the next tick is skipped, and says which run goes on", () => {
+    const stream = busy("skip")
+    const [event] = stream.decide(at("02:00:00"))
+    assert.deepInclude(event.data, {
+      outcome: { is: "skipped", reason: `run ${stream.state().runs[0].run} of 2026-03-02T01:00:00Z goes on` },
+    })
+  })
+
+  it("allow: the next one runs beside it", () => {
+    const stream = busy("allow")
+    stream.decide(at("02:00:00"))
+    assert.deepStrictEqual(going(stream), ["01:00", "02:00"])
+  })
+
+  it("queue-all: the next ones wait, and go on one after another; beyond the limit they are skipped", () => {
+    const stream = busy("queue-all")
+    stream.decide(at("02:00:00"), { queue: 2 })
+    stream.decide(at("03:00:00"), { queue: 2 })
+    assert.deepStrictEqual(shown(stream.decide(at("04:00:00"), { queue: 2 })), ["04:00 skipped"])
+    assert.deepStrictEqual(going(stream), ["01:00", "02:00 queued", "03:00 queued"])
+    stream.end(at("04:10:00"), stream.state().runs[0], "succeeded")
+    assert.deepStrictEqual(going(stream), ["02:00", "03:00 queued"])
+  })
+
+  it("queue-one: the newest waits, and one that waited is coalesced into it", () => {
+    const stream = busy("queue-one")
+    stream.decide(at("02:00:00"))
+    assert.deepStrictEqual(shown(stream.decide(at("03:00:00"))), ["02:00 coalesced into 03:00", "03:00 ran queued"])
+    assert.deepStrictEqual(going(stream), ["01:00", "03:00 queued"])
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [])
+  })
+
+  it("cancel-running: it is to be cancelled, and the newest waits for that", () => {
+    const stream = busy("cancel-running")
+    const [first] = stream.state().runs
+    stream.decide(at("02:00:00"))
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [first.run])
+    stream.end(at("02:00:05"), first, "cancelled")
+    assert.deepStrictEqual(going(stream), ["02:00"])
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [])
+  })
+})
+
+describe("ticks that nobody watched", () => {
+  const slept = (more: Partial<Schedule>) => shown(deployed(hourly(more)).decide(at("05:30:00")))
+
+  it("none: are missed", () => {
+    assert.deepStrictEqual(slept({}), ["01:00..05:00 ×5 missed"])
+  })
+
+  it("last: only the last is run, unless it is older than the window", () => {
+    assert.deepStrictEqual(slept({ catchup: { policy: "last", window: 150 * minute } }), [
+      "01:00..02:00 ×2 missed",
+      "03:00..04:00 ×2 coalesced",
+      "05:00 ran",
+    ])
+    assert.deepStrictEqual(slept({ catchup: { policy: "last", window: 20 * minute } }), ["01:00..05:00 ×5 missed"])
+  })
+
+  it("all: those within the window run one after another, also where ticks on time are skipped", () => {
+    assert.deepStrictEqual(slept({ catchup: { policy: "all", window: 150 * minute } }), [
+      "01:00..02:00 ×2 missed",
+      "03:00 ran",
+      "04:00 ran queued",
+      "05:00 ran queued",
+    ])
+  })
+
+  it("all: make way for the newest where the newest wins", () => {
+    const catchup = { policy: "all", window: 150 * minute } as const
+    assert.deepStrictEqual(slept({ catchup, overlap: "cancel-running" }), [
+      "01:00..02:00 ×2 missed",
+      "03:00 ran",
+      "04:00 ran queued",
+      "04:00 coalesced into 05:00",
+      "05:00 ran queued",
+    ])
+  })
+
+  it("are closed in parts where there are very many, and none is left out", () => {
+    const stream = newStream()
+    const from = Date.UTC(2026, 0, 1)
+    const now = from + 25_000 * 1_000 + 500
+    stream.deploy(from, scheduleOf("* * * * * *", { catchup: { policy: "last", window: 120_000 } }))
+    const parts = [stream.decide(now), stream.decide(now), stream.decide(now), stream.decide(now)]
+    const ticks = parts.map((part) =>
+      part.reduce((sum, { data }) => sum + ("ticks" in data ? (data.ticks ?? 1) : "outcome" in data ? 1 : 0), 0),
+    )
+    assert.deepStrictEqual(ticks, [10_000, 10_000, 5_000, 0])
+    const last = parts[2].filter(({ data }) => "outcome" in data && data.outcome.is === "ran")
+    assert.lengthOf(
+      last,
+      1,
+      "of those that are late none is the last: later ones are on time, and the first of these runs",
+    )
+  })
+})
+
+describe("a schedule that is held", () => {
+  it("lets no tick run while it is paused, whenever that tick was due, and catches none of them up", () => {
+    const stream = deployed(hourly({ catchup: { policy: "all", window: 600 * minute } }))
+    stream.pause(at("02:30:00"), "the feed is down")
+    stream.resume(at("03:30:00"))
+    assert.deepStrictEqual(shown(stream.decide(at("05:00:00"))), [
+      "01:00 ran",
+      "02:00 ran queued",
+      "03:00 held",
+      "04:00 ran queued",
+      "05:00 skipped",
+    ])
+    stream.pause(at("05:30:00"), "the feed is down again")
+    const [event] = stream.decide(at("06:00:00"))
+    assert.deepInclude(event.data, {
+      outcome: { is: "held", reason: "the schedule is paused: the feed is down again" },
+    })
+  })
+
+  it("lets no tick run while a cordon stands", () => {
+    const [event] = deployed(hourly()).decide(at("01:00:00"), { cordon: "IR-1" })
+    assert.deepInclude(event.data, { outcome: { is: "held", reason: "a cordon stands: IR-1" } })
+  })
+
+  it("pauses by itself after so many failures in a row, and counts from nothing once it is resumed", () => {
+    const stream = deployed(hourly())
+    for (const [hour, status] of [
+      ["01", "failed"],
+      ["02", "succeeded"],
+      ["03", "timed_out"],
+      ["04", "cancelled"],
+      ["05", "lost"],
+    ] as const) {
+      stream.decide(at(`${hour}:00:00`))
+      assert.deepStrictEqual(Decide.pauseAfter(stream.state(), 2), [])
+      stream.end(at(`${hour}:10:00`), stream.state().runs[0], status)
+    }
+    const [pause] = Decide.pauseAfter(stream.state(), 2)
+    assert.deepStrictEqual(pause.data, { reason: "2 runs in a row failed", failures: 2 })
+    stream.append(at("05:10:00"), pause)
+    assert.deepStrictEqual(Decide.pauseAfter(stream.state(), 2), [])
+    assert.deepStrictEqual(shown(stream.decide(at("06:00:00"))), ["06:00 held"])
+    stream.resume(at("06:30:00"))
+    assert.deepStrictEqual(shown(stream.decide(at("07:00:00"))), ["07:00 ran"])
+    stream.end(at("07:10:00"), stream.state().runs[0], "failed")
+    assert.deepStrictEqual(Decide.pauseAfter(stream.state(), 2), [])
+  })
+})
+
+describe("a schedule that changes", () => {
+  it("closes what the old one had first, and catches nothing up from before", () => {
+    const stream = deployed(hourly({ catchup: { policy: "all", window: 600 * minute }, jitter: 10 * minute }))
+    stream.deploy(at("04:00:01"), scheduleOf("30 * * * *"))
+    assert.deepStrictEqual(shown(stream.events), [
+      "dev.dandori.schedule.deployed.v1",
+      "01:00..03:00 ×3 missed",
+      "04:00 ran",
+      "dev.dandori.schedule.deployed.v1",
+    ])
+    assert.deepStrictEqual(shown(stream.decide(at("04:30:00"))), ["04:30 skipped"])
+  })
+
+  it("leaves its runs the plan that they were asked for with", () => {
+    const stream = deployed(hourly())
+    stream.decide(at("01:00:00"))
+    const [{ plan }] = stream.state().runs
+    stream.deploy(at("01:10:00"), hourly({ overlap: "allow" }))
+    assert.strictEqual(stream.state().runs[0].plan, plan)
+    assert.notStrictEqual(stream.state().deployed?.plan, plan)
+  })
+
+  it("has no ticks any more once it is withdrawn", () => {
+    const stream = deployed(hourly())
+    stream.append(at("01:30:00"), { type: "dev.dandori.schedule.withdrawn.v1", data: { reason: "its file is gone" } })
+    assert.deepStrictEqual(shown(stream.decide(at("02:00:00"))), [])
+    assert.isUndefined(Decide.nextDue(factsAt(at("02:00:00")), stream.state()))
+  })
+})
