@@ -11,6 +11,13 @@ export class StreamBusy extends Schema.TaggedError<StreamBusy>()("StreamBusy", {
   }
 }
 
+/** Another process has gone on with this stream: what was decided on its earlier head is to be decided anew. */
+export class StreamMoved extends Schema.TaggedError<StreamMoved>()("StreamMoved", { stream: Schema.String }) {
+  override get message() {
+    return `Another process has gone on with ${this.stream} meanwhile. Nothing was written; try again`
+  }
+}
+
 /** There is no such stream. */
 export class StreamMissing extends Schema.TaggedError<StreamMissing>()("StreamMissing", { stream: Schema.String }) {
   override get message() {

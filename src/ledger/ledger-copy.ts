@@ -27,6 +27,7 @@ export const copyTo = Effect.fn("Ledger.copyTo")(function* (folder: string) {
     // What testifies to others goes first: they may only have more than it says.
     yield* copyStream(StreamName.root)
     yield* copyStream(StreamName.system)
+    for (const schedule of yield* ledger.schedules) yield* copyStream(schedule)
     for (const run of yield* ledger.runs) yield* copyStream(StreamName.ofRun(run))
     for (const { name, text } of yield* ledger.checkpoints) yield* write(name, new TextEncoder().encode(text))
   }).pipe(

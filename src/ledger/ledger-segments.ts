@@ -7,6 +7,7 @@ import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import type { Event } from "../domain/event.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
@@ -15,7 +16,7 @@ import { Ids } from "../services/ids.ts"
 import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import * as Checkpoint from "./checkpoint.ts"
-import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
 import { Ledger, type Opened, type Writing } from "./ledger.ts"
 import { type Author, type Head, genesis } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
@@ -47,6 +48,9 @@ interface Verified {
   readonly chain: Chain.Chain
   readonly time: number
 }
+
+/** Writers that stay open after an append, at most. */
+const mostKept = 128
 
 const failedBy = (stream: string) => (error: { readonly message: string }) =>
   new LedgerFailed({ stream, reason: error.message })
@@ -139,15 +143,15 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   const verified = new Map<string, Verified>()
 
   const keep = (stream: string, chain: Verified) => {
-    if (StreamName.runOf(stream) !== undefined) {
-      for (const kept of verified.keys()) if (StreamName.runOf(kept) !== undefined) verified.delete(kept)
+    if (!StreamName.isGathering(stream)) {
+      for (const kept of verified.keys()) if (!StreamName.isGathering(kept)) verified.delete(kept)
     }
     verified.set(stream, chain)
   }
 
   /**
    * Reads a stream: of a file that has grown since this process verified it, only what was added. Kept are `root`,
-   * `system` and the run that was read last: cache hits read one run again and again.
+   * `system` and what else was read last: cache hits read one run again and again.
    */
   const readGrowing = Effect.fnUntraced(function* (stream: string) {
     if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
@@ -176,7 +180,24 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   })
 
   const left = new Map<string, Left>()
-  const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
+  const turns = new Map<string, Semaphore.Semaphore>()
+  const turnOf = (stream: string) => {
+    const turn = turns.get(stream) ?? Semaphore.makeUnsafe(1)
+    turns.set(stream, turn)
+    return turn
+  }
+
+  /** Streams that an append of this process is about. */
+  const inUse = new Set<string>()
+  /** Closes a writer of those that stay open, where there are many: schedules may be. */
+  const closeIdle = Effect.suspend(() => {
+    const open = [...left].filter(([stream, { kept }]) => kept !== undefined && !inUse.has(stream))
+    const [first] = open
+    if (open.length < mostKept || first?.[1].kept === undefined) return Effect.void
+    const [stream, { kept, ...shape }] = first
+    left.set(stream, { ...shape, kept: undefined })
+    return kept.close
+  })
 
   /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
   const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
@@ -186,6 +207,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       return writer(stream, known.head, yield* appendTo(stream))
     }
     const now = yield* shapeOf(stream)
+    if (AppendFile.isSame(before, now)) return writer(stream, before.head, yield* appendTo(stream))
     if (now.bytes < before.bytes) {
       const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
       return yield* new StreamDamaged({ stream, line: before.head.sequence, reason })
@@ -202,6 +224,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       left.set(stream, { ...before, kept: undefined })
       yield* before.kept.close
     }
+    yield* closeIdle
     const own = yield* Scope.fork(scope)
     const close = Scope.close(own, Exit.void)
     const opened = openForAppend(stream, before).pipe(
@@ -210,6 +233,27 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     )
     return { writer: yield* opened, close } satisfies Kept
   })
+
+  /** Appends under the stream's lock; undefined, and nothing of `events` is written, where the head is not `after`. */
+  const appendHeld = (stream: string, events: ReadonlyArray<Event>, after?: Head) =>
+    Effect.gen(function* () {
+      if (!left.has(stream)) yield* folderOf(stream)
+      yield* lock(stream, 10_000)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => inUse.add(stream)),
+        () => Effect.sync(() => inUse.delete(stream)),
+      )
+      const kept = yield* keptForAppend(stream)
+      left.delete(stream)
+      const { close, writer } = kept
+      return yield* Effect.gen(function* () {
+        const isThere = after === undefined || writer.head().hash === after.hash
+        const heads = isThere ? events.map((event) => writer.append(event)) : undefined
+        yield* Effect.mapError(writer.durable, failedBy(stream))
+        left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
+        return heads
+      }).pipe(Effect.onError(() => close))
+    }).pipe(Effect.scoped, turnOf(stream).withPermit)
 
   return Ledger.of({
     create: Effect.fnUntraced(function* (stream, writing) {
@@ -252,19 +296,17 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }).pipe(Effect.mapError(failedBy("runs"))),
     // A file's bytes are all that there is of it.
     disorder: Effect.succeed({ strays: [], misplaced: [] }),
-    record: (stream, events) =>
-      Effect.gen(function* () {
-        if (!left.has(stream)) yield* folderOf(stream)
-        yield* lock(stream, 10_000)
-        const kept = yield* keptForAppend(stream)
-        left.delete(stream)
-        const { close, writer } = kept
-        yield* Effect.gen(function* () {
-          for (const event of events) writer.append(event)
-          yield* Effect.mapError(writer.durable, failedBy(stream))
-          left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
-        }).pipe(Effect.onError(() => close))
-      }).pipe(Effect.scoped, turns[stream].withPermit),
+    record: (stream, events) => Effect.asVoid(appendHeld(stream, events)),
+    schedules: Effect.gen(function* () {
+      const folder = path.join(options.folder, "schedules")
+      if (!(yield* fs.exists(folder))) return []
+      const names = yield* fs.readDirectory(folder, { recursive: true })
+      return names.flatMap((name) => StreamName.scheduleAt(`schedules/${name}`) ?? []).toSorted()
+    }).pipe(Effect.mapError(failedBy("schedules"))),
+    extend: (stream, after, events) =>
+      Effect.flatMap(appendHeld(stream, events, after), (heads) =>
+        heads === undefined ? Effect.fail(new StreamMoved({ stream })) : Effect.succeed(heads),
+      ),
     checkpoints: Effect.gen(function* () {
       const files = yield* Checkpoint.list(options.folder)
       return yield* Effect.forEach(files, ({ name, path: place, size }) =>

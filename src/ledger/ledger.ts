@@ -4,7 +4,8 @@ import type * as Scope from "effect/Scope"
 import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
 import type * as Chain from "./chain.ts"
-import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
+import type { Head } from "./sealing.ts"
 import type * as StreamWriter from "./stream-writer.ts"
 
 /** A stream opened for going on: what it holds, and its writer. */
@@ -77,6 +78,17 @@ export class Ledger extends Context.Service<
     readonly disorder: Effect.Effect<Disorder, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
+    /** The streams of schedules, by name. */
+    readonly schedules: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
+    /**
+     * Appends to the stream of a schedule what was decided on its head `after`; fails with `StreamMoved`, and nothing is
+     * written, where that is not its head any more. The head after each event; durable on return.
+     */
+    readonly extend: (
+      stream: string,
+      after: Head,
+      events: ReadonlyArray<Event>,
+    ) => Effect.Effect<ReadonlyArray<StreamWriter.Appended>, OpenError | StreamMoved>
     /** The checkpoints, smallest first. */
     readonly checkpoints: Effect.Effect<ReadonlyArray<KeptCheckpoint>, LedgerFailed>
     /** Keeps a checkpoint. Durable on return. */

@@ -1,10 +1,13 @@
 import * as Schema from "effect/Schema"
-import { RunId } from "../domain/names.ts"
+import { EnvironmentName, PipelineId, RunId } from "../domain/names.ts"
 
 /** The stream of everything that opened and closed. */
 export const root = "root"
 /** The stream of what is not a run: keys, cordons, deliveries. */
 export const system = "system"
+
+/** True for the two streams to which all that happens adds, and which are read again and again. */
+export const isGathering = (stream: string): boolean => stream === root || stream === system
 
 /** Stream of a run. */
 export const ofRun = (run: string): string => `runs/${run}`
@@ -12,6 +15,19 @@ export const ofRun = (run: string): string => `runs/${run}`
 /** Run id of a run's stream. */
 export const runOf = (stream: string): string | undefined =>
   stream.startsWith("runs/") ? stream.slice("runs/".length) : undefined
+
+/** Stream of a pipeline's schedule in an environment. */
+export const ofSchedule = (env: string, pipeline: string): string => `schedules/${env}/${pipeline}`
+
+const isEnv = Schema.is(EnvironmentName)
+const isPipeline = Schema.is(PipelineId)
+
+/** Environment and pipeline of a schedule's stream. */
+export const scheduleOf = (stream: string): { readonly env: string; readonly pipeline: string } | undefined => {
+  const [folder, env, pipeline, ...rest] = stream.split("/")
+  if (folder !== "schedules" || rest.length > 0 || !isEnv(env) || !isPipeline(pipeline)) return undefined
+  return { env, pipeline }
+}
 
 /** When a run's id (UUIDv7) was made, milliseconds since the epoch (RFC 9562, section 5.7). */
 export const createdAt = (run: string): number => Number.parseInt(run.slice(0, 8) + run.slice(9, 13), 16)
@@ -21,7 +37,8 @@ const isRunId = Schema.is(RunId)
 /** True for the name of a stream that there can be. */
 export const isOne = (stream: string): boolean => {
   const run = runOf(stream)
-  return run === undefined ? stream === root || stream === system : isRunId(run)
+  if (run !== undefined) return isRunId(run)
+  return stream === root || stream === system || scheduleOf(stream) !== undefined
 }
 
 /** Path of a stream's segment file below `ledger/`: runs lie by the month in their UUIDv7. */
@@ -43,4 +60,10 @@ export const runOfFile = (name: string): string | undefined => {
 export const runAt = (path: string): string | undefined => {
   const id = runOfFile(path)
   return id !== undefined && segmentPath(ofRun(id)) === path ? id : undefined
+}
+
+/** Stream of a schedule's file at its place; `path` is from `ledger/` on. */
+export const scheduleAt = (path: string): string | undefined => {
+  const stream = path.endsWith(".ndjson") ? path.slice(0, -".ndjson".length) : ""
+  return scheduleOf(stream) === undefined ? undefined : stream
 }
