@@ -15,6 +15,8 @@ export interface ScheduleOptions<P> {
   readonly catchup?: { readonly policy: "none" | "last" | "all"; readonly window?: string }
   /** Where the clocks jump. Required where the zone has such jumps and the pattern names hours. */
   readonly dst?: { readonly gap?: "skip" | "shift"; readonly overlap?: "first" | "second" | "both" }
+  /** How many runs in a row may fail before the schedule pauses by itself; it never does if nothing is said. */
+  readonly pauseAfter?: number
 }
 
 /** When a pipeline runs by itself; made by `cron()`. */

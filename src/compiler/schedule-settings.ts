@@ -7,7 +7,7 @@ import type { FieldReader } from "./field-reader.ts"
 import { type Located, type LocatedEntry, entryOf, get, kindOf } from "./located.ts"
 import * as ScheduleParams from "./schedule-params.ts"
 
-const keys = ["cron", "timezone", "params", "jitter", "overlap", "catchup", "dst"]
+const keys = ["cron", "timezone", "params", "jitter", "overlap", "catchup", "dst", "pauseAfter"]
 
 /** The years that a pattern and a zone are judged by: fixed, so that a file that compiles today compiles tomorrow. */
 const judgedFrom = Date.UTC(2026, 0, 1)
@@ -122,6 +122,7 @@ export const read = (reader: FieldReader, definition: Definition): Schedule | un
   const overlap = reader.choice(node, "overlap", "schedule", Overlap.literals) ?? "skip"
   const catchup = readCatchup(reader, node)
   const dst = readDst(reader, entry, cron, timezone)
+  const pauseAfter = reader.number(node, "pauseAfter", "schedule", { min: 1, max: 1_000, whole: true })
   if (cron === undefined || timezone === undefined) return undefined
   return {
     cron,
@@ -131,5 +132,6 @@ export const read = (reader: FieldReader, definition: Definition): Schedule | un
     overlap,
     catchup,
     ...(dst === undefined ? {} : { dst }),
+    ...(pauseAfter === undefined ? {} : { pauseAfter }),
   }
 }

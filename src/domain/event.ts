@@ -28,6 +28,10 @@ export const Capacity = Schema.Struct({
 })
 export type Capacity = typeof Capacity.Type
 
+/** What asks for a run, where that is no person at a command line. */
+export const Trigger = Schema.Literals(["schedule", "backfill", "api", "webhook", "file"])
+export type Trigger = typeof Trigger.Type
+
 /** Status that a run ends with. */
 export const FinalRunStatus = Schema.Literals(["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"])
 export type FinalRunStatus = typeof FinalRunStatus.Type
@@ -71,6 +75,9 @@ export const data = {
     /** With `batched`: what nobody waited for is flushed this much later at most. */
     flushIntervalMillis: Schema.optionalKey(Schema.Int),
     code: Sha256,
+    trigger: Schema.optionalKey(Trigger),
+    /** Who asked for it, where that is not who wrote this entry. */
+    requester: Schema.optionalKey(Schema.String),
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),
     /** How many entries after this one say what is taken over from it. */
