@@ -1,3 +1,4 @@
+import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Event } from "../domain/event.ts"
 import type { Schedule } from "../domain/schedule.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -67,10 +68,15 @@ const failuresAfter = (failures: number, status: string): number => {
 const relevant = (pauses: ReadonlyArray<Pause>, closedTo: number) =>
   pauses.filter(({ to }) => to === undefined || to > closedTo)
 
+/** Whether two schedules say the same. */
+export const isSame = (before: Schedule | undefined, schedule: Schedule): boolean =>
+  before !== undefined && CanonicalJson.encode(before) === CanonicalJson.encode(schedule)
+
 /** The state after an event; `time` is when it was written. What is not about a schedule changes nothing. */
 export const evolve = (state: ScheduleState, event: Event & { readonly time: number }): ScheduleState => {
   switch (event.type) {
     case "dev.dandori.schedule.deployed.v1": {
+      if (isSame(state.deployed?.schedule, event.data.schedule)) return { ...state, deployed: event.data }
       const closedTo = Math.max(state.closedTo, event.time)
       return { ...state, deployed: event.data, closedTo, pauses: relevant(state.pauses, closedTo) }
     }

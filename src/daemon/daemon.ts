@@ -1,0 +1,75 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Checkpoint from "../ledger/checkpoint.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as Root from "../ledger/root.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { Ids } from "../services/ids.ts"
+import { Leases } from "../services/leases.ts"
+import * as Pipelines from "./pipelines.ts"
+import * as Runner from "./runner.ts"
+import * as Scheduler from "./scheduler.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** How often the root is told how far the schedules have got, and signed. */
+const booksEvery = "1 minute"
+
+const nothing = { cpu: 0, memory: 0, gpu: 0, pools: {} }
+
+/** Tells the root how far each schedule has got that has gone on since, and signs it. */
+const keepBooks = Effect.fnUntraced(function* (told: Map<string, string>) {
+  const ledger = yield* Ledger
+  const scheduler = yield* Scheduler.Scheduler
+  const { env } = yield* Surroundings
+  const events = [...scheduler.schedules()].flatMap(([pipeline, book]) => {
+    const { hash: head, sequence: entries } = book.head()
+    if (entries === 0 || told.get(pipeline) === head) return []
+    told.set(pipeline, head)
+    const stream = StreamName.ofSchedule(env, pipeline)
+    return [{ type: "dev.dandori.stream.closed.v1", data: { stream, entries, head } } as const]
+  })
+  if (events.length > 0) yield* ledger.record("root", events)
+  yield* Checkpoint.make()
+})
+
+/** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
+const lead = Effect.gen(function* () {
+  const leases = yield* Leases
+  const scheduler = yield* Scheduler.Scheduler
+  const { env, say } = yield* Surroundings
+  const { uuid } = yield* Ids
+  const request = { run: uuid(), resources: { locks: [`daemon/${env}`] }, capacity: nothing, priority: 0 }
+  const lease = yield* leases.acquire(request, ({ holders }) => {
+    const [holder] = holders
+    const who = holder === undefined ? "another process" : `process ${holder.pid}`
+    Effect.runFork(say(`Standing by: ${who}${holder?.host === undefined ? "" : ` on ${holder.host}`} leads`))
+  })
+  yield* Root.reconcile()
+  yield* say("Leading")
+  const told = new Map<string, string>()
+  const books = keepBooks(told).pipe(
+    Effect.catch(({ message }) => say(`The books wait: ${message}`)),
+    Effect.schedule(Schedule.spaced(booksEvery)),
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.catch(keepBooks(told), ({ message }) => say(`The root was not told how far the schedules got: ${message}`)),
+  )
+  yield* Effect.forkScoped(books)
+  const loss = Effect.flatMap(lease.loss, (reason) => say(`Leading no more: ${reason}`))
+  yield* Effect.raceFirst(scheduler.run, loss)
+}).pipe(Effect.scoped)
+
+const again = 2_000
+
+/** The daemon: schedules when it leads, stands by when another one does. Goes on until it is interrupted. */
+export const run = Effect.gen(function* () {
+  const { say } = yield* Surroundings
+  return yield* lead.pipe(
+    Effect.catch(({ message }) => Effect.andThen(say(`Trying again: ${message}`), Effect.sleep(again))),
+    Effect.forever,
+  )
+})
+
+/** What the daemon consists of. */
+export const layer = Scheduler.layer.pipe(Layer.provideMerge(Runner.layer), Layer.provideMerge(Pipelines.layer))

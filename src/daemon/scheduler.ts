@@ -1,0 +1,273 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { Event } from "../domain/event.ts"
+import * as Occurrence from "../domain/occurrence.ts"
+import type { Plan } from "../domain/plan.ts"
+import { Ledger, type OpenError } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import * as Decide from "../scheduler/decide.ts"
+import * as ScheduleBook from "../scheduler/schedule-book.ts"
+import { type OwnRun, evolve, isSame } from "../scheduler/schedule-state.ts"
+import * as TickParams from "../scheduler/tick-params.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import { Cordons } from "../services/cordons.ts"
+import { Inbox } from "../services/inbox.ts"
+import { Settings } from "../services/settings.ts"
+import { type Pipeline, Pipelines } from "./pipelines.ts"
+import * as Runner from "./runner.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** A schedule that is kept. */
+interface Kept {
+  readonly book: ScheduleBook.ScheduleBook
+  /** Runs that are being seen through, and those of them that were asked to be cancelled. */
+  readonly seen: Set<string>
+  readonly cancelled: Set<string>
+}
+
+/** What has been closed, for those who watch. */
+export interface Closed {
+  readonly pipeline: string
+  readonly event: ScheduleBook.Written
+}
+
+/** The loop looks at the clock at least so often, milliseconds: a step of the clock does not put a tick off for longer. */
+const longestSleep = 1_000
+/** How often it is looked for changes on disk, and for what other processes have recorded of schedules, milliseconds. */
+const reloadEvery = 2_000
+const refreshEvery = 5_000
+/** Schedules that are written at once. */
+const concurrency = 64
+/** How long what could not be recorded is left alone, milliseconds. */
+const retryAfter = 1_000
+
+/** Closes ticks and sees their runs through. */
+export class Scheduler extends Context.Service<
+  Scheduler,
+  {
+    /** Schedules until it is interrupted; fails only where it cannot begin. */
+    readonly run: Effect.Effect<never, { readonly message: string }, Scope.Scope>
+    /** Looks at the disk and at the streams now. */
+    readonly wake: (what: "reload" | "look") => void
+    readonly schedules: () => ReadonlyMap<string, ScheduleBook.ScheduleBook>
+    /** Monotonic time of the last turn of the loop, milliseconds. */
+    readonly lastTurn: () => number
+  }
+>()("dandori/daemon/Scheduler") {}
+
+const make = Effect.fnUntraced(function* () {
+  const { env, say } = yield* Surroundings
+  const pipelines = yield* Pipelines
+  const runner = yield* Runner.Runner
+  const ledger = yield* Ledger
+  const cordons = yield* Cordons
+  const inbox = yield* Inbox
+  const { daemon } = (yield* Settings).sections
+  const services = yield* Effect.context<Ledger | Artifacts>()
+  const kept = new Map<string, Kept>()
+  const wakes = yield* Queue.sliding<"reload" | "look">(16)
+  let turned = 0
+
+  const keep = Effect.fnUntraced(function* (pipeline: string) {
+    const known = kept.get(pipeline)
+    if (known !== undefined) return known
+    const book = yield* Effect.provide(ScheduleBook.open(env, pipeline), services)
+    const one: Kept = { book, seen: new Set(), cancelled: new Set() }
+    kept.set(pipeline, one)
+    return one
+  })
+
+  const factsOf = Effect.fnUntraced(function* ({ pipeline }: ScheduleBook.ScheduleBook) {
+    const cordon = yield* cordons.against({ pipeline })
+    return {
+      env,
+      pipeline,
+      now: yield* Clock.currentTimeMillis,
+      queue: daemon.queue,
+      ...(Option.isNone(cordon) ? {} : { cordon: `${cordon.value.id}, ${cordon.value.reason}` }),
+    } satisfies Decide.Facts
+  })
+
+  const paramsOf = (tick: string) => (plan: Plan) => {
+    const { schedule } = plan
+    if (schedule === undefined) return Effect.fail({ message: "The plan of the tick has no schedule" })
+    const { faults, values } = TickParams.at(plan, schedule, Date.parse(tick))
+    return faults.length === 0
+      ? Effect.succeed(values)
+      : Effect.fail({ message: `The params of the tick ${tick} do not fit: ${faults.join("; ")}` })
+  }
+
+  /** Sees an own run of a schedule through, and records its end. */
+  const see = Effect.fnUntraced(function* ({ book, cancelled, seen }: Kept, own: OwnRun) {
+    const tick = Occurrence.timeText(own.tick)
+    const config = pipelines.current().get(book.pipeline)?.deployed?.config
+    if (config === undefined) return
+    const { reason, status } = yield* runner.seeThrough({
+      run: own.run,
+      plan: own.plan,
+      config,
+      params: paramsOf(tick),
+      trigger: "schedule",
+      tick,
+    })
+    const ended: Event = {
+      type: "dev.dandori.schedule.run.ended.v1",
+      data: { tick, run: own.run, status, ...(reason === undefined ? {} : { reason }) },
+    }
+    if (reason !== undefined) yield* say(`Run ${own.run} of ${book.pipeline} did not start: ${reason}`)
+    const now = yield* Clock.currentTimeMillis
+    yield* untilRecorded(
+      book.record((state) => {
+        if (!state.runs.some(({ run }) => run === own.run)) return []
+        const after = evolve(state, { ...ended, time: now })
+        return [ended, ...Decide.pauseAfter(after, state.deployed?.schedule.pauseAfter)]
+      }),
+    )
+    seen.delete(own.run)
+    cancelled.delete(own.run)
+    yield* Queue.offer(wakes, "look")
+  })
+
+  /** What has to be recorded is tried until it is: a database that is away is waited for. */
+  const untilRecorded = <A>(recording: Effect.Effect<A, OpenError>): Effect.Effect<A> =>
+    Effect.catch(recording, ({ message }) =>
+      Effect.andThen(say(`Not recorded yet: ${message}`), Effect.delay(untilRecorded(recording), retryAfter)),
+    )
+
+  const run = Effect.gen(function* () {
+    const runs = yield* FiberSet.make<void>()
+
+    /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
+    const settle = Effect.fnUntraced(function* (one: Kept) {
+      const state = one.book.state()
+      for (const own of state.runs) {
+        if (own.queued || one.seen.has(own.run)) continue
+        one.seen.add(own.run)
+        yield* FiberSet.run(runs, see(one, own))
+      }
+      for (const id of Decide.toCancel(state)) {
+        if (one.cancelled.has(id)) continue
+        one.cancelled.add(id)
+        const reason = "a later tick of its schedule is due (overlap cancel-running)"
+        yield* Effect.ignore(inbox.put(id, { kind: "cancel", reason }))
+      }
+    })
+
+    /** When a schedule is to be looked at again, milliseconds since the epoch. */
+    const due = new Map<string, number>()
+    const plan = ({ book }: Kept) =>
+      Decide.nextDue({ env, pipeline: book.pipeline, now: 0, queue: daemon.queue }, book.state()) ?? Infinity
+
+    const close = Effect.fnUntraced(function* (one: Kept) {
+      const facts = yield* factsOf(one.book)
+      yield* one.book.record((state) => Decide.decide(state, facts))
+      due.set(one.book.pipeline, plan(one))
+      yield* settle(one)
+    })
+    /** A schedule that cannot be written is tried again; it keeps no other one from being so. */
+    const guarded = (one: Kept, work: Effect.Effect<void, { readonly message: string }>) =>
+      Effect.catch(work, ({ message }) =>
+        Effect.gen(function* () {
+          due.set(one.book.pipeline, (yield* Clock.currentTimeMillis) + retryAfter)
+          yield* say(`The schedule of ${one.book.pipeline} waits: ${message}`)
+        }),
+      )
+
+    /** Brings a schedule's stream to what is deployed. */
+    const adopt = Effect.fnUntraced(function* (one: Kept, pipeline: Pipeline | undefined) {
+      const { deployed } = pipeline?.file === undefined ? {} : pipeline
+      const schedule = deployed?.plan.schedule
+      const facts = yield* factsOf(one.book)
+      yield* one.book.record((state) => {
+        if (schedule === undefined || deployed === undefined) {
+          if (state.deployed === undefined) return []
+          const reason = pipeline?.file === undefined ? "its file is gone" : "the pipeline has no schedule any more"
+          return [...Decide.decideLast(state, facts), { type: "dev.dandori.schedule.withdrawn.v1", data: { reason } }]
+        }
+        if (state.deployed?.plan === deployed.digest) return []
+        const isUnchanged = isSame(state.deployed?.schedule, schedule)
+        return [
+          ...(isUnchanged ? Decide.decide(state, facts) : Decide.decideLast(state, facts)),
+          { type: "dev.dandori.schedule.deployed.v1", data: { plan: deployed.digest, schedule } },
+        ]
+      })
+      due.set(one.book.pipeline, plan(one))
+      yield* settle(one)
+    })
+    const adoptAll = Effect.gen(function* () {
+      const current = pipelines.current()
+      const scheduled = [...current.values()].filter(({ deployed }) => deployed?.plan.schedule !== undefined)
+      for (const { id } of scheduled) yield* keep(id)
+      yield* Effect.forEach(kept.values(), (one) => guarded(one, adopt(one, current.get(one.book.pipeline))), {
+        concurrency,
+        discard: true,
+      })
+    })
+
+    for (const stream of yield* ledger.schedules) {
+      const found = StreamName.scheduleOf(stream)
+      if (found?.env === env) yield* keep(found.pipeline)
+    }
+    // What is due by what is deployed comes first: compiling takes longer.
+    yield* pipelines.recall
+    yield* Effect.forEach(kept.values(), (one) => guarded(one, close(one)), { concurrency, discard: true })
+    yield* pipelines.reload(true)
+    yield* adoptAll
+
+    const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
+    let reloaded = yield* monotonic
+    let refreshed = reloaded
+    let asked: "reload" | "look" | undefined
+    return yield* Effect.forever(
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const late = [...kept.values()].filter(({ book }) => (due.get(book.pipeline) ?? Infinity) <= now)
+        yield* Effect.forEach(late, (one) => guarded(one, close(one)), { concurrency, discard: true })
+        turned = yield* monotonic
+        if (asked === "reload" || turned - reloaded >= reloadEvery) {
+          reloaded = turned
+          const changed = yield* pipelines
+            .reload(asked === "reload")
+            .pipe(Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)))
+          if (changed) yield* adoptAll
+        }
+        if (asked !== undefined || turned - refreshed >= refreshEvery) {
+          refreshed = turned
+          yield* Effect.forEach(
+            kept.values(),
+            (one) =>
+              guarded(
+                one,
+                Effect.gen(function* () {
+                  if (yield* one.book.refresh) due.set(one.book.pipeline, plan(one))
+                  yield* settle(one)
+                }),
+              ),
+            { concurrency, discard: true },
+          )
+        }
+        const next = Math.min(...due.values(), Infinity)
+        const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))
+        asked = yield* Queue.take(wakes).pipe(
+          Effect.timeoutOption(pause),
+          Effect.map((found) => (Option.isSome(found) ? found.value : undefined)),
+        )
+      }),
+    )
+  })
+
+  return Scheduler.of({
+    run,
+    wake: (what) => void Queue.offerUnsafe(wakes, what),
+    schedules: () => new Map([...kept].map(([id, { book }]) => [id, book])),
+    lastTurn: () => turned,
+  })
+})
+
+export const layer = Layer.effect(Scheduler, make())
