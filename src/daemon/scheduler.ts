@@ -13,7 +13,7 @@ import { Ledger, type OpenError } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Decide from "../scheduler/decide.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
-import { type OwnRun, evolve, isSame } from "../scheduler/schedule-state.ts"
+import { type OwnRun, type ScheduleState, evolve, isSame } from "../scheduler/schedule-state.ts"
 import * as TickParams from "../scheduler/tick-params.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
@@ -31,11 +31,14 @@ interface Kept {
   readonly cancelled: Set<string>
 }
 
-/** What has been closed, for those who watch. */
-export interface Closed {
-  readonly pipeline: string
-  readonly event: ScheduleBook.Written
-}
+/** A run that a schedule asks for now. */
+type Asked = Pick<OwnRun, "run" | "tick" | "plan"> & { readonly trigger: "schedule" | "backfill" }
+
+/** The runs that are to go on: those of ticks that do not wait for others, and the first one of each backfill. */
+const asked = ({ backfills, runs }: ScheduleState): ReadonlyArray<Asked> => [
+  ...runs.flatMap((own) => (own.queued ? [] : [{ ...own, trigger: "schedule" } as const])),
+  ...backfills.map(({ ticks: [first] }) => ({ ...first, trigger: "backfill" }) as const),
+]
 
 /** The loop looks at the clock at least so often, milliseconds: a step of the clock does not put a tick off for longer. */
 const longestSleep = 1_000
@@ -103,34 +106,35 @@ const make = Effect.fnUntraced(function* () {
       : Effect.fail({ message: `The params of the tick ${tick} do not fit: ${faults.join("; ")}` })
   }
 
-  /** Sees an own run of a schedule through, and records its end. */
-  const see = Effect.fnUntraced(function* ({ book, cancelled, seen }: Kept, own: OwnRun) {
+  /** Sees a run of a schedule through, and records its end. */
+  const see = Effect.fnUntraced(function* ({ book, cancelled, seen }: Kept, own: Asked) {
     const tick = Occurrence.timeText(own.tick)
     const config = pipelines.current().get(book.pipeline)?.deployed?.config
-    if (config === undefined) return
+    if (config === undefined) return void seen.delete(own.run)
+    const { plan, run: id, trigger } = own
     const { reason, status } = yield* runner.seeThrough({
-      run: own.run,
-      plan: own.plan,
+      run: id,
+      plan,
       config,
       params: paramsOf(tick),
-      trigger: "schedule",
+      trigger,
       tick,
     })
     const ended: Event = {
       type: "dev.dandori.schedule.run.ended.v1",
-      data: { tick, run: own.run, status, ...(reason === undefined ? {} : { reason }) },
+      data: { tick, run: id, status, ...(reason === undefined ? {} : { reason }) },
     }
-    if (reason !== undefined) yield* say(`Run ${own.run} of ${book.pipeline} did not start: ${reason}`)
+    if (reason !== undefined) yield* say(`Run ${id} of ${book.pipeline} did not start: ${reason}`)
     const now = yield* Clock.currentTimeMillis
     yield* untilRecorded(
       book.record((state) => {
-        if (!state.runs.some(({ run }) => run === own.run)) return []
+        if (!asked(state).some(({ run }) => run === id)) return []
         const after = evolve(state, { ...ended, time: now })
         return [ended, ...Decide.pauseAfter(after, state.deployed?.schedule.pauseAfter)]
       }),
     )
-    seen.delete(own.run)
-    cancelled.delete(own.run)
+    seen.delete(id)
+    cancelled.delete(id)
     yield* Queue.offer(wakes, "look")
   })
 
@@ -146,8 +150,8 @@ const make = Effect.fnUntraced(function* () {
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (one: Kept) {
       const state = one.book.state()
-      for (const own of state.runs) {
-        if (own.queued || one.seen.has(own.run)) continue
+      for (const own of asked(state)) {
+        if (one.seen.has(own.run)) continue
         one.seen.add(own.run)
         yield* FiberSet.run(runs, see(one, own))
       }
@@ -223,21 +227,21 @@ const make = Effect.fnUntraced(function* () {
     const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
     let reloaded = yield* monotonic
     let refreshed = reloaded
-    let asked: "reload" | "look" | undefined
+    let told: "reload" | "look" | undefined
     return yield* Effect.forever(
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const late = [...kept.values()].filter(({ book }) => (due.get(book.pipeline) ?? Infinity) <= now)
         yield* Effect.forEach(late, (one) => guarded(one, close(one)), { concurrency, discard: true })
         turned = yield* monotonic
-        if (asked === "reload" || turned - reloaded >= reloadEvery) {
+        if (told === "reload" || turned - reloaded >= reloadEvery) {
           reloaded = turned
           const changed = yield* pipelines
-            .reload(asked === "reload")
+            .reload(told === "reload")
             .pipe(Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)))
           if (changed) yield* adoptAll
         }
-        if (asked !== undefined || turned - refreshed >= refreshEvery) {
+        if (told !== undefined || turned - refreshed >= refreshEvery) {
           refreshed = turned
           yield* Effect.forEach(
             kept.values(),
@@ -254,7 +258,7 @@ const make = Effect.fnUntraced(function* () {
         }
         const next = Math.min(...due.values(), Infinity)
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))
-        asked = yield* Queue.take(wakes).pipe(
+        told = yield* Queue.take(wakes).pipe(
           Effect.timeoutOption(pause),
           Effect.map((found) => (Option.isSome(found) ? found.value : undefined)),
         )

@@ -255,6 +255,25 @@ export const data = {
     status: FinalRunStatus,
     reason: Schema.optionalKey(Schema.String),
   }),
+  /**
+   * The ticks from `from` on and before `to` are to be run, whatever became of them: with the definition of `today`, which
+   * is what was deployed now, or with what was deployed `then`, at each tick's time.
+   */
+  "dev.dandori.schedule.backfill.requested.v1": Schema.Struct({
+    backfill: Schema.String,
+    env: EnvironmentName,
+    pipeline: Schema.String,
+    from: TickTime,
+    to: TickTime,
+    definition: Schema.Literals(["today", "then"]),
+    ticks: Schema.Int,
+  }),
+  /** What is left of a backfill is not run. */
+  "dev.dandori.schedule.backfill.cancelled.v1": Schema.Struct({
+    backfill: Schema.String,
+    reason: Schema.String,
+    ticks: Schema.Int,
+  }),
   /** No tick runs from here on; by itself after so many `failures` in a row, else by a person. */
   "dev.dandori.schedule.paused.v1": Schema.Struct({ reason: Schema.String, failures: Schema.optionalKey(Schema.Int) }),
   "dev.dandori.schedule.resumed.v1": Schema.Struct({ reason: Schema.String }),

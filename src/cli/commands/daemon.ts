@@ -7,7 +7,7 @@ export const daemon = Command.make(
   {},
   Effect.fn(function* () {
     const { runDaemon } = yield* Effect.promise(() => import("../daemon.ts"))
-    yield* runDaemon()
+    return yield* runDaemon()
   }),
 ).pipe(
   Command.withDescription(
