@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { compileFile } from "../compiler/compile-file.ts"
-import { Plan } from "../domain/plan.ts"
+import { Plan, digest as digestOf } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as Deployments from "../ledger/deployments.ts"
 import { LedgerKey } from "../ledger/keys.ts"
@@ -102,11 +102,13 @@ const make = Effect.fnUntraced(function* () {
         else faults.set(idOf(file), { file, message: one.failure.message.replaceAll(`${project}/`, "") })
       }
       for (const [id, same] of Map.groupBy(sides, ({ side }) => side.plan.id)) {
-        if (same.length === 1) continue
+        // One pipeline written in both languages is one pipeline.
+        if (new Set(same.map(({ side }) => digestOf(side.plan))).size === 1) continue
         const files = same.map(({ file }) => shown(file)).join(" and ")
         faults.set(id, { file: same[0].file, message: `${files} have the same id ${id}: remove one of them` })
       }
-      return { faults, sides: sides.filter(({ side }) => !faults.has(side.plan.id)) }
+      const once = new Map(sides.toReversed().map((one) => [one.side.plan.id, one]))
+      return { faults, sides: [...once.values()].filter(({ side }) => !faults.has(side.plan.id)) }
     },
     Effect.provide(Catalog.layer(project)),
   )
