@@ -84,13 +84,16 @@ export const sendDatagram = (socket: string, text: string): string | undefined =
 }
 
 /** CLOCK_MONOTONIC and CLOCK_BOOTTIME of Linux; on macOS CLOCK_UPTIME_RAW and CLOCK_MONOTONIC, which mean the same. */
-const clocks = darwin ? { awake: 8, passed: 6 } : { awake: 1, passed: 7 }
+const clocks = darwin ? { wall: 0, awake: 8, passed: 6 } : { wall: 0, awake: 1, passed: 7 }
 const time = new BigInt64Array(2)
 
 const readClock = (id: number): number => {
   if (symbols().clock_gettime(id, time) !== 0) throw new Error(`clock ${id} cannot be read: ${errorName()}`)
   return Number(time[0]) * 1_000 + Number(time[1]) / 1_000_000
 }
+
+/** Milliseconds since the epoch. */
+export const wallMillis = (): number => readClock(clocks.wall)
 
 /** Milliseconds since some moment, without those in which the machine slept. No setting of the clock moves it. */
 export const awakeMillis = (): number => readClock(clocks.awake)

@@ -43,7 +43,7 @@ const started = Effect.fnUntraced(function* (options: Partial<DeadMan.Options>) 
 const server = Effect.gen(function* () {
   const requests: Array<string> = []
   const received = yield* Queue.unbounded<void>()
-  let respond = (_: IncomingMessage, response: ServerResponse) => void response.writeHead(200).end("OK")
+  let respond = (_: IncomingMessage, response: ServerResponse): void => void response.writeHead(200).end("OK")
   const http = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`)
     Queue.offerUnsafe(received, undefined)
