@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Artifact } from "./artifact.ts"
+import { ClockStepped, ProcessPaused } from "./clock-look.ts"
 import { GateResult } from "./gate.ts"
 import { HoldSubject } from "./hold.ts"
 import { EnvironmentName } from "./names.ts"
@@ -310,6 +311,8 @@ export const data = {
     env: EnvironmentName,
     reason: Schema.String,
   }),
+  "dev.dandori.clock.stepped.v1": ClockStepped,
+  "dev.dandori.process.paused.v1": ProcessPaused,
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 
