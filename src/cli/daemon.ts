@@ -9,6 +9,7 @@ import type { RunResult } from "../engine/run.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
+import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Notifications from "./notifications.ts"
@@ -98,6 +99,7 @@ export const runDaemon = Effect.fnUntraced(function* () {
     Effect.provide(
       Daemon.layer.pipe(
         Layer.provideMerge(surroundings(project, home, env, say)),
+        Layer.provideMerge(ServiceManager.layer),
         Layer.provideMerge(Project.services({ project, home, configuration })),
       ),
     ),

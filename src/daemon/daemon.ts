@@ -1,3 +1,4 @@
+import { hostname } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -7,7 +8,9 @@ import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { Ids } from "../services/ids.ts"
 import { Leases } from "../services/leases.ts"
+import { Settings } from "../services/settings.ts"
 import * as Pipelines from "./pipelines.ts"
+import * as Signs from "./signs.ts"
 import * as Runner from "./runner.ts"
 import * as Scheduler from "./scheduler.ts"
 import { Surroundings } from "./surroundings.ts"
@@ -36,6 +39,7 @@ const keepBooks = Effect.fnUntraced(function* (told: Map<string, string>) {
 /** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
 const lead = Effect.gen(function* () {
   const leases = yield* Leases
+  const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
   const { env, say } = yield* Surroundings
   const { uuid } = yield* Ids
@@ -47,24 +51,42 @@ const lead = Effect.gen(function* () {
   })
   yield* Root.reconcile()
   yield* say("Leading")
+  const who = { env: (yield* Settings).env, host: hostname(), pid: process.pid }
+  yield* ledger.record("system", [{ type: "dev.dandori.leadership.taken.v1", data: who }])
+  leading = true
+  let left = "the process was stopped"
   const told = new Map<string, string>()
   const books = keepBooks(told).pipe(
     Effect.catch(({ message }) => say(`The books wait: ${message}`)),
     Effect.schedule(Schedule.spaced(booksEvery)),
   )
   yield* Effect.addFinalizer(() =>
-    Effect.catch(keepBooks(told), ({ message }) => say(`The root was not told how far the schedules got: ${message}`)),
+    Effect.gen(function* () {
+      leading = false
+      yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
+      yield* keepBooks(told)
+    }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
   )
   yield* Effect.forkScoped(books)
-  const loss = Effect.flatMap(lease.loss, (reason) => say(`Leading no more: ${reason}`))
+  const loss = Effect.flatMap(lease.loss, (reason) => {
+    left = reason
+    return say(`Leading no more: ${reason}`)
+  })
   yield* Effect.raceFirst(scheduler.run, loss)
 }).pipe(Effect.scoped)
 
+let leading = false
+
+/** Whether this process schedules. */
+export const isLeading = (): boolean => leading
+
+/** How long a daemon that could not begin waits, milliseconds. */
 const again = 2_000
 
 /** The daemon: schedules when it leads, stands by when another one does. Goes on until it is interrupted. */
 export const run = Effect.gen(function* () {
   const { say } = yield* Surroundings
+  yield* Signs.begin
   return yield* lead.pipe(
     Effect.catch(({ message }) => Effect.andThen(say(`Trying again: ${message}`), Effect.sleep(again))),
     Effect.forever,

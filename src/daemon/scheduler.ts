@@ -12,6 +12,7 @@ import type { Plan } from "../domain/plan.ts"
 import { Ledger, type OpenError } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Decide from "../scheduler/decide.ts"
+import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
 import { type OwnRun, type ScheduleState, evolve, isSame } from "../scheduler/schedule-state.ts"
 import * as TickParams from "../scheduler/tick-params.ts"
@@ -59,8 +60,10 @@ export class Scheduler extends Context.Service<
     /** Looks at the disk and at the streams now. */
     readonly wake: (what: "reload" | "look") => void
     readonly schedules: () => ReadonlyMap<string, ScheduleBook.ScheduleBook>
-    /** Monotonic time of the last turn of the loop, milliseconds. */
-    readonly lastTurn: () => number
+    /** Milliseconds since the last turn of the loop; undefined while it does not run here. */
+    readonly sinceTurn: Effect.Effect<number | undefined>
+    /** When the loop last turned, milliseconds since the epoch. */
+    readonly lastTurn: () => number | undefined
   }
 >()("dandori/daemon/Scheduler") {}
 
@@ -75,7 +78,10 @@ const make = Effect.fnUntraced(function* () {
   const services = yield* Effect.context<Ledger | Artifacts>()
   const kept = new Map<string, Kept>()
   const wakes = yield* Queue.sliding<"reload" | "look">(16)
-  let turned = 0
+  let turned: number | undefined
+  let turnedAt: number | undefined
+
+  const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
   const keep = Effect.fnUntraced(function* (pipeline: string) {
     const known = kept.get(pipeline)
@@ -133,6 +139,7 @@ const make = Effect.fnUntraced(function* () {
         return [ended, ...Decide.pauseAfter(after, state.deployed?.schedule.pauseAfter)]
       }),
     )
+    yield* DaemonMetrics.runEnded(status)
     seen.delete(id)
     cancelled.delete(id)
     yield* Queue.offer(wakes, "look")
@@ -170,7 +177,12 @@ const make = Effect.fnUntraced(function* () {
 
     const close = Effect.fnUntraced(function* (one: Kept) {
       const facts = yield* factsOf(one.book)
-      yield* one.book.record((state) => Decide.decide(state, facts))
+      const events = yield* one.book.record((state) => Decide.decide(state, facts))
+      for (const { data, time, type } of events) {
+        if (type !== "dev.dandori.schedule.tick.closed.v1") continue
+        yield* DaemonMetrics.ticksClosed(data.outcome.is, data.ticks ?? 1)
+        yield* DaemonMetrics.tickLate(time - Date.parse(data.through ?? data.tick))
+      }
       due.set(one.book.pipeline, plan(one))
       yield* settle(one)
     })
@@ -224,25 +236,27 @@ const make = Effect.fnUntraced(function* () {
     yield* pipelines.reload(true)
     yield* adoptAll
 
-    const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
     let reloaded = yield* monotonic
     let refreshed = reloaded
     let told: "reload" | "look" | undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => void (turned = undefined)))
     return yield* Effect.forever(
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const late = [...kept.values()].filter(({ book }) => (due.get(book.pipeline) ?? Infinity) <= now)
         yield* Effect.forEach(late, (one) => guarded(one, close(one)), { concurrency, discard: true })
-        turned = yield* monotonic
-        if (told === "reload" || turned - reloaded >= reloadEvery) {
-          reloaded = turned
+        const turn = yield* monotonic
+        turned = turn
+        turnedAt = now
+        if (told === "reload" || turn - reloaded >= reloadEvery) {
+          reloaded = turn
           const changed = yield* pipelines
             .reload(told === "reload")
             .pipe(Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)))
           if (changed) yield* adoptAll
         }
-        if (told !== undefined || turned - refreshed >= refreshEvery) {
-          refreshed = turned
+        if (told !== undefined || turn - refreshed >= refreshEvery) {
+          refreshed = turn
           yield* Effect.forEach(
             kept.values(),
             (one) =>
@@ -270,7 +284,11 @@ const make = Effect.fnUntraced(function* () {
     run,
     wake: (what) => void Queue.offerUnsafe(wakes, what),
     schedules: () => new Map([...kept].map(([id, { book }]) => [id, book])),
-    lastTurn: () => turned,
+    sinceTurn: Effect.suspend(() => {
+      const last = turned
+      return last === undefined ? Effect.succeed(undefined) : Effect.map(monotonic, (now) => now - last)
+    }),
+    lastTurn: () => turnedAt,
   })
 })
 

@@ -311,6 +311,14 @@ export const data = {
     env: EnvironmentName,
     reason: Schema.String,
   }),
+  /** A daemon schedules from here on, and no other one of its environment does. */
+  "dev.dandori.leadership.taken.v1": Schema.Struct({ env: EnvironmentName, host: Schema.String, pid: Schema.Int }),
+  "dev.dandori.leadership.left.v1": Schema.Struct({
+    env: EnvironmentName,
+    host: Schema.String,
+    pid: Schema.Int,
+    reason: Schema.String,
+  }),
   "dev.dandori.clock.stepped.v1": ClockStepped,
   "dev.dandori.process.paused.v1": ProcessPaused,
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),

@@ -40,7 +40,7 @@ describe("the nightly retrain under a daemon", () => {
         assert.deepStrictEqual([...runs.values()], ["succeeded"], process.said())
         const [model] = ndjson((yield* dandori(folder, "model", "list", "--json")).out)
         const history = yield* dandori(folder, "model", "show", String(model.version))
-      assert.strictEqual(history.code, 0, history.err)
+        assert.strictEqual(history.code, 0, history.err)
         assert.include(history.out, "The nightly retrain of 2026-03-03 passed its gate")
         assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
       }),
