@@ -105,10 +105,7 @@ export const shownUrl = (url: string): string => {
 
 const request = (url: string, timeoutMillis: number) => {
   const shown = shownUrl(url)
-  const { pathname } = new URL(url)
-  const said = (reason: string) => ({
-    message: `${shown}: ${pathname === "/" ? reason : reason.replaceAll(pathname, "/…")}`,
-  })
+  const said = (reason: string) => ({ message: `${shown}: ${reason}` })
   const get = {
     method: "GET",
     url,

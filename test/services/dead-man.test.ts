@@ -39,6 +39,9 @@ const started = Effect.fnUntraced(function* (options: Partial<DeadMan.Options>) 
   return { next, until, said, state }
 })
 
+/** An answer whose body is none. */
+const broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+
 /** A server whose answers are up to a test. */
 const server = Effect.gen(function* () {
   const requests: Array<string> = []
@@ -168,6 +171,7 @@ describe("dead-man signal", () => {
       for (const [expected, respond] of [
         ["it answered 500", (_, response) => void response.writeHead(500).end()],
         ["", (request) => void request.socket.destroy()],
+        ["InvalidHTTPResponse", (request) => void request.socket.end(broken)],
         ["it answered 404", (_, response) => void response.writeHead(404).end()],
         [
           "it leads to another host",
