@@ -30,7 +30,10 @@ export type ScheduledParams<Values> = { readonly [K in keyof Values]?: Accepts<V
 /** The tick that a scheduled run is for: its nominal time in UTC, its date and its month in the schedule's zone. */
 export const tick: Ref<TickFacts> = ref("run.tick")
 
-/** A schedule by a cron pattern (OCPS 1.4): minute, hour, day, month, weekday, or `@daily` and its like. */
+/**
+ * A schedule by a cron pattern (OCPS 1.4): minute, hour, day of month, month and day of week, or `@daily` and its like. A
+ * second may stand before them, and after that a year from 1970 to 2199.
+ */
 export const cron = <const P = Readonly<Record<never, never>>>(
   pattern: string,
   options: ScheduleOptions<P>,

@@ -1,4 +1,5 @@
 import * as CronPattern from "../domain/cron-pattern.ts"
+import * as CronSyntax from "../domain/cron-syntax.ts"
 import { Catchup, DstPolicy, Overlap, type Schedule } from "../domain/schedule.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import * as TimeZone from "../domain/time-zone.ts"
@@ -25,9 +26,14 @@ const readCron = (reader: FieldReader, entry: LocatedEntry): string | undefined 
   const text = required(reader, entry, "cron", "when does it tick? Like cron: '0 3 * * *'")
   if (text === undefined) return undefined
   const at = get(entry.value, "cron")?.at ?? entry.keyAt
-  const problem = CronPattern.problem(text)
-  if (problem !== undefined) return reader.report(at, "schedule.cron", `"${text}" is no cron pattern: ${problem}`)
-  const pattern = CronPattern.normalise(text)
+  const problem = CronSyntax.problem(text)
+  if (problem !== undefined)
+    return reader.report(at, "schedule.cron", `${JSON.stringify(text)} is no cron pattern: ${problem}`)
+  if (CronSyntax.isEvent(text)) {
+    const hint = "is an event, and a schedule has times. Name them, like cron: '@daily'."
+    return reader.report(at, "schedule.cron", `"${text.trim()}" ${hint}`)
+  }
+  const pattern = CronSyntax.normalise(text)
   if (CronPattern.first(pattern, judgedFrom) !== undefined) return pattern
   return reader.report(at, "schedule.cron", `"${text}" matches no time from 2026 on.`)
 }

@@ -107,7 +107,7 @@ describe("a mistake in a schedule", () => {
         command("a"),
       ),
       [
-        /^5:9 "30 25 \* \* \*" is no cron pattern: Invalid value for hour: 25$/,
+        /^5:9 "30 25 \* \* \*" is no cron pattern: the hour 25 is not in 0-23$/,
         /^6:13 "America\/New_Yrok" is no IANA time zone.* Did you mean "America\/New_York"\?$/,
         /^7:3 schedule has no key "jiter"\. Did you mean "jitter"\?/,
         /^8:11 jitter: 30 has no unit/,
