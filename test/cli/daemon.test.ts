@@ -59,7 +59,7 @@ describe("dandori daemon", () => {
         }
         const closed = yield* ticks(folder, "often")
         const last = yield* daemon(folder)
-      yield* says(last, /Leading/)
+        yield* says(last, /Leading/)
         const ran = closed.flatMap(({ outcome }) => (outcome.is === "ran" ? [outcome.run] : []))
         assert.lengthOf(ran, closed.length)
         yield* until(Effect.map(ended(folder, "often"), (all) => (ran.every((run) => all.has(run)) ? all : undefined)))
