@@ -106,6 +106,6 @@ export const ticking = (id: string, cron: string, argv: ReadonlyArray<string>, m
     "  timezone: UTC",
     ...more.map((line) => `  ${line}`),
     "tasks:",
-    `  work: { uses: command, with: { argv: ${JSON.stringify(argv)} } }`,
+    `  work: { uses: command, with: { effects: idempotent, argv: ${JSON.stringify(argv)} } }`,
     "",
   ].join("\n")
