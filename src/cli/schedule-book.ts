@@ -17,11 +17,12 @@ const missing = (pipeline: string) =>
 /** Reads a pipeline's schedule as its stream tells it: all events, oldest first. */
 export const readEvents = Effect.fnUntraced(function* (pipeline: string) {
   const { env, home, project } = yield* ProjectReaders.find
-  const { entries } = yield* Root.readChain(StreamName.ofSchedule(env, pipeline)).pipe(
+  const { entries } = yield* Root.readChain(StreamName.ofSchedules(env)).pipe(
     Effect.provide(ProjectReaders.ledger({ env, home, project })),
   )
-  if (entries.length === 0) return yield* missing(pipeline)
-  return entries.map(ScheduleBook.written)
+  const events = entries.flatMap((entry) => ScheduleBook.written(entry) ?? [])
+  const own = events.filter(({ data }) => data.pipeline === pipeline)
+  return own.length === 0 ? yield* missing(pipeline) : own
 })
 
 /** Adds to a pipeline's schedule; the root then names where its stream stands. */
@@ -34,12 +35,12 @@ export const change = <A, E>(
     const configuration = yield* SettingsFiles.load(project, env)
     return yield* Effect.gen(function* () {
       yield* Root.reconcile()
-      const book = yield* ScheduleBook.open(configuration.env, pipeline)
-      if (book.head().sequence === 0) return yield* missing(pipeline)
+      const book = yield* ScheduleBook.open(configuration.env)
+      if (![...book.pipelines()].includes(pipeline)) return yield* missing(pipeline)
       const before = book.head().hash
       const answer = yield* order(book, configuration.env)
       const { hash, sequence } = book.head()
-      if (hash !== before) yield* Root.closed(StreamName.ofSchedule(env, pipeline), sequence, hash)
+      if (hash !== before) yield* Root.closed(StreamName.ofSchedules(env), sequence, hash)
       return answer
     }).pipe(Effect.provide(Project.ledgerLayer({ env, home, project })), Effect.scoped)
   })

@@ -13,7 +13,7 @@ const shownTicks = 10
 /** Pauses a pipeline's schedule, or lets it go on. */
 export const pauseOrResume = Effect.fnUntraced(function* (what: "pause" | "resume", pipeline: string, reason: string) {
   const { json, quiet } = yield* root
-  const changed = yield* ScheduleBook.change(pipeline, (book) => Orders[what](book, reason))
+  const changed = yield* ScheduleBook.change(pipeline, (book) => Orders[what](book, pipeline, reason))
   const is = what === "pause" ? "paused" : "resumed"
   if (json) return yield* Output.json({ v: 1, kind: "schedule", pipeline, is, changed })
   if (!changed) return yield* Output.message(what === "pause" ? "It is paused already." : "It is not paused.")
@@ -41,7 +41,7 @@ export const backfill = Effect.fnUntraced(function* (
 ) {
   const { json, noInput, quiet } = yield* root
   const request = { from: yield* Moment.read(from), to: yield* Moment.read(to), definition }
-  const ticks = yield* ScheduleBook.change(pipeline, (book) => Orders.backfillTicks(book, request))
+  const ticks = yield* ScheduleBook.change(pipeline, (book) => Orders.backfillTicks(book, pipeline, request))
   const texts = ticks.map(({ tick }) => timeText(tick))
   const some = texts.slice(0, shownTicks).join(", ")
   const more = texts.length > shownTicks ? `, … until ${texts.at(-1)}` : ""
@@ -51,7 +51,7 @@ export const backfill = Effect.fnUntraced(function* (
     return yield* json ? Effect.void : Output.data(what)
   }
   if (!(yield* confirm({ yes, noInput, what, question: "Run them, one after the other?" }))) return undefined
-  const asked = yield* ScheduleBook.change(pipeline, (book, env) => Orders.backfill(book, env, request))
+  const asked = yield* ScheduleBook.change(pipeline, (book, env) => Orders.backfill(book, pipeline, env, request))
   if (json) {
     return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: asked.backfill, ticks: asked.ticks.length })
   }
@@ -65,7 +65,9 @@ export const backfill = Effect.fnUntraced(function* (
 /** Leaves out what a backfill has not run yet. */
 export const cancelBackfill = Effect.fnUntraced(function* (pipeline: string, id: string) {
   const { json } = yield* root
-  const left = yield* ScheduleBook.change(pipeline, (book) => Orders.cancelBackfill(book, id, "a person cancelled it"))
+  const left = yield* ScheduleBook.change(pipeline, (book) =>
+    Orders.cancelBackfill(book, pipeline, id, "a person cancelled it"),
+  )
   if (json) return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: id, left })
   return yield* Output.data(
     `${id}  ${count(left, "tick is", "ticks are")} left out; a run of it that goes on: dandori runs cancel`,

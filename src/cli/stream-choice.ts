@@ -7,10 +7,10 @@ import { plain } from "./plain-text.ts"
 
 const listed = 5
 
-/** The stream that a person named: `root`, `system`, `schedules/ENV/PIPELINE`, a run's id, or a beginning that only one run has. */
+/** The stream that a person named: `root`, `system`, `schedules/ENV`, a run's id, or a beginning that only one run has. */
 export const choose = Effect.fnUntraced(function* (name: string) {
   if (StreamName.isGathering(name)) return name
-  if (StreamName.scheduleOf(name) !== undefined) {
+  if (StreamName.schedulesOf(name) !== undefined) {
     if ((yield* (yield* Ledger).schedules).includes(name)) return name
     const next = "See what there is: dandori schedule list"
     return yield* new Missing({ what: `The ledger has no stream ${plain(name)}`, next })

@@ -20,19 +20,20 @@ const booksEvery = "1 minute"
 
 const nothing = { cpu: 0, memory: 0, gpu: 0, pools: {} }
 
-/** Tells the root how far each schedule has got that has gone on since, and signs it. */
-const keepBooks = Effect.fnUntraced(function* (told: Map<string, string>) {
+/** The head that the root was last told of. */
+let told: string | undefined
+
+/** Tells the root how far the schedules have got, where they have gone on since, and signs it. */
+const keepBooks = Effect.fnUntraced(function* () {
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
   const { env } = yield* Surroundings
-  const events = [...scheduler.schedules()].flatMap(([pipeline, book]) => {
-    const { hash: head, sequence: entries } = book.head()
-    if (entries === 0 || told.get(pipeline) === head) return []
-    told.set(pipeline, head)
-    const stream = StreamName.ofSchedule(env, pipeline)
-    return [{ type: "dev.dandori.stream.closed.v1", data: { stream, entries, head } } as const]
-  })
-  if (events.length > 0) yield* ledger.record("root", events)
+  const at = scheduler.book()?.head()
+  if (at !== undefined && at.sequence > 0 && at.hash !== told) {
+    const data = { stream: StreamName.ofSchedules(env), entries: at.sequence, head: at.hash }
+    yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])
+    told = at.hash
+  }
   yield* Checkpoint.make()
 })
 
@@ -55,8 +56,7 @@ const lead = Effect.gen(function* () {
   yield* ledger.record("system", [{ type: "dev.dandori.leadership.taken.v1", data: who }])
   leading = true
   let left = "the process was stopped"
-  const told = new Map<string, string>()
-  const books = keepBooks(told).pipe(
+  const books = keepBooks().pipe(
     Effect.catch(({ message }) => say(`The books wait: ${message}`)),
     Effect.schedule(Schedule.spaced(booksEvery)),
   )
@@ -64,7 +64,7 @@ const lead = Effect.gen(function* () {
     Effect.gen(function* () {
       leading = false
       yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
-      yield* keepBooks(told)
+      yield* keepBooks()
     }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
   )
   yield* Effect.forkScoped(books)

@@ -9,8 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Event } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Plan } from "../domain/plan.ts"
-import { Ledger, type OpenError } from "../ledger/ledger.ts"
-import * as StreamName from "../ledger/stream-name.ts"
+import type { Ledger, OpenError } from "../ledger/ledger.ts"
 import * as Decide from "../scheduler/decide.ts"
 import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
@@ -24,16 +23,14 @@ import { type Pipeline, Pipelines } from "./pipelines.ts"
 import * as Runner from "./runner.ts"
 import { Surroundings } from "./surroundings.ts"
 
-/** A schedule that is kept. */
-interface Kept {
-  readonly book: ScheduleBook.ScheduleBook
-  /** Runs that are being seen through, and those of them that were asked to be cancelled. */
-  readonly seen: Set<string>
-  readonly cancelled: Set<string>
-}
-
 /** A run that a schedule asks for now. */
 type Asked = Pick<OwnRun, "run" | "tick" | "plan"> & { readonly trigger: "schedule" | "backfill" }
+
+const earliest = (times: Iterable<number>): number => {
+  let found = Infinity
+  for (const time of times) found = Math.min(found, time)
+  return found
+}
 
 /** The runs that are to go on: those of ticks that do not wait for others, and the first one of each backfill. */
 const asked = ({ backfills, runs }: ScheduleState): ReadonlyArray<Asked> => [
@@ -46,8 +43,6 @@ const longestSleep = 1_000
 /** How often it is looked for changes on disk, and for what other processes have recorded of schedules, milliseconds. */
 const reloadEvery = 2_000
 const refreshEvery = 5_000
-/** Schedules that are written at once. */
-const concurrency = 64
 /** How long what could not be recorded is left alone, milliseconds. */
 const retryAfter = 1_000
 
@@ -59,7 +54,8 @@ export class Scheduler extends Context.Service<
     readonly run: Effect.Effect<never, { readonly message: string }, Scope.Scope>
     /** Looks at the disk and at the streams now. */
     readonly wake: (what: "reload" | "look") => void
-    readonly schedules: () => ReadonlyMap<string, ScheduleBook.ScheduleBook>
+    /** The schedules, once they have been read. */
+    readonly book: () => ScheduleBook.ScheduleBook | undefined
     /** Milliseconds since the last turn of the loop; undefined while it does not run here. */
     readonly sinceTurn: Effect.Effect<number | undefined>
     /** When the loop last turned, milliseconds since the epoch. */
@@ -71,28 +67,21 @@ const make = Effect.fnUntraced(function* () {
   const { env, say } = yield* Surroundings
   const pipelines = yield* Pipelines
   const runner = yield* Runner.Runner
-  const ledger = yield* Ledger
   const cordons = yield* Cordons
   const inbox = yield* Inbox
   const { daemon } = (yield* Settings).sections
   const services = yield* Effect.context<Ledger | Artifacts>()
-  const kept = new Map<string, Kept>()
+  /** Runs that are being seen through, and those of them that were asked to be cancelled. */
+  const seen = new Set<string>()
+  const cancelled = new Set<string>()
   const wakes = yield* Queue.sliding<"reload" | "look">(16)
   let turned: number | undefined
   let turnedAt: number | undefined
+  let current: ScheduleBook.ScheduleBook | undefined
 
   const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
-  const keep = Effect.fnUntraced(function* (pipeline: string) {
-    const known = kept.get(pipeline)
-    if (known !== undefined) return known
-    const book = yield* Effect.provide(ScheduleBook.open(env, pipeline), services)
-    const one: Kept = { book, seen: new Set(), cancelled: new Set() }
-    kept.set(pipeline, one)
-    return one
-  })
-
-  const factsOf = Effect.fnUntraced(function* ({ pipeline }: ScheduleBook.ScheduleBook) {
+  const factsOf = Effect.fnUntraced(function* (pipeline: string) {
     const cordon = yield* cordons.against({ pipeline })
     return {
       env,
@@ -113,9 +102,9 @@ const make = Effect.fnUntraced(function* () {
   }
 
   /** Sees a run of a schedule through, and records its end. */
-  const see = Effect.fnUntraced(function* ({ book, cancelled, seen }: Kept, own: Asked) {
+  const see = Effect.fnUntraced(function* (book: ScheduleBook.ScheduleBook, pipeline: string, own: Asked) {
     const tick = Occurrence.timeText(own.tick)
-    const config = pipelines.current().get(book.pipeline)?.deployed?.config
+    const config = pipelines.current().get(pipeline)?.deployed?.config
     if (config === undefined) return void seen.delete(own.run)
     const { plan, run: id, trigger } = own
     const { reason, status } = yield* runner.seeThrough({
@@ -128,15 +117,15 @@ const make = Effect.fnUntraced(function* () {
     })
     const ended: Event = {
       type: "dev.dandori.schedule.run.ended.v1",
-      data: { tick, run: id, status, ...(reason === undefined ? {} : { reason }) },
+      data: { pipeline, tick, run: id, status, ...(reason === undefined ? {} : { reason }) },
     }
-    if (reason !== undefined) yield* say(`Run ${id} of ${book.pipeline} did not start: ${reason}`)
+    if (reason !== undefined) yield* say(`Run ${id} of ${pipeline} did not start: ${reason}`)
     const now = yield* Clock.currentTimeMillis
     yield* untilRecorded(
-      book.record((state) => {
+      book.record(pipeline, (state) => {
         if (!asked(state).some(({ run }) => run === id)) return []
         const after = evolve(state, { ...ended, time: now })
-        return [ended, ...Decide.pauseAfter(after, state.deployed?.schedule.pauseAfter)]
+        return [ended, ...Decide.pauseAfter(pipeline, after, state.deployed?.schedule.pauseAfter)]
       }),
     )
     yield* DaemonMetrics.runEnded(status)
@@ -154,17 +143,20 @@ const make = Effect.fnUntraced(function* () {
   const run = Effect.gen(function* () {
     const runs = yield* FiberSet.make<void>()
 
+    const book = yield* Effect.provide(ScheduleBook.open(env), services)
+    current = book
+
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
-    const settle = Effect.fnUntraced(function* (one: Kept) {
-      const state = one.book.state()
+    const settle = Effect.fnUntraced(function* (pipeline: string) {
+      const state = book.state(pipeline)
       for (const own of asked(state)) {
-        if (one.seen.has(own.run)) continue
-        one.seen.add(own.run)
-        yield* FiberSet.run(runs, see(one, own))
+        if (seen.has(own.run)) continue
+        seen.add(own.run)
+        yield* FiberSet.run(runs, see(book, pipeline, own))
       }
       for (const id of Decide.toCancel(state)) {
-        if (one.cancelled.has(id)) continue
-        one.cancelled.add(id)
+        if (cancelled.has(id)) continue
+        cancelled.add(id)
         const reason = "a later tick of its schedule is due (overlap cancel-running)"
         yield* Effect.ignore(inbox.put(id, { kind: "cancel", reason }))
       }
@@ -172,67 +164,79 @@ const make = Effect.fnUntraced(function* () {
 
     /** When a schedule is to be looked at again, milliseconds since the epoch. */
     const due = new Map<string, number>()
-    const plan = ({ book }: Kept) =>
-      Decide.nextDue({ env, pipeline: book.pipeline, now: 0, queue: daemon.queue }, book.state()) ?? Infinity
+    const plan = (pipeline: string) => {
+      const facts = { env, pipeline, now: 0, queue: daemon.queue }
+      due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
+    }
+    /** Does the same for many schedules. What cannot be recorded is tried again, and keeps no other one from being so. */
+    const forAll = (
+      some: Iterable<string>,
+      work: (pipeline: string) => Effect.Effect<void, { readonly message: string }>,
+    ) =>
+      Effect.gen(function* () {
+        const problems = new Set<string>()
+        const one = (pipeline: string) =>
+          Effect.catch(work(pipeline), ({ message }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              due.set(pipeline, now + retryAfter)
+              problems.add(message)
+            }),
+          )
+        yield* Effect.forEach([...some], one, { concurrency: "unbounded", discard: true })
+        for (const problem of problems) yield* say(`Schedules wait: ${problem}`)
+      })
 
-    const close = Effect.fnUntraced(function* (one: Kept) {
-      const facts = yield* factsOf(one.book)
-      const events = yield* one.book.record((state) => Decide.decide(state, facts))
+    const close = Effect.fnUntraced(function* (pipeline: string) {
+      const facts = yield* factsOf(pipeline)
+      const events = yield* book.record(pipeline, (state) => Decide.decide(state, facts))
       for (const { data, time, type } of events) {
         if (type !== "dev.dandori.schedule.tick.closed.v1") continue
         yield* DaemonMetrics.ticksClosed(data.outcome.is, data.ticks ?? 1)
         yield* DaemonMetrics.tickLate(time - Date.parse(data.through ?? data.tick))
       }
-      due.set(one.book.pipeline, plan(one))
-      yield* settle(one)
+      plan(pipeline)
     })
-    /** A schedule that cannot be written is tried again; it keeps no other one from being so. */
-    const guarded = (one: Kept, work: Effect.Effect<void, { readonly message: string }>) =>
-      Effect.catch(work, ({ message }) =>
-        Effect.gen(function* () {
-          due.set(one.book.pipeline, (yield* Clock.currentTimeMillis) + retryAfter)
-          yield* say(`The schedule of ${one.book.pipeline} waits: ${message}`)
-        }),
-      )
+    const closeAll = (some: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        yield* forAll(some, close)
+        // What is due is recorded before the first of its runs begins.
+        yield* forAll(some, settle)
+      })
 
-    /** Brings a schedule's stream to what is deployed. */
-    const adopt = Effect.fnUntraced(function* (one: Kept, pipeline: Pipeline | undefined) {
+    /** Brings a schedule to what is deployed. */
+    const adopt = Effect.fnUntraced(function* (id: string, pipeline: Pipeline | undefined) {
       const { deployed } = pipeline?.file === undefined ? {} : pipeline
       const schedule = deployed?.plan.schedule
-      const facts = yield* factsOf(one.book)
-      yield* one.book.record((state) => {
+      const facts = yield* factsOf(id)
+      yield* book.record(id, (state) => {
         if (schedule === undefined || deployed === undefined) {
           if (state.deployed === undefined) return []
           const reason = pipeline?.file === undefined ? "its file is gone" : "the pipeline has no schedule any more"
-          return [...Decide.decideLast(state, facts), { type: "dev.dandori.schedule.withdrawn.v1", data: { reason } }]
+          const data = { pipeline: id, reason }
+          return [...Decide.decideLast(state, facts), { type: "dev.dandori.schedule.withdrawn.v1", data }]
         }
         if (state.deployed?.plan === deployed.digest) return []
         const isUnchanged = isSame(state.deployed?.schedule, schedule)
+        const data = { pipeline: id, plan: deployed.digest, schedule }
         return [
           ...(isUnchanged ? Decide.decide(state, facts) : Decide.decideLast(state, facts)),
-          { type: "dev.dandori.schedule.deployed.v1", data: { plan: deployed.digest, schedule } },
+          { type: "dev.dandori.schedule.deployed.v1", data },
         ]
       })
-      due.set(one.book.pipeline, plan(one))
-      yield* settle(one)
+      plan(id)
+      yield* settle(id)
     })
-    const adoptAll = Effect.gen(function* () {
-      const current = pipelines.current()
-      const scheduled = [...current.values()].filter(({ deployed }) => deployed?.plan.schedule !== undefined)
-      for (const { id } of scheduled) yield* keep(id)
-      yield* Effect.forEach(kept.values(), (one) => guarded(one, adopt(one, current.get(one.book.pipeline))), {
-        concurrency,
-        discard: true,
-      })
+    const adoptAll = Effect.suspend(() => {
+      const all = pipelines.current()
+      const scheduled = [...all.values()].flatMap(({ deployed, id }) =>
+        deployed?.plan.schedule === undefined ? [] : [id],
+      )
+      return forAll(new Set([...scheduled, ...book.pipelines()]), (id) => adopt(id, all.get(id)))
     })
 
-    for (const stream of yield* ledger.schedules) {
-      const found = StreamName.scheduleOf(stream)
-      if (found?.env === env) yield* keep(found.pipeline)
-    }
     // What is due by what is deployed comes first: compiling takes longer.
     yield* pipelines.recall
-    yield* Effect.forEach(kept.values(), (one) => guarded(one, close(one)), { concurrency, discard: true })
+    yield* closeAll([...book.pipelines()])
     yield* pipelines.reload(true)
     yield* adoptAll
 
@@ -243,8 +247,8 @@ const make = Effect.fnUntraced(function* () {
     return yield* Effect.forever(
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
-        const late = [...kept.values()].filter(({ book }) => (due.get(book.pipeline) ?? Infinity) <= now)
-        yield* Effect.forEach(late, (one) => guarded(one, close(one)), { concurrency, discard: true })
+        const late = [...due].flatMap(([pipeline, at]) => (at <= now ? [pipeline] : []))
+        yield* closeAll(late)
         const turn = yield* monotonic
         turned = turn
         turnedAt = now
@@ -257,20 +261,13 @@ const make = Effect.fnUntraced(function* () {
         }
         if (told !== undefined || turn - refreshed >= refreshEvery) {
           refreshed = turn
-          yield* Effect.forEach(
-            kept.values(),
-            (one) =>
-              guarded(
-                one,
-                Effect.gen(function* () {
-                  if (yield* one.book.refresh) due.set(one.book.pipeline, plan(one))
-                  yield* settle(one)
-                }),
-              ),
-            { concurrency, discard: true },
+          const news = yield* book.refresh.pipe(
+            Effect.catch(({ message }) => Effect.as(say(`The schedules were not read: ${message}`), false)),
           )
+          if (news) for (const pipeline of book.pipelines()) plan(pipeline)
+          yield* forAll(book.pipelines(), settle)
         }
-        const next = Math.min(...due.values(), Infinity)
+        const next = earliest(due.values())
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))
         told = yield* Queue.take(wakes).pipe(
           Effect.timeoutOption(pause),
@@ -283,7 +280,7 @@ const make = Effect.fnUntraced(function* () {
   return Scheduler.of({
     run,
     wake: (what) => void Queue.offerUnsafe(wakes, what),
-    schedules: () => new Map([...kept].map(([id, { book }]) => [id, book])),
+    book: () => current,
     sinceTurn: Effect.suspend(() => {
       const last = turned
       return last === undefined ? Effect.succeed(undefined) : Effect.map(monotonic, (now) => now - last)

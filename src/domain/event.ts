@@ -47,6 +47,8 @@ const output = {
 const opsChange = { id: Schema.String, env: EnvironmentName, change: OpsChange, reason: Schema.String }
 
 /** Set where an entry was not written at its time, but added by a later start that found it missing. */
+/** The pipeline whose schedule it is about. */
+const ofPipeline = { pipeline: Schema.String }
 const recovered = { recovered: Schema.optionalKey(Schema.Literal(true)) }
 
 const notification = {
@@ -237,20 +239,27 @@ export const data = {
     weaker: Schema.optionalKey(Schema.Struct({ reason: Schema.String, accepted: Schema.Array(Schema.String) })),
   }),
   /** A schedule counts from here on, as its pipeline was deployed; it catches nothing up from before. */
-  "dev.dandori.schedule.deployed.v1": Schema.Struct({ plan: Sha256, schedule: Schedule }),
+  "dev.dandori.schedule.deployed.v1": Schema.Struct({ ...ofPipeline, plan: Sha256, schedule: Schedule }),
   /** The pipeline has no schedule any more, or is gone. */
-  "dev.dandori.schedule.withdrawn.v1": Schema.Struct({ reason: Schema.String }),
+  "dev.dandori.schedule.withdrawn.v1": Schema.Struct({ ...ofPipeline, reason: Schema.String }),
   /** What became of a tick; with `through`, of it and all later ones up to that one, `ticks` of them. */
   "dev.dandori.schedule.tick.closed.v1": Schema.Struct({
+    ...ofPipeline,
     tick: TickTime,
     through: Schema.optionalKey(TickTime),
     ticks: Schema.optionalKey(Schema.Int),
     outcome: Outcome,
   }),
   /** The run of a tick waited in the queue and makes way for that of the tick `into`: it is not created. */
-  "dev.dandori.schedule.tick.coalesced.v1": Schema.Struct({ tick: TickTime, run: Schema.String, into: TickTime }),
+  "dev.dandori.schedule.tick.coalesced.v1": Schema.Struct({
+    ...ofPipeline,
+    tick: TickTime,
+    run: Schema.String,
+    into: TickTime,
+  }),
   /** A run of the schedule has ended; `reason` where it could not be created. */
   "dev.dandori.schedule.run.ended.v1": Schema.Struct({
+    ...ofPipeline,
     tick: TickTime,
     run: Schema.String,
     status: FinalRunStatus,
@@ -262,8 +271,8 @@ export const data = {
    */
   "dev.dandori.schedule.backfill.requested.v1": Schema.Struct({
     backfill: Schema.String,
+    ...ofPipeline,
     env: EnvironmentName,
-    pipeline: Schema.String,
     from: TickTime,
     to: TickTime,
     definition: Schema.Literals(["today", "then"]),
@@ -271,13 +280,18 @@ export const data = {
   }),
   /** What is left of a backfill is not run. */
   "dev.dandori.schedule.backfill.cancelled.v1": Schema.Struct({
+    ...ofPipeline,
     backfill: Schema.String,
     reason: Schema.String,
     ticks: Schema.Int,
   }),
   /** No tick runs from here on; by itself after so many `failures` in a row, else by a person. */
-  "dev.dandori.schedule.paused.v1": Schema.Struct({ reason: Schema.String, failures: Schema.optionalKey(Schema.Int) }),
-  "dev.dandori.schedule.resumed.v1": Schema.Struct({ reason: Schema.String }),
+  "dev.dandori.schedule.paused.v1": Schema.Struct({
+    ...ofPipeline,
+    reason: Schema.String,
+    failures: Schema.optionalKey(Schema.Int),
+  }),
+  "dev.dandori.schedule.resumed.v1": Schema.Struct({ ...ofPipeline, reason: Schema.String }),
   /** Somebody asks to resume: another person has to agree while the flags, by their digest, are as they were `seen`. */
   "dev.dandori.ops.requested.v1": Schema.Struct({ ...opsChange, seen: Sha256 }),
   /** What is about to be done; by whose request (the entry's hash), where it took two people. */

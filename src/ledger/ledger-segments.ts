@@ -49,9 +49,6 @@ interface Verified {
   readonly time: number
 }
 
-/** Writers that stay open after an append, at most. */
-const mostKept = 128
-
 const failedBy = (stream: string) => (error: { readonly message: string }) =>
   new LedgerFailed({ stream, reason: error.message })
 
@@ -187,18 +184,6 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     return turn
   }
 
-  /** Streams that an append of this process is about. */
-  const inUse = new Set<string>()
-  /** Closes a writer of those that stay open, where there are many: schedules may be. */
-  const closeIdle = Effect.suspend(() => {
-    const open = [...left].filter(([stream, { kept }]) => kept !== undefined && !inUse.has(stream))
-    const [first] = open
-    if (open.length < mostKept || first?.[1].kept === undefined) return Effect.void
-    const [stream, { kept, ...shape }] = first
-    left.set(stream, { ...shape, kept: undefined })
-    return kept.close
-  })
-
   /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
   const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
     if (before === undefined) {
@@ -207,7 +192,6 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       return writer(stream, known.head, yield* appendTo(stream))
     }
     const now = yield* shapeOf(stream)
-    if (AppendFile.isSame(before, now)) return writer(stream, before.head, yield* appendTo(stream))
     if (now.bytes < before.bytes) {
       const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
       return yield* new StreamDamaged({ stream, line: before.head.sequence, reason })
@@ -224,7 +208,6 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       left.set(stream, { ...before, kept: undefined })
       yield* before.kept.close
     }
-    yield* closeIdle
     const own = yield* Scope.fork(scope)
     const close = Scope.close(own, Exit.void)
     const opened = openForAppend(stream, before).pipe(
@@ -239,10 +222,6 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     Effect.gen(function* () {
       if (!left.has(stream)) yield* folderOf(stream)
       yield* lock(stream, 10_000)
-      yield* Effect.acquireRelease(
-        Effect.sync(() => inUse.add(stream)),
-        () => Effect.sync(() => inUse.delete(stream)),
-      )
       const kept = yield* keptForAppend(stream)
       left.delete(stream)
       const { close, writer } = kept
@@ -301,7 +280,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const folder = path.join(options.folder, "schedules")
       if (!(yield* fs.exists(folder))) return []
       const names = yield* fs.readDirectory(folder, { recursive: true })
-      return names.flatMap((name) => StreamName.scheduleAt(`schedules/${name}`) ?? []).toSorted()
+      return names.flatMap((name) => StreamName.schedulesAt(`schedules/${name}`) ?? []).toSorted()
     }).pipe(Effect.mapError(failedBy("schedules"))),
     extend: (stream, after, events) =>
       Effect.flatMap(appendHeld(stream, events, after), (heads) =>

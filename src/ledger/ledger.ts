@@ -78,10 +78,10 @@ export class Ledger extends Context.Service<
     readonly disorder: Effect.Effect<Disorder, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
-    /** The streams of schedules, by name. */
+    /** The streams of schedules, one of each environment that has any. */
     readonly schedules: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /**
-     * Appends to the stream of a schedule what was decided on its head `after`; fails with `StreamMoved`, and nothing is
+     * Appends to a stream of schedules what was decided on its head `after`; fails with `StreamMoved`, and nothing is
      * written, where that is not its head any more. The head after each event; durable on return.
      */
     readonly extend: (

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { EnvironmentName, PipelineId, RunId } from "../domain/names.ts"
+import { EnvironmentName, RunId } from "../domain/names.ts"
 
 /** The stream of everything that opened and closed. */
 export const root = "root"
@@ -16,17 +16,15 @@ export const ofRun = (run: string): string => `runs/${run}`
 export const runOf = (stream: string): string | undefined =>
   stream.startsWith("runs/") ? stream.slice("runs/".length) : undefined
 
-/** Stream of a pipeline's schedule in an environment. */
-export const ofSchedule = (env: string, pipeline: string): string => `schedules/${env}/${pipeline}`
+/** Stream of all schedules of an environment: however many tick at once, they are flushed together. */
+export const ofSchedules = (env: string): string => `schedules/${env}`
 
 const isEnv = Schema.is(EnvironmentName)
-const isPipeline = Schema.is(PipelineId)
 
-/** Environment and pipeline of a schedule's stream. */
-export const scheduleOf = (stream: string): { readonly env: string; readonly pipeline: string } | undefined => {
-  const [folder, env, pipeline, ...rest] = stream.split("/")
-  if (folder !== "schedules" || rest.length > 0 || !isEnv(env) || !isPipeline(pipeline)) return undefined
-  return { env, pipeline }
+/** The environment whose schedules a stream is of. */
+export const schedulesOf = (stream: string): EnvironmentName | undefined => {
+  const [folder, env, ...rest] = stream.split("/")
+  return folder === "schedules" && rest.length === 0 && isEnv(env) ? env : undefined
 }
 
 /** When a run's id (UUIDv7) was made, milliseconds since the epoch (RFC 9562, section 5.7). */
@@ -38,7 +36,7 @@ const isRunId = Schema.is(RunId)
 export const isOne = (stream: string): boolean => {
   const run = runOf(stream)
   if (run !== undefined) return isRunId(run)
-  return stream === root || stream === system || scheduleOf(stream) !== undefined
+  return stream === root || stream === system || schedulesOf(stream) !== undefined
 }
 
 /** Path of a stream's segment file below `ledger/`: runs lie by the month in their UUIDv7. */
@@ -62,8 +60,8 @@ export const runAt = (path: string): string | undefined => {
   return id !== undefined && segmentPath(ofRun(id)) === path ? id : undefined
 }
 
-/** Stream of a schedule's file at its place; `path` is from `ledger/` on. */
-export const scheduleAt = (path: string): string | undefined => {
+/** Stream of the schedules' file at its place; `path` is from `ledger/` on. */
+export const schedulesAt = (path: string): string | undefined => {
   const stream = path.endsWith(".ndjson") ? path.slice(0, -".ndjson".length) : ""
-  return scheduleOf(stream) === undefined ? undefined : stream
+  return schedulesOf(stream) === undefined ? undefined : stream
 }

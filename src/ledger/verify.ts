@@ -168,7 +168,7 @@ const verifyFile = Effect.fnUntraced(function* (file: string) {
   const name = path.basename(file, ".ndjson")
   const stream = StreamName.isGathering(name)
     ? name
-    : (StreamName.scheduleAt(path.resolve(file).split(path.sep).slice(-3).join("/")) ?? StreamName.ofRun(name))
+    : (StreamName.schedulesAt(path.resolve(file).split(path.sep).slice(-2).join("/")) ?? StreamName.ofRun(name))
   const checked = VerifyStream.check(stream, content, undefined)
   const report: Report = {
     faults: checked.faults,

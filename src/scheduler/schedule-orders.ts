@@ -30,25 +30,33 @@ export class BackfillRefused extends Schema.TaggedError<BackfillRefused>()("Back
   }
 }
 
-const deployed = (book: ScheduleBook) =>
-  book.state().deployed === undefined
-    ? Effect.fail(new ScheduleMissing({ pipeline: book.pipeline, env: book.env }))
+const deployed = (book: ScheduleBook, pipeline: string) =>
+  book.state(pipeline).deployed === undefined
+    ? Effect.fail(new ScheduleMissing({ pipeline, env: book.env }))
     : Effect.void
 
 /** Pauses a schedule: from now on its ticks are held. False where it is paused already. */
-export const pause = Effect.fn("ScheduleOrders.pause")(function* (book: ScheduleBook, reason: string) {
-  yield* deployed(book)
-  const events = yield* book.record((state) =>
-    pauseOf(state) === undefined ? [{ type: "dev.dandori.schedule.paused.v1", data: { reason } }] : [],
+export const pause = Effect.fn("ScheduleOrders.pause")(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  reason: string,
+) {
+  yield* deployed(book, pipeline)
+  const events = yield* book.record(pipeline, (state) =>
+    pauseOf(state) === undefined ? [{ type: "dev.dandori.schedule.paused.v1", data: { pipeline, reason } }] : [],
   )
   return events.length > 0
 })
 
 /** Lets a paused schedule go on; what was held is not caught up. False where it is not paused. */
-export const resume = Effect.fn("ScheduleOrders.resume")(function* (book: ScheduleBook, reason: string) {
-  yield* deployed(book)
-  const events = yield* book.record((state) =>
-    pauseOf(state) === undefined ? [] : [{ type: "dev.dandori.schedule.resumed.v1", data: { reason } }],
+export const resume = Effect.fn("ScheduleOrders.resume")(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  reason: string,
+) {
+  yield* deployed(book, pipeline)
+  const events = yield* book.record(pipeline, (state) =>
+    pauseOf(state) === undefined ? [] : [{ type: "dev.dandori.schedule.resumed.v1", data: { pipeline, reason } }],
   )
   return events.length > 0
 })
@@ -68,14 +76,18 @@ const rangeOf = ({ definition, from, to }: BackfillRequest) => ({
 })
 
 /** The ticks that a backfill would run. */
-export const backfillTicks = Effect.fnUntraced(function* (book: ScheduleBook, request: BackfillRequest) {
-  yield* deployed(book)
+export const backfillTicks = Effect.fnUntraced(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  request: BackfillRequest,
+) {
+  yield* deployed(book, pipeline)
   const { from, to } = request
   if (to > (yield* Clock.currentTimeMillis)) {
     return yield* new BackfillRefused({ reason: "A backfill ends in the past: ticks to come are the schedule's own" })
   }
   if (from >= to) return yield* new BackfillRefused({ reason: "A backfill ends after it begins" })
-  const ticks = ticksOf(book.state().definitions, rangeOf(request))
+  const ticks = ticksOf(book.state(pipeline).definitions, rangeOf(request))
   if (ticks.length === 0) {
     const hint = request.definition === "then" ? "; the definition of today may have some" : ""
     return yield* new BackfillRefused({ reason: `The schedule has no tick in that time${hint}` })
@@ -90,30 +102,32 @@ export const backfillTicks = Effect.fnUntraced(function* (book: ScheduleBook, re
 /** Asks for a backfill; gives its id. Its ticks run one after the other, oldest first, beside those of the schedule. */
 export const backfill = Effect.fn("ScheduleOrders.backfill")(function* (
   book: ScheduleBook,
+  pipeline: string,
   env: EnvironmentName,
   request: BackfillRequest,
 ) {
-  const ticks = yield* backfillTicks(book, request)
+  const ticks = yield* backfillTicks(book, pipeline, request)
   const { uuid } = yield* Ids
   const id = uuid()
-  const data = { backfill: id, env, pipeline: book.pipeline, ...rangeOf(request), ticks: ticks.length }
-  yield* book.record(() => [{ type: "dev.dandori.schedule.backfill.requested.v1", data }])
+  const data = { backfill: id, env, pipeline, ...rangeOf(request), ticks: ticks.length }
+  yield* book.record(pipeline, () => [{ type: "dev.dandori.schedule.backfill.requested.v1", data }])
   return { backfill: id, ticks }
 })
 
 /** Leaves out what a backfill has not run yet; gives how many ticks that are. The run that goes on is not touched. */
 export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(function* (
   book: ScheduleBook,
+  pipeline: string,
   id: string,
   reason: string,
 ) {
   let left = 0
-  const events = yield* book.record(({ backfills }) => {
+  const events = yield* book.record(pipeline, ({ backfills }) => {
     const found = backfills.find((one) => one.id === id)
     left = found?.ticks.length ?? 0
     return found === undefined
       ? []
-      : [{ type: "dev.dandori.schedule.backfill.cancelled.v1", data: { backfill: id, reason, ticks: left } }]
+      : [{ type: "dev.dandori.schedule.backfill.cancelled.v1", data: { pipeline, backfill: id, reason, ticks: left } }]
   })
   if (events.length === 0) {
     return yield* new BackfillRefused({ reason: `The schedule has no backfill ${id} that goes on` })

@@ -60,7 +60,11 @@ describe("the nightly retrain under a daemon", () => {
             all.find(({ type }) => type === "dev.dandori.schedule.paused.v1"),
           ),
         )
-        assert.deepStrictEqual(paused.data, { reason: "2 runs in a row failed", failures: 2 })
+        assert.deepStrictEqual(paused.data, {
+          pipeline: "nightly-retrain",
+          reason: "2 runs in a row failed",
+          failures: 2,
+        })
         assert.deepStrictEqual([...(yield* ended(folder, "nightly-retrain")).values()], ["failed", "failed"])
         yield* says(process, /nightly-retrain of \d{4}-\d\d-\d\d failed, run/)
         process.signal("SIGTERM")

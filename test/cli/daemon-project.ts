@@ -59,9 +59,11 @@ const linesOf = (path: string) =>
     }),
   )
 
-/** The entries of a schedule's stream, oldest first. */
+/** The entries about a pipeline's schedule, oldest first. */
 export const entries = (folder: string, pipeline: string) =>
-  linesOf(join(folder, ".dandori/ledger/schedules/dev", `${pipeline}.ndjson`))
+  Effect.map(linesOf(join(folder, ".dandori/ledger/schedules/dev.ndjson")), (all) =>
+    all.filter(({ data }) => (data as { readonly pipeline?: string }).pipeline === pipeline),
+  )
 
 /** A tick and what became of it, in the order in which they were closed. */
 export interface ClosedTick {

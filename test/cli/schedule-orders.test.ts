@@ -120,7 +120,7 @@ describe("dandori schedule", () => {
           all.find(({ type }) => type === "dev.dandori.schedule.paused.v1"),
         ),
       )
-      assert.deepStrictEqual(paused.data, { reason: "2 runs in a row failed", failures: 2 })
+      assert.deepStrictEqual(paused.data, { pipeline: "often", reason: "2 runs in a row failed", failures: 2 })
       yield* closedAs(folder, "held")
       process.signal("SIGTERM")
       assert.strictEqual(yield* process.ended, 0)

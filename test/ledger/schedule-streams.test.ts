@@ -10,9 +10,12 @@ import { verify } from "../../src/ledger/verify.ts"
 import * as Places from "./fixtures/places.ts"
 import * as Project from "./fixtures/project.ts"
 
-const stream = StreamName.ofSchedule("dev", "nightly")
+const stream = StreamName.ofSchedules("dev")
 
-const paused = (reason: string): Event => ({ type: "dev.dandori.schedule.paused.v1", data: { reason } })
+const paused = (reason: string): Event => ({
+  type: "dev.dandori.schedule.paused.v1",
+  data: { pipeline: "nightly", reason },
+})
 
 describe.each([
   ["of segment files", Places.segments],
@@ -31,7 +34,7 @@ describe.each([
           assert.deepStrictEqual(
             entries.map(({ data, entryhash, time }) => [data, entryhash as string, Date.parse(time)]),
             [...first, ...second, ...third].map(({ hash, time }, index) => [
-              { reason: ["one", "two", "three", "four"][index] },
+              { pipeline: "nightly", reason: ["one", "two", "three", "four"][index] },
               hash as string,
               time,
             ]),
@@ -73,27 +76,6 @@ describe.each([
             assert.strictEqual(results.filter(({ _tag }) => _tag === "Success").length, 1)
             assert.lengthOf((yield* other.read(stream)).entries, round)
           }
-        }),
-      ),
-    )
-
-    test.effect("may be many, each with its own chain", () =>
-      Places.withTwo((ledger, other) =>
-        Effect.gen(function* () {
-          const names = Array.from({ length: 300 }, (__, n) => StreamName.ofSchedule("dev", `p${n}`))
-          const heads = new Map(names.map((name) => [name, genesis(name)]))
-          for (let round = 0; round < 2; round++) {
-            yield* Effect.forEach(
-              names,
-              (name) =>
-                Effect.map(ledger.extend(name, heads.get(name) ?? genesis(name), [paused(`${round}`)]), ([head]) =>
-                  heads.set(name, head),
-                ),
-              { concurrency: 16, discard: true },
-            )
-          }
-          assert.deepStrictEqual(yield* other.schedules, names.toSorted())
-          for (const name of names) assert.strictEqual((yield* other.read(name)).head.hash, heads.get(name)?.hash)
         }),
       ),
     )
