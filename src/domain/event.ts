@@ -7,6 +7,7 @@ import { Outcome, TickTime } from "./occurrence.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
 import { Schedule } from "./schedule.ts"
 import { Sha256 } from "./sha256.ts"
+import { tokenEvents } from "./token.ts"
 
 /** An error as an event holds it: the tag decides about retries, the message is for people. */
 export const ErrorData = Schema.Struct({
@@ -284,6 +285,7 @@ export const data = {
     env: EnvironmentName,
     reason: Schema.String,
   }),
+  ...tokenEvents,
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
+import type { Actor } from "../domain/actor.ts"
 import type { Capacity, Event, EventData } from "../domain/event.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EnvironmentName } from "../domain/names.ts"
@@ -39,6 +40,10 @@ export interface RunRequest extends Durability.Durability {
   readonly config: string
   readonly capacity: Capacity
   readonly who: string
+  /** The id that it is to have; a new one where none is given. */
+  readonly id?: string
+  /** Who asked for it, where that is not whom the ledger was opened for: the author of `run.created`. */
+  readonly by?: Actor
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
@@ -129,7 +134,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     ],
     { concurrency: 2 },
   )
-  const run = ids.uuid()
+  const run = request.id ?? ids.uuid()
   const data: EventData<"dev.dandori.run.created.v1"> = {
     pipeline: request.plan.id,
     plan: of(planText),
@@ -155,7 +160,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       const { audit } = request.plan
       const writer = yield* ledger.create(stream, { audit, flushMillis: Durability.flushMillis(request) })
       const created: Event = { type: "dev.dandori.run.created.v1", data }
-      const first = writer.append(created)
+      const first = writer.append(created, run, request.by)
       const recorded: Array<Event & { readonly time: number }> = [{ ...created, time: first.time }]
       for (const taken of request.takeover?.events ?? []) {
         const event = Takeover.begunAt(taken, request.plan, first.time)

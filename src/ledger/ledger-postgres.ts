@@ -5,6 +5,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Event } from "../domain/event.ts"
+import { Acting } from "../services/acting.ts"
 import { Ids } from "../services/ids.ts"
 import * as Once from "../services/once.ts"
 import * as Postgres from "../services/postgres.ts"
@@ -120,11 +121,11 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
 
   /** Seals events onto a head as rows. */
-  const sealed = (stream: string, head: Head, bytes: number, events: ReadonlyArray<Event>) => {
+  const sealed = (stream: string, head: Head, bytes: number, events: ReadonlyArray<Event>, author: Author) => {
     const rows: Array<EventTable.Row> = []
     for (let at = { head, bytes }, i = 0; i < events.length; i++) {
       const meta = { id: context.uuid(), subject: stream, time: context.now() }
-      const { head: next, line } = seal(at.head, context.author, events[i], meta)
+      const { head: next, line } = seal(at.head, author, events[i], meta)
       at = { head: next, bytes: at.bytes + Buffer.byteLength(line) }
       rows.push({ sequence: next.sequence, line: line.slice(0, -1), endsAt: at.bytes })
     }
@@ -134,6 +135,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   const record = Effect.fnUntraced(function* (stream: "root" | "system", events: ReadonlyArray<Event>) {
     /** What a try sent whose outcome nobody knows. */
     let sent: ReadonlyArray<EventTable.Row> = []
+    const author = { ...context.author, ...(yield* Acting) }
     const once = sql.withTransaction(
       Effect.gen(function* () {
         yield* sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori ledger append ' || ${stream}, 0))`
@@ -151,7 +153,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         const [first] = sent
         const [there] = first === undefined ? [] : yield* table.lines(stream, first.sequence, first.sequence)
         if (first !== undefined && there === first.line) return
-        sent = sealed(stream, chain.head, chain.validBytes, events)
+        sent = sealed(stream, chain.head, chain.validBytes, events, author)
         if (!(yield* table.add(stream, sent))) {
           const reason = "its last entry went away while another was added"
           return yield* new StreamDamaged({ stream, line: chain.head.sequence, reason })

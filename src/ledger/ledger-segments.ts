@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Sha256 from "../domain/sha256.ts"
+import { Acting } from "../services/acting.ts"
 import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as FileLock from "../services/file-lock.ts"
@@ -259,8 +260,9 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         const kept = yield* keptForAppend(stream)
         left.delete(stream)
         const { close, writer } = kept
+        const by = yield* Acting
         yield* Effect.gen(function* () {
-          for (const event of events) writer.append(event)
+          for (const event of events) writer.append(event, undefined, by)
           yield* Effect.mapError(writer.durable, failedBy(stream))
           left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
         }).pipe(Effect.onError(() => close))

@@ -75,7 +75,7 @@ export class Ledger extends Context.Service<
     readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /** What lies among the streams and is none, and entries that lie where they do not belong, though their bytes are right. */
     readonly disorder: Effect.Effect<Disorder, LedgerFailed>
-    /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
+    /** Appends to `root` or `system`, in the name of who acts, under a lock held for that one append; durable on return. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
     /** The checkpoints, smallest first. */
     readonly checkpoints: Effect.Effect<ReadonlyArray<KeptCheckpoint>, LedgerFailed>

@@ -1,0 +1,121 @@
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { RunId, TaskId } from "../../../domain/names.ts"
+import { Plan } from "../../../domain/plan.ts"
+import { Sha256 } from "../../../domain/sha256.ts"
+import { Needs } from "../authorization.ts"
+import * as Problems from "../problems.ts"
+import { PendingApproval, Reason, RunDetail, RunPage } from "../run-views.ts"
+
+const run = { run: RunId }
+
+const wholeNumber = (pattern: RegExp) =>
+  Schema.String.check(Schema.isPattern(pattern)).pipe(
+    Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString),
+  )
+
+/** How many, from 1 to 100. */
+const Limit = wholeNumber(/^([1-9][0-9]?|100)$/u)
+/** Sequence of an event; 0 stands before the first. */
+const Sequence = wholeNumber(/^(0|[1-9][0-9]{0,8})$/u)
+
+/** What was asked is done; `run` and the like say of what. */
+const Done = Schema.Struct({ run: RunId, by: Schema.String }).annotate({ identifier: "Done" })
+
+const started = Schema.Struct({ run: RunId, isNew: Schema.Boolean }).annotate({ identifier: "Started" })
+/** A run that is there under a key that was used before, and one that was created. */
+export const Known = started.annotate({ identifier: "KnownRun" })
+export const Created = started.annotate({ identifier: "CreatedRun" }).pipe(HttpApiSchema.status(201))
+
+/** Runs: what they are, what happens in them, and what people ask of them. */
+export const runs = HttpApiGroup.make("runs").add(
+  HttpApiEndpoint.get("list", "/runs", {
+    query: { limit: Schema.optionalKey(Limit), before: Schema.optionalKey(RunId) },
+    success: RunPage,
+  })
+    .annotate(Needs, "read")
+    .annotate(OpenApi.Summary, "Runs, newest first; `before` goes on where a page ended"),
+  HttpApiEndpoint.get("show", "/runs/:run", { params: run, success: RunDetail, error: Problems.NotFound })
+    .annotate(Needs, "read")
+    .annotate(OpenApi.Summary, "A run with its tasks and what it waits for"),
+  HttpApiEndpoint.get("plan", "/runs/:run/plan", { params: run, success: Plan, error: Problems.NotFound })
+    .annotate(Needs, "read")
+    .annotate(OpenApi.Summary, "The plan that a run was started with"),
+  HttpApiEndpoint.get("events", "/runs/:run/events", {
+    params: run,
+    query: { after: Schema.optionalKey(Sequence) },
+    headers: { "last-event-id": Schema.optionalKey(Sequence) },
+    success: [Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })), HttpApiSchema.NoContent],
+    error: [Problems.NotFound, Problems.Conflict],
+  })
+    .annotate(Needs, "read")
+    .annotate(
+      OpenApi.Summary,
+      "The events of a run as server-sent events: `id` is the sequence, `data` the sealed entry; ends with the run",
+    ),
+  HttpApiEndpoint.post("cancel", "/runs/:run/cancel", {
+    params: run,
+    payload: Schema.Struct({ reason: Reason }),
+    success: Done,
+    error: [Problems.NotFound, Problems.Conflict],
+  })
+    .annotate(Needs, "operate")
+    .annotate(OpenApi.Summary, "Cancels a run; its tasks get their grace to stop"),
+  HttpApiEndpoint.post("resolve", "/runs/:run/resolutions", {
+    params: run,
+    payload: Schema.Struct({
+      task: TaskId,
+      as: Schema.Literals(["succeeded", "failed"]),
+      reason: Reason,
+      output: Schema.optionalKey(Schema.Unknown),
+    }),
+    success: Done,
+    error: [Problems.NotFound, Problems.Conflict],
+  })
+    .annotate(Needs, "operate")
+    .annotate(OpenApi.Summary, "Says what became of a task whose outcome nobody knows"),
+  HttpApiEndpoint.post("retry", "/runs/:run/retry", {
+    params: run,
+    payload: Schema.Struct({ from: Schema.optionalKey(TaskId), only: Schema.optionalKey(TaskId) }),
+    success: Created,
+    error: [Problems.NotFound, Problems.Conflict],
+  })
+    .annotate(Needs, "operate")
+    .annotate(OpenApi.Summary, "Runs the plan of a run that has ended again, but for what succeeded there"),
+  HttpApiEndpoint.post("resume", "/runs/:run/resume", {
+    params: run,
+    success: Done,
+    error: [Problems.NotFound, Problems.Conflict],
+  })
+    .annotate(Needs, "operate")
+    .annotate(OpenApi.Summary, "Goes on with a run that no process drives"),
+)
+
+/** Agreement: who waits for it, and answers. */
+export const approvals = HttpApiGroup.make("approvals").add(
+  HttpApiEndpoint.get("list", "/approvals", {
+    success: Schema.Struct({ approvals: Schema.Array(PendingApproval) }),
+  })
+    .annotate(Needs, "read")
+    .annotate(OpenApi.Summary, "The tasks of open runs that wait for people to agree"),
+  HttpApiEndpoint.post("answer", "/runs/:run/approvals", {
+    params: run,
+    payload: Schema.Union([
+      Schema.Struct({
+        decision: Schema.Literal("approve"),
+        task: TaskId,
+        input: Sha256,
+        reason: Schema.optionalKey(Reason),
+      }),
+      Schema.Struct({ decision: Schema.Literal("refuse"), task: TaskId, input: Sha256, reason: Reason }),
+    ]),
+    success: Done,
+    error: [Problems.NotFound, Problems.Conflict],
+  })
+    .annotate(Needs, "approve")
+    .annotate(OpenApi.Summary, "Agrees or refuses, about the input whose digest is named"),
+)
