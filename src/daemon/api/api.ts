@@ -13,6 +13,8 @@ import { EventFeeds } from "./event-feed.ts"
 import * as EventStreams from "./event-stream.ts"
 import * as Gate from "./gate.ts"
 import { tokens } from "./handlers/access.ts"
+import { hooks, pipelines, schedules } from "./handlers/pipelines.ts"
+import { cordons, models } from "./handlers/registry.ts"
 import { approvals, runs } from "./handlers/runs.ts"
 import { health, metrics, self } from "./handlers/system.ts"
 import * as Server from "./server.ts"
@@ -45,7 +47,19 @@ export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
   const requestMillis = millisOf(limits.request_timeout)
   const known = routes()
   const streams = yield* Layer.build(EventStreams.layer({ streams: limits.streams, stallMillis: requestMillis }))
-  const handlers = Layer.mergeAll(self, runs, approvals, tokens, metrics, health)
+  const handlers = Layer.mergeAll(
+    self,
+    runs,
+    approvals,
+    pipelines,
+    schedules,
+    models,
+    cordons,
+    tokens,
+    metrics,
+    hooks,
+    health,
+  )
   const api = HttpApiBuilder.layer(Api).pipe(
     Layer.provide(handlers),
     Layer.provide([Admission.authorization, Admission.checked, EventFeeds.layer]),

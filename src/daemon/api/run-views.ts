@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { ErrorData, FinalRunStatus } from "../../domain/event.ts"
+import { validate } from "../../domain/json-value.ts"
 import { EnvironmentName, PipelineId, RunId, TaskId } from "../../domain/names.ts"
 import { Sha256 } from "../../domain/sha256.ts"
 
@@ -104,6 +105,19 @@ export const RunDetail = Schema.Struct({
   approvals: Schema.Array(PendingApproval),
 }).annotate({ identifier: "RunDetail" })
 export type RunDetail = typeof RunDetail.Type
+
+/** How deep the values of a request may be nested. */
+const deepest = 64
+
+const isFlat = (value: unknown, left = deepest): boolean =>
+  typeof value !== "object" ||
+  value === null ||
+  (left > 0 && Object.values(value).every((item) => isFlat(item, left - 1)))
+
+/** JSON that every reader reads alike: no number that is rounded, no half of a character, nothing nested without end. */
+export const isExact = Schema.makeFilter((value: unknown) =>
+  isFlat(value) ? (validate(value, {})[0] ?? true) : `is nested more than ${deepest} deep`,
+)
 
 /** Text that a person writes and others read: not blank, at most 2,000 characters, no half of a character. */
 export const Reason = Schema.String.check(

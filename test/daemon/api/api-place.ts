@@ -8,6 +8,7 @@ import { usual } from "../../../src/domain/config/daemon.ts"
 import type { Role } from "../../../src/domain/token.ts"
 import * as TokenBook from "../../../src/ledger/token-book.ts"
 import * as SettingsFiles from "../../../src/services/settings-files.ts"
+import * as StartKeys from "../../../src/services/start-keys.ts"
 import * as TokensSql from "../../../src/services/tokens-sql.ts"
 import * as RunProject from "../../cli/run-project.ts"
 import * as TestHost from "./test-host.ts"
@@ -15,6 +16,9 @@ import * as TestHost from "./test-host.ts"
 const more = {
   asking: `
   go: { uses: actor, approval: { approvers: 1 }, with: { say: hello } }`,
+  both: `
+  go: { uses: actor, approval: { approvers: 1 }, with: { say: hello } }
+  hanging: { uses: actor, with: { say: hanging about, hangs: true } }`,
   shell: `
   say: { uses: command, with: { argv: [echo, 'hi'] } }`,
 }
@@ -24,10 +28,13 @@ id: given
 params:
   city: { type: string, minLength: 1, description: Where }
   count: { type: integer, default: 1, description: How many }
-schedule: { cron: '0 3 * * *', timezone: Europe/Berlin, params: { city: Berlin } }
+schedule: { cron: '0 3 * * *', timezone: Europe/Berlin, params: { city: Berlin }, dst: { gap: shift, overlap: first } }
 tasks:
   first: { uses: actor, with: { say: '\${{ params.city }}' } }
 `
+
+/** What requests to the hook of `given` are signed with. */
+export const hookSecret = `whsec_${Buffer.from("a secret of thirty-two bytes....").toString("base64")}`
 
 /** A project with a few pipelines, its services, and an API in front of them on a free port. */
 export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.limits> = {}) {
@@ -37,15 +44,23 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
       await Fs.writeFile(join(project, `pipelines/${id}.yaml`), `version: 1\nid: ${id}\ntasks:${tasks}\n`)
     }
     await Fs.writeFile(join(project, "pipelines/given.yaml"), withParams)
+    // As outside of dev: who asked for a run does not approve its tasks.
+    await Fs.writeFile(join(project, "configs/envs/dev/approvals.yaml"), "selfApproval: false\n")
+    await Fs.appendFile(
+      join(project, "configs/base/daemon.yaml"),
+      `hooks:\n  given: "\${file:hook.secret}"\n  shell: "\${file:no.secret}"\n`,
+    )
+    await Fs.writeFile(join(project, "hook.secret"), hookSecret)
   })
   const home = join(project, ".dandori")
   const configuration = yield* SettingsFiles.load(project, "dev")
   const services = yield* Layer.build(
     TestHost.layer({ configuration, project }).pipe(
       Layer.provideMerge(
-        TokensSql.layerOf(configuration.sections.database).pipe(
-          Layer.provideMerge(Project.services({ project, home, configuration })),
-        ),
+        Layer.merge(
+          TokensSql.layerOf(configuration.sections.database),
+          StartKeys.layerOf(configuration.sections.database),
+        ).pipe(Layer.provideMerge(Project.services({ project, home, configuration }))),
       ),
     ),
   )

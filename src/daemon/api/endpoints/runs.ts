@@ -9,7 +9,7 @@ import { Plan } from "../../../domain/plan.ts"
 import { Sha256 } from "../../../domain/sha256.ts"
 import { Needs } from "../authorization.ts"
 import * as Problems from "../problems.ts"
-import { PendingApproval, Reason, RunDetail, RunPage } from "../run-views.ts"
+import { PendingApproval, Reason, RunDetail, RunPage, isExact } from "../run-views.ts"
 
 const run = { run: RunId }
 
@@ -23,6 +23,9 @@ const Limit = wholeNumber(/^([1-9][0-9]?|100)$/u)
 /** Sequence of an event; 0 stands before the first. */
 const Sequence = wholeNumber(/^(0|[1-9][0-9]{0,8})$/u)
 
+/** A digest; a branded schema alone leaves its pattern out of the document. */
+const Digest = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/u)).pipe(Schema.decodeTo(Sha256))
+
 /** What was asked is done; `run` and the like say of what. */
 const Done = Schema.Struct({ run: RunId, by: Schema.String }).annotate({ identifier: "Done" })
 
@@ -30,6 +33,25 @@ const started = Schema.Struct({ run: RunId, isNew: Schema.Boolean }).annotate({ 
 /** A run that is there under a key that was used before, and one that was created. */
 export const Known = started.annotate({ identifier: "KnownRun" })
 export const Created = started.annotate({ identifier: "CreatedRun" }).pipe(HttpApiSchema.status(201))
+
+/** One server-sent event; the document has no schema of its own for streams of them. */
+const eventSchema = {
+  type: "object",
+  required: ["id", "event", "data"],
+  properties: {
+    id: { type: "string", pattern: "^[1-9][0-9]*$", description: "sequence of the entry" },
+    event: { type: "string", description: "type of the entry" },
+    data: { type: "string", contentMediaType: "application/json", description: "the entry as it was sealed" },
+  },
+}
+
+const withEvents = (operation: Readonly<Record<string, any>>) => ({
+  ...operation,
+  responses: {
+    ...operation.responses,
+    200: { ...operation.responses[200], content: { "text/event-stream": { schema: eventSchema } } },
+  },
+})
 
 /** Runs: what they are, what happens in them, and what people ask of them. */
 export const runs = HttpApiGroup.make("runs").add(
@@ -55,8 +77,9 @@ export const runs = HttpApiGroup.make("runs").add(
     .annotate(Needs, "read")
     .annotate(
       OpenApi.Summary,
-      "The events of a run as server-sent events: `id` is the sequence, `data` the sealed entry; ends with the run",
-    ),
+      "The events of a run as server-sent events, live, from any sequence on; ends with the run",
+    )
+    .annotate(OpenApi.Transform, withEvents),
   HttpApiEndpoint.post("cancel", "/runs/:run/cancel", {
     params: run,
     payload: Schema.Struct({ reason: Reason }),
@@ -71,7 +94,7 @@ export const runs = HttpApiGroup.make("runs").add(
       task: TaskId,
       as: Schema.Literals(["succeeded", "failed"]),
       reason: Reason,
-      output: Schema.optionalKey(Schema.Unknown),
+      output: Schema.optionalKey(Schema.Unknown.check(isExact)),
     }),
     success: Done,
     error: [Problems.NotFound, Problems.Conflict],
@@ -108,10 +131,10 @@ export const approvals = HttpApiGroup.make("approvals").add(
       Schema.Struct({
         decision: Schema.Literal("approve"),
         task: TaskId,
-        input: Sha256,
+        input: Digest,
         reason: Schema.optionalKey(Reason),
       }),
-      Schema.Struct({ decision: Schema.Literal("refuse"), task: TaskId, input: Sha256, reason: Reason }),
+      Schema.Struct({ decision: Schema.Literal("refuse"), task: TaskId, input: Digest, reason: Reason }),
     ]),
     success: Done,
     error: [Problems.NotFound, Problems.Conflict],
