@@ -10,6 +10,7 @@ import type { Actor } from "../../domain/actor.ts"
 import { Ledger } from "../../ledger/ledger.ts"
 import * as TokenBook from "../../ledger/token-book.ts"
 import { Tokens } from "../../services/tokens.ts"
+import { Host } from "../host.ts"
 import { Authorization, Caller, Checked, Needs } from "./authorization.ts"
 import { Door } from "./door.ts"
 import * as Problems from "./problems.ts"
@@ -29,6 +30,7 @@ export const authorization = Layer.effect(
   Effect.gen(function* () {
     const ledger = yield* Ledger
     const tokens = yield* Tokens
+    const host = yield* Host
     const local = yield* LocalUser
 
     const callerOf = Effect.fnUntraced(function* (text: string) {
@@ -52,6 +54,13 @@ export const authorization = Layer.effect(
           const roles = rolesFor(needed).join(" or ")
           const detail = `The token of ${caller.actor.authid} is that of a ${caller.role}; this takes the role ${roles}`
           return yield* new Problems.Forbidden({ code: "RoleTooLow", detail })
+        }
+        if (needed === "operate" || needed === "approve") {
+          const { ready, why = "it starts or stops" } = yield* host.state
+          if (!ready) {
+            const detail = `The daemon takes no such requests now: ${why}`
+            return yield* new Problems.Unavailable({ code: "NotReady", detail })
+          }
         }
         return yield* Effect.provideService(answer, Caller, caller)
       }),

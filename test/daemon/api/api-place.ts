@@ -1,7 +1,9 @@
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Project from "../../../src/cli/project.ts"
 import * as Api from "../../../src/daemon/api/api.ts"
 import { usual } from "../../../src/domain/config/daemon.ts"
@@ -64,7 +66,8 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
       ),
     ),
   )
-  const { port } = yield* Api.serve({
+  /** Serves the API for a scope. */
+  const serve = Api.serve({
     host: "127.0.0.1",
     port: 0,
     allowedHosts: ["dandori.example"],
@@ -72,6 +75,8 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
     socket: join(home, "daemon.sock"),
     localUser: { authid: "local", authtype: "user" },
   }).pipe(Effect.provide(services))
+  const serving = yield* Effect.scope.pipe(Effect.flatMap((scope) => Scope.fork(scope)))
+  const { port } = yield* Scope.provide(serve, serving)
   const url = `http://127.0.0.1:${port}`
 
   /** A request as a role's token, or without one. */
@@ -99,5 +104,8 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
   const token = (name: string, role: Role) =>
     Effect.map(Effect.provide(TokenBook.create({ name, role }, "local"), services), ({ text }) => text)
 
-  return { project, home, url, port, services, call, post, token }
+  /** Ends the API. */
+  const close = Scope.close(serving, Exit.void)
+
+  return { project, home, url, port, services, call, post, token, serve, close }
 })

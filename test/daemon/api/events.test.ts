@@ -3,7 +3,9 @@ import { connect, type Socket } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { Host } from "../../../src/daemon/host.ts"
 import { Ledger } from "../../../src/ledger/ledger.ts"
 import * as StreamName from "../../../src/ledger/stream-name.ts"
@@ -145,6 +147,36 @@ describe("the events of a run", () => {
         assert.strictEqual(ended, count)
       }),
     60_000,
+  )
+
+  it.live("end when the API closes, which waits for no one who listens", () =>
+    Effect.gen(function* () {
+      const place = yield* ApiPlace.make()
+      const viewer = yield* place.token("vera", "viewer")
+      const { run } = yield* start(place, "hanging")
+      const path = `/api/v1/runs/${run}/events`
+      const started = Promise.withResolvers<void>()
+      const listening = yield* Effect.forkChild(
+        listen(place, path, viewer, (text) => {
+          if (text.includes("attempt.started")) started.resolve()
+          return false
+        }),
+      )
+      yield* Effect.promise(() => started.promise)
+      const [millis] = yield* Effect.timed(place.close)
+      const events = eventsOf(yield* Fiber.join(listening))
+      assert.notInclude(
+        events.map(({ event }) => event),
+        "dev.dandori.run.finished.v1",
+      )
+      assert.isBelow(Duration.toMillis(millis), 5_000)
+      // Its places are free for the next one, and taken by it.
+      yield* place.serve
+      const second = yield* Effect.flip(Effect.scoped(place.serve))
+      assert.match(second.message, /daemon\.sock: another process listens/)
+      const me = yield* place.call("/api/v1/whoami", { unix: join(place.home, "daemon.sock") })
+      assert.strictEqual(me.status, 200)
+    }),
   )
 
   it.live("are refused beyond the limit of streams, until a client that does not read is dropped", () =>
