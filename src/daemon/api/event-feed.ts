@@ -28,6 +28,16 @@ export class FeedDamaged extends Schema.TaggedError<FeedDamaged>()("FeedDamaged"
   }
 }
 
+/** So many bytes of events are held that no further run is read for listeners. */
+export class FeedsFull extends Schema.TaggedError<FeedsFull>()("FeedsFull", { bytes: Schema.Int }) {
+  override get message() {
+    return `${this.bytes} bytes of events are held for those who listen, which is the limit; try again later`
+  }
+}
+
+/** Most bytes of events that are held for listeners before another run's are read. */
+const mostBytes = 256 * 2 ** 20
+
 /** An entry as a server-sent event (WHATWG HTML, section 9.2): `id` is its sequence, `data` its sealed line. */
 const frameOf = (entry: Entry): Uint8Array =>
   Buffer.from(`id: ${entry.sequence}\nevent: ${entry.type}\ndata: ${Chain.lineOf(entry)}\n\n`)
@@ -40,18 +50,26 @@ export interface Feed {
   readonly beyond: (count: number) => Effect.Effect<void>
 }
 
-/** Follows one stream for all that listen to it. */
-const follow = Effect.fnUntraced(function* (run: string) {
+/** Follows one stream for all that listen to it; `held` counts the bytes of all feeds. */
+const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }) {
   const ledger = yield* Ledger
+  if (held.bytes >= mostBytes) return yield* new FeedsFull({ bytes: held.bytes })
   const stream = StreamName.ofRun(run)
   const frames: Array<Uint8Array> = []
   const listeners = new Set<() => void>()
   let end: ReturnType<Feed["end"]> = "open"
+  let bytes = 0
+  yield* Effect.addFinalizer(() => Effect.sync(() => (held.bytes -= bytes)))
   let start: Chain.Start = { head: Sealing.genesis(stream), bytes: 0 }
 
   const look = Effect.gen(function* () {
     const chain = Chain.read(stream, yield* ledger.bytes(stream, start.bytes), start)
-    for (const entry of chain.entries) frames.push(frameOf(entry))
+    for (const entry of chain.entries) {
+      const frame = frameOf(entry)
+      frames.push(frame)
+      bytes += frame.length
+      held.bytes += frame.length
+    }
     start = { head: chain.head, bytes: chain.validBytes }
     // A torn end is being written, or was left by a crash and is cut by whoever goes on.
     if (chain.fault !== undefined && chain.fault.kind !== "torn") {
@@ -95,16 +113,22 @@ const follow = Effect.fnUntraced(function* (run: string) {
 /** The events of runs as they come: a stream is read once, however many listen to it, and forgotten when nobody does. */
 export class EventFeeds extends Context.Service<
   EventFeeds,
-  { readonly of: (run: string) => Effect.Effect<Feed, StreamMissing | LedgerFailed, Scope.Scope> }
+  { readonly of: (run: string) => Effect.Effect<Feed, StreamMissing | LedgerFailed | FeedsFull, Scope.Scope> }
 >()("dandori/daemon/api/EventFeeds") {
   static readonly layer: Layer.Layer<EventFeeds, never, Ledger> = Layer.effect(
     EventFeeds,
-    Effect.map(RcMap.make({ lookup: (run: string) => follow(run) }), (feeds) => ({
-      of: (run) =>
-        // A look that failed is not kept for those who come later.
-        Effect.onExit(RcMap.get(feeds, run), (exit) =>
-          exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause) ? RcMap.invalidate(feeds, run) : Effect.void,
-        ),
-    })),
+    Effect.gen(function* () {
+      const held = { bytes: 0 }
+      const feeds = yield* RcMap.make({ lookup: (run: string) => follow(run, held) })
+      return EventFeeds.of({
+        of: (run) =>
+          // A look that failed is not kept for those who come later.
+          Effect.onExit(RcMap.get(feeds, run), (exit) =>
+            exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)
+              ? RcMap.invalidate(feeds, run)
+              : Effect.void,
+          ),
+      })
+    }),
   )
 }

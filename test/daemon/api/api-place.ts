@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Project from "../../../src/cli/project.ts"
 import * as Api from "../../../src/daemon/api/api.ts"
+import type { HostState } from "../../../src/daemon/host.ts"
 import { usual } from "../../../src/domain/config/daemon.ts"
 import type { Role } from "../../../src/domain/token.ts"
 import * as TokenBook from "../../../src/ledger/token-book.ts"
@@ -56,8 +57,9 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
   })
   const home = join(project, ".dandori")
   const configuration = yield* SettingsFiles.load(project, "dev")
+  const standing: { current: HostState } = { current: { ready: true, leader: true } }
   const services = yield* Layer.build(
-    TestHost.layer({ configuration, project }).pipe(
+    TestHost.layer({ configuration, project }, standing).pipe(
       Layer.provideMerge(
         Layer.merge(
           TokensSql.layerOf(configuration.sections.database),
@@ -87,7 +89,7 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
       if (token !== undefined) headers.set("authorization", `Bearer ${token}`)
       const response = await fetch(`${url}${path}`, { signal, ...rest, headers })
       const text = await response.text()
-      const isJson = response.headers.get("content-type")?.includes("json") === true
+      const isJson = text !== "" && response.headers.get("content-type")?.includes("json") === true
       return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
     })
 
@@ -107,5 +109,5 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
   /** Ends the API. */
   const close = Scope.close(serving, Exit.void)
 
-  return { project, home, url, port, services, call, post, token, serve, close }
+  return { project, home, url, port, services, call, post, token, serve, close, standing }
 })

@@ -85,9 +85,7 @@ describe("the OpenAPI document", () => {
         yield* Context.get(place.services, Cordons).raise(raised)
         const known = { run: runs, pipeline: ["good", "given", "nothing"], cordon: ["ir-1", "ir-2"] }
         // The events of a run that goes on do not end.
-        const all = yield* st(place, admin, known, [
-          ...["--max-examples", "10", "--exclude-path", "/api/v1/runs/{run}/events"],
-        ])
+        const all = yield* st(place, admin, known, ["--max-examples=10", "--exclude-path=/api/v1/runs/{run}/events"])
         assert.strictEqual(all.code, 0, all.text.slice(-20_000))
         assert.match(all.text, /Selected: 32\/33\n\s+Tested: 32\n/)
       }),

@@ -52,6 +52,27 @@ describe("the API", () => {
     }),
   )
 
+  it.live("takes no requests that change anything while its daemon is not ready, and still tells what it knows", () =>
+    Effect.gen(function* () {
+      const place = yield* ApiPlace.make()
+      const admin = yield* place.token("ada", "admin")
+      place.standing.current = { ready: false, leader: false, why: "the database is away" }
+      const ready = yield* place.call("/readyz")
+      assert.deepInclude(ready.body, { status: 503, code: "NotReady" })
+      assert.isNotNull(ready.headers.get("retry-after"))
+      assert.strictEqual((yield* place.call("/livez")).status, 200)
+      assert.strictEqual((yield* place.call("/api/v1/runs", { token: admin })).status, 200)
+      const refused = yield* place.post("/api/v1/pipelines/good/runs", admin, {})
+      assert.deepInclude(refused.body, { status: 503, code: "NotReady" })
+      assert.match(refused.body.detail, /the database is away/)
+      assert.isNotNull(refused.headers.get("retry-after"))
+      assert.deepStrictEqual((yield* place.call("/api/v1/runs", { token: admin })).body, { runs: [] })
+      const head = yield* place.call("/livez", { method: "HEAD" })
+      assert.strictEqual(head.status, 200)
+      assert.strictEqual(head.text, "")
+    }),
+  )
+
   it.live("answers every error with a problem", () =>
     Effect.gen(function* () {
       const { call, post, token } = yield* ApiPlace.make({ body: "4KiB" })

@@ -23,7 +23,10 @@ import type * as Project from "../../../src/cli/project.ts"
 const capacity = { cpu: 4, memory: 2 ** 32, gpu: 0, pools: {}, attempts: 16 }
 
 /** A host that runs a folder's pipelines through the real engine, and keeps what was paused in its memory. */
-export const layer = ({ configuration, project }: Pick<Project.Options, "configuration" | "project">) =>
+export const layer = (
+  { configuration, project }: Pick<Project.Options, "configuration" | "project">,
+  standing: { current: Host.HostState },
+) =>
   Layer.effect(
     Host.Host,
     Effect.gen(function* () {
@@ -83,7 +86,7 @@ export const layer = ({ configuration, project }: Pick<Project.Options, "configu
       })
 
       return Host.Host.of({
-        state: Effect.succeed({ ready: true, leader: true }),
+        state: Effect.sync(() => standing.current),
         pipelines: Effect.gen(function* () {
           const names = (yield* files).toSorted()
           return yield* Effect.forEach(names, (file) =>

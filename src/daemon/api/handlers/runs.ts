@@ -35,6 +35,10 @@ export const runs = HttpApiBuilder.group(
         const feed = yield* feeds.of(params.run).pipe(
           Effect.catchTag("StreamMissing", () => RunReading.missing(params.run)),
           Effect.catchTag("LedgerFailed", RunReading.unreadable),
+          Effect.catchTag(
+            "FeedsFull",
+            ({ _tag, message }) => new Problems.Unavailable({ code: _tag, detail: message }),
+          ),
         )
         const end = feed.end()
         if (typeof end !== "string") {
