@@ -17,6 +17,7 @@ import { hooks, pipelines, schedules } from "./handlers/pipelines.ts"
 import { cordons, models } from "./handlers/registry.ts"
 import { approvals, runs } from "./handlers/runs.ts"
 import { health, metrics, self } from "./handlers/system.ts"
+import * as Idempotency from "./idempotency.ts"
 import * as Server from "./server.ts"
 
 /** Where the API listens, by the section `daemon`, and who the user of the local socket is. */
@@ -46,7 +47,9 @@ export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
   const { allowedHosts, host, limits, localUser, port, socket } = options
   const requestMillis = millisOf(limits.request_timeout)
   const known = routes()
-  const streams = yield* Layer.build(EventStreams.layer({ streams: limits.streams, stallMillis: requestMillis }))
+  const own = yield* Layer.build(
+    Layer.merge(EventStreams.layer({ streams: limits.streams, stallMillis: requestMillis }), Idempotency.layer),
+  )
   const handlers = Layer.mergeAll(
     self,
     runs,
@@ -64,10 +67,10 @@ export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
     Layer.provide(handlers),
     Layer.provide([Admission.authorization, Admission.checked, EventFeeds.layer]),
     Layer.provide(Layer.succeed(Admission.LocalUser, localUser)),
-    Layer.provide(Layer.succeedContext(streams)),
+    Layer.provide(Layer.succeedContext(own)),
     Layer.provide(NodeHttpServer.layerHttpServices),
   )
-  const app = Gate.guard(yield* HttpRouter.toHttpEffect(api), {
+  const app = Gate.guard(Effect.provide(yield* HttpRouter.toHttpEffect(api), own), {
     allowedHosts: [host, ...allowedHosts],
     bodyBytes: bytesOf(limits.body),
     requestMillis,
@@ -77,6 +80,6 @@ export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
   const receiving = { requestMillis, connections: limits.streams + otherConnections }
   const bound = yield* Server.onNetwork(app, receiving, { host, port })
   if (socket !== undefined) yield* Server.onSocket(app, receiving, socket)
-  yield* Effect.addFinalizer(() => Context.get(streams, EventStreams.EventStreams).close)
+  yield* Effect.addFinalizer(() => Context.get(own, EventStreams.EventStreams).close)
   return { port: bound }
 })

@@ -7,10 +7,10 @@ import * as Resolve from "../../engine/resolve.ts"
 import * as Resume from "../../engine/resume.ts"
 import * as Submit from "../../engine/submit.ts"
 import { Acting } from "../../services/acting.ts"
-import { Ids } from "../../services/ids.ts"
 import { Settings } from "../../services/settings.ts"
 import { Host } from "../host.ts"
 import { Caller } from "./authorization.ts"
+import { Idempotency } from "./idempotency.ts"
 import * as Problems from "./problems.ts"
 import * as RunReading from "./run-reading.ts"
 
@@ -91,19 +91,24 @@ export const answer = Effect.fnUntraced(function* (run: string, given: Answer) {
 export const retry = Effect.fnUntraced(function* (
   of: string,
   again: { readonly from?: string; readonly only?: string },
+  key: string | undefined,
 ) {
   const { actor } = yield* Caller
   const host = yield* Host
+  const { once } = yield* Idempotency
   yield* RunReading.read(of)
-  const run = (yield* Ids).uuid()
-  return yield* Effect.mapError(host.retryRun({ of, run, ...again, who: actor }), problemOf(of))
+  const begin = (run: string) => Effect.mapError(host.retryRun({ of, run, ...again, who: actor }), problemOf(of))
+  return yield* once({ scope: `retry ${actor.authid} ${of}`, key, says: again }, begin, ({ status }) => status === 409)
 })
 
 /** Goes on with a run that nobody drives. */
 export const resume = Effect.fnUntraced(function* (run: string) {
   const { actor } = yield* Caller
   const host = yield* Host
-  yield* RunReading.read(run)
+  const { durationMillis, status } = yield* RunReading.read(run)
+  if (durationMillis !== undefined) {
+    return yield* new Problems.Conflict({ code: "RunEnded", detail: `Run ${run} has ended: ${status}` })
+  }
   yield* Effect.mapError(host.resumeRun(run, actor), problemOf(run))
   return { run, by: actor.authid }
 })

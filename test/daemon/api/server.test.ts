@@ -169,7 +169,8 @@ describe("the API", () => {
 
   it.live("does not wait for who sends slowly, and takes only so much", () =>
     Effect.gen(function* () {
-      const { port } = yield* ApiPlace.make({ body: "4KiB", request_timeout: "1s" })
+      const { port, token } = yield* ApiPlace.make({ body: "4KiB", request_timeout: "1s" })
+      const bearer = `Authorization: Bearer ${yield* token("ada", "admin")}\r\n`
       const head = "POST /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
       const slow = yield* Effect.all(
         [
@@ -188,6 +189,8 @@ describe("the API", () => {
       const close = "Connection: close\r\n"
       const chunked = yield* raw(port, `${head}${close}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`)
       assert.match(chunked, /^HTTP\/1\.1 401 /)
+      const whole = `${head}${bearer}${close}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`
+      assert.match(yield* raw(port, whole), /^HTTP\/1\.1 413 /)
       const large = yield* raw(port, `${head}Content-Length: 1000000\r\n\r\n`)
       assert.match(large, /^HTTP\/1\.1 413 /)
       const garbage = yield* raw(port, "GARBAGE\r\n\r\n")

@@ -159,7 +159,7 @@ describe("an approval", () => {
       assert.strictEqual(resumed.status, 200, resumed.text)
       assert.strictEqual((yield* until(place, place.viewer, run, "succeeded")).approvals.length, 0)
       const over = yield* place.post(`/api/v1/runs/${run}/resume`, place.operator, {})
-      assert.strictEqual(over.status, 200, "the host is asked; it goes on with nothing")
+      assert.deepInclude(over.body, { status: 409, code: "RunEnded" })
     }),
   )
 
@@ -206,6 +206,11 @@ describe("a run that has ended", () => {
       yield* until(place, place.viewer, run, "failed")
       const again = yield* place.post(`/api/v1/runs/${run}/retry`, place.operator, {})
       assert.strictEqual(again.status, 201, again.text)
+      const keyed = { "idempotency-key": "again-1" }
+      const one = yield* place.post(`/api/v1/runs/${run}/retry`, place.operator, {}, keyed)
+      const two = yield* place.post(`/api/v1/runs/${run}/retry`, place.operator, {}, keyed)
+      assert.deepStrictEqual([one.status, two.status], [201, 200])
+      assert.strictEqual(two.body.run, one.body.run)
       const detail = yield* until(place, place.viewer, again.body.run, "failed")
       assert.deepInclude(detail, { from: run, pipeline: "bad", who: "olga" })
       assert.deepStrictEqual(

@@ -7,17 +7,14 @@ import { TickTime } from "../../../domain/occurrence.ts"
 import { Plan } from "../../../domain/plan.ts"
 import { PipelineView, ScheduleView } from "../../host.ts"
 import { Needs } from "../authorization.ts"
+import { Created, Known, keyed } from "../begun.ts"
 import * as Problems from "../problems.ts"
 import { Reason, isExact } from "../run-views.ts"
-import { Created, Known } from "./runs.ts"
 
 const pipeline = { pipeline: PipelineId }
 
 /** Values of a pipeline's params, by name. */
 export const Params = Schema.Record(Schema.String, Schema.Unknown).check(isExact)
-
-/** What a client names a request by, so that it may send it again: at most 128 letters, digits and `._:-`. */
-const Key = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._:-]{1,128}$/u))
 
 const Moment = TickTime.check(
   Schema.makeFilter(
@@ -46,7 +43,7 @@ export const pipelines = HttpApiGroup.make("pipelines").add(
     .annotate(OpenApi.Summary, "The plan of a pipeline that is deployed"),
   HttpApiEndpoint.post("start", "/pipelines/:pipeline/runs", {
     params: pipeline,
-    headers: { "idempotency-key": Schema.optionalKey(Key) },
+    headers: keyed,
     payload: Schema.Struct({ params: Schema.optionalKey(Params) }),
     success: [Known, Created],
     error: [Problems.NotFound, Problems.Conflict, Problems.Unprocessable],

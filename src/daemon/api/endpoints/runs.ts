@@ -8,6 +8,7 @@ import { RunId, TaskId } from "../../../domain/names.ts"
 import { Plan } from "../../../domain/plan.ts"
 import { Sha256 } from "../../../domain/sha256.ts"
 import { Needs } from "../authorization.ts"
+import { Created, Known, keyed } from "../begun.ts"
 import * as Problems from "../problems.ts"
 import { PendingApproval, Reason, RunDetail, RunPage, isExact } from "../run-views.ts"
 
@@ -28,11 +29,6 @@ const Digest = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/u)).pipe(Sch
 
 /** What was asked is done; `run` and the like say of what. */
 const Done = Schema.Struct({ run: RunId, by: Schema.String }).annotate({ identifier: "Done" })
-
-const started = Schema.Struct({ run: RunId, isNew: Schema.Boolean }).annotate({ identifier: "Started" })
-/** A run that is there under a key that was used before, and one that was created. */
-export const Known = started.annotate({ identifier: "KnownRun" })
-export const Created = started.annotate({ identifier: "CreatedRun" }).pipe(HttpApiSchema.status(201))
 
 /** One server-sent event; the document has no schema of its own for streams of them. */
 const eventSchema = {
@@ -103,9 +99,10 @@ export const runs = HttpApiGroup.make("runs").add(
     .annotate(OpenApi.Summary, "Says what became of a task whose outcome nobody knows"),
   HttpApiEndpoint.post("retry", "/runs/:run/retry", {
     params: run,
+    headers: keyed,
     payload: Schema.Struct({ from: Schema.optionalKey(TaskId), only: Schema.optionalKey(TaskId) }),
-    success: Created,
-    error: [Problems.NotFound, Problems.Conflict],
+    success: [Known, Created],
+    error: [Problems.NotFound, Problems.Conflict, Problems.Unprocessable],
   })
     .annotate(Needs, "operate")
     .annotate(OpenApi.Summary, "Runs the plan of a run that has ended again, but for what succeeded there"),

@@ -1,7 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Actor } from "../../../domain/actor.ts"
@@ -12,6 +11,7 @@ import { type BackfillRequest, Host, type HostUnready } from "../../host.ts"
 import { Caller } from "../authorization.ts"
 import { Api } from "../document.ts"
 import { Params } from "../endpoints/pipelines.ts"
+import * as Begun from "../begun.ts"
 import * as Problems from "../problems.ts"
 import * as Starting from "../starting.ts"
 
@@ -29,16 +29,12 @@ const problemOf = ({ _tag, message }: Told) => {
 
 const unready = ({ _tag, message }: HostUnready) => new Problems.Unavailable({ code: _tag, detail: message })
 
-const answerOf = ({ isNew, run }: { readonly run: string; readonly isNew: boolean }) =>
-  HttpServerResponse.jsonUnsafe({ run, isNew }, { status: isNew ? 201 : 200 })
-
 /** Answers about pipelines. */
 export const pipelines = HttpApiBuilder.group(
   Api,
   "pipelines",
   Effect.fnUntraced(function* (handlers) {
     const host = yield* Host
-    const start = yield* Starting.make
     const known = Effect.mapError(host.pipelines, unready)
     return handlers.handleAll({
       list: () => Effect.map(known, (pipelines) => ({ pipelines })),
@@ -52,7 +48,9 @@ export const pipelines = HttpApiBuilder.group(
         const { actor } = yield* Caller
         const { pipeline } = params
         const key = headers["idempotency-key"]
-        return answerOf(yield* start({ pipeline, params: payload.params ?? {}, who: actor, key, trigger: "api" }))
+        return Begun.answerOf(
+          yield* Starting.start({ pipeline, params: payload.params ?? {}, who: actor, key, trigger: "api" }),
+        )
       }),
     })
   }),
@@ -105,7 +103,6 @@ export const hooks = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const secrets = yield* Secrets
     const { sections } = yield* Settings
-    const start = yield* Starting.make
     const known = new Map(Object.entries(sections.daemon.hooks ?? {}))
 
     /** The same words whether there is no such hook or its secret cannot be read: neither is a stranger's business. */
@@ -137,7 +134,7 @@ export const hooks = HttpApiBuilder.group(
           ),
         )
         const who: Actor = { authid: `hook ${pipeline}`, authtype: "service_account" }
-        return answerOf(yield* start({ pipeline, params, who, key: signed.id, trigger: "webhook" }))
+        return Begun.answerOf(yield* Starting.start({ pipeline, params, who, key: signed.id, trigger: "webhook" }))
       }),
     )
   }),

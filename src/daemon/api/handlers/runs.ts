@@ -8,6 +8,7 @@ import { Workspace } from "../../../services/workspace.ts"
 import { Api } from "../document.ts"
 import { EventFeeds } from "../event-feed.ts"
 import { EventStreams } from "../event-stream.ts"
+import * as Begun from "../begun.ts"
 import * as Problems from "../problems.ts"
 import * as RunReading from "../run-reading.ts"
 import * as Steering from "../steering.ts"
@@ -53,7 +54,9 @@ export const runs = HttpApiBuilder.group(
       }),
       cancel: ({ params, payload }) => Steering.cancel(params.run, payload.reason),
       resolve: ({ params, payload }) => Steering.resolve(params.run, payload),
-      retry: ({ params, payload }) => Steering.retry(params.run, payload),
+      retry: Effect.fnUntraced(function* ({ headers, params, payload }) {
+        return Begun.answerOf(yield* Steering.retry(params.run, payload, headers["idempotency-key"]))
+      }),
       resume: ({ params }) => Steering.resume(params.run),
     })
   }),
