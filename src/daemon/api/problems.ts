@@ -63,17 +63,21 @@ export class Unavailable extends HttpApiError.Problem<Unavailable>()(
   code,
 ) {}
 
-/** What any request may be answered with before it is looked at. */
+/** The request was not whole in time. */
 export class RequestTimeout extends HttpApiError.Problem<RequestTimeout>()(
   "RequestTimeout",
   { type, status: 408, title: "Request Timeout" },
   code,
 ) {}
+
+/** The body is larger than the daemon takes. */
 export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()(
   "PayloadTooLarge",
   { type, status: 413, title: "Content Too Large" },
   code,
 ) {}
+
+/** The body is no JSON by its media type. */
 export class UnsupportedMediaType extends HttpApiError.Problem<UnsupportedMediaType>()(
   "UnsupportedMediaType",
   { type, status: 415, title: "Unsupported Media Type" },

@@ -110,6 +110,10 @@ describe("the events of a run", () => {
         const operator = yield* place.token("olga", "operator")
         const { run } = yield* start(place, "hanging")
         const count = 2_000
+        const limits = yield* Effect.promise(() => Fs.readFile("/proc/self/limits", "utf8"))
+        const files = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1]
+        // Both ends of each connection are this process's.
+        assert.isTrue(files === "unlimited" || Number(files) > 2 * count + 200, `ulimit -n is ${files}; raise it`)
         const head = `GET /api/v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${viewer}\r\n\r\n`
         const sockets: Array<Socket> = []
         yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
