@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
+import type { Actor } from "../domain/actor.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EventData, FinalRunStatus, Trigger } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
@@ -27,7 +28,8 @@ export interface Wanted {
   readonly config: Sha256
   readonly params: (plan: Plan) => Effect.Effect<Readonly<Record<string, unknown>>, { readonly message: string }>
   readonly trigger: Trigger
-  readonly requester?: string
+  /** Who asked for it, where that is not the daemon's user. */
+  readonly by?: Actor
   /** Nominal time, RFC 3339. */
   readonly tick?: string
 }
@@ -129,7 +131,7 @@ const make = Effect.fnUntraced(function* () {
     const { configuration } = place
     const environment = yield* surroundings.environment(plan)
     const result = yield* Run.start({
-      run: wanted.run,
+      id: wanted.run,
       plan,
       params: yield* wanted.params(plan),
       env: configuration.env,
@@ -140,7 +142,7 @@ const make = Effect.fnUntraced(function* () {
       who: surroundings.who,
       wait: true,
       trigger: wanted.trigger,
-      ...(wanted.requester === undefined ? {} : { requester: wanted.requester }),
+      ...(wanted.by === undefined ? {} : { by: wanted.by }),
       ...(wanted.tick === undefined ? {} : { tick: wanted.tick }),
     }).pipe(Effect.provide(place.services))
     yield* place.afterRun(result)

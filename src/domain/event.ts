@@ -8,6 +8,7 @@ import { Outcome, TickTime } from "./occurrence.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
 import { Schedule } from "./schedule.ts"
 import { Sha256 } from "./sha256.ts"
+import { tokenEvents } from "./token.ts"
 
 /** An error as an event holds it: the tag decides about retries, the message is for people. */
 export const ErrorData = Schema.Struct({
@@ -79,8 +80,6 @@ export const data = {
     flushIntervalMillis: Schema.optionalKey(Schema.Int),
     code: Sha256,
     trigger: Schema.optionalKey(Trigger),
-    /** Who asked for it, where that is not who wrote this entry. */
-    requester: Schema.optionalKey(Schema.String),
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),
     /** How many entries after this one say what is taken over from it. */
@@ -335,6 +334,7 @@ export const data = {
   }),
   "dev.dandori.clock.stepped.v1": ClockStepped,
   "dev.dandori.process.paused.v1": ProcessPaused,
+  ...tokenEvents,
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

@@ -2,12 +2,14 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type { Actor } from "../domain/actor.ts"
 import type { Entry, Event } from "../domain/event.ts"
 import * as Chain from "../ledger/chain.ts"
 import { StreamDamaged } from "../ledger/errors.ts"
 import { Ledger, type OpenError } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import { type Head, genesis } from "../ledger/sealing.ts"
+import { Acting } from "../services/acting.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
 
@@ -47,6 +49,7 @@ export const written = ({ data, time, type }: Entry): Written | undefined =>
 interface Asked {
   readonly pipeline: string
   readonly decide: Decision
+  readonly by: Actor | undefined
   readonly done: Deferred.Deferred<ReadonlyArray<Written>, OpenError>
 }
 
@@ -106,7 +109,12 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       const events = decided.flat()
       if (events.length === 0) return decided.map(() => [])
       const isNew = head.sequence === 0
-      const appended = yield* ledger.extend(stream, head, events)
+      const appended = yield* ledger.extend(
+        stream,
+        head,
+        events,
+        decided.flatMap((own, index) => own.map(() => batch[index].by)),
+      )
       const all = events.map((event, index) => ({ ...event, time: appended[index].time }) as Written)
       for (const event of all) fold(event)
       const { hash, sequence } = appended[appended.length - 1]
@@ -147,7 +155,7 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     record: (pipeline, decide) =>
       Effect.gen(function* () {
         const done = yield* Deferred.make<ReadonlyArray<Written>, OpenError>()
-        yield* Queue.offer(jobs, { pipeline, decide, done })
+        yield* Queue.offer(jobs, { pipeline, decide, done, by: yield* Acting })
         return yield* Deferred.await(done)
       }),
     refresh: Effect.gen(function* () {
