@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { Actor } from "./actor.ts"
 import { Artifact } from "./artifact.ts"
 import { ClockStepped, ProcessPaused } from "./clock-look.ts"
 import { GateResult } from "./gate.ts"
@@ -256,10 +257,30 @@ export const data = {
     run: Schema.String,
     into: TickTime,
   }),
-  /** A run of the schedule has ended; `reason` where it could not be created. */
+  /**
+   * Somebody asks for a run, which is created when there is room: of what is deployed, or (`retry`) of the plan of a run that
+   * has ended, from a task on, or of one task only.
+   */
+  "dev.dandori.schedule.run.requested.v1": Schema.Struct({
+    ...ofPipeline,
+    run: Schema.String,
+    plan: Sha256,
+    config: Sha256,
+    params: Schema.Record(Schema.String, Schema.Unknown),
+    trigger: Trigger,
+    by: Actor,
+    retry: Schema.optionalKey(
+      Schema.Struct({
+        of: Schema.String,
+        from: Schema.optionalKey(Schema.String),
+        only: Schema.optionalKey(Schema.String),
+      }),
+    ),
+  }),
+  /** A run of the schedule, or one that somebody asked for, has ended; `reason` where it could not be created. */
   "dev.dandori.schedule.run.ended.v1": Schema.Struct({
     ...ofPipeline,
-    tick: TickTime,
+    tick: Schema.optionalKey(TickTime),
     run: Schema.String,
     status: FinalRunStatus,
     reason: Schema.optionalKey(Schema.String),

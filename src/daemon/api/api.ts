@@ -23,8 +23,6 @@ import * as Server from "./server.ts"
 /** Where the API listens, by the section `daemon`, and who the user of the local socket is. */
 export interface ServeOptions extends Pick<DaemonSection, "host" | "port" | "limits"> {
   readonly allowedHosts: ReadonlyArray<string>
-  /** Path of the local socket; none where there is to be none. */
-  readonly socket?: string
   readonly localUser: Actor
 }
 
@@ -40,11 +38,12 @@ const routes = (): ReadonlyArray<readonly [RegExp, ReadonlyArray<string>]> =>
   })
 
 /**
- * Serves the API until the scope closes; gives the port of the network address. Then streams end at once, and other
+ * Serves the API until the scope closes; gives the port of the network address, and how to serve it on a local socket,
+ * too. At the end streams end at once, and other
  * requests have five seconds.
  */
 export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
-  const { allowedHosts, host, limits, localUser, port, socket } = options
+  const { allowedHosts, host, limits, localUser, port } = options
   const requestMillis = millisOf(limits.request_timeout)
   const known = routes()
   const own = yield* Layer.build(
@@ -79,7 +78,6 @@ export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
   })
   const receiving = { requestMillis, connections: limits.streams + otherConnections }
   const bound = yield* Server.onNetwork(app, receiving, { host, port })
-  if (socket !== undefined) yield* Server.onSocket(app, receiving, socket)
   yield* Effect.addFinalizer(() => Context.get(own, EventStreams.EventStreams).close)
-  return { port: bound }
+  return { port: bound, onSocket: (path: string) => Server.onSocket(app, receiving, path) }
 })

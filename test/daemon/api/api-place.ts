@@ -74,9 +74,11 @@ export const make = Effect.fnUntraced(function* (limits: Partial<typeof usual.li
     port: 0,
     allowedHosts: ["dandori.example"],
     limits: { ...usual.limits, requests_per_minute: 100_000, ...limits },
-    socket: join(home, "daemon.sock"),
     localUser: { authid: "local", authtype: "user" },
-  }).pipe(Effect.provide(services))
+  }).pipe(
+    Effect.tap(({ onSocket }) => onSocket(join(home, "daemon.sock"))),
+    Effect.provide(services),
+  )
   const serving = yield* Effect.scope.pipe(Effect.flatMap((scope) => Scope.fork(scope)))
   const { port } = yield* Scope.provide(serve, serving)
   const url = `http://127.0.0.1:${port}`
