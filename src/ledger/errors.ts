@@ -72,3 +72,7 @@ export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFail
     return `The ledger of ${this.stream} cannot be used: ${this.reason}`
   }
 }
+
+/** The refusal to remove a stream that the root does not say was purged. */
+export const notPurged = (stream: string) =>
+  new LedgerFailed({ stream, reason: "the root does not say that it was purged, so it is not removed" })

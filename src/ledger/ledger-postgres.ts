@@ -11,7 +11,7 @@ import * as Postgres from "../services/postgres.ts"
 import { migrate, SchemaTooNew } from "../services/sql-migrations.ts"
 import * as AppendTable from "./append-table.ts"
 import * as Chain from "./chain.ts"
-import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import { LedgerFailed, notPurged, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
 import * as EventTable from "./event-table.ts"
 import { Ledger, type Writing } from "./ledger.ts"
 import * as Outage from "../services/outage.ts"
@@ -240,6 +240,17 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     ),
     keepCheckpoint: (size, text) => look(StreamName.root, table.keepCheckpoint(size, text)),
     seal: () => Effect.void,
+    remove: (stream) =>
+      look(
+        stream,
+        Effect.gen(function* () {
+          if ((yield* table.extent(stream)).bytes === 0) return
+          if ((yield* testimonyOf(stream))?.purged === undefined) return yield* notPurged(stream)
+          if (!(yield* locks.acquire(stream, () => {}))) return yield* new StreamBusy({ stream })
+          verified.delete(stream)
+          yield* table.remove(stream)
+        }).pipe(Effect.scoped),
+      ),
     discard: () => Effect.void,
   })
 })

@@ -83,6 +83,11 @@ export class Ledger extends Context.Service<
     readonly keepCheckpoint: (size: number, text: string) => Effect.Effect<void, LedgerFailed>
     /** Takes a finished stream as it is: nobody writes it any more. */
     readonly seal: (stream: string) => Effect.Effect<void, LedgerFailed>
+    /**
+     * Removes a run's stream that the root says was purged; refuses any other, and one that a process holds. One that is
+     * gone already changes nothing.
+     */
+    readonly remove: (stream: string) => Effect.Effect<void, LedgerFailed | StreamBusy>
     /** Removes what is left of a run's stream that holds nothing and that no process holds. */
     readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed>
   }

@@ -1,0 +1,152 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as RunRetention from "../domain/run-retention.ts"
+import { ModelRegistry } from "../services/model-registry.ts"
+import { Settings } from "../services/settings.ts"
+import * as EndedRuns from "./ended-runs.ts"
+import { Ledger } from "./ledger.ts"
+import * as Keeps from "./purge-keeps.ts"
+import * as Root from "./root.ts"
+import * as RunLeftovers from "./run-leftovers.ts"
+import * as StreamName from "./stream-name.ts"
+import * as Testimony from "./testimony.ts"
+
+/** By what a run goes: a rule, a person's reason, or both. */
+export interface Because {
+  readonly rule?: string
+  readonly reason?: string
+}
+
+/** What a purge has done. */
+export interface Outcome {
+  readonly purged: ReadonlyArray<{ readonly run: string; readonly bytes: number }>
+  readonly left: ReadonlyArray<{ readonly run: string; readonly why: string }>
+}
+
+const read = (stream: string) =>
+  Effect.flatMap(Ledger, (ledger) => ledger.read(stream)).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+
+/** What the root says of one stream. */
+const testimonyOf = Effect.fnUntraced(function* (stream: string) {
+  const root = yield* Root.readWhole("root")
+  return Testimony.testimonies(root.filter((entry) => Testimony.streamOf(entry) === stream)).get(stream)
+})
+
+/** Someone looks whether an ended run has an owner, or removes it too: over in a moment. */
+const whileBusy = {
+  while: (error: { readonly _tag: string }) => error._tag === "StreamBusy",
+  schedule: Schedule.max([Schedule.spaced(20), Schedule.recurs(50)]),
+}
+
+/** Removes what there is of a run that the root says was purged; its stream last, so that what a crash left is found. */
+const finish = Effect.fnUntraced(function* (run: string) {
+  const ledger = yield* Ledger
+  const stream = StreamName.ofRun(run)
+  const chain = yield* read(stream)
+  yield* RunLeftovers.remove(run, chain?.entries ?? [])
+  yield* Effect.retry(ledger.remove(stream), whileBusy)
+  return chain?.validBytes ?? 0
+})
+
+/**
+ * Looks, in the registry's transaction, whether anything keeps a run, and if nothing does, says in the root that it goes.
+ * Answers with why it stays.
+ */
+const begin = Effect.fnUntraced(function* (run: string, because: Because, outside: Keeps.Around) {
+  const ledger = yield* Ledger
+  const stream = StreamName.ofRun(run)
+  const said = yield* testimonyOf(stream)
+  if (said?.purged !== undefined) return undefined
+  const chain = yield* read(stream)
+  if (chain === undefined) return "the ledger has no such run"
+  const last = said?.closed.at(-1)
+  if (last === undefined) return "it has not ended"
+  const contradiction = Testimony.contradiction(chain, said)
+  if (contradiction !== undefined) return `its record does not verify (${contradiction.reason}): dandori ledger verify`
+  const why = yield* Keeps.find({ run, entries: chain.entries }, outside, yield* Keeps.registered)
+  if (why !== undefined) return why
+  const { entries, head } = last
+  yield* ledger.record(StreamName.root, [
+    { type: "dev.dandori.run.purged.v1", data: { run, stream, entries, head, ...because } },
+  ])
+  return undefined
+})
+
+/**
+ * Purges one run: the root says first that it goes, then what it has left is removed, its stream last. What a crash
+ * interrupts is taken up by whoever purges next. Answers with the bytes of its stream, or why it is left.
+ */
+const one = Effect.fn("Purge.one")(function* (run: string, because: Because, outside: Keeps.Around) {
+  const registry = yield* ModelRegistry
+  const why = yield* registry.atomically(begin(run, because, outside))
+  if (why !== undefined) return why
+  return yield* finish(run).pipe(
+    Effect.catchTag("StreamBusy", () => Effect.succeed("somebody reads it now; what is left of it goes another time")),
+  )
+})
+
+/** Purges runs, each by itself; `because` says why. What the root says was purged and is still there goes with them. */
+export const runs = Effect.fn("Purge.runs")(function* (
+  asked: ReadonlyArray<{ readonly run: string; readonly because: Because }>,
+  most = Number.POSITIVE_INFINITY,
+) {
+  const outside = yield* Keeps.around
+  const outcome = {
+    purged: new Array<{ run: string; bytes: number }>(),
+    left: new Array<{ run: string; why: string }>(),
+  }
+  for (const { because, run } of asked) {
+    if (outcome.purged.length >= most) break
+    const answer = yield* one(run, because, outside)
+    if (typeof answer === "number") outcome.purged.push({ run, bytes: answer })
+    else outcome.left.push({ run, why: answer })
+  }
+  yield* Keeps.forgetCursors(outcome.purged.map(({ run }) => run))
+  return outcome satisfies Outcome
+})
+
+/** The runs of the environment that have ended, as the rules judge them, and those whose purge was interrupted. */
+const judged = Effect.fnUntraced(function* (rules: RunRetention.Rules) {
+  const now = yield* Clock.currentTimeMillis
+  const { env } = yield* Settings
+  const said = Testimony.testimonies(yield* Root.readWhole("root"))
+  const isBegun = (run: string) => said.get(StreamName.ofRun(run))?.purged !== undefined
+  const ended = (yield* EndedRuns.list(said)).filter((one) => one.env === env && !isBegun(one.run))
+  return { begun: (yield* (yield* Ledger).runs).filter(isBegun), all: RunRetention.judge(ended, rules, now) }
+})
+
+type Judged = Effect.Success<ReturnType<typeof judged>>["all"][number]
+
+/** Decides about every run of the environment that has ended, oldest first, and changes nothing. */
+export const survey = Effect.fn("Purge.survey")(function* (rules: RunRetention.Rules) {
+  const { all, begun } = yield* judged(rules)
+  const outside = yield* Keeps.around
+  const known = yield* (yield* ModelRegistry).atomically(Keeps.registered)
+  const look = Effect.fnUntraced(function* (one: Judged) {
+    if (one.verdict.is === "kept") return one
+    const chain = yield* read(StreamName.ofRun(one.run))
+    const why = yield* Keeps.find({ run: one.run, entries: chain?.entries ?? [] }, outside, known)
+    return why === undefined ? one : { ...one, verdict: { is: "kept", why } as const }
+  })
+  return { begun, all: yield* Effect.forEach(all, look) }
+})
+
+/** What the retention section says of runs, by which `applyRules` goes. */
+export const rules = Effect.map(Settings, ({ sections }) => sections.retention.runs)
+
+/** Runs that one pass over the rules purges at most, so that it is over soon. */
+const usualBatch = 200
+
+/**
+ * Purges what the retention section lets go, oldest first, and finishes what was interrupted; at most `most` runs, the
+ * others at the next call. It may be interrupted at any moment.
+ */
+export const applyRules = Effect.fn("Purge.applyRules")(function* (most = usualBatch) {
+  yield* Root.reconcile()
+  const { all, begun } = yield* judged(yield* rules)
+  const due = all.flatMap(({ run, verdict }) =>
+    verdict.is === "due" ? [{ run, because: { rule: verdict.rule } satisfies Because }] : [],
+  )
+  return yield* runs([...begun.map((run) => ({ run, because: {} })), ...due], most)
+})

@@ -1,0 +1,193 @@
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import { assert, describe, layer } from "@effect/vitest"
+import fc from "fast-check"
+import type { Event } from "../../src/domain/event.ts"
+import * as Sha256 from "../../src/domain/sha256.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
+import * as Purge from "../../src/ledger/purge.ts"
+import * as StreamName from "../../src/ledger/stream-name.ts"
+import { Holds } from "../../src/services/holds.ts"
+import { ModelRegistry } from "../../src/services/model-registry.ts"
+import * as Place from "./fixtures/purge-place.ts"
+import * as Project from "./fixtures/project.ts"
+
+class Crash extends Error {}
+
+/** Lets the process die before or after its `at`-th change of what is durable. */
+const dyingAt = (at: number) => {
+  let count = 0
+  const moment = Effect.suspend(() => (count++ === at ? Effect.die(new Crash()) : Effect.void))
+  const around = <A, E, R>(step: Effect.Effect<A, E, R>) =>
+    Effect.andThen(
+      moment,
+      Effect.tap(step, () => moment),
+    )
+  return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      const ledger = yield* Ledger
+      const fs = yield* FileSystem.FileSystem
+      const watched = Ledger.of({
+        ...ledger,
+        record: (stream, events) => around(ledger.record(stream, events)),
+        remove: (stream) => around(ledger.remove(stream)),
+      })
+      const files: FileSystem.FileSystem = { ...fs, remove: (path, options) => around(fs.remove(path, options)) }
+      return yield* effect.pipe(
+        Effect.provideService(Ledger, watched),
+        Effect.provideService(FileSystem.FileSystem, files),
+      )
+    })
+}
+
+const run = Project.runId(1)
+
+/** What makes a run be kept, or not. Subjects are bytes that gates judge and models are of. */
+interface Trait {
+  readonly open: boolean
+  readonly held: boolean
+  readonly judges: number | undefined
+  readonly names: number | undefined
+}
+
+const traits = fc.array(
+  fc.record<Trait>({
+    open: fc.boolean(),
+    held: fc.boolean(),
+    judges: fc.option(fc.nat(2), { nil: undefined }),
+    names: fc.option(fc.nat(5), { nil: undefined }),
+  }),
+  { minLength: 1, maxLength: 6 },
+)
+const mix = fc.record({ traits, models: fc.subarray([0, 1, 2]) })
+
+const subject = (n: number) => `bytes ${n}`
+
+const eventsOf = ({ judges, names }: Trait): ReadonlyArray<Event> => [
+  ...(judges === undefined ? [] : [Project.gateEvent(subject(judges))]),
+  ...(names === undefined ? [] : Place.says({ from: Project.runId(names + 1) })),
+]
+
+/** Whether a run must stay, as the documentation says. */
+const stays = (all: ReadonlyArray<Trait>, models: ReadonlyArray<number>, n: number, holding: boolean): boolean => {
+  const { held, judges, open } = all[n] as Trait
+  const named = all.some((other) => other.open && other.names === n)
+  const judged = judges !== undefined && models.includes(judges)
+  const alike = judges !== undefined && all.some((other) => other.open && other.judges === judges)
+  return open || (held && holding) || named || judged || alike
+}
+
+describe.each([
+  ["of segment files", Place.segments, 25],
+  ["in PostgreSQL", Place.postgres, 4],
+] as const)("a purge of a ledger %s", (_, places, numRuns) => {
+  layer(places, { excludeTestServices: true })((test) => {
+    test.effect("is taken up by the next one, wherever its process died, and verified at each point", () =>
+      Effect.gen(function* () {
+        const { make } = yield* Place.Places
+        let died = 0
+        for (let at = 0, over = false; !over; at++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const place = yield* make
+              yield* Effect.scoped(
+                Effect.gen(function* () {
+                  const services = yield* place.open()
+                  yield* Effect.provide(Project.writeGatedRun(place.home, run, "model"), services)
+                  Place.leave(place.home, run)
+                  const exit = yield* Effect.exit(
+                    Effect.provide(dyingAt(at)(Purge.runs([{ run, because: { reason: "why" } }])), services),
+                  )
+                  over = exit._tag === "Success"
+                  if (!over) died++
+                }),
+              )
+              yield* Effect.gen(function* () {
+                const report = yield* Place.verified
+                assert.deepStrictEqual(report.faults, [])
+                const [there] = yield* (yield* Ledger).runs
+                if (there === undefined) assert.lengthOf(report.purged, 1)
+                yield* Purge.applyRules()
+                assert.deepStrictEqual(yield* (yield* Ledger).runs, [])
+                assert.deepStrictEqual(Place.leftOf(place.home, run), [])
+                assert.lengthOf(yield* Place.purges, 1)
+                const after = yield* Place.verified
+                assert.strictEqual(after.exitCode, 0)
+                assert.lengthOf(after.purged, 1)
+              }).pipe(Effect.provide(yield* place.open()))
+            }),
+          )
+        }
+        // Around the root's entry, four folders, a receipt and the stream.
+        assert.strictEqual(died, 14)
+      }),
+    )
+
+    test.effect("takes whatever nothing keeps, and nothing else, in any mix of runs, holds and models", () =>
+      Effect.gen(function* () {
+        const { make } = yield* Place.Places
+        const services = yield* Effect.context<never>()
+        const once = ({
+          models,
+          traits: all,
+        }: {
+          readonly models: ReadonlyArray<number>
+          readonly traits: ReadonlyArray<Trait>
+        }) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const place = yield* make
+              yield* Effect.gen(function* () {
+                const holds = yield* Holds
+                const registry = yield* ModelRegistry
+                const ledger = yield* Ledger
+                for (const [n, trait] of all.entries()) {
+                  const id = Project.runId(n + 1)
+                  yield* Project.writeRun(id, eventsOf(trait), { open: trait.open })
+                  if (!trait.held) continue
+                  yield* holds.add({
+                    id: `hold ${n}`,
+                    subject: `run/${id}`,
+                    who: "auditor",
+                    reason: "audit",
+                    until: null,
+                  })
+                }
+                for (const n of models) {
+                  const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" } as const
+                  const digest = Project.digest(subject(n))
+                  const facts = { theta: {}, metrics: {}, datasets: [], receipts: [], synthetic: true }
+                  const by = { who: "tester", reason: "why", intent: Sha256.of(""), run: "", task: "t", key: `k${n}` }
+                  yield* registry.register({ version: `v${n}`, slot, digest, path: `v${n}`, ...facts }, "candidate", by)
+                }
+                for (const holding of [true, false]) {
+                  if (!holding) {
+                    for (const [n, { held }] of all.entries()) {
+                      if (held) yield* holds.release(`hold ${n}`, { who: "auditor", reason: "done" })
+                    }
+                  }
+                  yield* Purge.applyRules()
+                  const expected = all.flatMap((__, n) =>
+                    stays(all, models, n, holding) ? [Project.runId(n + 1)] : [],
+                  )
+                  assert.deepStrictEqual(yield* ledger.runs, expected)
+                  for (const id of expected) {
+                    assert.isUndefined((yield* ledger.read(StreamName.ofRun(id))).fault)
+                  }
+                  const report = yield* Place.verified
+                  assert.deepStrictEqual(report.faults, [])
+                  assert.lengthOf(report.purged, all.length - expected.length)
+                }
+              }).pipe(Effect.provide(yield* place.open()))
+            }),
+          )
+        yield* Effect.promise(() =>
+          fc.assert(
+            fc.asyncProperty(mix, (given) => Effect.runPromise(Effect.provide(once(given), services))),
+            { numRuns },
+          ),
+        )
+      }),
+    )
+  })
+})
