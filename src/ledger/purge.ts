@@ -18,6 +18,12 @@ export interface Because {
   readonly reason?: string
 }
 
+/** A run that is to go, and why. */
+export interface Asked {
+  readonly run: string
+  readonly because: Because
+}
+
 /** What a purge has done. */
 export interface Outcome {
   readonly purged: ReadonlyArray<{ readonly run: string; readonly bytes: number }>
@@ -44,9 +50,27 @@ const finish = Effect.fnUntraced(function* (run: string) {
   const ledger = yield* Ledger
   const stream = StreamName.ofRun(run)
   const chain = yield* read(stream)
+  const bytes = (chain?.validBytes ?? 0) + (yield* RunLeftovers.bytesOf(run))
   yield* RunLeftovers.remove(run, chain?.entries ?? [])
   yield* Effect.retry(ledger.remove(stream), whileBusy)
-  return chain?.validBytes ?? 0
+  return bytes
+})
+
+/** Why a run stays; else its end as the root has it, or that it was purged and is only to be removed. */
+const judge = Effect.fnUntraced(function* (run: string, outside: Keeps.Around) {
+  const stream = StreamName.ofRun(run)
+  const said = yield* testimonyOf(stream)
+  if (said?.purged !== undefined) return "purged"
+  const chain = yield* read(stream)
+  if (chain === undefined) return { why: "the ledger has no such run" }
+  const last = said?.closed.at(-1)
+  if (last === undefined) return { why: "it has not ended" }
+  const contradiction = Testimony.contradiction(chain, said)
+  if (contradiction !== undefined) {
+    return { why: `its record does not verify (${contradiction.reason}): dandori ledger verify` }
+  }
+  const why = yield* Keeps.find({ run, entries: chain.entries }, outside, yield* Keeps.registered)
+  return why === undefined ? { entries: last.entries, head: last.head } : { why }
 })
 
 /**
@@ -54,28 +78,17 @@ const finish = Effect.fnUntraced(function* (run: string) {
  * Answers with why it stays.
  */
 const begin = Effect.fnUntraced(function* (run: string, because: Because, outside: Keeps.Around) {
-  const ledger = yield* Ledger
-  const stream = StreamName.ofRun(run)
-  const said = yield* testimonyOf(stream)
-  if (said?.purged !== undefined) return undefined
-  const chain = yield* read(stream)
-  if (chain === undefined) return "the ledger has no such run"
-  const last = said?.closed.at(-1)
-  if (last === undefined) return "it has not ended"
-  const contradiction = Testimony.contradiction(chain, said)
-  if (contradiction !== undefined) return `its record does not verify (${contradiction.reason}): dandori ledger verify`
-  const why = yield* Keeps.find({ run, entries: chain.entries }, outside, yield* Keeps.registered)
-  if (why !== undefined) return why
-  const { entries, head } = last
-  yield* ledger.record(StreamName.root, [
-    { type: "dev.dandori.run.purged.v1", data: { run, stream, entries, head, ...because } },
-  ])
+  const verdict = yield* judge(run, outside)
+  if (verdict === "purged") return undefined
+  if ("why" in verdict) return verdict.why
+  const data = { run, stream: StreamName.ofRun(run), ...verdict, ...because }
+  yield* (yield* Ledger).record(StreamName.root, [{ type: "dev.dandori.run.purged.v1", data }])
   return undefined
 })
 
 /**
  * Purges one run: the root says first that it goes, then what it has left is removed, its stream last. What a crash
- * interrupts is taken up by whoever purges next. Answers with the bytes of its stream, or why it is left.
+ * interrupts is taken up by whoever purges next. Answers with the bytes that are gone, or why it is left.
  */
 const one = Effect.fn("Purge.one")(function* (run: string, because: Because, outside: Keeps.Around) {
   const registry = yield* ModelRegistry
@@ -86,24 +99,38 @@ const one = Effect.fn("Purge.one")(function* (run: string, because: Because, out
   )
 })
 
-/** Purges runs, each by itself; `because` says why. What the root says was purged and is still there goes with them. */
-export const runs = Effect.fn("Purge.runs")(function* (
-  asked: ReadonlyArray<{ readonly run: string; readonly because: Because }>,
-  most = Number.POSITIVE_INFINITY,
-) {
+/** What would become of runs that are named: why each is kept, undefined where nothing keeps it. Changes nothing. */
+export const examine = Effect.fn("Purge.examine")(function* (asked: ReadonlyArray<string>) {
+  const registry = yield* ModelRegistry
   const outside = yield* Keeps.around
-  const outcome = {
-    purged: new Array<{ run: string; bytes: number }>(),
-    left: new Array<{ run: string; why: string }>(),
-  }
+  return yield* Effect.forEach(asked, (run) =>
+    Effect.gen(function* () {
+      const verdict = yield* registry.atomically(judge(run, outside))
+      const chain = yield* read(StreamName.ofRun(run))
+      const bytes = (chain?.validBytes ?? 0) + (yield* RunLeftovers.bytesOf(run))
+      return { run, bytes, why: verdict !== "purged" && "why" in verdict ? verdict.why : undefined }
+    }),
+  )
+})
+
+const carryOut = Effect.fnUntraced(function* (asked: ReadonlyArray<Asked>, most: number) {
+  const outside = yield* Keeps.around
+  const purged: Array<Outcome["purged"][number]> = []
+  const left: Array<Outcome["left"][number]> = []
   for (const { because, run } of asked) {
-    if (outcome.purged.length >= most) break
+    if (purged.length >= most) break
     const answer = yield* one(run, because, outside)
-    if (typeof answer === "number") outcome.purged.push({ run, bytes: answer })
-    else outcome.left.push({ run, why: answer })
+    if (typeof answer === "number") purged.push({ run, bytes: answer })
+    else left.push({ run, why: answer })
   }
-  yield* Keeps.forgetCursors(outcome.purged.map(({ run }) => run))
-  return outcome satisfies Outcome
+  yield* Keeps.forgetCursors(purged.map(({ run }) => run))
+  return { purged, left } satisfies Outcome
+})
+
+/** Purges runs, each by itself. One of which the root says already that it was purged goes without being asked about. */
+export const runs = Effect.fn("Purge.runs")(function* (asked: ReadonlyArray<Asked>) {
+  yield* Root.reconcile()
+  return yield* carryOut(asked, asked.length)
 })
 
 /** The runs of the environment that have ended, as the rules judge them, and those whose purge was interrupted. */
@@ -127,7 +154,8 @@ export const survey = Effect.fn("Purge.survey")(function* (rules: RunRetention.R
     if (one.verdict.is === "kept") return one
     const chain = yield* read(StreamName.ofRun(one.run))
     const why = yield* Keeps.find({ run: one.run, entries: chain?.entries ?? [] }, outside, known)
-    return why === undefined ? one : { ...one, verdict: { is: "kept", why } as const }
+    if (why !== undefined) return { ...one, verdict: { is: "kept", why } as const }
+    return { ...one, bytes: one.bytes + (yield* RunLeftovers.bytesOf(one.run)) }
   })
   return { begun, all: yield* Effect.forEach(all, look) }
 })
@@ -146,7 +174,7 @@ export const applyRules = Effect.fn("Purge.applyRules")(function* (most = usualB
   yield* Root.reconcile()
   const { all, begun } = yield* judged(yield* rules)
   const due = all.flatMap(({ run, verdict }) =>
-    verdict.is === "due" ? [{ run, because: { rule: verdict.rule } satisfies Because }] : [],
+    verdict.is === "due" ? [{ run, because: { rule: verdict.rule } }] : [],
   )
-  return yield* runs([...begun.map((run) => ({ run, because: {} })), ...due], most)
+  return yield* carryOut([...begun.map((run) => ({ run, because: {} })), ...due], most)
 })

@@ -15,6 +15,22 @@ export const folders = ["logs", "scratch", "reports", "inbox"] as const
 
 const isGate = Schema.is(eventData["dev.dandori.gate.passed.v1"])
 
+/** Bytes of what a run has left in its folders; reports by name are links to artifacts. */
+export const bytesOf = Effect.fnUntraced(function* (run: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { home } = yield* Workspace
+  let bytes = 0
+  for (const folder of folders) {
+    if (folder === "reports") continue
+    const at = join(home, folder, run)
+    for (const name of yield* Effect.orElseSucceed(fs.readDirectory(at, { recursive: true }), () => [])) {
+      const info = yield* Effect.option(fs.stat(join(at, name)))
+      if (info._tag === "Some" && info.value.type === "File") bytes += Number(info.value.size)
+    }
+  }
+  return bytes
+})
+
 /** The digests that a run's gates have judged. */
 export const subjectsOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> =>
   entries.flatMap(({ data, type }) =>
