@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { formatSize } from "../domain/quantity.ts"
+import * as ArtifactRetention from "../ledger/artifact-retention.ts"
 import * as Purge from "../ledger/purge.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { confirm } from "./confirm.ts"
@@ -64,27 +65,51 @@ const rows = (all: ReadonlyArray<Shown>) =>
 const size = (all: ReadonlyArray<{ readonly bytes: number }>) =>
   `${count(all.length, "run", "runs")}, ${formatSize(all.reduce((sum, { bytes }) => sum + bytes, 0))}`
 
+/** Lets the artifacts follow that nothing names any more, and says so after what was said of the runs. */
+const sweep = Effect.fnUntraced(function* (
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+  words: string,
+) {
+  const swept = yield* ArtifactRetention.sweep()
+  if (json) return yield* Output.json({ v: 1, kind: "artifact-sweep", ...swept })
+  if (quiet) return
+  const { bytes, marked, removed } = swept
+  const gone =
+    removed === 0
+      ? []
+      : [`${count(removed, "artifact", "artifacts")} that nothing names removed, ${formatSize(bytes)}.`]
+  const later =
+    marked === 0
+      ? []
+      : [`${count(marked, "artifact", "artifacts")} that nothing names ${marked === 1 ? "goes" : "go"} later.`]
+  yield* Output.message([words, ...gone, ...later].join(" "))
+})
+
+/** A run that is to go, as it is shown. */
+interface Going {
+  readonly shown: Shown
+  readonly because: Purge.Because
+}
+
 /** Purges what was shown to go, once somebody has agreed, and says what has gone and what was left after all. */
 const carryOut = Effect.fnUntraced(function* (
-  goes: ReadonlyArray<Shown & { readonly because: Purge.Because }>,
+  goes: ReadonlyArray<Going>,
   { dryRun, yes }: Given,
   { json, noInput, quiet }: { readonly json: boolean; readonly noInput: boolean; readonly quiet: boolean },
 ) {
-  if (dryRun || goes.length === 0) {
-    const words = dryRun ? `${size(goes)} would go. Nothing was changed.` : "Nothing goes."
-    return yield* quiet ? Effect.void : Output.message(words)
-  }
-  const what = [...(json ? [] : rows(goes)), `${size(goes)}; their records do not come back.`].join("\n")
-  if (!(yield* confirm({ yes, noInput, what, question: "Purge them?" })))
-    return yield* Output.message("Nothing was changed.")
-  const { left, purged } = yield* Purge.runs(goes)
-  const facts = new Map(goes.map(({ because: _, ...one }) => [one.run, one]))
-  const said: ReadonlyArray<Shown> = [
-    ...purged.map(({ bytes, run }): Shown => ({ ...(facts.get(run) as Shown), verdict: "purged", bytes })),
-    ...left.map(({ run, why }): Shown => ({ ...(facts.get(run) as Shown), verdict: "kept", why })),
-  ]
-  yield* show(said, json)
-  if (!quiet) yield* Output.message(`${size(purged)} purged. The root keeps who did it and why: dandori ledger verify`)
+  const facts = new Map(goes.map(({ shown }) => [shown.run, shown]))
+  const total = size([...facts.values()])
+  if (dryRun) return yield* quiet ? Effect.void : Output.message(`${total} would go. Nothing was changed.`)
+  if (goes.length === 0) return yield* sweep({ json, quiet }, "No run goes.")
+  const what = [...(json ? [] : rows([...facts.values()])), `${total}; their records do not come back.`].join("\n")
+  const agreed = yield* confirm({ yes, noInput, what, question: "Purge them?" })
+  if (!agreed) return yield* Output.message("Nothing was changed.")
+  const asked = goes.map(({ because, shown }) => ({ run: shown.run, because }))
+  const { left, purged } = yield* Purge.runs(asked)
+  const of = (run: string): Shown => facts.get(run) ?? { run, verdict: "due", bytes: 0 }
+  const gone = purged.map(({ bytes, run }): Shown => ({ ...of(run), verdict: "purged", bytes }))
+  yield* show([...gone, ...left.map(({ run, why }): Shown => ({ ...of(run), verdict: "kept", why }))], json)
+  yield* sweep({ json, quiet }, `${size(purged)} purged. The root keeps who did it and why.`)
   if (left.length > 0) yield* Output.exitWith(exitCodes.failed)
 })
 
@@ -99,23 +124,22 @@ export const purgeNamed = Effect.fnUntraced(function* (
       reason: "--older-than is for the rules; a run that is named goes at any age",
     })
   }
-  const { reason } = given
-  if (reason === undefined && !given.dryRun) {
+  const { dryRun, reason } = given
+  if (reason === undefined && !dryRun) {
     return yield* new Output.UsageError({ reason: "Say why, which stays in the ledger: --reason TEXT" })
   }
   yield* within((flags) =>
     Effect.gen(function* () {
       const runs = new Set(yield* Effect.forEach(names, (name) => RunChoice.choose(name)))
-      const examined = yield* Purge.examine([...runs])
-      const all = examined.map(({ bytes, run, why }): Shown =>
+      const all = (yield* Purge.examine([...runs])).map(({ bytes, run, why }): Shown =>
         why === undefined ? { run, bytes, verdict: "due" } : { run, bytes, verdict: "kept", why },
       )
-      const goes = all.flatMap((one) =>
-        one.verdict === "due" ? [{ ...one, because: reason === undefined ? {} : { reason } }] : [],
-      )
-      yield* show(given.dryRun ? all : all.filter(({ verdict }) => verdict === "kept"), flags.json)
+      const kept = all.filter(({ verdict }) => verdict === "kept")
+      yield* show(dryRun ? all : kept, flags.json)
+      const because = reason === undefined ? {} : { reason }
+      const goes = all.flatMap((shown): ReadonlyArray<Going> => (shown.verdict === "due" ? [{ shown, because }] : []))
       yield* carryOut(goes, given, flags)
-      if (goes.length < all.length) yield* Output.exitWith(exitCodes.failed)
+      if (kept.length > 0) yield* Output.exitWith(exitCodes.failed)
     }),
   )
 })
@@ -125,29 +149,23 @@ export const purgeByRules = Effect.fnUntraced(function* (age: string | undefined
   yield* within((flags) =>
     Effect.gen(function* () {
       const rules = yield* Purge.rules
-      const asked = age === undefined ? rules : { ...rules, succeeded: age, others: age }
-      const { all, begun } = yield* Purge.survey(asked)
-      const shown = all.map(({ verdict, ...one }) => {
-        const { bytes, ended, pipeline, run, status } = one
-        const why = verdict.is === "kept" ? verdict.why : verdict.rule
-        return { run, pipeline, status, ended, bytes, verdict: verdict.is, why } satisfies Shown
+      const { all, begun } = yield* Purge.survey(age === undefined ? rules : { ...rules, succeeded: age, others: age })
+      const interrupted = begun.map((run): Going => {
+        return { shown: { run, bytes: 0, verdict: "begun", why: "its purge was interrupted" }, because: {} }
       })
-      const because = given.reason === undefined ? {} : { reason: given.reason }
-      const goes = [
-        ...begun.map((run) => ({
-          run,
-          bytes: 0,
-          verdict: "begun" as const,
-          why: "its purge was interrupted",
-          because: {},
-        })),
-        ...shown.flatMap((one) => (one.verdict === "due" ? [{ ...one, because: { rule: one.why, ...because } }] : [])),
-      ]
-      if (given.dryRun)
-        yield* show(
-          [...goes.map(({ because: _, ...one }) => one), ...shown.filter(({ verdict }) => verdict === "kept")],
-          flags.json,
-        )
+      const reason = given.reason === undefined ? {} : { reason: given.reason }
+      const kept: Array<Shown> = []
+      const due: Array<Going> = []
+      for (const { bytes, ended, pipeline, run, status, verdict } of all) {
+        const facts = { run, pipeline, status, ended, bytes }
+        if (verdict.is === "kept") kept.push({ ...facts, verdict: "kept", why: verdict.why })
+        else {
+          const shown: Shown = { ...facts, verdict: "due", why: verdict.rule }
+          due.push({ shown, because: { rule: verdict.rule, ...reason } })
+        }
+      }
+      const goes = [...interrupted, ...due]
+      if (given.dryRun) yield* show([...goes.map(({ shown }) => shown), ...kept], flags.json)
       yield* carryOut(goes, given, flags)
     }),
   )
