@@ -129,6 +129,13 @@ export const make = (sql: SqlClient) => ({
       .values,
     (rows) => rows.map(([stream]) => stream as string),
   ),
+  /** Bytes that the tables take with their indexes, and how many streams there are. */
+  size: Effect.map(
+    sql<{ bytes: number; count: number }>`
+      SELECT (pg_total_relation_size('ledger.events') + pg_total_relation_size('ledger.checkpoints'))::float8 AS bytes,
+        (SELECT count(*)::int FROM ledger.events WHERE sequence = 1) AS count`,
+    ([row]) => row ?? { bytes: 0, count: 0 },
+  ),
   /** All names under which there are rows. */
   streams: Effect.map(sql`SELECT DISTINCT stream FROM ledger.events ORDER BY stream`.values, (rows) =>
     rows.map(([stream]) => stream as string),

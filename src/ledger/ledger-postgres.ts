@@ -219,6 +219,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         streams.filter(StreamName.isOne).flatMap((stream) => StreamName.runOf(stream) ?? []),
       ),
     ),
+    size: look("all streams", table.size),
     disorder: look(
       "all streams",
       Effect.gen(function* () {

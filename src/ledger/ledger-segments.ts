@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import * as Sha256 from "../domain/sha256.ts"
 import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
+import * as FolderSize from "../services/folder-size.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
 import * as PatientFile from "../services/patient-file.ts"
@@ -263,6 +264,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const names = yield* fs.readDirectory(folder, { recursive: true })
       return names.flatMap((name) => StreamName.runAt(`runs/${name}`) ?? []).toSorted()
     }).pipe(Effect.mapError(failedBy("runs"))),
+    size: Effect.mapError(FolderSize.of(options.folder), failedBy("all streams")),
     // A file's bytes are all that there is of it.
     disorder: Effect.succeed({ strays: [], misplaced: [] }),
     record: (stream, events) =>

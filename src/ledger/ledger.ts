@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
+import type { StoreSize } from "../services/folder-size.ts"
 import type * as Chain from "./chain.ts"
 import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
 import type * as StreamWriter from "./stream-writer.ts"
@@ -75,6 +76,8 @@ export class Ledger extends Context.Service<
     readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /** What lies among the streams and is none, and entries that lie where they do not belong, though their bytes are right. */
     readonly disorder: Effect.Effect<Disorder, LedgerFailed>
+    /** How much all of it takes, with checkpoints: bytes, and the number of files or streams. */
+    readonly size: Effect.Effect<StoreSize, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
     /** The checkpoints, smallest first. */

@@ -138,9 +138,10 @@ const judged = Effect.fnUntraced(function* (rules: RunRetention.Rules) {
   const now = yield* Clock.currentTimeMillis
   const { env } = yield* Settings
   const said = Testimony.testimonies(yield* Root.readWhole("root"))
-  const isBegun = (run: string) => said.get(StreamName.ofRun(run))?.purged !== undefined
-  const ended = (yield* EndedRuns.list(said)).filter((one) => one.env === env && !isBegun(one.run))
-  return { begun: (yield* (yield* Ledger).runs).filter(isBegun), all: RunRetention.judge(ended, rules, now) }
+  const isPurged = (run: string) => said.get(StreamName.ofRun(run))?.purged !== undefined
+  const ended = (yield* EndedRuns.list(said)).filter((one) => one.env === env && !isPurged(one.run))
+  const begun = (yield* (yield* Ledger).runs).filter(isPurged)
+  return { begun, isPurged, all: RunRetention.judge(ended, rules, now) }
 })
 
 type Judged = Effect.Success<ReturnType<typeof judged>>["all"][number]
@@ -172,7 +173,8 @@ const usualBatch = 200
  */
 export const applyRules = Effect.fn("Purge.applyRules")(function* (most = usualBatch) {
   yield* Root.reconcile()
-  const { all, begun } = yield* judged(yield* rules)
+  const { all, begun, isPurged } = yield* judged(yield* rules)
+  yield* RunLeftovers.removeFoldersOf(isPurged)
   const due = all.flatMap(({ run, verdict }) =>
     verdict.is === "due" ? [{ run, because: { rule: verdict.rule } }] : [],
   )

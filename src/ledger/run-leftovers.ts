@@ -63,3 +63,17 @@ export const remove = Effect.fn("RunLeftovers.remove")(function* (run: string, e
     if (typeof cacheKey === "string") yield* cache.forget(cacheKey, run)
   }
 })
+
+/** Removes folders that are here of runs which another machine has purged: their streams are gone, and tell nothing any more. */
+export const removeFoldersOf = Effect.fn("RunLeftovers.removeFoldersOf")(
+  function* (isPurged: (run: string) => boolean) {
+    const fs = yield* FileSystem.FileSystem
+    const { home } = yield* Workspace
+    for (const folder of folders) {
+      const at = join(home, folder)
+      const names = yield* Effect.orElseSucceed(fs.readDirectory(at), (): ReadonlyArray<string> => [])
+      for (const name of names.filter(isPurged)) yield* fs.remove(join(at, name), { recursive: true, force: true })
+    }
+  },
+  Effect.mapError(({ message }) => new LedgerFailed({ stream: "runs", reason: message })),
+)

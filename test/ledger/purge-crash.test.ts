@@ -1,14 +1,18 @@
+import * as Fs from "node:fs"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import { assert, describe, layer } from "@effect/vitest"
 import fc from "fast-check"
 import type { Event } from "../../src/domain/event.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
+import * as ArtifactRetention from "../../src/ledger/artifact-retention.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as Purge from "../../src/ledger/purge.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
+import { Artifacts } from "../../src/services/artifacts.ts"
 import { Holds } from "../../src/services/holds.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
+import { shifted } from "../cli/evidence-project.ts"
 import * as Place from "./fixtures/purge-place.ts"
 import * as Project from "./fixtures/project.ts"
 
@@ -48,6 +52,7 @@ interface Trait {
   readonly held: boolean
   readonly judges: number | undefined
   readonly names: number | undefined
+  readonly artifacts: ReadonlyArray<number>
 }
 
 const traits = fc.array(
@@ -56,6 +61,7 @@ const traits = fc.array(
     held: fc.boolean(),
     judges: fc.option(fc.nat(2), { nil: undefined }),
     names: fc.option(fc.nat(5), { nil: undefined }),
+    artifacts: fc.subarray([0, 1, 2]),
   }),
   { minLength: 1, maxLength: 6 },
 )
@@ -63,7 +69,10 @@ const mix = fc.record({ traits, models: fc.subarray([0, 1, 2]) })
 
 const subject = (n: number) => `bytes ${n}`
 
-const eventsOf = ({ judges, names }: Trait): ReadonlyArray<Event> => [
+const artifact = (n: number) => `artifact ${n}`
+
+const eventsOf = ({ artifacts, judges, names }: Trait): ReadonlyArray<Event> => [
+  ...artifacts.flatMap((n) => Place.says({ sha256: Sha256.of(artifact(n)) })),
   ...(judges === undefined ? [] : [Project.gateEvent(subject(judges))]),
   ...(names === undefined ? [] : Place.says({ from: Project.runId(names + 1) })),
 ]
@@ -141,6 +150,11 @@ describe.each([
                 const holds = yield* Holds
                 const registry = yield* ModelRegistry
                 const ledger = yield* Ledger
+                const store = yield* Artifacts
+                for (const n of [0, 1, 2]) {
+                  const { sha256 } = yield* store.put(artifact(n), "text/plain", artifact(n))
+                  Fs.utimesSync(store.pathOf(sha256), 1, 1)
+                }
                 for (const [n, trait] of all.entries()) {
                   const id = Project.runId(n + 1)
                   yield* Project.writeRun(id, eventsOf(trait), { open: trait.open })
@@ -177,6 +191,14 @@ describe.each([
                   const report = yield* Place.verified
                   assert.deepStrictEqual(report.faults, [])
                   assert.lengthOf(report.purged, all.length - expected.length)
+                  yield* ArtifactRetention.sweep()
+                  yield* ArtifactRetention.sweep().pipe(shifted(4 * 86_400_000))
+                  for (const n of [0, 1, 2]) {
+                    const named = all.some(
+                      (trait, at) => trait.artifacts.includes(n) && expected.includes(Project.runId(at + 1)),
+                    )
+                    assert.strictEqual(yield* store.has(Sha256.of(artifact(n))), named)
+                  }
                 }
               }).pipe(Effect.provide(yield* place.open()))
             }),

@@ -239,7 +239,7 @@ describe.each([
     )
 
     test.effect("goes by the rules: the oldest first, at most so many, and the rest at the next call", () =>
-      within(() =>
+      within(({ home }) =>
         Effect.gen(function* () {
           for (const run of [a, b, c]) yield* Project.writeRun(run, Project.attempts(2))
           const { all } = yield* Purge.survey({ succeeded: "0s", others: "0s", at_least: 1 })
@@ -259,7 +259,10 @@ describe.each([
           )
           const [entry] = yield* Place.purges
           assert.deepInclude(entry?.data, { rule: "succeeded runs are kept 0s, and at least 0 of a pipeline" })
+          // Logs of a run that another machine has purged.
+          Place.leave(home, a)
           assert.lengthOf((yield* Purge.applyRules()).purged, 1)
+          assert.deepStrictEqual(Place.leftOf(home, a), [])
           assert.deepStrictEqual(yield* left, [])
           assert.strictEqual((yield* Place.verified).exitCode, 0)
         }),
