@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type { Event } from "../domain/event.ts"
 import * as RunRetention from "../domain/run-retention.ts"
 import { ModelRegistry } from "../services/model-registry.ts"
 import { Settings } from "../services/settings.ts"
@@ -33,11 +34,12 @@ export interface Outcome {
 const read = (stream: string) =>
   Effect.flatMap(Ledger, (ledger) => ledger.read(stream)).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
 
-/** What the root says of one stream. */
-const testimonyOf = Effect.fnUntraced(function* (stream: string) {
-  const root = yield* Root.readWhole("root")
-  return Testimony.testimonies(root.filter((entry) => Testimony.streamOf(entry) === stream)).get(stream)
+/** All that is looked at to decide about runs: the root, and what could keep them. */
+const looked = Effect.fnUntraced(function* (outside: Keeps.Around) {
+  const said = Testimony.testimonies(yield* Root.readWhole("root"))
+  return { said, outside, known: yield* Keeps.registered }
 })
+type Looked = Effect.Success<ReturnType<typeof looked>>
 
 /** Someone looks whether an ended run has an owner, or removes it too: over in a moment. */
 const whileBusy = {
@@ -57,55 +59,29 @@ const finish = Effect.fnUntraced(function* (run: string) {
 })
 
 /** Why a run stays; else its end as the root has it, or that it was purged and is only to be removed. */
-const judge = Effect.fnUntraced(function* (run: string, outside: Keeps.Around) {
+const judge = Effect.fnUntraced(function* (run: string, { known, outside, said }: Looked) {
   const stream = StreamName.ofRun(run)
-  const said = yield* testimonyOf(stream)
-  if (said?.purged !== undefined) return "purged"
+  const testimony = said.get(stream)
+  if (testimony?.purged !== undefined) return "purged"
   const chain = yield* read(stream)
   if (chain === undefined) return { why: "the ledger has no such run" }
-  const last = said?.closed.at(-1)
+  const last = testimony?.closed.at(-1)
   if (last === undefined) return { why: "it has not ended" }
-  const contradiction = Testimony.contradiction(chain, said)
+  const contradiction = Testimony.contradiction(chain, testimony)
   if (contradiction !== undefined) {
     return { why: `its record does not verify (${contradiction.reason}): dandori ledger verify` }
   }
-  const why = yield* Keeps.find({ run, entries: chain.entries }, outside, yield* Keeps.registered)
+  const why = yield* Keeps.find({ run, entries: chain.entries }, outside, known)
   return why === undefined ? { entries: last.entries, head: last.head } : { why }
-})
-
-/**
- * Looks, in the registry's transaction, whether anything keeps a run, and if nothing does, says in the root that it goes.
- * Answers with why it stays.
- */
-const begin = Effect.fnUntraced(function* (run: string, because: Because, outside: Keeps.Around) {
-  const verdict = yield* judge(run, outside)
-  if (verdict === "purged") return undefined
-  if ("why" in verdict) return verdict.why
-  const data = { run, stream: StreamName.ofRun(run), ...verdict, ...because }
-  yield* (yield* Ledger).record(StreamName.root, [{ type: "dev.dandori.run.purged.v1", data }])
-  return undefined
-})
-
-/**
- * Purges one run: the root says first that it goes, then what it has left is removed, its stream last. What a crash
- * interrupts is taken up by whoever purges next. Answers with the bytes that are gone, or why it is left.
- */
-const one = Effect.fn("Purge.one")(function* (run: string, because: Because, outside: Keeps.Around) {
-  const registry = yield* ModelRegistry
-  const why = yield* registry.atomically(begin(run, because, outside))
-  if (why !== undefined) return why
-  return yield* finish(run).pipe(
-    Effect.catchTag("StreamBusy", () => Effect.succeed("somebody reads it now; what is left of it goes another time")),
-  )
 })
 
 /** What would become of runs that are named: why each is kept, undefined where nothing keeps it. Changes nothing. */
 export const examine = Effect.fn("Purge.examine")(function* (asked: ReadonlyArray<string>) {
-  const registry = yield* ModelRegistry
-  const outside = yield* Keeps.around
-  return yield* Effect.forEach(asked, (run) =>
-    Effect.gen(function* () {
-      const verdict = yield* registry.atomically(judge(run, outside))
+  const all = yield* (yield* ModelRegistry).atomically(looked(yield* Keeps.around))
+  return yield* Effect.forEach(
+    asked,
+    Effect.fnUntraced(function* (run) {
+      const verdict = yield* judge(run, all)
       const chain = yield* read(StreamName.ofRun(run))
       const bytes = (chain?.validBytes ?? 0) + (yield* RunLeftovers.bytesOf(run))
       return { run, bytes, why: verdict !== "purged" && "why" in verdict ? verdict.why : undefined }
@@ -113,21 +89,56 @@ export const examine = Effect.fn("Purge.examine")(function* (asked: ReadonlyArra
   )
 })
 
+/**
+ * Looks, in the registry's transaction, whether anything keeps some runs, and says in the root of the others that they go.
+ * Answers with those that go, and why the rest stays.
+ */
+const begin = Effect.fnUntraced(function* (asked: ReadonlyArray<Asked>, outside: Keeps.Around) {
+  const all = yield* looked(outside)
+  const goes: Array<string> = []
+  const left: Array<Outcome["left"][number]> = []
+  const events: Array<Event> = []
+  for (const { because, run } of asked) {
+    const verdict = yield* judge(run, all)
+    if (verdict !== "purged" && "why" in verdict) {
+      left.push({ run, why: verdict.why })
+      continue
+    }
+    goes.push(run)
+    if (verdict === "purged") continue
+    const data = { run, stream: StreamName.ofRun(run), ...verdict, ...because }
+    events.push({ type: "dev.dandori.run.purged.v1", data })
+  }
+  if (events.length > 0) yield* (yield* Ledger).record(StreamName.root, events)
+  return { goes, left }
+})
+
+/** Runs that are decided about at once: meanwhile nothing else changes the registry. */
+const together = 50
+
 const carryOut = Effect.fnUntraced(function* (asked: ReadonlyArray<Asked>, most: number) {
-  const outside = yield* Keeps.around
+  const registry = yield* ModelRegistry
   const purged: Array<Outcome["purged"][number]> = []
   const left: Array<Outcome["left"][number]> = []
-  for (const { because, run } of asked) {
-    if (purged.length >= most) break
-    const answer = yield* one(run, because, outside)
-    if (typeof answer === "number") purged.push({ run, bytes: answer })
-    else left.push({ run, why: answer })
+  const rest = [...new Map(asked.map((one) => [one.run, one])).values()]
+  while (rest.length > 0 && purged.length < most) {
+    const some = rest.splice(0, Math.min(together, most - purged.length))
+    const begun = yield* registry.atomically(begin(some, yield* Keeps.around))
+    left.push(...begun.left)
+    for (const run of begun.goes) {
+      const bytes = yield* finish(run).pipe(Effect.catchTag("StreamBusy", () => Effect.undefined))
+      if (bytes !== undefined) purged.push({ run, bytes })
+      else left.push({ run, why: "somebody reads it now; what is left of it goes another time" })
+    }
+    yield* Keeps.forgetCursors(begun.goes)
   }
-  yield* Keeps.forgetCursors(purged.map(({ run }) => run))
   return { purged, left } satisfies Outcome
 })
 
-/** Purges runs, each by itself. One of which the root says already that it was purged goes without being asked about. */
+/**
+ * Purges runs: the root says first that they go, then what each has left is removed, its stream last. What a crash
+ * interrupts is taken up by whoever purges next; a run of which the root says already that it was purged is not asked about.
+ */
 export const runs = Effect.fn("Purge.runs")(function* (asked: ReadonlyArray<Asked>) {
   yield* Root.reconcile()
   return yield* carryOut(asked, asked.length)
@@ -164,8 +175,8 @@ export const survey = Effect.fn("Purge.survey")(function* (rules: RunRetention.R
 /** What the retention section says of runs, by which `applyRules` goes. */
 export const rules = Effect.map(Settings, ({ sections }) => sections.retention.runs)
 
-/** Runs that one pass over the rules purges at most, so that it is over soon. */
-const usualBatch = 200
+/** Runs that one pass over the rules purges at most: once an hour, it keeps up with a run a second, in about a minute. */
+const usualBatch = 5_000
 
 /**
  * Purges what the retention section lets go, oldest first, and finishes what was interrupted; at most `most` runs, the
