@@ -125,12 +125,14 @@ const carryOut = Effect.fnUntraced(function* (asked: ReadonlyArray<Asked>, most:
     const some = rest.splice(0, Math.min(together, most - purged.length))
     const begun = yield* registry.atomically(begin(some, yield* Keeps.around))
     left.push(...begun.left)
+    const gone: Array<Outcome["purged"][number]> = []
     for (const run of begun.goes) {
       const bytes = yield* finish(run).pipe(Effect.catchTag("StreamBusy", () => Effect.undefined))
-      if (bytes !== undefined) purged.push({ run, bytes })
+      if (bytes !== undefined) gone.push({ run, bytes })
       else left.push({ run, why: "somebody reads it now; what is left of it goes another time" })
     }
-    yield* Keeps.forgetCursors(begun.goes)
+    yield* Keeps.forgetCursors(gone.map(({ run }) => run))
+    purged.push(...gone)
   }
   return { purged, left } satisfies Outcome
 })
