@@ -15,6 +15,8 @@ export interface ScheduleOptions<P> {
   readonly catchup?: { readonly policy: "none" | "last" | "all"; readonly window?: string }
   /** Where the clocks jump. Required where the zone has such jumps and the pattern names hours. */
   readonly dst?: { readonly gap?: "skip" | "shift"; readonly overlap?: "first" | "second" | "both" }
+  /** How many runs in a row may fail before the schedule pauses by itself; it never does if nothing is said. */
+  readonly pauseAfter?: number
 }
 
 /** When a pipeline runs by itself; made by `cron()`. */
@@ -28,7 +30,10 @@ export type ScheduledParams<Values> = { readonly [K in keyof Values]?: Accepts<V
 /** The tick that a scheduled run is for: its nominal time in UTC, its date and its month in the schedule's zone. */
 export const tick: Ref<TickFacts> = ref("run.tick")
 
-/** A schedule by a cron pattern (OCPS 1.4): minute, hour, day, month, weekday, or `@daily` and its like. */
+/**
+ * A schedule by a cron pattern (OCPS 1.4): minute, hour, day of month, month and day of week, or `@daily` and its like. A
+ * second may stand before them, and after that a year from 1970 to 2199.
+ */
 export const cron = <const P = Readonly<Record<never, never>>>(
   pattern: string,
   options: ScheduleOptions<P>,

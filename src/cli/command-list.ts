@@ -15,6 +15,7 @@ const imports = {
   graph: () => import("./commands/graph.ts").then(({ graph }) => graph),
   schema: () => import("./commands/schema.ts").then(({ schema }) => schema),
   schedule: () => import("./commands/schedule.ts").then(({ schedule }) => schedule),
+  daemon: () => import("./commands/daemon.ts").then(({ daemon }) => daemon),
   cordon: () => import("./commands/cordon.ts").then(({ cordon }) => cordon),
   evacuate: () => import("./commands/evacuate.ts").then(({ evacuate }) => evacuate),
   hold: () => import("./commands/hold.ts").then(({ hold }) => hold),

@@ -1,20 +1,13 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { compileFile } from "../compiler/compile-file.ts"
-import type { Plan } from "../domain/plan.ts"
+import type { CompiledFile } from "../daemon/plan-sides.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
 import { refused, shownPath } from "./pipeline-validate.ts"
 import * as ProjectReaders from "./project-readers.ts"
-
-/** A pipeline file that compiles. */
-export interface CompiledFile {
-  /** Absolute. */
-  readonly file: string
-  readonly plan: Plan
-}
 
 /**
  * The pipelines that a person named, each compiled; all of `pipelines/` where none is named. Ends the command when one

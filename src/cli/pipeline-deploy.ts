@@ -1,15 +1,8 @@
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PlanDiff from "../compiler/plan-diff.ts"
-import * as CanonicalJson from "../domain/canonical-json.ts"
-import type { EventData } from "../domain/event.ts"
-import * as Checkpoint from "../ledger/checkpoint.ts"
-import * as Deployments from "../ledger/deployments.ts"
-import * as Root from "../ledger/root.ts"
-import { Artifacts } from "../services/artifacts.ts"
+import * as Deploy from "../daemon/deploy.ts"
+import * as PlanSides from "../daemon/plan-sides.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
-import * as FileLock from "../services/file-lock.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
@@ -17,53 +10,9 @@ import { compileAll } from "./compiled-files.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import { shownPath } from "./pipeline-validate.ts"
-import * as PlanSides from "./plan-sides.ts"
 import * as Project from "./project.ts"
 import { clean } from "./render/line.ts"
 import * as Render from "./render/plan-diff.ts"
-
-type Deployed = EventData<"dev.dandori.pipeline.deployed.v1">
-
-/** How long a deployment waits for another one, milliseconds. */
-const patience = 30_000
-
-/** A pipeline to deploy, and how it differs from what is deployed. */
-interface Candidate {
-  readonly compiled: PlanSides.FileSide
-  readonly diff: PlanDiff.PlanDiff
-  readonly before: Deployments.Deployment | undefined
-}
-
-/** What was deployed cannot be read any more, so nobody can tell what becomes weaker: that has to be accepted. */
-const unreadable = ({ message }: { readonly message: string }) => ({
-  rule: "unreadable",
-  place: "what is deployed",
-  why: `it cannot be compared: ${message}`,
-})
-
-const unread = (
-  compiled: PlanSides.FileSide,
-  before: Deployments.Deployment,
-  error: { readonly message: string },
-): Candidate => ({
-  compiled,
-  before,
-  diff: { ...PlanDiff.compare(undefined, compiled.side), weaker: [unreadable(error)] },
-})
-
-const candidateOf = Effect.fnUntraced(function* (
-  compiled: PlanSides.FileSide,
-  before: Deployments.Deployment | undefined,
-) {
-  if (before === undefined) return { compiled, before, diff: PlanDiff.compare(undefined, compiled.side) }
-  return yield* PlanSides.ofDeployment(before).pipe(
-    Effect.map((old): Candidate => ({ compiled, before, diff: PlanDiff.compare(old, compiled.side) })),
-    Effect.catchTags({
-      ArtifactError: (error) => Effect.succeed(unread(compiled, before, error)),
-      Missing: (error) => Effect.succeed(unread(compiled, before, error)),
-    }),
-  )
-})
 
 const twice = (compiled: ReadonlyArray<PlanSides.FileSide>): string | undefined => {
   const files = Map.groupBy(compiled, ({ side }) => side.plan.id)
@@ -73,33 +22,7 @@ const twice = (compiled: ReadonlyArray<PlanSides.FileSide>): string | undefined 
   return `${same.map(({ file }) => shownPath(file)).join(" and ")} have the same id ${id}; name one of them.`
 }
 
-/** Stores the bytes that the deployment names, and gives its event. */
-const prepare = Effect.fnUntraced(function* (
-  { before, compiled: { bytes, side }, diff }: Candidate,
-  configuration: SettingsFiles.Configuration,
-  reason: string | undefined,
-) {
-  const artifacts = yield* Artifacts
-  const planArtifact = yield* artifacts.put("plan.json", "application/json", CanonicalJson.encode(side.plan))
-  const config = yield* artifacts.put("config.json", "application/json", SettingsFiles.resolved(configuration))
-  const files = yield* Effect.forEach([...bytes], ([path, content]) =>
-    artifacts.put(path, "application/octet-stream", content),
-  )
-  const accepted = diff.weaker.map(({ place, rule }) => `${rule}: ${place}`)
-  return {
-    pipeline: side.plan.id,
-    env: configuration.env,
-    plan: planArtifact.sha256,
-    planArtifact,
-    config,
-    gates: [...side.gates],
-    files,
-    ...(before === undefined ? {} : { previous: before.data.plan }),
-    ...(reason === undefined || accepted.length === 0 ? {} : { weaker: { reason, accepted } }),
-  } satisfies Deployed
-})
-
-const refuse = Effect.fnUntraced(function* (weaker: ReadonlyArray<Candidate>) {
+const refuse = Effect.fnUntraced(function* (weaker: ReadonlyArray<Deploy.Candidate>) {
   const { flags } = yield* Project.find
   for (const { compiled, diff } of weaker) {
     const { pipeline } = diff
@@ -119,7 +42,7 @@ const refuse = Effect.fnUntraced(function* (weaker: ReadonlyArray<Candidate>) {
   yield* Output.exitWith(ExitCode.exitCodes.weaker)
 })
 
-const tell = Effect.fnUntraced(function* ({ compiled, diff }: Candidate, deployed: boolean, reason?: string) {
+const tell = Effect.fnUntraced(function* ({ compiled, diff }: Deploy.Candidate, deployed: boolean, reason?: string) {
   const { flags, env } = yield* Project.find
   if (flags.json) {
     return yield* Output.json({
@@ -145,8 +68,7 @@ const tell = Effect.fnUntraced(function* ({ compiled, diff }: Candidate, deploye
 })
 
 /**
- * Records pipelines as deployed, all or none: each compiles, and none weakens a safeguard unless that is accepted. The
- * comparison and the record happen under one lock, so that two deployments never start from the same one.
+ * Records pipelines as deployed, all or none: each compiles, and none weakens a safeguard unless that is accepted.
  */
 export const deployFiles = Effect.fnUntraced(
   function* (names: ReadonlyArray<string>, reason: string | undefined) {
@@ -157,26 +79,17 @@ export const deployFiles = Effect.fnUntraced(
     const same = twice(compiled)
     if (same !== undefined) return yield* new Output.UsageError({ reason: same })
     yield* WorkspaceFiles.makeHome(home)
-    yield* Effect.gen(function* () {
-      yield* FileLock.acquireWithin(join(home, "deploy.lock"), patience)
-      yield* Root.reconcile()
-      const current = yield* Deployments.current(env)
-      const candidates = yield* Effect.forEach(compiled, (one) => candidateOf(one, current.get(one.side.plan.id)))
-      const weaker = candidates.filter(({ diff }) => diff.weaker.length > 0)
-      if (weaker.length > 0 && reason === undefined) return yield* refuse(weaker)
-      const changed = candidates.filter(({ diff }) => PlanDiff.isChange(diff))
-      const events = yield* Effect.forEach(changed, (one) => prepare(one, configuration, reason))
-      if (events.length > 0) {
-        yield* Deployments.record(events)
-        yield* Checkpoint.make()
-      }
-      for (const one of candidates) yield* tell(one, changed.includes(one), reason)
+    const { candidates, deployed } = yield* Deploy.deploy(home, compiled, configuration, {
+      ...(reason === undefined ? {} : { reason }),
+      choose: (all) => (reason === undefined && all.some(({ diff }) => diff.weaker.length > 0) ? [] : all),
     }).pipe(
-      Effect.scoped,
       Effect.provide(
         Layer.mergeAll(Project.ledgerLayer({ project, home, env }), ArtifactsDirectory.layer(`${home}/artifacts`)),
       ),
     )
+    const weaker = candidates.filter(({ diff }) => diff.weaker.length > 0)
+    if (weaker.length > 0 && reason === undefined) return yield* refuse(weaker)
+    for (const one of candidates) yield* tell(one, deployed.includes(one), reason)
   },
   (effect) => Effect.flatMap(Project.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
 )

@@ -10,12 +10,13 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as GitTree from "../services/git-tree.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
-import type { CompiledFile } from "./compiled-files.ts"
+import type { CompiledFile } from "../daemon/plan-sides.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as OpenRuns from "./open-runs.ts"
 import * as Output from "./output.ts"
 import { shownPath } from "./pipeline-validate.ts"
-import * as PlanSides from "./plan-sides.ts"
+import * as PlanSides from "../daemon/plan-sides.ts"
+import * as FileSides from "./file-sides.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import type { RecordedRun } from "./recorded-run.ts"
 import { dateTime } from "./render/duration.ts"
@@ -39,7 +40,7 @@ type Against =
 type Older =
   | { readonly kind: "deployed"; readonly deployed: ReadonlyMap<string, Deployments.Deployment> }
   | { readonly kind: "file"; readonly file: string }
-  | { readonly kind: "revision"; readonly revision: PlanSides.Revision }
+  | { readonly kind: "revision"; readonly revision: FileSides.Revision }
 
 const againstOf = (text: string): Against => {
   if (text === "deployed") return { kind: "deployed" }
@@ -58,10 +59,10 @@ const oldOf = Effect.fnUntraced(function* (
   const { env, project } = yield* ProjectReaders.find
   if (older.kind === "file") {
     const name = shownPath(older.file)
-    return { side: (yield* PlanSides.ofFile(project, older.file, configuration)).side, name } satisfies Old
+    return { side: (yield* FileSides.ofFile(project, older.file, configuration)).side, name } satisfies Old
   }
   if (older.kind === "revision") {
-    const old = yield* PlanSides.ofRevision(project, env, older.revision, file)
+    const old = yield* FileSides.ofRevision(project, env, older.revision, file)
     const name = `git revision ${older.revision.name}`
     return { side: old, name: old === undefined ? `${name} has no such file` : name } satisfies Old
   }

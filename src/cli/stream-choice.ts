@@ -8,9 +8,14 @@ import * as PurgedRuns from "./purged-runs.ts"
 
 const listed = 5
 
-/** The stream that a person named: `root`, `system`, a run's id, or a beginning that only one run has. */
+/** The stream that a person named: `root`, `system`, `schedules/ENV`, a run's id, or a beginning that only one run has. */
 export const choose = Effect.fnUntraced(function* (name: string) {
-  if (name === StreamName.root || name === StreamName.system) return name
+  if (StreamName.isGathering(name)) return name
+  if (StreamName.schedulesOf(name) !== undefined) {
+    if ((yield* (yield* Ledger).schedules).includes(name)) return name
+    const next = "See what there is: dandori schedule list"
+    return yield* new Missing({ what: `The ledger has no stream ${plain(name)}`, next })
+  }
   const runs = yield* (yield* Ledger).runs
   const prefix = name.toLowerCase().replace(/^runs\//, "")
   const found = runs.filter((run) => run.startsWith(prefix))

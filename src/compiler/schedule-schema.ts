@@ -33,6 +33,12 @@ export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
       },
       additionalProperties: false,
     },
+    pauseAfter: {
+      type: "integer",
+      minimum: 1,
+      maximum: 1000,
+      description: "runs in a row that failed after which the schedule pauses (default: never)",
+    },
   },
   required: ["cron", "timezone"],
   additionalProperties: false,

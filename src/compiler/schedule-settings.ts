@@ -1,4 +1,5 @@
 import * as CronPattern from "../domain/cron-pattern.ts"
+import * as CronSyntax from "../domain/cron-syntax.ts"
 import { Catchup, DstPolicy, Overlap, type Schedule } from "../domain/schedule.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import * as TimeZone from "../domain/time-zone.ts"
@@ -7,7 +8,7 @@ import type { FieldReader } from "./field-reader.ts"
 import { type Located, type LocatedEntry, entryOf, get, kindOf } from "./located.ts"
 import * as ScheduleParams from "./schedule-params.ts"
 
-const keys = ["cron", "timezone", "params", "jitter", "overlap", "catchup", "dst"]
+const keys = ["cron", "timezone", "params", "jitter", "overlap", "catchup", "dst", "pauseAfter"]
 
 /** The years that a pattern and a zone are judged by: fixed, so that a file that compiles today compiles tomorrow. */
 const judgedFrom = Date.UTC(2026, 0, 1)
@@ -25,9 +26,14 @@ const readCron = (reader: FieldReader, entry: LocatedEntry): string | undefined 
   const text = required(reader, entry, "cron", "when does it tick? Like cron: '0 3 * * *'")
   if (text === undefined) return undefined
   const at = get(entry.value, "cron")?.at ?? entry.keyAt
-  const problem = CronPattern.problem(text)
-  if (problem !== undefined) return reader.report(at, "schedule.cron", `"${text}" is no cron pattern: ${problem}`)
-  const pattern = CronPattern.normalise(text)
+  const problem = CronSyntax.problem(text)
+  if (problem !== undefined)
+    return reader.report(at, "schedule.cron", `${JSON.stringify(text)} is no cron pattern: ${problem}`)
+  if (CronSyntax.isEvent(text)) {
+    const hint = "is an event, and a schedule has times. Name them, like cron: '@daily'."
+    return reader.report(at, "schedule.cron", `"${text.trim()}" ${hint}`)
+  }
+  const pattern = CronSyntax.normalise(text)
   if (CronPattern.first(pattern, judgedFrom) !== undefined) return pattern
   return reader.report(at, "schedule.cron", `"${text}" matches no time from 2026 on.`)
 }
@@ -122,6 +128,7 @@ export const read = (reader: FieldReader, definition: Definition): Schedule | un
   const overlap = reader.choice(node, "overlap", "schedule", Overlap.literals) ?? "skip"
   const catchup = readCatchup(reader, node)
   const dst = readDst(reader, entry, cron, timezone)
+  const pauseAfter = reader.number(node, "pauseAfter", "schedule", { min: 1, max: 1_000, whole: true })
   if (cron === undefined || timezone === undefined) return undefined
   return {
     cron,
@@ -131,5 +138,6 @@ export const read = (reader: FieldReader, definition: Definition): Schedule | un
     overlap,
     catchup,
     ...(dst === undefined ? {} : { dst }),
+    ...(pauseAfter === undefined ? {} : { pauseAfter }),
   }
 }

@@ -1,28 +1,28 @@
 import { Cron, CronPattern } from "croner"
-
-/** Why a text is no cron pattern of the Open Cron Pattern Specification 1.4 (5 to 7 fields, or `@daily` and its like). */
-export const problem = (text: string): string | undefined => {
-  try {
-    new CronPattern(text)
-    return undefined
-  } catch (cause) {
-    return cause instanceof Error ? cause.message.replace(/^CronPattern: /, "") : String(cause)
-  }
-}
-
-/** The pattern in one form: nicknames written out, single spaces, names in capitals. */
-export const normalise = (text: string): string =>
-  new CronPattern(text).pattern.trim().split(/\s+/).join(" ").toUpperCase()
+import * as CronSyntax from "./cron-syntax.ts"
 
 /** True where the pattern leaves out some hour of the day, so that it matters what becomes of an hour that is not there. */
-export const fixesHour = (pattern: string): boolean => new CronPattern(pattern).hour.some((on) => on === 0)
+export const fixesHour = (pattern: string): boolean =>
+  new CronPattern(CronSyntax.plain(pattern)).hour.some((on) => on === 0)
+
+const mostPatterns = 5_000
+const parsed = new Map<string, Cron>()
+
+const cronOf = (pattern: string): Cron => {
+  const known = parsed.get(pattern)
+  if (known !== undefined) return known
+  if (parsed.size >= mostPatterns) parsed.clear()
+  const cron = new Cron(CronSyntax.plain(pattern), { paused: true, utcOffset: 0 })
+  parsed.set(pattern, cron)
+  return cron
+}
 
 /**
  * The local times that a pattern matches, from `from` on and before `to`, in order. Local times are milliseconds as if
  * they were UTC's: no zone has a say here.
  */
 export function* matches(pattern: string, from: number, to: number): Generator<number> {
-  const cron = new Cron(pattern, { paused: true, utcOffset: 0 })
+  const cron = cronOf(pattern)
   let at = cron.nextRun(new Date(Math.ceil(from / 1_000) * 1_000 - 1_000))
   while (at !== null && at.getTime() < to) {
     yield at.getTime()

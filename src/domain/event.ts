@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
 import { Artifact } from "./artifact.ts"
+import { ClockStepped, ProcessPaused } from "./clock-look.ts"
 import { GateResult } from "./gate.ts"
 import { HoldSubject } from "./hold.ts"
 import { EnvironmentName, RunId } from "./names.ts"
@@ -28,6 +29,10 @@ export const Capacity = Schema.Struct({
 })
 export type Capacity = typeof Capacity.Type
 
+/** What asks for a run, where that is no person at a command line. */
+export const Trigger = Schema.Literals(["schedule", "backfill", "api", "webhook", "file"])
+export type Trigger = typeof Trigger.Type
+
 /** Status that a run ends with. */
 export const FinalRunStatus = Schema.Literals(["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"])
 export type FinalRunStatus = typeof FinalRunStatus.Type
@@ -42,6 +47,8 @@ const output = {
 const opsChange = { id: Schema.String, env: EnvironmentName, change: OpsChange, reason: Schema.String }
 
 /** Set where an entry was not written at its time, but added by a later start that found it missing. */
+/** The pipeline whose schedule it is about. */
+const ofPipeline = { pipeline: Schema.String }
 const recovered = { recovered: Schema.optionalKey(Schema.Literal(true)) }
 
 const notification = {
@@ -71,6 +78,9 @@ export const data = {
     /** With `batched`: what nobody waited for is flushed this much later at most. */
     flushIntervalMillis: Schema.optionalKey(Schema.Int),
     code: Sha256,
+    trigger: Schema.optionalKey(Trigger),
+    /** Who asked for it, where that is not who wrote this entry. */
+    requester: Schema.optionalKey(Schema.String),
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),
     /** How many entries after this one say what is taken over from it. */
@@ -238,28 +248,59 @@ export const data = {
     weaker: Schema.optionalKey(Schema.Struct({ reason: Schema.String, accepted: Schema.Array(Schema.String) })),
   }),
   /** A schedule counts from here on, as its pipeline was deployed; it catches nothing up from before. */
-  "dev.dandori.schedule.deployed.v1": Schema.Struct({ plan: Sha256, schedule: Schedule }),
+  "dev.dandori.schedule.deployed.v1": Schema.Struct({ ...ofPipeline, plan: Sha256, schedule: Schedule }),
   /** The pipeline has no schedule any more, or is gone. */
-  "dev.dandori.schedule.withdrawn.v1": Schema.Struct({ reason: Schema.String }),
+  "dev.dandori.schedule.withdrawn.v1": Schema.Struct({ ...ofPipeline, reason: Schema.String }),
   /** What became of a tick; with `through`, of it and all later ones up to that one, `ticks` of them. */
   "dev.dandori.schedule.tick.closed.v1": Schema.Struct({
+    ...ofPipeline,
     tick: TickTime,
     through: Schema.optionalKey(TickTime),
     ticks: Schema.optionalKey(Schema.Int),
     outcome: Outcome,
   }),
   /** The run of a tick waited in the queue and makes way for that of the tick `into`: it is not created. */
-  "dev.dandori.schedule.tick.coalesced.v1": Schema.Struct({ tick: TickTime, run: Schema.String, into: TickTime }),
+  "dev.dandori.schedule.tick.coalesced.v1": Schema.Struct({
+    ...ofPipeline,
+    tick: TickTime,
+    run: Schema.String,
+    into: TickTime,
+  }),
   /** A run of the schedule has ended; `reason` where it could not be created. */
   "dev.dandori.schedule.run.ended.v1": Schema.Struct({
+    ...ofPipeline,
     tick: TickTime,
     run: Schema.String,
     status: FinalRunStatus,
     reason: Schema.optionalKey(Schema.String),
   }),
+  /**
+   * The ticks from `from` on and before `to` are to be run, whatever became of them: with the definition of `today`, which
+   * is what was deployed now, or with what was deployed `then`, at each tick's time.
+   */
+  "dev.dandori.schedule.backfill.requested.v1": Schema.Struct({
+    backfill: Schema.String,
+    ...ofPipeline,
+    env: EnvironmentName,
+    from: TickTime,
+    to: TickTime,
+    definition: Schema.Literals(["today", "then"]),
+    ticks: Schema.Int,
+  }),
+  /** What is left of a backfill is not run. */
+  "dev.dandori.schedule.backfill.cancelled.v1": Schema.Struct({
+    ...ofPipeline,
+    backfill: Schema.String,
+    reason: Schema.String,
+    ticks: Schema.Int,
+  }),
   /** No tick runs from here on; by itself after so many `failures` in a row, else by a person. */
-  "dev.dandori.schedule.paused.v1": Schema.Struct({ reason: Schema.String, failures: Schema.optionalKey(Schema.Int) }),
-  "dev.dandori.schedule.resumed.v1": Schema.Struct({ reason: Schema.String }),
+  "dev.dandori.schedule.paused.v1": Schema.Struct({
+    ...ofPipeline,
+    reason: Schema.String,
+    failures: Schema.optionalKey(Schema.Int),
+  }),
+  "dev.dandori.schedule.resumed.v1": Schema.Struct({ ...ofPipeline, reason: Schema.String }),
   /** Somebody asks to resume: another person has to agree while the flags, by their digest, are as they were `seen`. */
   "dev.dandori.ops.requested.v1": Schema.Struct({ ...opsChange, seen: Sha256 }),
   /** What is about to be done; by whose request (the entry's hash), where it took two people. */
@@ -293,6 +334,16 @@ export const data = {
     env: EnvironmentName,
     reason: Schema.String,
   }),
+  /** A daemon schedules from here on, and no other one of its environment does. */
+  "dev.dandori.leadership.taken.v1": Schema.Struct({ env: EnvironmentName, host: Schema.String, pid: Schema.Int }),
+  "dev.dandori.leadership.left.v1": Schema.Struct({
+    env: EnvironmentName,
+    host: Schema.String,
+    pid: Schema.Int,
+    reason: Schema.String,
+  }),
+  "dev.dandori.clock.stepped.v1": ClockStepped,
+  "dev.dandori.process.paused.v1": ProcessPaused,
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

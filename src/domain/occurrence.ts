@@ -24,18 +24,19 @@ export interface Named {
   readonly pipeline: string
   /** Nominal time, milliseconds since the epoch. */
   readonly tick: number
-  /** The backfill that asks for it; none where the schedule itself does. */
+  /** The id (UUIDv7) of the backfill that asks for it; none where the schedule itself does. */
   readonly backfill?: string
 }
 
 /**
  * The id of the run of a tick: a UUIDv7 (RFC 9562, section 5.7) of the nominal time whose other 74 bits are a digest of what
- * it is named after. The same tick always has the same one, so that its run cannot be created twice.
+ * it is named after; in a backfill, of the time of the backfill. The same tick always has the same one, so that its run
+ * cannot be created twice.
  */
 export const runOf = ({ backfill, env, pipeline, tick }: Named): string => {
   const named = `dandori occurrence ${env}/${pipeline} ${timeText(tick)}${backfill === undefined ? "" : ` ${backfill}`}\n`
   const digest = Sha256.of(named)
-  const time = tick.toString(16).padStart(12, "0")
+  const time = backfill?.replaceAll("-", "").slice(0, 12) ?? tick.toString(16).padStart(12, "0")
   const variant = (8 + (Number.parseInt(digest[3], 16) & 3)).toString(16)
   return `${time.slice(0, 8)}-${time.slice(8)}-7${digest.slice(0, 3)}-${variant}${digest.slice(4, 7)}-${digest.slice(7, 19)}`
 }

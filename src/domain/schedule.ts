@@ -20,10 +20,12 @@ export const DstPolicy = Schema.Struct({
 export type DstPolicy = typeof DstPolicy.Type
 
 /**
- * When a pipeline runs by itself. `cron` is a pattern of OCPS 1.4 on the clocks of `timezone` (IANA). Values of `params`
- * may hold `${{ … }}` expressions over `run.tick`. `jitter` (milliseconds) is the most that a start is put off; the tick
- * keeps its nominal time. `dst` is there if and only if the pattern leaves out some hour of the day; a pattern that
- * matches every hour ticks whenever the clocks show a matching time, so that no hour that passes is skipped or doubled.
+ * When a pipeline runs by itself. `cron` is a pattern of OCPS 1.4, with years from 1970 to 2199, on the clocks of
+ * `timezone` (IANA). Values of `params` may hold `${{ … }}` expressions over `run.tick`. `jitter` (milliseconds) is the
+ * most that a start is put off; the tick keeps its nominal time. `dst` is there if and only if the pattern leaves out some
+ * hour of the day; a pattern that matches every hour ticks whenever the clocks show a matching time, so that no hour that
+ * passes is skipped or doubled. After `pauseAfter` runs in a row that failed the schedule pauses, until somebody resumes
+ * it.
  */
 export const Schedule = Schema.Struct({
   cron: Schema.String,
@@ -33,5 +35,6 @@ export const Schedule = Schema.Struct({
   overlap: Overlap,
   catchup: Catchup,
   dst: Schema.optionalKey(DstPolicy),
+  pauseAfter: Schema.optionalKey(Schema.Int),
 })
 export type Schedule = typeof Schedule.Type

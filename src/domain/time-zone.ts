@@ -35,8 +35,8 @@ export const instantOf = (zone: string, local: number): number =>
     .toPlainDateTime()
     .toZonedDateTime(zone, { disambiguation: "compatible" }).epochMilliseconds
 
-/** The jumps of a zone's clocks after `from` and before `to`, in order. */
-export const transitions = (zone: string, from: number, to: number): ReadonlyArray<Transition> => {
+/** Looked up afresh: jumps after `from` and before `to`. */
+const lookUp = (zone: string, from: number, to: number): ReadonlyArray<Transition> => {
   const found: Array<Transition> = []
   let moment = zoned(zone, from)
   while (true) {
@@ -47,4 +47,28 @@ export const transitions = (zone: string, from: number, to: number): ReadonlyArr
     if (before !== after) found.push({ at: next.epochMilliseconds, before, after })
     moment = next
   }
+}
+
+/** Times are looked up by parts of this length: who asks for one tick asks for the next one soon. */
+const part = 400 * 86_400_000
+const mostParts = 5_000
+const known = new Map<string, ReadonlyArray<Transition>>()
+
+const inPart = (zone: string, index: number): ReadonlyArray<Transition> => {
+  const key = `${zone} ${index}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  if (known.size >= mostParts) known.clear()
+  const found = lookUp(zone, index * part - 1, (index + 1) * part)
+  known.set(key, found)
+  return found
+}
+
+/** The jumps of a zone's clocks after `from` and before `to`, in order. */
+export const transitions = (zone: string, from: number, to: number): ReadonlyArray<Transition> => {
+  const found: Array<Transition> = []
+  for (let index = Math.floor(from / part); index * part < to; index++) {
+    for (const jump of inPart(zone, index)) if (jump.at > from && jump.at < to) found.push(jump)
+  }
+  return found
 }

@@ -66,7 +66,7 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
     ),
   )
   const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))
-  return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
+  return { created, plan, config, requester: created.requester ?? entries[0]?.authid ?? "" } satisfies Recalled
 })
 
 const eventOf = (entry: Entry) =>
@@ -169,7 +169,12 @@ export const resume = Effect.fn("Resume.resume")(function* (
         })
       const final = yield* Execution.execute({
         prepared,
-        context: Run.contextOf(run, recalled.created, { who: options.who, requester: recalled.requester }, Effect.void),
+        context: Run.contextOf(
+          run,
+          { ...recalled.created, time: Date.parse(chain.entries[0].time) },
+          { who: options.who, requester: recalled.requester },
+          Effect.void,
+        ),
         writer,
         state,
         largeOutputs: yield* Outputs.loadLarge(state),

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
-import type { Capacity, Event, EventData } from "../domain/event.ts"
+import type { Capacity, Event, EventData, Trigger } from "../domain/event.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Plan } from "../domain/plan.ts"
@@ -39,9 +39,17 @@ export interface RunRequest extends Durability.Durability {
   readonly config: string
   readonly capacity: Capacity
   readonly who: string
+  /** Who asked for it, where that is not `who`, whose process runs it. */
+  readonly requester?: string
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
+  /** The id that it gets, where it follows from what asks for it; a run of that id must not be there yet. */
+  readonly run?: string
+  /** What asks for it, where that is no person at a command line. */
+  readonly trigger?: Trigger
+  /** The nominal time of a schedule's tick, RFC 3339. */
+  readonly tick?: string
   /** What is taken over from an earlier run. */
   readonly takeover?: Takeover.Takeover
 }
@@ -71,9 +79,6 @@ export interface RunResult {
   readonly incomplete?: Books.Incomplete
 }
 
-/** When a UUIDv7 was made, milliseconds since the epoch (RFC 9562, section 5.7). */
-export const createdAt = (run: string): number => Number.parseInt(run.replaceAll("-", "").slice(0, 12), 16)
-
 const failWith = (stream: string) => (error: { readonly message: string }) =>
   new LedgerFailed({ stream, reason: error.message, cause: error })
 
@@ -91,10 +96,10 @@ export const primeSecrets = Effect.fnUntraced(function* (plan: Plan) {
   yield* secrets.prime(plan.tasks.map((task) => task.with))
 })
 
-/** The facts that all attempts of a run share, from its first event. */
+/** The facts that all attempts of a run share, from its first event and its time. */
 export const contextOf = (
   run: string,
-  created: EventData<"dev.dandori.run.created.v1">,
+  created: EventData<"dev.dandori.run.created.v1"> & { readonly time: number },
   people: Pick<Execution.RunContext, "who" | "requester">,
   opened: Execution.RunContext["opened"],
 ): Execution.RunContext => ({
@@ -104,7 +109,7 @@ export const contextOf = (
   plan: created.plan,
   env: created.env,
   ...people,
-  created: createdAt(run),
+  created: created.time,
   params: created.params,
   environment: created.environment,
   ...(created.only === undefined ? {} : { only: created.only }),
@@ -129,7 +134,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     ],
     { concurrency: 2 },
   )
-  const run = ids.uuid()
+  const run = request.run ?? ids.uuid()
   const data: EventData<"dev.dandori.run.created.v1"> = {
     pipeline: request.plan.id,
     plan: of(planText),
@@ -142,6 +147,9 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     durability: request.durability,
     ...(request.flushIntervalMillis === undefined ? {} : { flushIntervalMillis: request.flushIntervalMillis }),
     code,
+    ...(request.trigger === undefined ? {} : { trigger: request.trigger }),
+    ...(request.requester === undefined ? {} : { requester: request.requester }),
+    ...(request.tick === undefined ? {} : { tick: request.tick }),
     ...(request.takeover === undefined ? {} : { from: request.takeover.from, taken: request.takeover.events.length }),
     ...(request.takeover?.only === undefined ? {} : { only: request.takeover.only }),
   }
@@ -185,7 +193,12 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       })
       const state = recorded.reduce(evolve, initial(prepared.plan))
       const known = Deferred.await(opened)
-      const context = contextOf(run, data, { who: request.who, requester: request.who }, known)
+      const context = contextOf(
+        run,
+        { ...data, time: first.time },
+        { who: request.who, requester: request.requester ?? request.who },
+        known,
+      )
       const options: Execution.Options<LedgerFailed> = {
         prepared,
         context,

@@ -52,7 +52,7 @@ const readParts = Effect.fnUntraced(
 
 /**
  * Which of the stored artifacts something names, by their digests as text: the streams of all runs that are there, `root`
- * and `system` (so every deployment), the registry's rows and histories of versions whose files are not purged, those
+ * and `system` (so every deployment), those of schedules, the registry's rows and histories of versions whose files are not purged, those
  * files, and whatever an artifact that is named names itself.
  */
 export const find = Effect.fn("ArtifactNames.find")(function* (stored: ReadonlySet<string>) {
@@ -83,7 +83,7 @@ export const find = Effect.fn("ArtifactNames.find")(function* (stored: ReadonlyS
     if (!(yield* files.exists(folder))) continue
     for (const { path } of yield* files.inspect(folder)) yield* readParts(`${folder.path}/${path}`, take)
   }
-  for (const stream of [StreamName.root, StreamName.system]) yield* takeStream(stream)
+  for (const stream of [StreamName.root, StreamName.system, ...(yield* ledger.schedules)]) yield* takeStream(stream)
   for (const run of yield* ledger.runs) yield* takeStream(StreamName.ofRun(run))
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     yield* readParts(artifacts.pathOf(next), take)

@@ -11,6 +11,13 @@ export class StreamBusy extends Schema.TaggedError<StreamBusy>()("StreamBusy", {
   }
 }
 
+/** Another process has gone on with this stream: what was decided on its earlier head is to be decided anew. */
+export class StreamMoved extends Schema.TaggedError<StreamMoved>()("StreamMoved", { stream: Schema.String }) {
+  override get message() {
+    return `Another process has gone on with ${this.stream} meanwhile. Nothing was written; try again`
+  }
+}
+
 /** There is no such stream. */
 export class StreamMissing extends Schema.TaggedError<StreamMissing>()("StreamMissing", { stream: Schema.String }) {
   override get message() {
@@ -72,6 +79,10 @@ export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFail
     return `The ledger of ${this.stream} cannot be used: ${this.reason}`
   }
 }
+
+/** The refusal to make the stream of a run anew that was purged: its id names what is gone. */
+export const wasPurged = (stream: string) =>
+  new LedgerFailed({ stream, reason: "it existed, and was purged; a run of this id is not made again" })
 
 /** The refusal to remove a stream that the root does not say was purged. */
 export const notPurged = (stream: string) =>

@@ -136,6 +136,11 @@ export const make = (sql: SqlClient) => ({
         (SELECT count(*)::int FROM ledger.events WHERE sequence = 1) AS count`,
     ([row]) => row ?? { bytes: 0, count: 0 },
   ),
+  schedules: Effect.map(
+    sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'schedules/%' ORDER BY stream COLLATE "C"`
+      .values,
+    (rows) => rows.map(([stream]) => stream as string),
+  ),
   /** All names under which there are rows. */
   streams: Effect.map(sql`SELECT DISTINCT stream FROM ledger.events ORDER BY stream`.values, (rows) =>
     rows.map(([stream]) => stream as string),

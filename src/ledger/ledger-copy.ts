@@ -34,6 +34,7 @@ export const copyTo = Effect.fn("Ledger.copyTo")(function* (folder: string) {
     // What testifies to others goes first: they may only have more than it says.
     yield* copyStream(StreamName.root)
     yield* copyStream(StreamName.system)
+    for (const schedule of yield* ledger.schedules) yield* copyStream(schedule)
     const runs = yield* ledger.runs
     const left = new Set(runs)
     let whole = before.every((run) => left.has(run))

@@ -19,6 +19,8 @@ export class LedgerUnreadable extends Schema.TaggedError<LedgerUnreadable>()("Le
 
 /** The event files of a ledger, as they were when they were listed. */
 export interface EventFiles {
+  /** Stream name and path of each environment's schedules. */
+  readonly schedules: ReadonlyArray<{ readonly stream: string; readonly path: string }>
   /** Stream name and path of each run, oldest first. */
   readonly runs: ReadonlyArray<{ readonly stream: string; readonly path: string }>
   readonly strays: ReadonlyArray<Stray>
@@ -64,7 +66,7 @@ export const stream = Effect.fnUntraced(function* (folder: string, name: string)
 /** A file of events that is not at its place; undefined for what is, and for what is no such file. */
 const strayOf = (name: string): Stray | undefined => {
   if (!name.endsWith(".ndjson") || name === "root.ndjson" || name === "system.ndjson") return undefined
-  if (StreamName.runAt(name) !== undefined) return undefined
+  if (StreamName.runAt(name) !== undefined || StreamName.schedulesAt(name) !== undefined) return undefined
   const run = StreamName.runOfFile(name)
   if (run === undefined) return { path: name, reason: "it is no stream's file" }
   return {
@@ -73,13 +75,17 @@ const strayOf = (name: string): Stray | undefined => {
   }
 }
 
-/** The run files of a ledger, and the files of events that are not part of it. */
+/** The files of a ledger's runs and schedules, and the files of events that are not part of it. */
 export const events = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const all = yield* fs.readDirectory(folder, { recursive: true }).pipe(Effect.mapError(failed(folder)))
   const names = all.toSorted()
   const files: EventFiles = {
+    schedules: names.flatMap((name) => {
+      const stream = StreamName.schedulesAt(name)
+      return stream === undefined ? [] : [{ stream, path: path.join(folder, name) }]
+    }),
     runs: names.flatMap((name) => {
       const run = StreamName.runAt(name)
       return run === undefined ? [] : [{ stream: StreamName.ofRun(run), path: path.join(folder, name) }]

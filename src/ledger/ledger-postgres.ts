@@ -11,7 +11,16 @@ import * as Postgres from "../services/postgres.ts"
 import { migrate, SchemaTooNew } from "../services/sql-migrations.ts"
 import * as AppendTable from "./append-table.ts"
 import * as Chain from "./chain.ts"
-import { LedgerFailed, notPurged, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import {
+  LedgerFailed,
+  notPurged,
+  StreamBusy,
+  StreamDamaged,
+  StreamEnded,
+  StreamMissing,
+  StreamMoved,
+  wasPurged,
+} from "./errors.ts"
 import * as EventTable from "./event-table.ts"
 import { Ledger, type Writing } from "./ledger.ts"
 import * as Outage from "../services/outage.ts"
@@ -62,8 +71,8 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
 
   const verified = new Map<string, Chain.Chain>()
   const keep = (stream: string, chain: Chain.Chain) => {
-    if (StreamName.runOf(stream) !== undefined) {
-      for (const kept of verified.keys()) if (StreamName.runOf(kept) !== undefined) verified.delete(kept)
+    if (!StreamName.isGathering(stream)) {
+      for (const kept of verified.keys()) if (!StreamName.isGathering(kept)) verified.delete(kept)
     }
     verified.set(stream, chain)
   }
@@ -122,13 +131,19 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   /** Seals events onto a head as rows. */
   const sealed = (stream: string, head: Head, bytes: number, events: ReadonlyArray<Event>) => {
     const rows: Array<EventTable.Row> = []
+    const appended: Array<StreamWriter.Appended> = []
     for (let at = { head, bytes }, i = 0; i < events.length; i++) {
-      const meta = { id: context.uuid(), subject: stream, time: context.now() }
-      const { head: next, line } = seal(at.head, context.author, events[i], meta)
+      const time = context.now()
+      const { head: next, line } = seal(at.head, context.author, events[i], {
+        id: context.uuid(),
+        subject: stream,
+        time,
+      })
       at = { head: next, bytes: at.bytes + Buffer.byteLength(line) }
       rows.push({ sequence: next.sequence, line: line.slice(0, -1), endsAt: at.bytes })
+      appended.push({ ...next, time })
     }
-    return rows
+    return { rows, appended }
   }
 
   const record = Effect.fnUntraced(function* (stream: "root" | "system", events: ReadonlyArray<Event>) {
@@ -151,7 +166,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         const [first] = sent
         const [there] = first === undefined ? [] : yield* table.lines(stream, first.sequence, first.sequence)
         if (first !== undefined && there === first.line) return
-        sent = sealed(stream, chain.head, chain.validBytes, events)
+        sent = sealed(stream, chain.head, chain.validBytes, events).rows
         if (!(yield* table.add(stream, sent))) {
           const reason = "its last entry went away while another was added"
           return yield* new StreamDamaged({ stream, line: chain.head.sequence, reason })
@@ -161,6 +176,31 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     yield* turns[stream].withPermit(Outage.outlast(`The ledger's stream ${stream}`, Effect.andThen(ready, once)))
   })
 
+  /** Where the streams of schedules end that this process has extended. */
+  const ends = new Map<string, { readonly hash: string; readonly bytes: number }>()
+
+  const extend = Effect.fnUntraced(function* (stream: string, after: Head, events: ReadonlyArray<Event>) {
+    const end = ends.get(stream)
+    const extent = end?.hash === after.hash ? { ...end, sequence: after.sequence } : yield* table.extent(stream)
+    if (extent.sequence !== after.sequence) return yield* new StreamMoved({ stream })
+    if (events.length === 0) return []
+    const { appended, rows } = sealed(stream, after, extent.bytes, events)
+    const [first, last] = [rows[0].sequence, rows[rows.length - 1].sequence]
+    const add = table.add(stream, rows).pipe(
+      Effect.catchIf(
+        (error) => error.reason._tag === "UniqueViolation",
+        // Of a statement whose answer was lost they are there already.
+        () =>
+          Effect.map(table.lines(stream, first, last), (lines) =>
+            rows.every(({ line }, index) => line === lines[index]),
+          ),
+      ),
+    )
+    if (!(yield* Outage.outlast(`The ledger's stream ${stream}`, add))) return yield* new StreamMoved({ stream })
+    ends.set(stream, { hash: appended[appended.length - 1].hash, bytes: rows[rows.length - 1].endsAt })
+    return appended
+  })
+
   return Ledger.of({
     create: (stream, writing) =>
       told(
@@ -168,11 +208,14 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         Effect.map(
           writerFrom(
             stream,
-            Effect.flatMap(table.extent(stream), ({ bytes }) =>
-              bytes === 0
-                ? Effect.succeed(empty(stream))
-                : Effect.fail(new LedgerFailed({ stream, reason: "it exists already" })),
-            ),
+            Effect.gen(function* () {
+              if ((yield* table.extent(stream)).bytes > 0) {
+                return yield* new LedgerFailed({ stream, reason: "it exists already" })
+              }
+              const isOld = StreamName.mayBePurged(stream, context.now())
+              if (isOld && (yield* testimonyOf(stream))?.purged !== undefined) return yield* wasPurged(stream)
+              return empty(stream)
+            }),
             writing,
           ),
           ({ writer }) => writer,
@@ -228,6 +271,11 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
       }),
     ),
     record: (stream, events) => told(stream, record(stream, events)),
+    schedules: look(
+      "schedules",
+      Effect.map(table.schedules, (streams) => streams.filter(StreamName.isOne)),
+    ),
+    extend: (stream, after, events) => told(stream, extend(stream, after, events)),
     checkpoints: look(
       StreamName.root,
       Effect.map(table.checkpoints, (all) =>

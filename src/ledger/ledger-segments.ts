@@ -7,6 +7,7 @@ import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import type { Event } from "../domain/event.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
@@ -16,7 +17,16 @@ import { Ids } from "../services/ids.ts"
 import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import * as Checkpoint from "./checkpoint.ts"
-import { LedgerFailed, notPurged, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import {
+  LedgerFailed,
+  notPurged,
+  StreamBusy,
+  StreamDamaged,
+  StreamEnded,
+  StreamMissing,
+  StreamMoved,
+  wasPurged,
+} from "./errors.ts"
 import { Ledger, type Opened, type Writing } from "./ledger.ts"
 import { type Author, type Head, genesis } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
@@ -140,15 +150,15 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   const verified = new Map<string, Verified>()
 
   const keep = (stream: string, chain: Verified) => {
-    if (StreamName.runOf(stream) !== undefined) {
-      for (const kept of verified.keys()) if (StreamName.runOf(kept) !== undefined) verified.delete(kept)
+    if (!StreamName.isGathering(stream)) {
+      for (const kept of verified.keys()) if (!StreamName.isGathering(kept)) verified.delete(kept)
     }
     verified.set(stream, chain)
   }
 
   /**
    * Reads a stream: of a file that has grown since this process verified it, only what was added. Kept are `root`,
-   * `system` and the run that was read last: cache hits read one run again and again.
+   * `system` and what else was read last: cache hits read one run again and again.
    */
   const readGrowing = Effect.fnUntraced(function* (stream: string) {
     if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
@@ -181,7 +191,12 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   })
 
   const left = new Map<string, Left>()
-  const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
+  const turns = new Map<string, Semaphore.Semaphore>()
+  const turnOf = (stream: string) => {
+    const turn = turns.get(stream) ?? Semaphore.makeUnsafe(1)
+    turns.set(stream, turn)
+    return turn
+  }
 
   /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
   const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
@@ -225,8 +240,28 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       ),
     )
 
+  /** Appends under the stream's lock; undefined, and nothing of `events` is written, where the head is not `after`. */
+  const appendHeld = (stream: string, events: ReadonlyArray<Event>, after?: Head) =>
+    Effect.gen(function* () {
+      if (!left.has(stream)) yield* folderOf(stream)
+      yield* lock(stream, 10_000)
+      const kept = yield* keptForAppend(stream)
+      left.delete(stream)
+      const { close, writer } = kept
+      return yield* Effect.gen(function* () {
+        const isThere = after === undefined || writer.head().hash === after.hash
+        const heads = isThere ? events.map((event) => writer.append(event)) : undefined
+        yield* Effect.mapError(writer.durable, failedBy(stream))
+        left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
+        return heads
+      }).pipe(Effect.onError(() => close))
+    }).pipe(Effect.scoped, turnOf(stream).withPermit)
+
   return Ledger.of({
     create: Effect.fnUntraced(function* (stream, writing) {
+      if (StreamName.mayBePurged(stream, context.now()) && (yield* testimonyOf(stream))?.purged !== undefined) {
+        return yield* wasPurged(stream)
+      }
       yield* newLock(stream)
       const file = yield* appendTo(stream, writing)
       if (file.end() > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
@@ -267,19 +302,17 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     size: Effect.mapError(FolderSize.of(options.folder), failedBy("all streams")),
     // A file's bytes are all that there is of it.
     disorder: Effect.succeed({ strays: [], misplaced: [] }),
-    record: (stream, events) =>
-      Effect.gen(function* () {
-        if (!left.has(stream)) yield* folderOf(stream)
-        yield* lock(stream, 10_000)
-        const kept = yield* keptForAppend(stream)
-        left.delete(stream)
-        const { close, writer } = kept
-        yield* Effect.gen(function* () {
-          for (const event of events) writer.append(event)
-          yield* Effect.mapError(writer.durable, failedBy(stream))
-          left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
-        }).pipe(Effect.onError(() => close))
-      }).pipe(Effect.scoped, turns[stream].withPermit),
+    record: (stream, events) => Effect.asVoid(appendHeld(stream, events)),
+    schedules: Effect.gen(function* () {
+      const folder = path.join(options.folder, "schedules")
+      if (!(yield* fs.exists(folder))) return []
+      const names = yield* fs.readDirectory(folder, { recursive: true })
+      return names.flatMap((name) => StreamName.schedulesAt(`schedules/${name}`) ?? []).toSorted()
+    }).pipe(Effect.mapError(failedBy("schedules"))),
+    extend: (stream, after, events) =>
+      Effect.flatMap(appendHeld(stream, events, after), (heads) =>
+        heads === undefined ? Effect.fail(new StreamMoved({ stream })) : Effect.succeed(heads),
+      ),
     checkpoints: Effect.gen(function* () {
       const files = yield* Checkpoint.list(options.folder)
       return yield* Effect.forEach(files, ({ name, path: place, size }) =>

@@ -5,7 +5,8 @@ import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
 import type { StoreSize } from "../services/folder-size.ts"
 import type * as Chain from "./chain.ts"
-import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing } from "./errors.ts"
+import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
+import type { Head } from "./sealing.ts"
 import type * as StreamWriter from "./stream-writer.ts"
 
 /** A stream opened for going on: what it holds, and its writer. */
@@ -80,6 +81,17 @@ export class Ledger extends Context.Service<
     readonly size: Effect.Effect<StoreSize, LedgerFailed>
     /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
+    /** The streams of schedules, one of each environment that has any. */
+    readonly schedules: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
+    /**
+     * Appends to a stream of schedules what was decided on its head `after`; fails with `StreamMoved`, and nothing is
+     * written, where that is not its head any more. The head after each event; durable on return.
+     */
+    readonly extend: (
+      stream: string,
+      after: Head,
+      events: ReadonlyArray<Event>,
+    ) => Effect.Effect<ReadonlyArray<StreamWriter.Appended>, OpenError | StreamMoved>
     /** The checkpoints, smallest first. */
     readonly checkpoints: Effect.Effect<ReadonlyArray<KeptCheckpoint>, LedgerFailed>
     /** Keeps a checkpoint. Durable on return. */

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Cordon from "../domain/cordon.ts"
 import { type Entry, data as eventData } from "../domain/event.ts"
 import * as Hold from "../domain/hold.ts"
+import type { EnvironmentName } from "../domain/names.ts"
 import { filesGo } from "../domain/registry.ts"
 import { Sha256 } from "../domain/sha256.ts"
 import { Cordons } from "../services/cordons.ts"
@@ -16,7 +17,9 @@ import { Settings } from "../services/settings.ts"
 import * as Sqlite from "../services/sqlite.ts"
 import { UnfinishedRuns } from "../services/unfinished-runs.ts"
 import * as WormDestination from "../services/worm-destination.ts"
+import { Ledger } from "./ledger.ts"
 import { receiptsOf, subjectsOf } from "./run-leftovers.ts"
+import * as StreamName from "./stream-name.ts"
 import { holdsWord } from "./unfinished-runs-ledger.ts"
 
 /** A run that is looked at, with its entries as verified. */
@@ -35,6 +38,18 @@ export const forgetCursors = Effect.fnUntraced(function* (runs: ReadonlyArray<st
   yield* Effect.provide(forget, cursorsOfState)
 })
 
+const isEnded = Schema.is(eventData["dev.dandori.schedule.run.ended.v1"])
+
+/** The runs of whose end the schedules of an environment have taken note; undefined where it has no schedules. */
+const notedBy = Effect.fnUntraced(function* (env: EnvironmentName) {
+  const ledger = yield* Ledger
+  const stream = StreamName.ofSchedules(env)
+  const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+  if (chain === undefined) return undefined
+  const ended = chain.entries.filter(({ type }) => type === "dev.dandori.schedule.run.ended.v1")
+  return new Set(ended.flatMap(({ data }) => (isEnded(data) ? [data.run] : []))) as ReadonlySet<string>
+})
+
 /** What is known beside holds and registry, looked up once for several runs. */
 export const around = Effect.gen(function* () {
   const { env, sections } = yield* Settings
@@ -43,7 +58,7 @@ export const around = Effect.gen(function* () {
   const behind = Effect.flatMap(ExportCursors, (cursors) =>
     Effect.forEach(exporters, ({ name }) => Effect.map(cursors.ended(`${env}/${name}`), (ended) => ({ name, ended }))),
   ).pipe(Effect.provide(cursorsOfState))
-  return { unfinished, exporters: exporters.length === 0 ? [] : yield* behind }
+  return { unfinished, noted: yield* notedBy(env), exporters: exporters.length === 0 ? [] : yield* behind }
 })
 export type Around = Effect.Success<typeof around>
 
@@ -130,6 +145,7 @@ const unsent = ({ run }: Looked, { exporters }: Around): string | undefined => {
  *   receipt that lets it pass is of a gate in this run;
  * - a write-once record to which it testifies, for `audit_years`;
  * - a run that has not ended, and whose events name it (as the one it retries, or of a cache hit) or bytes that it has judged;
+ * - its schedule, which has not taken note of its end: it would begin it again;
  * - an exporter that has not sent its last event.
  */
 export const find = Effect.fnUntraced(function* (looked: Looked, outside: Around, known: Registered) {
@@ -143,6 +159,9 @@ export const find = Effect.fnUntraced(function* (looked: Looked, outside: Around
     neededByModel(looked, known) ??
     neededByRecord(looked, sections.retention.audit_years, known.now) ??
     neededByRun(looked, outside) ??
+    (created.tick !== undefined && outside.noted?.has(looked.run) === false
+      ? "its schedule has not taken note of its end: start the daemon"
+      : undefined) ??
     unsent(looked, outside)
   )
 })

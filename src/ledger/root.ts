@@ -4,6 +4,7 @@ import type { Sha256 } from "../domain/sha256.ts"
 import * as Chain from "./chain.ts"
 import { RootMissing, StreamDamaged } from "./errors.ts"
 import { Ledger } from "./ledger.ts"
+import { genesis } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
 import * as Testimony from "./testimony.ts"
 
@@ -33,18 +34,24 @@ export const closed = Effect.fn("Root.closed")(function* (
 
 const nothing: ReadonlyArray<Entry> = []
 
-/** The entries of `root` or `system`, verified; none where there is no such stream. What a crash tore at its end is left out. */
-export const readWhole = Effect.fnUntraced(function* (stream: "root" | "system") {
+/**
+ * What `root`, `system` or a schedule's stream has, verified; an empty chain where there is no such stream. What a crash
+ * tore at its end is left out.
+ */
+export const readChain = Effect.fnUntraced(function* (stream: string) {
   const ledger = yield* Ledger
   const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-  if (chain === undefined) return nothing
-  if (chain.fault === undefined) return chain.entries
+  if (chain === undefined) return { entries: nothing, head: genesis(stream) }
+  if (chain.fault === undefined) return chain
   const bytes = yield* ledger
     .bytes(stream)
     .pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
-  if (Chain.isTornTail(bytes, chain)) return chain.entries
+  if (Chain.isTornTail(bytes, chain)) return chain
   return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
 })
+
+/** The entries of `root` or `system`, as `readChain` gives them. */
+export const readWhole = (stream: "root" | "system") => Effect.map(readChain(stream), ({ entries }) => entries)
 
 const finished = "dev.dandori.run.finished.v1"
 
@@ -88,8 +95,8 @@ const reconcileRun = Effect.fnUntraced(function* (stream: string, said: Testimon
 })
 
 /**
- * Adds the root entries that a crash swallowed, marked as recovered: of runs that nobody writes, those that the root
- * does not know, and those that have finished without it. Reads no run that the root has closed. Two processes may add
+ * Adds the root entries that a crash swallowed, marked as recovered: of schedules and of runs that nobody writes, those
+ * that the root does not know, and of runs those that have finished without it. Reads no run that the root has closed. Two processes may add
  * the same entry twice, which says the same. Fails with `StreamDamaged` when the root or `system` does not verify, and
  * with `RootMissing` when entries of the root are gone: before it a process must not start anything.
  */
@@ -102,6 +109,13 @@ export const reconcile = Effect.fn("Root.reconcile")(function* () {
   const candidates = runs.filter((stream) => (before.get(stream)?.closed ?? []).length === 0)
   const free = yield* Effect.filter(candidates, (stream) => Effect.map(ledger.owned(stream), (owned) => !owned))
   const added = { opened: 0, closed: 0 }
+  for (const stream of yield* ledger.schedules) {
+    if (before.has(stream)) continue
+    const [first] = (yield* readChain(stream)).entries
+    if (first === undefined) continue
+    yield* opened(stream, first.entryhash, true)
+    added.opened++
+  }
   if (free.length === 0) return added
   const now = Testimony.testimonies(yield* readWhole("root"))
   for (const stream of free) {

@@ -51,7 +51,7 @@ const verifyFolder = Effect.fnUntraced(function* (
   const checkpoints = yield* LedgerFiles.checkpoints(folder)
   const rootBytes = yield* LedgerFiles.stream(folder, StreamName.root)
   const systemBytes = yield* LedgerFiles.stream(folder, StreamName.system)
-  const { runs, strays } = yield* LedgerFiles.events(folder)
+  const { runs, schedules, strays } = yield* LedgerFiles.events(folder)
 
   const faults: Array<LedgerFault> = []
   const uncovered: Array<Uncovered> = []
@@ -123,6 +123,12 @@ const verifyFolder = Effect.fnUntraced(function* (
     there.add(StreamName.system)
     take(StreamName.system, systemBytes)
   }
+  for (const { stream, path } of schedules) {
+    const content = yield* LedgerFiles.bytesOf(path)
+    if (content === undefined) continue
+    there.add(stream)
+    take(stream, content)
+  }
   for (const { stream, path } of runs) {
     const content = yield* LedgerFiles.bytesOf(path)
     if (content === undefined) continue
@@ -164,7 +170,9 @@ const verifyFile = Effect.fnUntraced(function* (file: string) {
   const path = yield* Path.Path
   const content = (yield* LedgerFiles.bytesOf(file)) ?? new Uint8Array()
   const name = path.basename(file, ".ndjson")
-  const stream = name === StreamName.root || name === StreamName.system ? name : StreamName.ofRun(name)
+  const stream = StreamName.isGathering(name)
+    ? name
+    : (StreamName.schedulesAt(path.resolve(file).split(path.sep).slice(-2).join("/")) ?? StreamName.ofRun(name))
   const checked = VerifyStream.check(stream, content, undefined)
   const report: Report = {
     faults: checked.faults,

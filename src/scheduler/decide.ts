@@ -68,21 +68,22 @@ const byCatchup = ({ catchup }: Schedule, age: number, isLast: boolean): Nothing
   return { is: "coalesced", reason: "nobody watched when it was due, and of those only the last is run (catchup last)" }
 }
 
-const closing = (tick: number, outcome: Occurrence.Outcome): Event => ({
+const closing = ({ pipeline }: Facts, tick: number, outcome: Occurrence.Outcome): Event => ({
   type: "dev.dandori.schedule.tick.closed.v1",
-  data: { tick: Occurrence.timeText(tick), outcome },
+  data: { pipeline, tick: Occurrence.timeText(tick), outcome },
 })
 
 /** What becomes of a tick that nothing holds, by the schedule's own runs that have not ended. */
 const byOverlap = (
   { overlap }: Schedule,
   { runs }: ScheduleState,
-  { env, pipeline, queue }: Facts,
+  facts: Facts,
   tick: number,
   isCaughtUp: boolean,
 ): ReadonlyArray<Event> => {
+  const { env, pipeline, queue } = facts
   const run = Occurrence.runOf({ env, pipeline, tick })
-  if (runs.length === 0 || overlap === "allow") return [closing(tick, { is: "ran", run })]
+  if (runs.length === 0 || overlap === "allow") return [closing(facts, tick, { is: "ran", run })]
   const waiting = runs.filter(({ queued }) => queued)
   // Whoever has the newest win has no use for those before it, caught up or not.
   const replaces = overlap === "cancel-running" || (overlap === "queue-one" && !isCaughtUp)
@@ -90,17 +91,20 @@ const byOverlap = (
     return [
       ...waiting.map((own): Event => ({
         type: "dev.dandori.schedule.tick.coalesced.v1",
-        data: { tick: Occurrence.timeText(own.tick), run: own.run, into: Occurrence.timeText(tick) },
+        data: { pipeline, tick: Occurrence.timeText(own.tick), run: own.run, into: Occurrence.timeText(tick) },
       })),
-      closing(tick, { is: "ran", run, queued: true }),
+      closing(facts, tick, { is: "ran", run, queued: true }),
     ]
   }
   if (overlap === "skip" && !isCaughtUp) {
     const [first] = runs
-    return [closing(tick, { is: "skipped", reason: `run ${first.run} of ${Occurrence.timeText(first.tick)} goes on` })]
+    return [
+      closing(facts, tick, { is: "skipped", reason: `run ${first.run} of ${Occurrence.timeText(first.tick)} goes on` }),
+    ]
   }
-  if (waiting.length >= queue) return [closing(tick, { is: "skipped", reason: `the queue is full: ${queue} wait` })]
-  return [closing(tick, { is: "ran", run, queued: true })]
+  if (waiting.length >= queue)
+    return [closing(facts, tick, { is: "skipped", reason: `the queue is full: ${queue} wait` })]
+  return [closing(facts, tick, { is: "ran", run, queued: true })]
 }
 
 /** Why nothing comes of a tick, whatever runs; `isLast` is said of a late one: whether no later tick is due. */
@@ -155,7 +159,7 @@ export const decide = (before: ScheduleState, facts: Facts): ReadonlyArray<Event
     const decided =
       nothing === undefined
         ? byOverlap(schedule, state, facts, tick, isLate && schedule.catchup.policy === "all")
-        : [closing(tick, nothing)]
+        : [closing(facts, tick, nothing)]
     for (const event of decided) {
       add(events, event)
       state = evolve(state, { ...event, time: now })
@@ -178,13 +182,14 @@ export const decideLast = (state: ScheduleState, facts: Facts): ReadonlyArray<Ev
 }
 
 /** That a schedule pauses by itself after so many failures in a row; nothing while it is not so. */
-export const pauseAfter = (state: ScheduleState, limit: number | undefined): ReadonlyArray<Event> =>
+export const pauseAfter = (pipeline: string, state: ScheduleState, limit: number | undefined): ReadonlyArray<Event> =>
   limit === undefined || state.failures < limit || pauseOf(state) !== undefined
     ? []
     : [
         {
           type: "dev.dandori.schedule.paused.v1",
           data: {
+            pipeline,
             reason: `${state.failures} ${state.failures === 1 ? "run" : "runs in a row"} failed`,
             failures: state.failures,
           },

@@ -1,6 +1,9 @@
+import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Event } from "../domain/event.ts"
+import * as Occurrence from "../domain/occurrence.ts"
 import type { Schedule } from "../domain/schedule.ts"
 import type { Sha256 } from "../domain/sha256.ts"
+import { ticksOf } from "./backfill-ticks.ts"
 
 /** A run that a schedule asked for and that has not ended. */
 export interface OwnRun {
@@ -11,6 +14,20 @@ export interface OwnRun {
   readonly plan: Sha256
   /** Whether it waits for others of the schedule and is not created yet. */
   readonly queued: boolean
+}
+
+/** What was deployed from a time on and before another one, if that is over (milliseconds since the epoch). */
+export interface Definition {
+  readonly from: number
+  readonly to?: number
+  readonly plan: Sha256
+  readonly schedule: Schedule
+}
+
+/** Ticks that are run once more, one after the other; the first of them goes on. */
+export interface Backfill {
+  readonly id: string
+  readonly ticks: ReadonlyArray<{ readonly tick: number; readonly plan: Sha256; readonly run: string }>
 }
 
 /** A time in which no tick runs; without `to` it goes on. */
@@ -37,9 +54,20 @@ export interface ScheduleState {
   readonly runs: ReadonlyArray<OwnRun>
   /** Runs in a row that failed. */
   readonly failures: number
+  /** All that was ever deployed, oldest first. */
+  readonly definitions: ReadonlyArray<Definition>
+  /** Those that have not ended, oldest first. */
+  readonly backfills: ReadonlyArray<Backfill>
 }
 
-export const initial: ScheduleState = { closedTo: 0, pauses: [], runs: [], failures: 0 }
+export const initial: ScheduleState = {
+  closedTo: 0,
+  pauses: [],
+  runs: [],
+  failures: 0,
+  definitions: [],
+  backfills: [],
+}
 
 /** The pause that goes on, if one does. */
 export const pauseOf = (state: ScheduleState): Pause | undefined => state.pauses.find(({ to }) => to === undefined)
@@ -67,16 +95,36 @@ const failuresAfter = (failures: number, status: string): number => {
 const relevant = (pauses: ReadonlyArray<Pause>, closedTo: number) =>
   pauses.filter(({ to }) => to === undefined || to > closedTo)
 
+/** Whether two schedules say the same. */
+export const isSame = (before: Schedule | undefined, schedule: Schedule): boolean =>
+  before !== undefined && CanonicalJson.encode(before) === CanonicalJson.encode(schedule)
+
+const ended = (definitions: ReadonlyArray<Definition>, time: number): ReadonlyArray<Definition> =>
+  definitions.map((definition) => (definition.to === undefined ? { ...definition, to: time } : definition))
+
+/** What is left of backfills after the end of a run; the very same where it is none of theirs. */
+const withoutRun = (backfills: ReadonlyArray<Backfill>, run: string): ReadonlyArray<Backfill> =>
+  backfills.some(({ ticks }) => ticks[0].run === run)
+    ? backfills.flatMap((backfill) => {
+        const ticks = backfill.ticks[0].run === run ? backfill.ticks.slice(1) : backfill.ticks
+        return ticks.length === 0 ? [] : [{ ...backfill, ticks }]
+      })
+    : backfills
+
 /** The state after an event; `time` is when it was written. What is not about a schedule changes nothing. */
 export const evolve = (state: ScheduleState, event: Event & { readonly time: number }): ScheduleState => {
   switch (event.type) {
     case "dev.dandori.schedule.deployed.v1": {
+      const definitions = [...ended(state.definitions, event.time), { from: event.time, ...event.data }]
+      const deployed = { ...state, deployed: event.data, definitions }
+      if (isSame(state.deployed?.schedule, event.data.schedule)) return deployed
       const closedTo = Math.max(state.closedTo, event.time)
-      return { ...state, deployed: event.data, closedTo, pauses: relevant(state.pauses, closedTo) }
+      return { ...deployed, closedTo, pauses: relevant(state.pauses, closedTo) }
     }
     case "dev.dandori.schedule.withdrawn.v1": {
       const { deployed: _, ...rest } = state
-      return { ...rest, closedTo: Math.max(state.closedTo, event.time) }
+      const definitions = ended(state.definitions, event.time)
+      return { ...rest, definitions, closedTo: Math.max(state.closedTo, event.time) }
     }
     case "dev.dandori.schedule.tick.closed.v1": {
       const { outcome, tick, through = tick } = event.data
@@ -88,7 +136,20 @@ export const evolve = (state: ScheduleState, event: Event & { readonly time: num
     }
     case "dev.dandori.schedule.tick.coalesced.v1":
       return { ...state, runs: state.runs.filter(({ run }) => run !== event.data.run) }
+    case "dev.dandori.schedule.backfill.requested.v1": {
+      const { backfill, env, pipeline } = event.data
+      const ticks = ticksOf(state.definitions, event.data).map(({ plan, tick }) => ({
+        tick,
+        plan,
+        run: Occurrence.runOf({ env, pipeline, tick, backfill }),
+      }))
+      return ticks.length === 0 ? state : { ...state, backfills: [...state.backfills, { id: backfill, ticks }] }
+    }
+    case "dev.dandori.schedule.backfill.cancelled.v1":
+      return { ...state, backfills: state.backfills.filter(({ id }) => id !== event.data.backfill) }
     case "dev.dandori.schedule.run.ended.v1": {
+      const backfills = withoutRun(state.backfills, event.data.run)
+      if (backfills !== state.backfills) return { ...state, backfills }
       if (!state.runs.some(({ run }) => run === event.data.run)) return state
       const runs = state.runs.filter(({ run }) => run !== event.data.run)
       return promoted({ ...state, runs, failures: failuresAfter(state.failures, event.data.status) })

@@ -4,6 +4,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { withoutUrl } from "./http.ts"
 
 /** The other side did not answer in time, could not be reached, or did not say 2xx. */
 export class PostFailed extends Schema.TaggedError<PostFailed>()("PostFailed", {
@@ -36,7 +37,7 @@ export const brief = (text: string): string => text.replace(/\s+/g, " ").trim().
 
 /** The runtime's words for a connection that failed, without the question at their end. */
 const plain = ({ cause, message }: { readonly cause?: unknown; readonly message: string }): string =>
-  brief(cause instanceof Error ? cause.message : message).replace(/\. [^.]*\?$/, "")
+  brief(withoutUrl(cause instanceof Error ? cause.message : message)).replace(/\. [^.]*\?$/, "")
 
 /** What the other side said, whatever its status. Header names are in lower case. */
 export interface Answer {

@@ -84,9 +84,12 @@ const isCertificate = (code: string): boolean => /CERT|ALTNAME|ISSUER|SELF_SIGNE
 const mostRedirects = 5
 const moved = new Set([301, 302, 303, 307, 308])
 
+/** Words of the runtime without the whole URL that it may quote in them. */
+export const withoutUrl = (words: string): string => words.replace(/( fetching)? "https?:\/\/[^"]*"/g, "")
+
 /** The runtime's words, without the question or the hint at their end. */
 const plain = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause))
+  withoutUrl(cause instanceof Error ? cause.message : String(cause))
     .replace(/\s+/g, " ")
     .replace(/\. [A-Z][^.]*(\?|fetch\(\))$/, "")
 

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { isUtf8 } from "node:buffer"
 import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
@@ -76,5 +77,16 @@ export const idsIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(() => Fs.readdir(folder).catch((): Array<string> => [])).pipe(
     Effect.map((names) =>
       [...new Set(names.flatMap((name) => /^(.*)\.(?:yaml|yml|ts)$/.exec(name)?.[1] ?? []))].toSorted(),
+    ),
+  )
+
+/** The pipeline files of a folder, by name; fails where it cannot be listed. */
+export const filesIn = (folder: string) =>
+  attempt("list", folder, () => Fs.readdir(folder)).pipe(
+    Effect.map((names) =>
+      names
+        .filter((name) => /\.(?:yaml|yml|ts)$/.test(name))
+        .toSorted()
+        .map((name) => join(folder, name)),
     ),
   )

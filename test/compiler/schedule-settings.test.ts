@@ -33,6 +33,7 @@ describe("a schedule", () => {
         "  overlap: queue-one",
         "  catchup: { policy: last, window: 2d }",
         "  dst: { gap: skip, overlap: second }",
+        "  pauseAfter: 2",
         "tasks:",
         command("a"),
       )
@@ -44,6 +45,7 @@ describe("a schedule", () => {
         overlap: "queue-one",
         catchup: { policy: "last", window: 172_800_000 },
         dst: { gap: "skip", overlap: "second" },
+        pauseAfter: 2,
       })
     }),
   )
@@ -100,11 +102,12 @@ describe("a mistake in a schedule", () => {
         "  catchup: { policy: lst }",
         "  dst: { gap: shfit }",
         "  params: { mnth: x }",
+        "  pauseAfter: 0",
         "tasks:",
         command("a"),
       ),
       [
-        /^5:9 "30 25 \* \* \*" is no cron pattern: Invalid value for hour: 25$/,
+        /^5:9 "30 25 \* \* \*" is no cron pattern: the hour 25 is not in 0-23$/,
         /^6:13 "America\/New_Yrok" is no IANA time zone.* Did you mean "America\/New_York"\?$/,
         /^7:3 schedule has no key "jiter"\. Did you mean "jitter"\?/,
         /^8:11 jitter: 30 has no unit/,
@@ -113,6 +116,7 @@ describe("a mistake in a schedule", () => {
         /^11:15 .*Did you mean "shift"\?$/,
         /^12:3 The param month has no default, so a tick must give it a value/,
         /^12:13 The pipeline has no param "mnth"\. Did you mean "month"\? It has month, n\.$/,
+        /^13:15 pauseAfter must be a whole number from 1 to 1000\.$/,
       ],
     ),
   )

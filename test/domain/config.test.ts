@@ -129,6 +129,11 @@ describe("check", () => {
       'database_backup_window: { from: "03:00", to: "04:00", timezone: UTC }\n'
     assert.deepStrictEqual(problems(SchedulesSection, text("0 3 * * *", "Asia/Tokyo")), [])
     assert.strictEqual(problems(SchedulesSection, text("0 25 * * *", "Asia/Tokio")).length, 2)
+    const refused = (cron: string) => problems(SchedulesSection, text(cron, "UTC")).map(([, , , message]) => message)
+    assert.deepStrictEqual(refused("0 3 * * MON,"), ["must be a cron pattern: an item of the day of week is empty"])
+    assert.deepStrictEqual(refused("@Daily"), ['must be a cron pattern: there is no "@Daily". Did you mean "@daily"?'])
+    assert.deepStrictEqual(refused("@reboot"), ["must be a cron pattern of times, like '@daily'"])
+    assert.deepStrictEqual(refused("15 0 3 * * MON#1 2027-2030"), [])
   })
 
   it("says what unit, form or word is wanted, and never repeats a value", () => {

@@ -9,6 +9,7 @@ import * as Sha256 from "../../src/domain/sha256.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as LedgerCopy from "../../src/ledger/ledger-copy.ts"
 import * as Purge from "../../src/ledger/purge.ts"
+import * as Sealing from "../../src/ledger/sealing.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
 import * as Verify from "../../src/ledger/verify.ts"
 import { Cordons } from "../../src/services/cordons.ts"
@@ -95,6 +96,8 @@ describe.each([
           assert.lengthOf(report.purged, 1)
           assert.deepInclude(report.purged[0], { stream: StreamName.ofRun(a), head, who: "tester", there: false })
           assert.strictEqual((yield* Effect.flip(ledger.read(StreamName.ofRun(a))))._tag, "StreamMissing")
+          const again = yield* Effect.flip(Effect.scoped(ledger.create(StreamName.ofRun(a))))
+          assert.match(again.message, /was purged; a run of this id is not made again/)
           assert.strictEqual(
             (yield* Effect.flip(Effect.scoped(ledger.reopen(StreamName.ofRun(a)))))._tag,
             "StreamMissing",
@@ -223,6 +226,28 @@ describe.each([
       ),
     )
 
+    test.effect("keeps the run of a tick until its schedule has taken note of its end", () =>
+      within(() =>
+        Effect.gen(function* () {
+          const ledger = yield* Ledger
+          const data = { ...Project.created().data, tick: "2025-01-01T00:00:00Z" }
+          yield* Project.writeRun(a, Project.attempts(2), { first: { ...Project.created(), data } as Event })
+          const ended = { pipeline: "demo", tick: "2025-01-01T00:00:00Z", status: "succeeded" } as const
+          const stream = StreamName.ofSchedules("dev")
+          const note = (run: string, after: Sealing.Head) =>
+            Effect.map(
+              ledger.extend(stream, after, [{ type: "dev.dandori.schedule.run.ended.v1", data: { ...ended, run } }]),
+              (heads) => heads[0] ?? after,
+            )
+          const head = yield* note(b, Sealing.genesis(stream))
+          assert.match((yield* Purge.runs(asked(a))).left[0]?.why ?? "", /its schedule has not taken note of its end/)
+          yield* note(a, head)
+          assert.lengthOf((yield* Purge.runs(asked(a))).purged, 1)
+          assert.strictEqual((yield* Place.verified).exitCode, 0)
+        }),
+      ),
+    )
+
     const exporting = {
       ...Place.sections,
       exporters: { timeout: "5s", exporters: [{ name: "file", kind: "open-lineage-file", namespace: "x", path: "x" }] },
@@ -277,16 +302,15 @@ describe.each([
           const refused = yield* Effect.flip(ledger.remove(StreamName.ofRun(a)))
           assert.match(refused.message, /the root does not say that it was purged/)
           yield* ledger.remove(StreamName.ofRun(b))
-          const data = { run: b, stream: StreamName.ofRun(b), entries: 1, head: Sha256.of(""), rule: "x" }
-          yield* ledger.record("root", [{ type: "dev.dandori.run.purged.v1", data }])
-          yield* ledger.create(StreamName.ofRun(b)).pipe(
-            Effect.tap((writer) => {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const writer = yield* ledger.create(StreamName.ofRun(b))
               writer.append(Project.created())
-              return writer.durable
+              yield* writer.durable
+              const data = { run: b, stream: StreamName.ofRun(b), entries: 1, head: Sha256.of(""), rule: "x" }
+              yield* ledger.record("root", [{ type: "dev.dandori.run.purged.v1", data }])
+              assert.strictEqual((yield* Effect.flip(ledger.remove(StreamName.ofRun(b))))._tag, "StreamBusy")
             }),
-            Effect.andThen(Effect.flip(ledger.remove(StreamName.ofRun(b)))),
-            Effect.map((error) => assert.strictEqual(error._tag, "StreamBusy")),
-            Effect.scoped,
           )
           assert.deepStrictEqual(yield* left, [a, b])
         }),

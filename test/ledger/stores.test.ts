@@ -1,19 +1,14 @@
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import type { Event } from "../../src/domain/event.ts"
 import * as Checkpoint from "../../src/ledger/checkpoint.ts"
-import * as Keys from "../../src/ledger/keys.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
-import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
 import * as Root from "../../src/ledger/root.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
-import * as Databases from "../support/servers/databases.ts"
+import * as Places from "./fixtures/places.ts"
 import * as Project from "./fixtures/project.ts"
 
 const run = Project.runId(1)
@@ -23,72 +18,18 @@ const key = (n: number): Event => ({
   data: { keyid: `key ${n}`, publicKey: "x".repeat(40) },
 })
 
-/** One ledger, and how a process of its own opens it. */
-interface Place {
-  readonly home: string
-  readonly open: Effect.Effect<
-    Context.Context<Ledger | Keys.LedgerKey | Layer.Success<typeof Project.platform>>,
-    unknown,
-    Scope.Scope
-  >
-}
-class Places extends Context.Service<Places, { readonly make: Effect.Effect<Place, never, Scope.Scope> }>()(
-  "test/Places",
-) {}
-
-const segments = Layer.succeed(Places, {
-  make: Effect.map(Project.folder, (home) => ({
-    home,
-    open: Layer.build(Layer.fresh(Layer.provideMerge(Keys.layer(home), Project.ledgerAt(home)))),
-  })),
-})
-
-const postgres = Layer.effect(
-  Places,
-  Effect.map(Databases.maker, (make) => ({
-    make: Effect.gen(function* () {
-      const home = yield* Project.folder
-      const database = Databases.options(yield* make)
-      const author = { source: "dandori://dev/test", authid: "tester", authtype: "user" } as const
-      const ledger = LedgerPostgres.layer({ database, author, flushIntervalMillis: 5 })
-      const all = Layer.provideMerge(Keys.layer(home), Layer.provideMerge(ledger, Project.platform))
-      return { home, open: Layer.build(Layer.fresh(all)) }
-    }),
-  })),
-)
-
 describe.each([
-  ["of segment files", segments],
-  ["in PostgreSQL", postgres],
+  ["of segment files", Places.segments],
+  ["in PostgreSQL", Places.postgres],
 ] as const)("a ledger %s", (_, places) => {
   layer(places, { excludeTestServices: true })((test) => {
-    /** Uses a new ledger by two processes of their own. */
-    const withTwo = <A, E>(
-      use: (
-        ledger: Ledger["Service"],
-        other: Ledger["Service"],
-        as: <B, F, R>(
-          effect: Effect.Effect<B, F, R>,
-        ) => Effect.Effect<B, F, Exclude<R, Ledger | Keys.LedgerKey | Layer.Success<typeof Project.platform>>>,
-      ) => Effect.Effect<A, E, Scope.Scope>,
-    ) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const { make } = yield* Places
-          const place = yield* make
-          const one = yield* place.open
-          const two = yield* place.open
-          return yield* use(Context.get(one, Ledger), Context.get(two, Ledger), (effect) => Effect.provide(effect, one))
-        }),
-      )
-
     const open = (ledger: Ledger["Service"], count: number) =>
       Project.writeRun(run, Project.attempts(count), { open: true }).pipe(Effect.provideService(Ledger, ledger))
 
     test.effect(
       "gives back what was appended, to another process, byte for byte, and does not create a stream twice",
       () =>
-        withTwo((ledger, other) =>
+        Places.withTwo((ledger, other) =>
           Effect.gen(function* () {
             const heads = yield* open(ledger, 30)
             const chain = yield* other.read(stream)
@@ -116,7 +57,7 @@ describe.each([
     )
 
     test.effect("lets one owner write a stream, and the next one go on when it has left", () =>
-      withTwo((ledger, other) =>
+      Places.withTwo((ledger, other) =>
         Effect.gen(function* () {
           yield* open(ledger, 4)
           yield* Effect.scoped(
@@ -146,7 +87,7 @@ describe.each([
     )
 
     test.effect("keeps what nobody waits for within its interval, and all of it when it is closed", () =>
-      withTwo((ledger, other) =>
+      Places.withTwo((ledger, other) =>
         Effect.gen(function* () {
           yield* Effect.scoped(
             Effect.gen(function* () {
@@ -164,7 +105,7 @@ describe.each([
     )
 
     test.effect("shares flushes among all that wait together", () =>
-      withTwo((ledger) =>
+      Places.withTwo((ledger) =>
         Effect.scoped(
           Effect.gen(function* () {
             const writer = yield* ledger.create(stream)
@@ -183,7 +124,7 @@ describe.each([
     )
 
     test.effect("takes entries of root and system from many processes at once, one after the other", () =>
-      withTwo((ledger, other) =>
+      Places.withTwo((ledger, other) =>
         Effect.gen(function* () {
           yield* Effect.forEach(
             Array.from({ length: 24 }, (__, n) => n),
@@ -199,7 +140,7 @@ describe.each([
     )
 
     test.effect("opens no run that the root has closed, and keeps the books as they are", () =>
-      withTwo((__, other, as) =>
+      Places.withTwo((__, other, as) =>
         Effect.gen(function* () {
           yield* as(Project.writeRun(run, Project.attempts(4)))
           assert.strictEqual((yield* Effect.flip(Effect.scoped(other.reopen(stream))))._tag, "StreamEnded")
@@ -209,7 +150,7 @@ describe.each([
     )
 
     test.effect("adds the root entries of a run whose process died before it could", () =>
-      withTwo((ledger, __, as) =>
+      Places.withTwo((ledger, __, as) =>
         Effect.gen(function* () {
           yield* as(Project.writeRun(run, Project.attempts(4), { unlisted: true }))
           yield* as(Project.writeRun(Project.runId(2), Project.attempts(2), { open: true }))
@@ -223,7 +164,7 @@ describe.each([
     test.effect(
       "signs checkpoints that the root bears out, and answers with the newest when nothing has happened",
       () =>
-        withTwo((ledger, other, as) =>
+        Places.withTwo((ledger, other, as) =>
           Effect.gen(function* () {
             yield* as(Project.writeRun(run, Project.attempts(4)))
             const first = yield* as(Checkpoint.make())
@@ -241,7 +182,7 @@ describe.each([
     )
 
     test.effect("takes no event that is too large, and goes on after it as if there had been none", () =>
-      withTwo((ledger, other) =>
+      Places.withTwo((ledger, other) =>
         Effect.gen(function* () {
           yield* Effect.scoped(
             Effect.gen(function* () {
@@ -265,7 +206,7 @@ describe.each([
     )
 
     test.effect("is left by an interrupted writer with what was acknowledged", () =>
-      withTwo((ledger, other) =>
+      Places.withTwo((ledger, other) =>
         Effect.gen(function* () {
           const acknowledged = yield* Deferred.make<string>()
           const writing = Effect.scoped(

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Schedule } from "../../src/domain/schedule.ts"
+import { of } from "../../src/domain/sha256.ts"
 import * as Decide from "../../src/scheduler/decide.ts"
-import { factsAt, newStream, scheduleOf, shown } from "./schedule.fixture.ts"
+import { factsAt, newStream, scheduleOf, shown, pipeline } from "./schedule.fixture.ts"
 
 const at = (text: string) => Date.parse(`2026-03-02T${text}Z`)
 const minute = 60_000
@@ -189,18 +190,18 @@ describe("a schedule that is held", () => {
       ["05", "lost"],
     ] as const) {
       stream.decide(at(`${hour}:00:00`))
-      assert.deepStrictEqual(Decide.pauseAfter(stream.state(), 2), [])
+      assert.deepStrictEqual(Decide.pauseAfter(pipeline, stream.state(), 2), [])
       stream.end(at(`${hour}:10:00`), stream.state().runs[0], status)
     }
-    const [pause] = Decide.pauseAfter(stream.state(), 2)
-    assert.deepStrictEqual(pause.data, { reason: "2 runs in a row failed", failures: 2 })
+    const [pause] = Decide.pauseAfter(pipeline, stream.state(), 2)
+    assert.deepStrictEqual(pause.data, { pipeline, reason: "2 runs in a row failed", failures: 2 })
     stream.append(at("05:10:00"), pause)
-    assert.deepStrictEqual(Decide.pauseAfter(stream.state(), 2), [])
+    assert.deepStrictEqual(Decide.pauseAfter(pipeline, stream.state(), 2), [])
     assert.deepStrictEqual(shown(stream.decide(at("06:00:00"))), ["06:00 held"])
     stream.resume(at("06:30:00"))
     assert.deepStrictEqual(shown(stream.decide(at("07:00:00"))), ["07:00 ran"])
     stream.end(at("07:10:00"), stream.state().runs[0], "failed")
-    assert.deepStrictEqual(Decide.pauseAfter(stream.state(), 2), [])
+    assert.deepStrictEqual(Decide.pauseAfter(pipeline, stream.state(), 2), [])
   })
 })
 
@@ -226,9 +227,21 @@ describe("a schedule that changes", () => {
     assert.notStrictEqual(stream.state().deployed?.plan, plan)
   })
 
+  it("goes on where it was when only its plan is another one", () => {
+    const stream = deployed(hourly({ catchup: { policy: "all", window: 600 * minute } }))
+    const { schedule } = stream.state().deployed ?? assert.fail("it is deployed")
+    const plan = of("another plan")
+    stream.append(at("03:30:00"), { type: "dev.dandori.schedule.deployed.v1", data: { pipeline, plan, schedule } })
+    assert.deepStrictEqual(shown(stream.decide(at("03:30:00"))), ["01:00 ran", "02:00 ran queued", "03:00 ran queued"])
+    assert.strictEqual(stream.state().runs[0].plan, plan)
+  })
+
   it("has no ticks any more once it is withdrawn", () => {
     const stream = deployed(hourly())
-    stream.append(at("01:30:00"), { type: "dev.dandori.schedule.withdrawn.v1", data: { reason: "its file is gone" } })
+    stream.append(at("01:30:00"), {
+      type: "dev.dandori.schedule.withdrawn.v1",
+      data: { pipeline, reason: "its file is gone" },
+    })
     assert.deepStrictEqual(shown(stream.decide(at("02:00:00"))), [])
     assert.isUndefined(Decide.nextDue(factsAt(at("02:00:00")), stream.state()))
   })

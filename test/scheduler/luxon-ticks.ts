@@ -1,11 +1,12 @@
 import { DateTime, IANAZone } from "luxon"
 import type { DstPolicy } from "../../src/domain/schedule.ts"
 
-/** A pattern by its parts, so that nothing here reads cron: times of day on the weekdays (0 is Sunday) that are named. */
+/** A pattern by its parts, so that nothing here reads cron: times of day, and the days that have them. */
 export interface Times {
   readonly hours: ReadonlyArray<number>
   readonly minutes: ReadonlyArray<number>
-  readonly weekdays?: ReadonlyArray<number>
+  readonly seconds?: ReadonlyArray<number>
+  readonly on?: (date: DateTime) => boolean
 }
 
 const minute = 60_000
@@ -44,26 +45,32 @@ const instantsOf = (zone: Zone, local: number): ReadonlyArray<number> => {
 
 /** The first instant at which the clocks show a later time than one that does not exist. */
 const afterGap = (zone: Zone, local: number): number => {
-  let at = local - 15 * hour
+  let at = Math.floor(local / minute) * minute - 15 * hour
   while (zone.local(at) < local) at += minute
   return at
 }
 
-/** The local times of a pattern on the days of a range, each with its instants. */
-export const walls = (zone: Zone, times: Times, from: number, to: number) => {
-  const found: Array<{ readonly local: number; readonly instants: ReadonlyArray<number> }> = []
+/** The local dates of a range, and a little around it, that have ticks. */
+const dates = (on: Times["on"], from: number, to: number): ReadonlyArray<number> => {
+  const found: Array<number> = []
   for (let date = Math.floor(from / day) * day - 2 * day; date < to + 2 * day; date += day) {
-    const weekday = DateTime.fromMillis(date, { zone: "UTC" }).weekday % 7
-    if (times.weekdays?.includes(weekday) === false) continue
-    for (const h of times.hours) {
-      for (const m of times.minutes) {
-        const local = date + h * hour + m * minute
-        found.push({ local, instants: instantsOf(zone, local) })
-      }
-    }
+    if (on === undefined || on(DateTime.fromMillis(date, { zone: "UTC" }))) found.push(date)
   }
   return found
 }
+
+/** The local times of a pattern on the days of a range, each with its instants. */
+export const walls = (zone: Zone, { hours, minutes, on, seconds = [0] }: Times, from: number, to: number) =>
+  dates(on, from, to).flatMap((date) =>
+    hours.flatMap((h) =>
+      minutes.flatMap((m) =>
+        seconds.map((s) => {
+          const local = date + h * hour + m * minute + s * 1_000
+          return { local, instants: instantsOf(zone, local) }
+        }),
+      ),
+    ),
+  )
 
 /** The ticks of fixed times of day under a policy, worked out local time by local time. */
 export const fixedTicks = (
@@ -81,16 +88,22 @@ export const fixedTicks = (
   return [...new Set(ticks)].filter((at) => at >= from && at < to).toSorted((a, b) => a - b)
 }
 
-/** The ticks of a pattern that matches every hour: every instant, half-hour by half-hour, whose local minute is named. */
+/**
+ * The ticks of a pattern that matches every hour: every instant, five minutes by five minutes, at which the clocks show
+ * one of the minutes on one of the days.
+ */
 export const hourlyTicks = (
   zone: Zone,
-  minutes: ReadonlyArray<number>,
+  { minutes, on }: Pick<Times, "minutes" | "on">,
   from: number,
   to: number,
 ): ReadonlyArray<number> => {
   const ticks: Array<number> = []
-  for (let at = from; at < to; at += 30 * minute) {
-    if (minutes.includes((zone.local(at) / minute) % 60)) ticks.push(at)
+  const days = new Set(dates(on, from, to))
+  const shown = new Set(minutes)
+  for (let at = from; at < to; at += 5 * minute) {
+    const local = zone.local(at)
+    if (shown.has((local / minute) % 60) && days.has(Math.floor(local / day) * day)) ticks.push(at)
   }
   return ticks
 }

@@ -114,7 +114,7 @@ const carriedOut = (schedule: Schedule, script: ReadonlyArray<Step>) => {
   }
   const look = () => {
     stream.decide(now, { queue: 3, ...(cordon === undefined ? {} : { cordon }) })
-    stream.append(now, ...Decide.pauseAfter(stream.state(), 3))
+    stream.append(now, ...Decide.pauseAfter("nightly", stream.state(), 3))
   }
   deploy(schedule)
   for (const step of script) {

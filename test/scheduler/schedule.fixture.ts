@@ -6,6 +6,9 @@ import { of } from "../../src/domain/sha256.ts"
 import * as Decide from "../../src/scheduler/decide.ts"
 import { type ScheduleState, evolve, initial } from "../../src/scheduler/schedule-state.ts"
 
+/** The pipeline whose schedule it is. */
+export const pipeline = "nightly"
+
 /** A pattern in UTC that runs what is on time and catches nothing up, but for what is said. */
 export const scheduleOf = (cron: string, more: Partial<Schedule> = {}): Schedule => ({
   cron,
@@ -18,7 +21,7 @@ export const scheduleOf = (cron: string, more: Partial<Schedule> = {}): Schedule
 
 export const factsAt = (now: number, more: Partial<Decide.Facts> = {}): Decide.Facts => ({
   env: "dev",
-  pipeline: "nightly",
+  pipeline,
   now,
   queue: 100,
   ...more,
@@ -46,12 +49,20 @@ export const newStream = () => {
     decide,
     deploy: (time: number, schedule: Schedule) => {
       append(time, ...Decide.decideLast(state, factsAt(time)))
-      append(time, { type: "dev.dandori.schedule.deployed.v1", data: { plan: of(JSON.stringify(schedule)), schedule } })
+      append(time, {
+        type: "dev.dandori.schedule.deployed.v1",
+        data: { pipeline, plan: of(JSON.stringify(schedule)), schedule },
+      })
     },
     end: (time: number, { run, tick }: ScheduleState["runs"][number], status: FinalRunStatus) =>
-      append(time, { type: "dev.dandori.schedule.run.ended.v1", data: { tick: timeText(tick), run, status } }),
-    pause: (time: number, reason: string) => append(time, { type: "dev.dandori.schedule.paused.v1", data: { reason } }),
-    resume: (time: number) => append(time, { type: "dev.dandori.schedule.resumed.v1", data: { reason: "mended" } }),
+      append(time, {
+        type: "dev.dandori.schedule.run.ended.v1",
+        data: { pipeline, tick: timeText(tick), run, status },
+      }),
+    pause: (time: number, reason: string) =>
+      append(time, { type: "dev.dandori.schedule.paused.v1", data: { pipeline, reason } }),
+    resume: (time: number) =>
+      append(time, { type: "dev.dandori.schedule.resumed.v1", data: { pipeline, reason: "mended" } }),
   }
 }
 

@@ -68,7 +68,7 @@ export const paramsText = (values: Readonly<Record<string, unknown>>): string =>
   )
 
 /** What a schedule says, on one line. */
-export const scheduleLine = ({ catchup, cron, dst, jitter, overlap, timezone }: Schedule): string =>
+export const scheduleLine = ({ catchup, cron, dst, jitter, overlap, pauseAfter, timezone }: Schedule): string =>
   [
     cron,
     timezone,
@@ -76,6 +76,9 @@ export const scheduleLine = ({ catchup, cron, dst, jitter, overlap, timezone }: 
     `catchup ${catchup.policy}${catchup.window === undefined ? "" : ` within ${formatDuration(catchup.window)}`}`,
     ...(jitter === undefined ? [] : [`jitter ${formatDuration(jitter)}`]),
     ...(dst === undefined ? [] : [`dst gap ${dst.gap}, overlap ${dst.overlap}`]),
+    ...(pauseAfter === undefined
+      ? []
+      : [`pauses after ${pauseAfter} ${pauseAfter === 1 ? "failure" : "failures in a row"}`]),
   ].join("  ")
 
 /** A tick as JSON. */

@@ -1,21 +1,13 @@
-import { Cron } from "croner"
 import * as Schema from "effect/Schema"
+import * as CronSyntax from "../cron-syntax.ts"
 import { Duration } from "../quantity.ts"
 import { ClockTime, Count, Name, Natural, TimeZone } from "./measure.ts"
 
-const cronProblem = (pattern: string): string | undefined => {
-  try {
-    new Cron(pattern, { mode: "5-part", paused: true })
-    return undefined
-  } catch (cause) {
-    return cause instanceof Error ? cause.message : String(cause)
-  }
-}
-
-/** Minute, hour, day, month, weekday, as the Open Cron Pattern Specification 1.4 has them; or `@daily` and its like. */
+/** A pattern of times, as the Open Cron Pattern Specification 1.4 has it and a pipeline's schedule takes it. */
 const CronPattern = Schema.String.check(
   Schema.makeFilter((pattern) => {
-    const problem = cronProblem(pattern)
+    if (CronSyntax.isEvent(pattern)) return "must be a cron pattern of times, like '@daily'"
+    const problem = CronSyntax.problem(pattern)
     return problem === undefined || `must be a cron pattern: ${problem}`
   }),
 )

@@ -34,6 +34,9 @@ const addAll = (lines: Lines, sql: SqlClient) =>
     for (const { size, text } of checkpoints) lines.add(JSON.stringify({ checkpoint: size, text }))
     yield* addStream(lines, sql, "root")
     yield* addStream(lines, sql, "system")
+    const schedules = yield* sql<{ stream: string }>`SELECT stream FROM ledger.events
+      WHERE sequence = 1 AND stream LIKE 'schedules/%' ORDER BY stream COLLATE "C"`
+    for (const { stream } of schedules) yield* addStream(lines, sql, stream)
     // Their names begin with their time.
     const runs = yield* sql<{ stream: string }>`SELECT stream FROM ledger.events
       WHERE sequence = 1 AND stream LIKE 'runs/%' ORDER BY stream COLLATE "C" DESC`
@@ -50,8 +53,8 @@ const addAll = (lines: Lines, sql: SqlClient) =>
 
 /**
  * The ledger of a project that keeps it in PostgreSQL, NDJSON: `{checkpoint, text}`, then `{stream, line}`, where the lines
- * of a stream are those that its segment file would have. The root and the system's stream come first, then the runs, the
- * newest first. Where the limit on bytes cuts it, it has failed: an evacuation without a part of its ledger is not complete.
+ * of a stream are those that its segment file would have. The root and the system's stream come first, then the schedules,
+ * then the runs, the newest first. Where the limit on bytes cuts it, it has failed: an evacuation without a part of its ledger is not complete.
  */
 export const capture: Capture = (lines, { maxBytes }) =>
   Effect.gen(function* () {

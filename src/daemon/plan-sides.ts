@@ -1,20 +1,32 @@
 import * as Fs from "node:fs/promises"
-import { join, relative, resolve } from "node:path"
+import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { compileFile } from "../compiler/compile-file.ts"
 import * as PlanSide from "../compiler/plan-side.ts"
 import { Plan } from "../domain/plan.ts"
 import type { Deployment } from "../ledger/deployments.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { attempt } from "../services/durable-files.ts"
-import * as GitTree from "../services/git-tree.ts"
-import * as SettingsFiles from "../services/settings-files.ts"
+import type * as SettingsFiles from "../services/settings-files.ts"
 import { usual } from "../../tasks/dq/expectations.ts"
-import * as Catalog from "../../tasks/catalog.ts"
-import { Missing } from "./missing.ts"
-import type { CompiledFile } from "./compiled-files.ts"
-import { shownPath } from "./pipeline-validate.ts"
+
+/** What is deployed cannot be read by this version. */
+export class DeploymentUnreadable extends Schema.TaggedError<DeploymentUnreadable>()("DeploymentUnreadable", {
+  pipeline: Schema.String,
+}) {
+  /** As of any input that is not there. */
+  readonly exitCode = 66
+  override get message() {
+    return `What was deployed of ${this.pipeline} has a format of another version. Compare with a file or a git revision (--against), or deploy it anew with the version that made it`
+  }
+}
+
+/** A pipeline file that compiles. */
+export interface CompiledFile {
+  /** Absolute. */
+  readonly file: string
+  readonly plan: Plan
+}
 
 /** Larger files are data, not policy: they are neither compared nor kept with a deployment. */
 const largestFile = 1024 * 1024
@@ -41,7 +53,12 @@ const bytesOf = Effect.fnUntraced(function* (project: string, { names }: PlanSid
   return found
 })
 
-const complete = Effect.fnUntraced(function* (project: string, plan: Plan, configuration: SettingsFiles.Configuration) {
+/** A plan with what the configuration and the files of the project make of it. */
+export const complete = Effect.fnUntraced(function* (
+  project: string,
+  plan: Plan,
+  configuration: SettingsFiles.Configuration,
+) {
   const side = yield* PlanSide.make(plan, { ...configuration.sections })
   const bytes = yield* bytesOf(project, side)
   return { side: PlanSide.withFiles(side, bytes, usual), bytes } satisfies Side
@@ -63,16 +80,6 @@ export const ofCompiled = (
     Effect.map(complete(project, plan, configuration), (side): FileSide => ({ ...side, file })),
   )
 
-/** A pipeline as its file says it now. */
-export const ofFile = Effect.fnUntraced(function* (
-  project: string,
-  file: string,
-  configuration: SettingsFiles.Configuration,
-) {
-  const { plan } = yield* compileFile(shownPath(file))
-  return yield* complete(project, plan, configuration)
-})
-
 const decoder = new TextDecoder()
 const isPlan = Schema.is(Plan)
 const isConfig = Schema.is(Schema.Struct({ sections: Schema.Record(Schema.String, Schema.Unknown) }))
@@ -88,47 +95,10 @@ export const ofDeployment = Effect.fnUntraced(function* ({ data }: Deployment) {
   const plan = yield* json(yield* artifacts.get(data.plan))
   const config = yield* json(yield* artifacts.get(data.config.sha256))
   if (!isPlan(plan) || !isConfig(config)) {
-    return yield* new Missing({
-      what: `What was deployed of ${data.pipeline} has a format of another version`,
-      next: `Compare with a file or a git revision (--against), or deploy it anew with the version that made it`,
-    })
+    return yield* new DeploymentUnreadable({ pipeline: data.pipeline })
   }
   const bytes = new Map<string, Uint8Array>()
   for (const { name, sha256 } of data.files) bytes.set(name, yield* artifacts.get(sha256))
   const made = yield* PlanSide.make(plan, config.sections)
   return PlanSide.withFiles({ ...made, gates: new Set(data.gates) }, bytes, usual)
-})
-
-/** A project at a git revision. */
-export interface Revision {
-  readonly name: string
-  readonly tree: GitTree.Tree
-}
-
-/** A pipeline as its file said it at a git revision, with the configuration of then; undefined where it had no such file. */
-export const ofRevision = Effect.fnUntraced(function* (
-  project: string,
-  env: string,
-  { name, tree: { folder } }: Revision,
-  file: string,
-) {
-  const refuse = (reason: string) => new GitTree.RevisionUnusable({ revision: name, reason })
-  const inside = relative(project, file)
-  if (inside.startsWith("..")) {
-    return yield* refuse(`${shownPath(file)} does not lie in the project, so no revision of the project holds it`)
-  }
-  const then = join(folder, inside)
-  const there = yield* attempt("look at", then, () => Fs.stat(then)).pipe(
-    Effect.as(true),
-    Effect.orElseSucceed(() => false),
-  )
-  if (!there) return undefined
-  return yield* Effect.gen(function* () {
-    const configuration = yield* SettingsFiles.load(folder, env)
-    const { plan } = yield* compileFile(then)
-    return (yield* complete(folder, plan, configuration)).side
-  }).pipe(
-    Effect.provide(Catalog.layer(folder)),
-    Effect.mapError(({ message }) => refuse(message.replaceAll(`${folder}/`, `${name}:`))),
-  )
 })

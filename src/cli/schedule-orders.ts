@@ -1,0 +1,75 @@
+import * as Effect from "effect/Effect"
+import { timeText } from "../domain/occurrence.ts"
+import * as Orders from "../scheduler/schedule-orders.ts"
+import { confirm } from "./confirm.ts"
+import * as Moment from "./moment.ts"
+import * as Output from "./output.ts"
+import { count } from "./plain-text.ts"
+import { root } from "./root.ts"
+import * as ScheduleBook from "./schedule-book.ts"
+
+const shownTicks = 10
+
+/** Pauses a pipeline's schedule, or lets it go on. */
+export const pauseOrResume = Effect.fnUntraced(function* (what: "pause" | "resume", pipeline: string, reason: string) {
+  const { json, quiet } = yield* root
+  const changed = yield* ScheduleBook.change(pipeline, (book) => Orders[what](book, pipeline, reason))
+  const is = what === "pause" ? "paused" : "resumed"
+  if (json) return yield* Output.json({ v: 1, kind: "schedule", pipeline, is, changed })
+  if (!changed) return yield* Output.message(what === "pause" ? "It is paused already." : "It is not paused.")
+  yield* Output.data(`${pipeline}  ${is}`)
+  if (quiet) return undefined
+  const next = what === "pause" ? "Its ticks are held until: dandori schedule resume" : "What was held is not caught up"
+  return yield* Output.message(
+    `${next}${what === "pause" ? ` ${pipeline}` : `; to run it: dandori schedule backfill ${pipeline}`}`,
+  )
+})
+
+/** What a person says of a backfill. */
+export interface BackfillFlags {
+  readonly from: string
+  readonly to: string
+  readonly definition: "today" | "then"
+  readonly yes: boolean
+  readonly dryRun: boolean
+}
+
+/** Runs the ticks of a time once more, or for the first time. */
+export const backfill = Effect.fnUntraced(function* (
+  pipeline: string,
+  { definition, dryRun, from, to, yes }: BackfillFlags,
+) {
+  const { json, noInput, quiet } = yield* root
+  const request = { from: yield* Moment.read(from), to: yield* Moment.read(to), definition }
+  const ticks = yield* ScheduleBook.change(pipeline, (book) => Orders.backfillTicks(book, pipeline, request))
+  const texts = ticks.map(({ tick }) => timeText(tick))
+  const some = texts.slice(0, shownTicks).join(", ")
+  const more = texts.length > shownTicks ? `, … until ${texts.at(-1)}` : ""
+  const what = `${pipeline}: ${count(texts.length, "tick", "ticks")} with the definition of ${definition}: ${some}${more}`
+  if (dryRun) {
+    if (json) for (const tick of texts) yield* Output.json({ v: 1, kind: "tick", tick })
+    return yield* json ? Effect.void : Output.data(what)
+  }
+  if (!(yield* confirm({ yes, noInput, what, question: "Run them, one after the other?" }))) return undefined
+  const asked = yield* ScheduleBook.change(pipeline, (book, env) => Orders.backfill(book, pipeline, env, request))
+  if (json) {
+    return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: asked.backfill, ticks: asked.ticks.length })
+  }
+  yield* Output.data(`${asked.backfill}  ${count(asked.ticks.length, "tick", "ticks")} of ${pipeline}`)
+  if (quiet) return undefined
+  return yield* Output.message(
+    `A running daemon runs them, oldest first. To leave out what is left: dandori schedule backfill ${pipeline} --cancel ${asked.backfill}`,
+  )
+})
+
+/** Leaves out what a backfill has not run yet. */
+export const cancelBackfill = Effect.fnUntraced(function* (pipeline: string, id: string) {
+  const { json } = yield* root
+  const left = yield* ScheduleBook.change(pipeline, (book) =>
+    Orders.cancelBackfill(book, pipeline, id, "a person cancelled it"),
+  )
+  if (json) return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: id, left })
+  return yield* Output.data(
+    `${id}  ${count(left, "tick is", "ticks are")} left out; a run of it that goes on: dandori runs cancel`,
+  )
+})

@@ -1,0 +1,97 @@
+import { hostname } from "node:os"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Checkpoint from "../ledger/checkpoint.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as Root from "../ledger/root.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { Ids } from "../services/ids.ts"
+import { Leases } from "../services/leases.ts"
+import { Settings } from "../services/settings.ts"
+import * as Pipelines from "./pipelines.ts"
+import * as Signs from "./signs.ts"
+import * as Runner from "./runner.ts"
+import * as Scheduler from "./scheduler.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** How often the root is told how far the schedules have got, and signed. */
+const booksEvery = "1 minute"
+
+const nothing = { cpu: 0, memory: 0, gpu: 0, pools: {} }
+
+/** The head that the root was last told of. */
+let told: string | undefined
+
+/** Tells the root how far the schedules have got, where they have gone on since, and signs it. */
+const keepBooks = Effect.fnUntraced(function* () {
+  const ledger = yield* Ledger
+  const scheduler = yield* Scheduler.Scheduler
+  const { env } = yield* Surroundings
+  const at = scheduler.book()?.head()
+  if (at !== undefined && at.sequence > 0 && at.hash !== told) {
+    const data = { stream: StreamName.ofSchedules(env), entries: at.sequence, head: at.hash }
+    yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])
+    told = at.hash
+  }
+  yield* Checkpoint.make()
+})
+
+/** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
+const lead = Effect.gen(function* () {
+  const leases = yield* Leases
+  const ledger = yield* Ledger
+  const scheduler = yield* Scheduler.Scheduler
+  const { env, say } = yield* Surroundings
+  const { uuid } = yield* Ids
+  const request = { run: uuid(), resources: { locks: [`daemon/${env}`] }, capacity: nothing, priority: 0 }
+  const lease = yield* leases.acquire(request, ({ holders }) => {
+    const [holder] = holders
+    const who = holder === undefined ? "another process" : `process ${holder.pid}`
+    Effect.runFork(say(`Standing by: ${who}${holder?.host === undefined ? "" : ` on ${holder.host}`} leads`))
+  })
+  yield* Root.reconcile()
+  yield* say("Leading")
+  const who = { env: (yield* Settings).env, host: hostname(), pid: process.pid }
+  yield* ledger.record("system", [{ type: "dev.dandori.leadership.taken.v1", data: who }])
+  leading = true
+  let left = "the process was stopped"
+  const books = keepBooks().pipe(
+    Effect.catch(({ message }) => say(`The books wait: ${message}`)),
+    Effect.schedule(Schedule.spaced(booksEvery)),
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      leading = false
+      yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
+      yield* keepBooks()
+    }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
+  )
+  yield* Effect.forkScoped(books)
+  const loss = Effect.flatMap(lease.loss, (reason) => {
+    left = reason
+    return say(`Leading no more: ${reason}`)
+  })
+  yield* Effect.raceFirst(scheduler.run, loss)
+}).pipe(Effect.scoped)
+
+let leading = false
+
+/** Whether this process schedules. */
+export const isLeading = (): boolean => leading
+
+/** How long a daemon that could not begin waits, milliseconds. */
+const again = 2_000
+
+/** The daemon: schedules when it leads, stands by when another one does. Goes on until it is interrupted. */
+export const run = Effect.gen(function* () {
+  const { say } = yield* Surroundings
+  yield* Signs.begin
+  return yield* lead.pipe(
+    Effect.catch(({ message }) => Effect.andThen(say(`Trying again: ${message}`), Effect.sleep(again))),
+    Effect.forever,
+  )
+})
+
+/** What the daemon consists of. */
+export const layer = Scheduler.layer.pipe(Layer.provideMerge(Runner.layer), Layer.provideMerge(Pipelines.layer))

@@ -1,0 +1,225 @@
+import { basename, extname, join, relative, resolve } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { compileFile } from "../compiler/compile-file.ts"
+import { Plan, digest as digestOf } from "../domain/plan.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import * as Deployments from "../ledger/deployments.ts"
+import { LedgerKey } from "../ledger/keys.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import * as FilesPrint from "../services/files-print.ts"
+import * as PipelineFile from "../services/pipeline-file.ts"
+import * as SettingsFiles from "../services/settings-files.ts"
+import * as Catalog from "../../tasks/catalog.ts"
+import * as Deploy from "./deploy.ts"
+import * as PlanSides from "./plan-sides.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** What is deployed of a pipeline. */
+export interface Deployed {
+  readonly plan: Plan
+  readonly digest: Sha256
+  /** The resolved configuration that its runs start with. */
+  readonly config: Sha256
+  /** When it was deployed (RFC 3339), and by whom. */
+  readonly since: string
+  readonly who: string
+}
+
+/** A pipeline as the daemon has it. */
+export interface Pipeline {
+  readonly id: string
+  /** Absolute; none where its file is gone. */
+  readonly file?: string
+  readonly deployed?: Deployed
+  /** Why its file is not what is deployed, and since when (milliseconds since the epoch). */
+  readonly broken?: { readonly message: string; readonly since: number }
+}
+
+/** The pipelines of the project: what is deployed of them, and what is wrong with their files. */
+export class Pipelines extends Context.Service<
+  Pipelines,
+  {
+    /** By id. */
+    readonly current: () => ReadonlyMap<string, Pipeline>
+    /** Takes what is deployed, as it was recorded: what is good before the files have been looked at. */
+    readonly recall: Effect.Effect<void, { readonly message: string }>
+    /** What is wrong with the configuration, if anything is: then nothing is deployed. */
+    readonly problem: () => string | undefined
+    /**
+     * Deploys what has changed on disk and may be deployed: what compiles and weakens no safeguard. True where something
+     * has changed since the last look; `anew` looks whether anything seems to have changed or not.
+     */
+    readonly reload: (anew: boolean) => Effect.Effect<boolean, { readonly message: string }>
+  }
+>()("dandori/daemon/Pipelines") {}
+
+const PlanText = Schema.fromJsonString(Plan)
+
+const make = Effect.fnUntraced(function* () {
+  const { env, home, project, say } = yield* Surroundings
+  const services = yield* Effect.context<Ledger | LedgerKey | Artifacts>()
+  const artifacts = Context.get(services, Artifacts)
+  let print: string | undefined
+  let current: ReadonlyMap<string, Pipeline> = new Map()
+  let problem: string | undefined
+  /** Files that plans name. */
+  let named: ReadonlySet<string> = new Set()
+  const plans = new Map<Sha256, Plan>()
+
+  const planOf = Effect.fnUntraced(function* (digest: Sha256) {
+    const known = plans.get(digest)
+    if (known !== undefined) return known
+    const text = new TextDecoder().decode(yield* artifacts.get(digest))
+    const plan = yield* Schema.decodeEffect(PlanText)(text)
+    plans.set(digest, plan)
+    return plan
+  })
+
+  const deployedOf = Effect.fnUntraced(function* ({ data, time, who }: Deployments.Deployment, config: Sha256) {
+    return { plan: yield* planOf(data.plan), digest: data.plan, config, since: time, who } satisfies Deployed
+  })
+
+  const shown = (file: string) => relative(project, file)
+  const idOf = (file: string) => basename(file, extname(file))
+
+  /** The files that compile, and by id why others do not. */
+  const compileAll = Effect.fnUntraced(
+    function* (configuration: SettingsFiles.Configuration) {
+      const faults = new Map<string, { readonly file: string; readonly message: string }>()
+      const sides: Array<PlanSides.FileSide> = []
+      for (const file of yield* PipelineFile.filesIn(join(project, "pipelines"))) {
+        const one = yield* compileFile(file).pipe(
+          Effect.flatMap(({ plan }) => PlanSides.ofCompiled(project, [{ file, plan }], configuration)),
+          Effect.result,
+        )
+        if (Result.isSuccess(one)) sides.push(...one.success)
+        else faults.set(idOf(file), { file, message: one.failure.message.replaceAll(`${project}/`, "") })
+      }
+      for (const [id, same] of Map.groupBy(sides, ({ side }) => side.plan.id)) {
+        // One pipeline written in both languages is one pipeline.
+        if (new Set(same.map(({ side }) => digestOf(side.plan))).size === 1) continue
+        const files = same.map(({ file }) => shown(file)).join(" and ")
+        faults.set(id, { file: same[0].file, message: `${files} have the same id ${id}: remove one of them` })
+      }
+      const once = new Map(sides.toReversed().map((one) => [one.side.plan.id, one]))
+      return { faults, sides: [...once.values()].filter(({ side }) => !faults.has(side.plan.id)) }
+    },
+    Effect.provide(Catalog.layer(project)),
+  )
+
+  const weakens = ({ compiled, diff }: Deploy.Candidate) => {
+    const places = diff.weaker.map(({ place, why }) => `${place}: ${why}`).join("; ")
+    const next = `dandori deploy ${shown(compiled.file)} --accept-weaker REASON`
+    return `it weakens safeguards (${places}), so what was deployed before stays. To accept this: ${next}`
+  }
+
+  const load = Effect.fnUntraced(function* () {
+    const configuration = yield* SettingsFiles.load(project, env)
+    const { faults, sides } = yield* compileAll(configuration)
+    named = new Set(sides.flatMap(({ side }) => [...side.names.values()].flat().map((path) => resolve(project, path))))
+    const { candidates } = yield* Deploy.deploy(home, sides, configuration, {
+      choose: (all) => all.filter(({ diff }) => diff.weaker.length === 0),
+    })
+    for (const one of candidates) {
+      const { file, side } = one.compiled
+      if (one.diff.weaker.length > 0) faults.set(side.plan.id, { file, message: weakens(one) })
+    }
+    const config = yield* artifacts.put("config.json", "application/json", SettingsFiles.resolved(configuration))
+    const files = new Map(candidates.map(({ compiled }) => [compiled.side.plan.id, compiled.file]))
+    const deployments = yield* Deployments.current(env)
+    const now = yield* Clock.currentTimeMillis
+    const found = new Map<string, Pipeline>()
+    for (const id of new Set([...deployments.keys(), ...files.keys(), ...faults.keys()])) {
+      const deployment = deployments.get(id)
+      const fault = faults.get(id)
+      const file = files.get(id) ?? fault?.file
+      const before = current.get(id)?.broken
+      found.set(id, {
+        id,
+        ...(file === undefined ? {} : { file }),
+        ...(deployment === undefined
+          ? {}
+          : {
+              deployed: yield* deployedOf(
+                deployment,
+                fault === undefined ? config.sha256 : deployment.data.config.sha256,
+              ),
+            }),
+        ...(fault === undefined
+          ? {}
+          : {
+              broken: {
+                message: fault.message,
+                since: before?.message === fault.message ? before.since : now,
+              },
+            }),
+      })
+    }
+    const used = new Set([...found.values()].map(({ deployed }) => deployed?.digest))
+    for (const digest of plans.keys()) if (!used.has(digest)) plans.delete(digest)
+    return found
+  })
+
+  /** Says what is wrong now and was not before. */
+  const tell = Effect.fnUntraced(function* (next: ReadonlyMap<string, Pipeline>) {
+    for (const { broken, deployed, file, id } of next.values()) {
+      const before = current.get(id)
+      const name = file === undefined ? id : shown(file)
+      if (broken !== undefined && broken.message !== before?.broken?.message) yield* say(`${name}: ${broken.message}`)
+      if (broken === undefined && before?.broken !== undefined) yield* say(`${name} is in order again`)
+      if (deployed !== undefined && before !== undefined && deployed.digest !== before.deployed?.digest) {
+        yield* say(`${name} is deployed anew`)
+      }
+    }
+  })
+
+  const folders = ["pipelines", "configs", "tasks"].map((name) => join(project, name))
+  const lookAtFiles = Effect.suspend(() => FilesPrint.of(folders, named))
+  const lookAtDeployments = Effect.map(Deployments.current(env), (all) =>
+    [...all.values()].map(({ data, time }) => `${data.plan} ${time}`).join(),
+  )
+
+  const recall = Effect.gen(function* () {
+    const files = new Map((yield* PipelineFile.filesIn(join(project, "pipelines"))).map((file) => [idOf(file), file]))
+    const found = new Map<string, Pipeline>()
+    for (const [id, deployment] of yield* Deployments.current(env)) {
+      const file = files.get(id)
+      const deployed = yield* deployedOf(deployment, deployment.data.config.sha256)
+      found.set(id, { id, deployed, ...(file === undefined ? {} : { file }) })
+    }
+    current = found
+  })
+
+  return Pipelines.of({
+    recall: Effect.provide(recall, services),
+    current: () => current,
+    problem: () => problem,
+    reload: Effect.fnUntraced(function* (anew) {
+      const files = yield* lookAtFiles
+      if (!anew && print === `${files} ${yield* lookAtDeployments}`) return false
+      const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
+      if (Result.isFailure(loaded)) {
+        const { message } = loaded.failure
+        if (message !== problem) yield* say(`Nothing is deployed: ${message}`)
+        problem = message
+        print = `${files} ${yield* lookAtDeployments}`
+        return true
+      }
+      if (problem !== undefined) yield* say("What kept everything from being deployed is mended")
+      problem = undefined
+      yield* tell(loaded.success)
+      current = loaded.success
+      // Files that have changed meanwhile are looked at again.
+      print = `${files} ${yield* lookAtDeployments}`
+      return true
+    }, Effect.provide(services)),
+  })
+})
+
+export const layer = Layer.effect(Pipelines, make())

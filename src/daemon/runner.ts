@@ -1,0 +1,214 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RcMap from "effect/RcMap"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Durability from "../domain/durability.ts"
+import type { EventData, FinalRunStatus, Trigger } from "../domain/event.ts"
+import { Plan } from "../domain/plan.ts"
+import type { Sha256 } from "../domain/sha256.ts"
+import * as Resume from "../engine/resume.ts"
+import * as Run from "../engine/run.ts"
+import { runStatus } from "../engine/run-state.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import * as SettingsFiles from "../services/settings-files.ts"
+import { Settings } from "../services/settings.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** A run that is to be there: it is started where it is not, and gone on with where nobody does. */
+export interface Wanted {
+  readonly run: string
+  readonly plan: Sha256
+  /** The digest of the resolved configuration that it starts with. */
+  readonly config: Sha256
+  readonly params: (plan: Plan) => Effect.Effect<Readonly<Record<string, unknown>>, { readonly message: string }>
+  readonly trigger: Trigger
+  readonly requester?: string
+  /** Nominal time, RFC 3339. */
+  readonly tick?: string
+}
+
+/** How a run ended; `reason` where it could not be started. */
+export interface Ended {
+  readonly status: FinalRunStatus
+  readonly reason?: string
+}
+
+/** The bytes of a plan or a configuration are no such thing. */
+export class BytesUnusable extends Schema.TaggedError<BytesUnusable>()("BytesUnusable", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** How long a run that another process owns is left alone before the next look, and the waits of a failing try, milliseconds. */
+const lookMillis = 1_000
+const longestWait = 30_000
+
+/** How long the services of a configuration stay when no run uses them, milliseconds. */
+const keptMillis = 60_000
+
+/** What passes by itself: the run waits for it. Anything else ends it as failed. */
+const passing: ReadonlySet<string> = new Set([
+  "ArtifactError",
+  "FileFailed",
+  "LeasesUnavailable",
+  "LedgerFailed",
+  "LedgerLost",
+  "RunEnded",
+  "StreamBusy",
+  "StreamEnded",
+  "StreamMissing",
+  "SurroundingsMissing",
+  "TurnLost",
+])
+
+const finishedType = "dev.dandori.run.finished.v1"
+
+/** Runs of this process, as many at once as the configuration says. */
+export class Runner extends Context.Service<
+  Runner,
+  {
+    /** Sees a run through to its end, whoever begins it and however often its process ends. */
+    readonly seeThrough: (wanted: Wanted) => Effect.Effect<Ended>
+    /** Runs that are being seen through here, and those of them that go on. */
+    readonly counts: () => { readonly seen: number; readonly running: number }
+  }
+>()("dandori/daemon/Runner") {}
+
+const PlanText = Schema.fromJsonString(Plan)
+
+const make = Effect.fnUntraced(function* () {
+  const surroundings = yield* Surroundings
+  const ledger = yield* Ledger
+  const artifacts = yield* Artifacts
+  const { sections } = yield* Settings
+  const permits = Semaphore.makeUnsafe(sections.daemon.max_runs)
+  let seen = 0
+  let running = 0
+
+  const textOf = (digest: Sha256) => Effect.map(artifacts.get(digest), (bytes) => new TextDecoder().decode(bytes))
+  const places = yield* RcMap.make({
+    lookup: Effect.fnUntraced(function* (digest: Sha256) {
+      const text = yield* textOf(digest)
+      const json = yield* Effect.try({
+        try: () => JSON.parse(text) as unknown,
+        catch: () => new BytesUnusable({ reason: "its configuration is no JSON" }),
+      })
+      const configuration = yield* SettingsFiles.fromResolved(json)
+      return { ...(yield* surroundings.place(configuration)), configuration }
+    }),
+    idleTimeToLive: keptMillis,
+  })
+
+  const planOf = (digest: Sha256) =>
+    textOf(digest).pipe(
+      Effect.flatMap(Schema.decodeEffect(PlanText)),
+      Effect.catchTag("SchemaError", ({ message }) =>
+        Effect.fail(new BytesUnusable({ reason: `its plan cannot be read: ${message}` })),
+      ),
+    )
+
+  /** Does a run's work as one of those that go on at once. */
+  const asOne = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+    permits.withPermit(
+      Effect.acquireUseRelease(
+        Effect.sync(() => void running++),
+        () => work,
+        () => Effect.sync(() => void running--),
+      ),
+    )
+
+  const begin = Effect.fnUntraced(function* (wanted: Wanted) {
+    const plan = yield* planOf(wanted.plan)
+    const place = yield* RcMap.get(places, wanted.config)
+    const { configuration } = place
+    const environment = yield* surroundings.environment(plan)
+    const result = yield* Run.start({
+      run: wanted.run,
+      plan,
+      params: yield* wanted.params(plan),
+      env: configuration.env,
+      environment,
+      config: SettingsFiles.resolved(configuration),
+      capacity: place.capacity,
+      ...Durability.ofSection(configuration.sections.ledger),
+      who: surroundings.who,
+      wait: true,
+      trigger: wanted.trigger,
+      ...(wanted.requester === undefined ? {} : { requester: wanted.requester }),
+      ...(wanted.tick === undefined ? {} : { tick: wanted.tick }),
+    }).pipe(Effect.provide(place.services))
+    yield* place.afterRun(result)
+    return runStatus(result.state)
+  })
+
+  const goOn = Effect.fnUntraced(
+    function* (run: string) {
+      const recalled = yield* Resume.recall(run)
+      const place = yield* RcMap.get(places, recalled.created.config.sha256)
+      const result = yield* Resume.resume(run, recalled, {
+        capacity: place.capacity,
+        who: surroundings.who,
+        now: yield* Clock.currentTimeMillis,
+        wait: true,
+      }).pipe(Effect.provide(place.services))
+      yield* place.afterRun(result)
+      return runStatus(result.state)
+    },
+    Effect.provideService(Ledger, ledger),
+    Effect.provideService(Artifacts, artifacts),
+  )
+
+  /** One look at a run, and what follows from it; undefined where it is to be looked at again. */
+  const step = Effect.fnUntraced(function* (wanted: Wanted) {
+    const stream = StreamName.ofRun(wanted.run)
+    const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+    const last = chain?.entries.at(-1)
+    if (chain?.fault === undefined && last?.type === finishedType) {
+      return { status: (last.data as EventData<typeof finishedType>).status } satisfies Ended
+    }
+    if (chain !== undefined && (yield* ledger.owned(stream))) {
+      yield* Effect.sleep(lookMillis)
+      return undefined
+    }
+    if (chain !== undefined && last === undefined) yield* ledger.discard(stream)
+    const work = last === undefined ? begin(wanted) : goOn(wanted.run)
+    const status = yield* asOne(Effect.scoped(work))
+    return isFinal(status) ? ({ status } satisfies Ended) : undefined
+  })
+
+  const seeThrough = (wanted: Wanted) =>
+    Effect.gen(function* () {
+      for (let failures = 0; ;) {
+        const found = yield* Effect.result(step(wanted))
+        if (found._tag === "Success") {
+          if (found.success !== undefined) return found.success
+          failures = 0
+          continue
+        }
+        const { _tag, message } = found.failure as { readonly _tag?: string; readonly message: string }
+        if (_tag === undefined || !passing.has(_tag)) return { status: "failed", reason: message } satisfies Ended
+        if (failures === 0) yield* surroundings.say(`Run ${wanted.run} waits: ${message}`)
+        yield* Effect.sleep(Math.min(lookMillis * 2 ** failures, longestWait))
+        failures++
+      }
+    }).pipe((work) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => void seen++),
+        () => work,
+        () => Effect.sync(() => void seen--),
+      ),
+    )
+
+  return Runner.of({ seeThrough, counts: () => ({ seen, running }) })
+})
+
+const finals: ReadonlySet<string> = new Set(["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"])
+const isFinal = (status: string): status is FinalRunStatus => finals.has(status)
+
+export const layer = Layer.effect(Runner, make())

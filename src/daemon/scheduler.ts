@@ -1,0 +1,292 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { Event } from "../domain/event.ts"
+import * as Occurrence from "../domain/occurrence.ts"
+import type { Plan } from "../domain/plan.ts"
+import type { Ledger, OpenError } from "../ledger/ledger.ts"
+import * as Decide from "../scheduler/decide.ts"
+import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
+import * as ScheduleBook from "../scheduler/schedule-book.ts"
+import { type OwnRun, type ScheduleState, evolve, isSame } from "../scheduler/schedule-state.ts"
+import * as TickParams from "../scheduler/tick-params.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import { Cordons } from "../services/cordons.ts"
+import { Inbox } from "../services/inbox.ts"
+import { Settings } from "../services/settings.ts"
+import { type Pipeline, Pipelines } from "./pipelines.ts"
+import * as Runner from "./runner.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** A run that a schedule asks for now. */
+type Asked = Pick<OwnRun, "run" | "tick" | "plan"> & { readonly trigger: "schedule" | "backfill" }
+
+const earliest = (times: Iterable<number>): number => {
+  let found = Infinity
+  for (const time of times) found = Math.min(found, time)
+  return found
+}
+
+/** The runs that are to go on: those of ticks that do not wait for others, and the first one of each backfill. */
+const asked = ({ backfills, runs }: ScheduleState): ReadonlyArray<Asked> => [
+  ...runs.flatMap((own) => (own.queued ? [] : [{ ...own, trigger: "schedule" } as const])),
+  ...backfills.map(({ ticks: [first] }) => ({ ...first, trigger: "backfill" }) as const),
+]
+
+/** The loop looks at the clock at least so often, milliseconds: a step of the clock does not put a tick off for longer. */
+const longestSleep = 1_000
+/** How often it is looked for changes on disk, and for what other processes have recorded of schedules, milliseconds. */
+const reloadEvery = 2_000
+const refreshEvery = 5_000
+/** How long what could not be recorded is left alone, milliseconds. */
+const retryAfter = 1_000
+
+/** Closes ticks and sees their runs through. */
+export class Scheduler extends Context.Service<
+  Scheduler,
+  {
+    /** Schedules until it is interrupted; fails only where it cannot begin. */
+    readonly run: Effect.Effect<never, { readonly message: string }, Scope.Scope>
+    /** Looks at the disk and at the streams now. */
+    readonly wake: (what: "reload" | "look") => void
+    /** The schedules, once they have been read. */
+    readonly book: () => ScheduleBook.ScheduleBook | undefined
+    /** Milliseconds since the last turn of the loop; undefined while it does not run here. */
+    readonly sinceTurn: Effect.Effect<number | undefined>
+    /** When the loop last turned, milliseconds since the epoch. */
+    readonly lastTurn: () => number | undefined
+  }
+>()("dandori/daemon/Scheduler") {}
+
+const make = Effect.fnUntraced(function* () {
+  const { env, say } = yield* Surroundings
+  const pipelines = yield* Pipelines
+  const runner = yield* Runner.Runner
+  const cordons = yield* Cordons
+  const inbox = yield* Inbox
+  const { daemon } = (yield* Settings).sections
+  const services = yield* Effect.context<Ledger | Artifacts>()
+  /** Runs that are being seen through, and those of them that were asked to be cancelled. */
+  const seen = new Set<string>()
+  const cancelled = new Set<string>()
+  const wakes = yield* Queue.sliding<"reload" | "look">(16)
+  let turned: number | undefined
+  let turnedAt: number | undefined
+  let current: ScheduleBook.ScheduleBook | undefined
+
+  const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
+
+  const factsOf = Effect.fnUntraced(function* (pipeline: string) {
+    const cordon = yield* cordons.against({ pipeline })
+    return {
+      env,
+      pipeline,
+      now: yield* Clock.currentTimeMillis,
+      queue: daemon.queue,
+      ...(Option.isNone(cordon) ? {} : { cordon: `${cordon.value.id}, ${cordon.value.reason}` }),
+    } satisfies Decide.Facts
+  })
+
+  const paramsOf = (tick: string) => (plan: Plan) => {
+    const { schedule } = plan
+    if (schedule === undefined) return Effect.fail({ message: "The plan of the tick has no schedule" })
+    const { faults, values } = TickParams.at(plan, schedule, Date.parse(tick))
+    return faults.length === 0
+      ? Effect.succeed(values)
+      : Effect.fail({ message: `The params of the tick ${tick} do not fit: ${faults.join("; ")}` })
+  }
+
+  /** Sees a run of a schedule through, and records its end. */
+  const see = Effect.fnUntraced(function* (book: ScheduleBook.ScheduleBook, pipeline: string, own: Asked) {
+    const tick = Occurrence.timeText(own.tick)
+    const config = pipelines.current().get(pipeline)?.deployed?.config
+    if (config === undefined) return void seen.delete(own.run)
+    const { plan, run: id, trigger } = own
+    const { reason, status } = yield* runner.seeThrough({
+      run: id,
+      plan,
+      config,
+      params: paramsOf(tick),
+      trigger,
+      tick,
+    })
+    const ended: Event = {
+      type: "dev.dandori.schedule.run.ended.v1",
+      data: { pipeline, tick, run: id, status, ...(reason === undefined ? {} : { reason }) },
+    }
+    if (reason !== undefined) yield* say(`Run ${id} of ${pipeline} did not start: ${reason}`)
+    const now = yield* Clock.currentTimeMillis
+    yield* untilRecorded(
+      book.record(pipeline, (state) => {
+        if (!asked(state).some(({ run }) => run === id)) return []
+        const after = evolve(state, { ...ended, time: now })
+        return [ended, ...Decide.pauseAfter(pipeline, after, state.deployed?.schedule.pauseAfter)]
+      }),
+    )
+    yield* DaemonMetrics.runEnded(status)
+    seen.delete(id)
+    cancelled.delete(id)
+    yield* Queue.offer(wakes, "look")
+  })
+
+  /** What has to be recorded is tried until it is: a database that is away is waited for. */
+  const untilRecorded = <A>(recording: Effect.Effect<A, OpenError>): Effect.Effect<A> =>
+    Effect.catch(recording, ({ message }) =>
+      Effect.andThen(say(`Not recorded yet: ${message}`), Effect.delay(untilRecorded(recording), retryAfter)),
+    )
+
+  const run = Effect.gen(function* () {
+    const runs = yield* FiberSet.make<void>()
+
+    const book = yield* Effect.provide(ScheduleBook.open(env), services)
+    current = book
+
+    /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
+    const settle = Effect.fnUntraced(function* (pipeline: string) {
+      const state = book.state(pipeline)
+      for (const own of asked(state)) {
+        if (seen.has(own.run)) continue
+        seen.add(own.run)
+        yield* FiberSet.run(runs, see(book, pipeline, own))
+      }
+      for (const id of Decide.toCancel(state)) {
+        if (cancelled.has(id)) continue
+        cancelled.add(id)
+        const reason = "a later tick of its schedule is due (overlap cancel-running)"
+        yield* Effect.ignore(inbox.put(id, { kind: "cancel", reason }))
+      }
+    })
+
+    /** When a schedule is to be looked at again, milliseconds since the epoch. */
+    const due = new Map<string, number>()
+    const plan = (pipeline: string) => {
+      const facts = { env, pipeline, now: 0, queue: daemon.queue }
+      due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
+    }
+    /** Does the same for many schedules. What cannot be recorded is tried again, and keeps no other one from being so. */
+    const forAll = (
+      some: Iterable<string>,
+      work: (pipeline: string) => Effect.Effect<void, { readonly message: string }>,
+    ) =>
+      Effect.gen(function* () {
+        const problems = new Set<string>()
+        const one = (pipeline: string) =>
+          Effect.catch(work(pipeline), ({ message }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              due.set(pipeline, now + retryAfter)
+              problems.add(message)
+            }),
+          )
+        yield* Effect.forEach([...some], one, { concurrency: "unbounded", discard: true })
+        for (const problem of problems) yield* say(`Schedules wait: ${problem}`)
+      })
+
+    const close = Effect.fnUntraced(function* (pipeline: string) {
+      const facts = yield* factsOf(pipeline)
+      const events = yield* book.record(pipeline, (state) => Decide.decide(state, facts))
+      for (const { data, time, type } of events) {
+        if (type !== "dev.dandori.schedule.tick.closed.v1") continue
+        yield* DaemonMetrics.ticksClosed(data.outcome.is, data.ticks ?? 1)
+        yield* DaemonMetrics.tickLate(time - Date.parse(data.through ?? data.tick))
+      }
+      plan(pipeline)
+    })
+    const closeAll = (some: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        yield* forAll(some, close)
+        // What is due is recorded before the first of its runs begins.
+        yield* forAll(some, settle)
+      })
+
+    /** Brings a schedule to what is deployed. */
+    const adopt = Effect.fnUntraced(function* (id: string, pipeline: Pipeline | undefined) {
+      const { deployed } = pipeline?.file === undefined ? {} : pipeline
+      const schedule = deployed?.plan.schedule
+      const facts = yield* factsOf(id)
+      yield* book.record(id, (state) => {
+        if (schedule === undefined || deployed === undefined) {
+          if (state.deployed === undefined) return []
+          const reason = pipeline?.file === undefined ? "its file is gone" : "the pipeline has no schedule any more"
+          const data = { pipeline: id, reason }
+          return [...Decide.decideLast(state, facts), { type: "dev.dandori.schedule.withdrawn.v1", data }]
+        }
+        if (state.deployed?.plan === deployed.digest) return []
+        const isUnchanged = isSame(state.deployed?.schedule, schedule)
+        const data = { pipeline: id, plan: deployed.digest, schedule }
+        return [
+          ...(isUnchanged ? Decide.decide(state, facts) : Decide.decideLast(state, facts)),
+          { type: "dev.dandori.schedule.deployed.v1", data },
+        ]
+      })
+      plan(id)
+      yield* settle(id)
+    })
+    const adoptAll = Effect.suspend(() => {
+      const all = pipelines.current()
+      const scheduled = [...all.values()].flatMap(({ deployed, id }) =>
+        deployed?.plan.schedule === undefined ? [] : [id],
+      )
+      return forAll(new Set([...scheduled, ...book.pipelines()]), (id) => adopt(id, all.get(id)))
+    })
+
+    // What is due by what is deployed comes first: compiling takes longer.
+    yield* pipelines.recall
+    yield* closeAll([...book.pipelines()])
+    yield* pipelines.reload(true)
+    yield* adoptAll
+
+    let reloaded = yield* monotonic
+    let refreshed = reloaded
+    let told: "reload" | "look" | undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => void (turned = undefined)))
+    return yield* Effect.forever(
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const late = [...due].flatMap(([pipeline, at]) => (at <= now ? [pipeline] : []))
+        yield* closeAll(late)
+        const turn = yield* monotonic
+        turned = turn
+        turnedAt = now
+        if (told === "reload" || turn - reloaded >= reloadEvery) {
+          reloaded = turn
+          const changed = yield* pipelines
+            .reload(told === "reload")
+            .pipe(Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)))
+          if (changed) yield* adoptAll
+        }
+        if (told !== undefined || turn - refreshed >= refreshEvery) {
+          refreshed = turn
+          const news = yield* book.refresh.pipe(
+            Effect.catch(({ message }) => Effect.as(say(`The schedules were not read: ${message}`), false)),
+          )
+          if (news) for (const pipeline of book.pipelines()) plan(pipeline)
+          yield* forAll(book.pipelines(), settle)
+        }
+        const next = earliest(due.values())
+        const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))
+        told = yield* Queue.take(wakes).pipe(
+          Effect.timeoutOption(pause),
+          Effect.map((found) => (Option.isSome(found) ? found.value : undefined)),
+        )
+      }),
+    )
+  })
+
+  return Scheduler.of({
+    run,
+    wake: (what) => void Queue.offerUnsafe(wakes, what),
+    book: () => current,
+    sinceTurn: Effect.suspend(() => {
+      const last = turned
+      return last === undefined ? Effect.succeed(undefined) : Effect.map(monotonic, (now) => now - last)
+    }),
+    lastTurn: () => turnedAt,
+  })
+})
+
+export const layer = Layer.effect(Scheduler, make())

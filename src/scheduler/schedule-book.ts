@@ -1,0 +1,159 @@
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type { Entry, Event } from "../domain/event.ts"
+import * as Chain from "../ledger/chain.ts"
+import { StreamDamaged } from "../ledger/errors.ts"
+import { Ledger, type OpenError } from "../ledger/ledger.ts"
+import * as Root from "../ledger/root.ts"
+import { type Head, genesis } from "../ledger/sealing.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
+
+/** An event of a schedule. */
+export type ScheduleEvent = Extract<Event, { readonly type: `dev.dandori.schedule.${string}` }>
+
+/** An event of a schedule as it was written; `time` is milliseconds since the epoch. */
+export type Written = ScheduleEvent & { readonly time: number }
+
+/** What is to be recorded of one schedule as it stands: nothing, or events that are about it. */
+export type Decision = (state: ScheduleState) => ReadonlyArray<Event>
+
+/** The stream of an environment's schedules, and where each schedule stands by it. */
+export interface ScheduleBook {
+  readonly env: string
+  /** As far as this process has read; a pipeline of which nothing was recorded is as at the beginning. */
+  readonly state: (pipeline: string) => ScheduleState
+  /** The pipelines of which something was recorded. */
+  readonly pipelines: () => Iterable<string>
+  readonly head: () => Head
+  /**
+   * Records what is decided of a schedule, durably, and gives it as it was written; decides anew where another process has
+   * gone on with the stream meanwhile. What is decided at once is flushed at once.
+   */
+  readonly record: (pipeline: string, decide: Decision) => Effect.Effect<ReadonlyArray<Written>, OpenError>
+  /** Reads what other processes have recorded; true where there was something. */
+  readonly refresh: Effect.Effect<boolean, OpenError>
+}
+
+const prefix = "dev.dandori.schedule."
+
+/** An entry as the event that a schedule's state is folded from; undefined where it is about none. */
+export const written = ({ data, time, type }: Entry): Written | undefined =>
+  type.startsWith(prefix) ? ({ type, data, time: Date.parse(time) } as Written) : undefined
+
+/** What waits to be recorded. */
+interface Asked {
+  readonly pipeline: string
+  readonly decide: Decision
+  readonly done: Deferred.Deferred<ReadonlyArray<Written>, OpenError>
+}
+
+/** Somebody wants to know what others have recorded. */
+interface Look {
+  readonly isNews: Deferred.Deferred<boolean, OpenError>
+}
+
+/** Opens the stream of an environment's schedules, which need not be there yet, as long as the scope is open. */
+export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
+  const ledger = yield* Ledger
+  const stream = StreamName.ofSchedules(env)
+  const states = new Map<string, ScheduleState>()
+  let head = genesis(stream)
+  /** How far the stream's bytes were read; entries of this process may follow. */
+  let read: Chain.Start = { head, bytes: 0 }
+  const stateOf = (pipeline: string) => states.get(pipeline) ?? initial
+  const fold = (event: Written) => states.set(event.data.pipeline, evolve(stateOf(event.data.pipeline), event))
+
+  const readOn = Effect.gen(function* () {
+    const bytes = yield* ledger
+      .bytes(stream, read.bytes)
+      .pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
+    if (bytes.length === 0) return false
+    const chain = Chain.read(stream, bytes, read)
+    if (chain.fault !== undefined && !Chain.isTornTail(bytes, chain, read.bytes)) {
+      return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
+    }
+    const before = head.sequence
+    for (const entry of chain.entries) {
+      if (Number(entry.sequence) <= before) continue
+      const event = written(entry)
+      if (event !== undefined) fold(event)
+      head = { sequence: Number(entry.sequence), hash: entry.entryhash }
+    }
+    read = { head: chain.head, bytes: chain.validBytes }
+    return head.sequence > before
+  })
+  yield* readOn
+
+  /** Writes what is asked, all or none. */
+  const write = Effect.fnUntraced(
+    function* (batch: ReadonlyArray<Asked>) {
+      const drafts = new Map<string, ScheduleState>()
+      const now = yield* Clock.currentTimeMillis
+      const decided = batch.map(({ decide, pipeline }) => {
+        const events = decide(drafts.get(pipeline) ?? stateOf(pipeline))
+        drafts.set(
+          pipeline,
+          events.reduce(
+            (state, event) => evolve(state, { ...event, time: now }),
+            drafts.get(pipeline) ?? stateOf(pipeline),
+          ),
+        )
+        return events
+      })
+      const events = decided.flat()
+      if (events.length === 0) return decided.map(() => [])
+      const isNew = head.sequence === 0
+      const appended = yield* ledger.extend(stream, head, events)
+      const all = events.map((event, index) => ({ ...event, time: appended[index].time }) as Written)
+      for (const event of all) fold(event)
+      const { hash, sequence } = appended[appended.length - 1]
+      head = { hash, sequence }
+      if (isNew) yield* Root.opened(stream, appended[0].hash)
+      let at = 0
+      return decided.map(({ length }) => all.slice(at, (at += length)))
+    },
+    Effect.provideService(Ledger, ledger),
+  )
+  const writeAnew = (batch: ReadonlyArray<Asked>): Effect.Effect<ReadonlyArray<ReadonlyArray<Written>>, OpenError> =>
+    write(batch).pipe(Effect.catchTag("StreamMoved", () => Effect.andThen(readOn, writeAnew(batch))))
+
+  const jobs = yield* Queue.unbounded<Asked | Look>()
+  // One after the other: what is read while something is written could be that.
+  const work = Effect.gen(function* () {
+    const all = yield* Queue.takeAll(jobs)
+    const looks = all.filter((job) => "isNews" in job)
+    if (looks.length > 0) {
+      const exit = yield* Effect.exit(readOn)
+      for (const { isNews } of looks) yield* Deferred.done(isNews, exit)
+    }
+    const batch = all.filter((job) => "decide" in job)
+    if (batch.length === 0) return
+    const result = yield* Effect.result(writeAnew(batch))
+    for (const [index, { done }] of batch.entries()) {
+      yield* result._tag === "Success"
+        ? Deferred.succeed(done, result.success[index])
+        : Deferred.fail(done, result.failure)
+    }
+  })
+  yield* Effect.forkScoped(Effect.forever(work))
+  return {
+    env,
+    state: stateOf,
+    pipelines: () => states.keys(),
+    head: () => head,
+    record: (pipeline, decide) =>
+      Effect.gen(function* () {
+        const done = yield* Deferred.make<ReadonlyArray<Written>, OpenError>()
+        yield* Queue.offer(jobs, { pipeline, decide, done })
+        return yield* Deferred.await(done)
+      }),
+    refresh: Effect.gen(function* () {
+      const isNews = yield* Deferred.make<boolean, OpenError>()
+      yield* Queue.offer(jobs, { isNews })
+      return yield* Deferred.await(isNews)
+    }),
+  } satisfies ScheduleBook
+})

@@ -1,0 +1,136 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { EnvironmentName } from "../domain/names.ts"
+import { timeText } from "../domain/occurrence.ts"
+import { Ids } from "../services/ids.ts"
+import { mostTicks, ticksOf } from "./backfill-ticks.ts"
+import type { ScheduleBook } from "./schedule-book.ts"
+import { pauseOf } from "./schedule-state.ts"
+
+/** No schedule of this pipeline is deployed. */
+export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("ScheduleMissing", {
+  pipeline: Schema.String,
+  env: Schema.String,
+}) {
+  /** As of any input that is not there. */
+  readonly exitCode = 66
+  override get message() {
+    return `No schedule of ${this.pipeline} is deployed in ${this.env}: a running daemon deploys what is in pipelines/. See what there is: dandori schedule list`
+  }
+}
+
+/** A backfill that makes no sense, or is too large. */
+export class BackfillRefused extends Schema.TaggedError<BackfillRefused>()("BackfillRefused", {
+  reason: Schema.String,
+}) {
+  readonly exitCode = 64
+  override get message() {
+    return this.reason
+  }
+}
+
+const deployed = (book: ScheduleBook, pipeline: string) =>
+  book.state(pipeline).deployed === undefined
+    ? Effect.fail(new ScheduleMissing({ pipeline, env: book.env }))
+    : Effect.void
+
+/** Pauses a schedule: from now on its ticks are held. False where it is paused already. */
+export const pause = Effect.fn("ScheduleOrders.pause")(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  reason: string,
+) {
+  yield* deployed(book, pipeline)
+  const events = yield* book.record(pipeline, (state) =>
+    pauseOf(state) === undefined ? [{ type: "dev.dandori.schedule.paused.v1", data: { pipeline, reason } }] : [],
+  )
+  return events.length > 0
+})
+
+/** Lets a paused schedule go on; what was held is not caught up. False where it is not paused. */
+export const resume = Effect.fn("ScheduleOrders.resume")(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  reason: string,
+) {
+  yield* deployed(book, pipeline)
+  const events = yield* book.record(pipeline, (state) =>
+    pauseOf(state) === undefined ? [] : [{ type: "dev.dandori.schedule.resumed.v1", data: { pipeline, reason } }],
+  )
+  return events.length > 0
+})
+
+/** What a backfill is to run: ticks from `from` on and before `to`, milliseconds since the epoch. */
+export interface BackfillRequest {
+  readonly from: number
+  readonly to: number
+  readonly definition: "today" | "then"
+}
+
+const rangeOf = ({ definition, from, to }: BackfillRequest) => ({
+  // A tick is a whole second.
+  from: timeText(Math.ceil(from / 1_000) * 1_000),
+  to: timeText(Math.ceil(to / 1_000) * 1_000),
+  definition,
+})
+
+/** The ticks that a backfill would run. */
+export const backfillTicks = Effect.fnUntraced(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  request: BackfillRequest,
+) {
+  yield* deployed(book, pipeline)
+  const { from, to } = request
+  if (to > (yield* Clock.currentTimeMillis)) {
+    return yield* new BackfillRefused({ reason: "A backfill ends in the past: ticks to come are the schedule's own" })
+  }
+  if (from >= to) return yield* new BackfillRefused({ reason: "A backfill ends after it begins" })
+  const ticks = ticksOf(book.state(pipeline).definitions, rangeOf(request))
+  if (ticks.length === 0) {
+    const hint = request.definition === "then" ? "; the definition of today may have some" : ""
+    return yield* new BackfillRefused({ reason: `The schedule has no tick in that time${hint}` })
+  }
+  if (ticks.length > mostTicks) {
+    const reason = `More than ${mostTicks} ticks are in that time: backfill it in parts`
+    return yield* new BackfillRefused({ reason })
+  }
+  return ticks
+})
+
+/** Asks for a backfill; gives its id. Its ticks run one after the other, oldest first, beside those of the schedule. */
+export const backfill = Effect.fn("ScheduleOrders.backfill")(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  env: EnvironmentName,
+  request: BackfillRequest,
+) {
+  const ticks = yield* backfillTicks(book, pipeline, request)
+  const { uuid } = yield* Ids
+  const id = uuid()
+  const data = { backfill: id, env, pipeline, ...rangeOf(request), ticks: ticks.length }
+  yield* book.record(pipeline, () => [{ type: "dev.dandori.schedule.backfill.requested.v1", data }])
+  return { backfill: id, ticks }
+})
+
+/** Leaves out what a backfill has not run yet; gives how many ticks that are. The run that goes on is not touched. */
+export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(function* (
+  book: ScheduleBook,
+  pipeline: string,
+  id: string,
+  reason: string,
+) {
+  let left = 0
+  const events = yield* book.record(pipeline, ({ backfills }) => {
+    const found = backfills.find((one) => one.id === id)
+    left = found?.ticks.length ?? 0
+    return found === undefined
+      ? []
+      : [{ type: "dev.dandori.schedule.backfill.cancelled.v1", data: { pipeline, backfill: id, reason, ticks: left } }]
+  })
+  if (events.length === 0) {
+    return yield* new BackfillRefused({ reason: `The schedule has no backfill ${id} that goes on` })
+  }
+  return left
+})
