@@ -6,6 +6,7 @@ import * as Instrument from "../src/market/instrument.ts"
 import type { Policy } from "../src/market/simulator.ts"
 import { usual } from "../src/domain/config/evacuation-usual.ts"
 import { roots } from "../src/domain/config/storage.ts"
+import { parseDuration } from "../src/domain/quantity.ts"
 import * as SettingsFiles from "../src/services/settings-files.ts"
 
 const project = fileURLToPath(new URL("..", import.meta.url))
@@ -30,6 +31,18 @@ describe("the configuration that ships", () => {
     Effect.gen(function* () {
       for (const env of ["dev", "stg", "prod"]) {
         assert.deepStrictEqual((yield* SettingsFiles.load(project, env)).sections.evacuation, usual, env)
+      }
+    }),
+  )
+
+  it.effect("keeps the records of runs for years, and in production as long as the audit wants", () =>
+    Effect.gen(function* () {
+      const days = (text: string) => (parseDuration(text) ?? 0) / 86_400_000
+      for (const env of ["dev", "stg", "prod"]) {
+        const { audit_years, runs } = (yield* SettingsFiles.load(project, env)).sections.retention
+        assert.isAtLeast(days(runs.succeeded), env === "prod" ? audit_years * 365.25 - 1 : 365)
+        assert.isAtLeast(days(runs.others), days(runs.succeeded))
+        assert.isAtLeast(runs.at_least, 100)
       }
     }),
   )

@@ -7,6 +7,7 @@ import { Sha256 } from "../domain/sha256.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { shortType } from "./event-line.ts"
+import * as PurgedRuns from "./purged-runs.ts"
 
 /**
  * What the ledger says of the intent that a row of the registry names: that it wrote the row, that it is not there, or
@@ -14,7 +15,13 @@ import { shortType } from "./event-line.ts"
  */
 export type Attestation =
   | { readonly attested: true; readonly line: number; readonly time: string; readonly type: string }
-  | { readonly attested: false; readonly line?: number; readonly contradiction?: string }
+  | {
+      readonly attested: false
+      readonly line?: number
+      readonly contradiction?: string
+      /** The run that wrote it was purged: what stood there, nobody can tell any more. */
+      readonly purged?: PurgedRuns.PurgedRun
+    }
 
 /** A row of one of the registry's histories. */
 export type HistoryRow = AliasMove | FilesEvent | RegistryEvent
@@ -64,6 +71,7 @@ const contradictionOf = (row: HistoryRow, entry: Entry, moves: ReadonlyArray<Ali
 /** Looks up the intents of rows in the streams of their runs; each stream is read once. `moves` are all of the registry. */
 export const make = Effect.fnUntraced(function* (moves: ReadonlyArray<AliasMove>) {
   const ledger = yield* Ledger
+  const purged = yield* PurgedRuns.all
   const read = new Map<string, ReadonlyArray<Entry>>()
   const entriesOf = Effect.fnUntraced(function* (run: string) {
     const known = read.get(run)
@@ -79,8 +87,10 @@ export const make = Effect.fnUntraced(function* (moves: ReadonlyArray<AliasMove>
     const { intent, run }: Pick<Warrant, "intent" | "run"> = row
     const entries = isRun(run) ? yield* entriesOf(run) : none
     const entry = entries.find(({ entryhash }) => entryhash === intent)
-    const missing: Attestation = { attested: false }
-    if (entry === undefined) return missing
+    if (entry === undefined) {
+      const gone = entries.length === 0 ? purged.get(run) : undefined
+      return (gone === undefined ? { attested: false } : { attested: false, purged: gone }) satisfies Attestation
+    }
     const line = Number(entry.sequence)
     const contradiction = contradictionOf(row, entry, moves)
     const answer: Attestation =
@@ -94,6 +104,7 @@ export const make = Effect.fnUntraced(function* (moves: ReadonlyArray<AliasMove>
 /** For people: where the entry stands, that there is none, or that it says something else. */
 export const describe = (intent: string, found: Attestation): string => {
   if (found.attested) return `${intent}  in the ledger: line ${found.line}, ${found.type} at ${found.time}`
+  if (found.purged !== undefined) return `${intent}  ${PurgedRuns.describe(found.purged)}`
   return found.contradiction === undefined
     ? `${intent}  UNATTESTED: the ledger has no such entry in this run`
     : `${intent}  CONTRADICTED by line ${found.line} of the run: ${found.contradiction}`

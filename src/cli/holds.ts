@@ -14,6 +14,7 @@ import * as Moment from "./moment.ts"
 import * as Output from "./output.ts"
 import { plain, table } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
+import * as PurgedRuns from "./purged-runs.ts"
 import { who } from "./who.ts"
 
 const isEnvironment = Schema.is(EnvironmentName)
@@ -62,15 +63,18 @@ const stillThere = Effect.fnUntraced(function* (subject: string) {
   if (found !== undefined && filesGo(found.state)) return yield* FilesPurged.of(found)
 })
 
-/** Fails when what is to be held is a run that the ledger does not have: a hold on a wrong name would keep nothing. */
+/** Fails when what is to be held is a run that the ledger does not have, or that goes: the hold would keep nothing. */
 const runIsThere = Effect.fnUntraced(function* (at: Place, subject: string) {
   const run = /^run\/(.*)$/.exec(subject)?.[1]
   if (run === undefined) return
   const { Ledger } = yield* Effect.promise(() => import("../ledger/ledger.ts"))
-  const runs = yield* Effect.flatMap(Ledger, (ledger) => ledger.runs).pipe(Effect.provide(Readers.ledger(at)))
-  if (!runs.includes(run)) {
-    return yield* new Missing({ what: `The ledger has no run ${run}`, next: "See what there is: dandori runs list" })
-  }
+  const look = Effect.gen(function* () {
+    return { runs: yield* (yield* Ledger).runs, purged: (yield* PurgedRuns.all).get(run) }
+  })
+  const { purged, runs } = yield* Effect.provide(look, Readers.ledger(at))
+  if (purged === undefined && runs.includes(run)) return
+  const what = purged === undefined ? `The ledger has no run ${run}` : PurgedRuns.describe(purged)
+  return yield* new Missing({ what, next: "See what there is: dandori runs list" })
 })
 
 /** Adds a hold: recorded in the ledger, then it counts. The same hold by the same person again changes nothing. */
@@ -102,7 +106,10 @@ export const addHold = Effect.fnUntraced(function* ({ reason, subject, until: gi
     const id = Bun.randomUUIDv7()
     const data = { hold: id, subject, env: at.env, reason, ...(until === null ? {} : { until }) }
     yield* testify(at, { type: "dev.dandori.hold.added.v1", data })
-    const adding = Effect.andThen(stillThere(subject), holds.add({ id, subject, who: who(), reason, until }))
+    const adding = stillThere(subject).pipe(
+      Effect.andThen(runIsThere(at, subject)),
+      Effect.andThen(holds.add({ id, subject, who: who(), reason, until })),
+    )
     return { hold: yield* (yield* ModelRegistry).atomically(adding), added: true }
   }).pipe(Effect.provide(Readers.registry(at)))
   if (at.flags.json) return yield* Output.json({ ...shown(hold, now), changed: added })

@@ -14,6 +14,7 @@ import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { count, plain, table } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
+import * as PurgedRuns from "./purged-runs.ts"
 import type { RegistryEvidence } from "./registry-evidence.ts"
 import { root } from "./root.ts"
 
@@ -80,6 +81,17 @@ const lines = (report: VerifyReport, target: string, source: KeySource, colour: 
   if (report.recovered.length > shownLines) {
     out.push(
       `recovered    and ${count(report.recovered.length - shownLines, "more entry", "more entries")}; --json names all`,
+    )
+  }
+  if (report.purged.length > 0) {
+    out.push(
+      `purged       ${count(report.purged.length, "run", "runs")}, each testified to by root; nothing of it is missing`,
+    )
+  }
+  for (const purged of report.purged.slice(-shownLines)) {
+    const still = purged.there ? "; its stream is still there, and goes with the next purge" : ""
+    out.push(
+      `purged       ${purged.stream} at ${purged.time} by ${plain(purged.who)}: ${PurgedRuns.why(purged)}${still}`,
     )
   }
   for (const { path, reason } of report.strays)

@@ -86,7 +86,7 @@ export const compare = Effect.gen(function* () {
   for (const history of histories) {
     for (const row of rowsOf[history]) {
       const found = yield* lookUp(row)
-      if (found.attested) continue
+      if (found.attested || found.purged !== undefined) continue
       const problem =
         found.contradiction === undefined
           ? `unattested: the ledger has no entry ${row.intent.slice(0, 12)}… in run ${row.run}, by which ${row.who} made it`

@@ -4,6 +4,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { plain } from "./plain-text.ts"
+import * as PurgedRuns from "./purged-runs.ts"
 
 const listed = 5
 
@@ -25,8 +26,9 @@ export const choose = Effect.fnUntraced(function* (name: string) {
     const more = found.length > listed ? ` and ${found.length - listed} more` : ""
     return yield* new Output.UsageError({ reason: `${name} is the beginning of ${found.length} runs: ${some}${more}` })
   }
+  const purged = yield* PurgedRuns.find(prefix)
   return yield* new Missing({
-    what: `The ledger has no run ${plain(name)}`,
+    what: purged === undefined ? `The ledger has no run ${plain(name)}` : PurgedRuns.describe(purged),
     next: "See what there is: dandori runs list",
   })
 })

@@ -1,5 +1,6 @@
 import { parseDuration } from "../domain/quantity.ts"
 import * as Ledger from "../domain/config/ledger.ts"
+import { RunRetention } from "../domain/config/retention.ts"
 import { sections } from "../domain/config/sections.ts"
 import { type PlanSide } from "./plan-side.ts"
 import { type Safeguard, type Weakness } from "./safeguard.ts"
@@ -39,7 +40,9 @@ const thresholds: Readonly<Record<string, Readonly<Record<string, Weaker>>>> = {
 
 /** Everything that says how long something is kept: shorter is weaker. */
 const kept: Readonly<Record<string, Weaker>> = Object.fromEntries(
-  Object.keys(sections.retention.fields).map((key) => [key, "lower" as const]),
+  Object.keys(sections.retention.fields)
+    .flatMap((key) => (key === "runs" ? Object.keys(RunRetention.fields).map((name) => `runs.${name}`) : [key]))
+    .map((key) => [key, "lower" as const]),
 )
 
 /** A number, or a duration's milliseconds. */

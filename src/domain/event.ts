@@ -4,7 +4,7 @@ import { Artifact } from "./artifact.ts"
 import { ClockStepped, ProcessPaused } from "./clock-look.ts"
 import { GateResult } from "./gate.ts"
 import { HoldSubject } from "./hold.ts"
-import { EnvironmentName } from "./names.ts"
+import { EnvironmentName, RunId } from "./names.ts"
 import { Outcome, TickTime } from "./occurrence.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
 import { Schedule } from "./schedule.ts"
@@ -211,6 +211,15 @@ export const data = {
     entries: Schema.Int,
     head: Sha256,
     ...recovered,
+  }),
+  /** The stream of a run that has ended, as it was, goes: by a rule of the retention section, or for a person's reason. */
+  "dev.dandori.run.purged.v1": Schema.Struct({
+    run: RunId,
+    stream: Schema.String,
+    entries: Schema.Int,
+    head: Sha256,
+    rule: Schema.optionalKey(Schema.String),
+    reason: Schema.optionalKey(Schema.String),
   }),
   "dev.dandori.ledger.repaired.v1": Schema.Struct({
     removedBytes: Schema.Int,

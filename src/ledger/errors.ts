@@ -79,3 +79,11 @@ export class LedgerFailed extends Schema.TaggedError<LedgerFailed>()("LedgerFail
     return `The ledger of ${this.stream} cannot be used: ${this.reason}`
   }
 }
+
+/** The refusal to make the stream of a run anew that was purged: its id names what is gone. */
+export const wasPurged = (stream: string) =>
+  new LedgerFailed({ stream, reason: "it existed, and was purged; a run of this id is not made again" })
+
+/** The refusal to remove a stream that the root does not say was purged. */
+export const notPurged = (stream: string) =>
+  new LedgerFailed({ stream, reason: "the root does not say that it was purged, so it is not removed" })

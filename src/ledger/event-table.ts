@@ -10,6 +10,10 @@ const refuse = (table: string, noun: string) => [
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.${table}_append_only()`,
 ]
 
+/** Which rows of the root say that a run was purged, and the stream that such a row names. */
+const saysPurged = `stream = 'root' AND line LIKE '%,"type":"dev.dandori.run.purged.v1"}'`
+const purgedStream = `substring(line FROM '"stream":"(runs/[0-9a-f-]+)"},"datacontenttype"')`
+
 /**
  * The tables of a ledger. `line` is an entry's RFC 8785 text without its newline, `ends_at` how many bytes the stream has
  * with it and its newline: together the bytes that a segment file would have. The primary key is the fence: of two
@@ -31,6 +35,26 @@ export const migrations: ReadonlyArray<Migration> = [
       ...refuse("events", "the ledger is append-only"),
       `CREATE TABLE ledger.checkpoints (size bigint PRIMARY KEY CHECK (size > 0), text text NOT NULL)`,
       ...refuse("checkpoints", "a checkpoint is not changed"),
+    ],
+  },
+  {
+    // Rows go only of streams that the root says were purged.
+    name: "purged runs",
+    statements: [
+      `CREATE INDEX events_purged ON ledger.events ((${purgedStream})) WHERE ${saysPurged}`,
+      "DROP TRIGGER events_append_only ON ledger.events",
+      `CREATE TRIGGER events_append_only BEFORE UPDATE OR TRUNCATE ON ledger.events
+        FOR EACH STATEMENT EXECUTE FUNCTION ledger.events_append_only()`,
+      `CREATE FUNCTION ledger.events_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF EXISTS (
+            SELECT FROM (SELECT DISTINCT stream FROM gone) AS removed WHERE removed.stream NOT LIKE 'runs/%' OR NOT EXISTS (
+              SELECT FROM ledger.events WHERE ${saysPurged} AND ${purgedStream} = removed.stream)
+          ) THEN RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation'; END IF;
+          RETURN NULL;
+        END $$`,
+      `CREATE TRIGGER events_stay AFTER DELETE ON ledger.events REFERENCING OLD TABLE AS gone
+        FOR EACH STATEMENT EXECUTE FUNCTION ledger.events_stay()`,
     ],
   },
 ]
@@ -97,10 +121,20 @@ export const make = (sql: SqlClient) => ({
         ) RETURNING sequence`.values,
       (added) => added.length === rows.length,
     ),
+  /** Removes all lines of a stream. The database refuses it unless the root says that it was purged. */
+  remove: (stream: string): Effect.Effect<void, SqlError> =>
+    Effect.asVoid(sql`DELETE FROM ledger.events WHERE stream = ${stream}`),
   runs: Effect.map(
     sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'runs/%' ORDER BY stream COLLATE "C"`
       .values,
     (rows) => rows.map(([stream]) => stream as string),
+  ),
+  /** Bytes that the tables take with their indexes, and how many streams there are. */
+  size: Effect.map(
+    sql<{ bytes: number; count: number }>`
+      SELECT (pg_total_relation_size('ledger.events') + pg_total_relation_size('ledger.checkpoints'))::float8 AS bytes,
+        (SELECT count(*)::int FROM ledger.events WHERE sequence = 1) AS count`,
+    ([row]) => row ?? { bytes: 0, count: 0 },
   ),
   schedules: Effect.map(
     sql`SELECT stream FROM ledger.events WHERE sequence = 1 AND stream LIKE 'schedules/%' ORDER BY stream COLLATE "C"`

@@ -13,7 +13,16 @@ import * as Postgres from "../services/postgres.ts"
 import { migrate, SchemaTooNew } from "../services/sql-migrations.ts"
 import * as AppendTable from "./append-table.ts"
 import * as Chain from "./chain.ts"
-import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
+import {
+  LedgerFailed,
+  notPurged,
+  StreamBusy,
+  StreamDamaged,
+  StreamEnded,
+  StreamMissing,
+  StreamMoved,
+  wasPurged,
+} from "./errors.ts"
 import * as EventTable from "./event-table.ts"
 import { Ledger, type Writing } from "./ledger.ts"
 import * as Outage from "../services/outage.ts"
@@ -215,11 +224,14 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         Effect.map(
           writerFrom(
             stream,
-            Effect.flatMap(table.extent(stream), ({ bytes }) =>
-              bytes === 0
-                ? Effect.succeed(empty(stream))
-                : Effect.fail(new LedgerFailed({ stream, reason: "it exists already" })),
-            ),
+            Effect.gen(function* () {
+              if ((yield* table.extent(stream)).bytes > 0) {
+                return yield* new LedgerFailed({ stream, reason: "it exists already" })
+              }
+              const isOld = StreamName.mayBePurged(stream, context.now())
+              if (isOld && (yield* testimonyOf(stream))?.purged !== undefined) return yield* wasPurged(stream)
+              return empty(stream)
+            }),
             writing,
           ),
           ({ writer }) => writer,
@@ -266,6 +278,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         streams.filter(StreamName.isOne).flatMap((stream) => StreamName.runOf(stream) ?? []),
       ),
     ),
+    size: look("all streams", table.size),
     disorder: look(
       "all streams",
       Effect.gen(function* () {
@@ -292,6 +305,17 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     ),
     keepCheckpoint: (size, text) => look(StreamName.root, table.keepCheckpoint(size, text)),
     seal: () => Effect.void,
+    remove: (stream) =>
+      look(
+        stream,
+        Effect.gen(function* () {
+          if ((yield* table.extent(stream)).bytes === 0) return
+          if ((yield* testimonyOf(stream))?.purged === undefined) return yield* notPurged(stream)
+          if (!(yield* locks.acquire(stream, () => {}))) return yield* new StreamBusy({ stream })
+          verified.delete(stream)
+          yield* table.remove(stream)
+        }).pipe(Effect.scoped),
+      ),
     discard: () => Effect.void,
   })
 })

@@ -13,12 +13,22 @@ import * as Sha256 from "../domain/sha256.ts"
 import { Acting } from "../services/acting.ts"
 import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
+import * as FolderSize from "../services/folder-size.ts"
 import * as FileLock from "../services/file-lock.ts"
 import { Ids } from "../services/ids.ts"
 import * as PatientFile from "../services/patient-file.ts"
 import * as Chain from "./chain.ts"
 import * as Checkpoint from "./checkpoint.ts"
-import { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
+import {
+  LedgerFailed,
+  notPurged,
+  StreamBusy,
+  StreamDamaged,
+  StreamEnded,
+  StreamMissing,
+  StreamMoved,
+  wasPurged,
+} from "./errors.ts"
 import { Ledger, type Opened, type Writing } from "./ledger.ts"
 import { type Author, type Head, genesis } from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
@@ -166,7 +176,11 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const start = { head: before.chain.head, bytes: before.chain.validBytes }
       const rest = Chain.read(stream, yield* bytesFrom(stream, start.bytes), start)
       chain = { ...rest, entries: [...before.chain.entries, ...rest.entries] }
-    } else chain = Chain.read(stream, yield* bytesOf(stream))
+    } else {
+      const bytes = yield* bytesOf(stream)
+      if (bytes.length === 0) return yield* new StreamMissing({ stream })
+      chain = Chain.read(stream, bytes)
+    }
     if (chain.fault === undefined) keep(stream, { chain, time })
     return chain
   })
@@ -219,6 +233,15 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     return { writer: yield* opened, close } satisfies Kept
   })
 
+  /** A stream that went away while it was looked at is not there. */
+  const unlessPurged = <A, E, R>(stream: string, look: Effect.Effect<A, E, R>) =>
+    Effect.catch(look, (error) =>
+      Effect.flatMap(
+        Effect.orElseSucceed(fs.exists(pathOf(stream)), () => true),
+        (there): Effect.Effect<never, E | StreamMissing> => Effect.fail(there ? error : new StreamMissing({ stream })),
+      ),
+    )
+
   /** Appends under the stream's lock; undefined, and nothing of `events` is written, where the head is not `after`. */
   const appendHeld = (
     stream: string,
@@ -243,6 +266,9 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
 
   return Ledger.of({
     create: Effect.fnUntraced(function* (stream, writing) {
+      if (StreamName.mayBePurged(stream, context.now()) && (yield* testimonyOf(stream))?.purged !== undefined) {
+        return yield* wasPurged(stream)
+      }
       yield* newLock(stream)
       const file = yield* appendTo(stream, writing)
       if (file.end() > 0) return yield* new LedgerFailed({ stream, reason: "it exists already" })
@@ -262,12 +288,12 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       yield* lock(stream, 0)
       return yield* open(stream, said, writing)
     }),
-    read: readGrowing,
+    read: (stream) => unlessPurged(stream, readGrowing(stream)),
     bytes: Effect.fnUntraced(function* (stream, from = 0) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
-      return yield* bytesFrom(stream, from)
+      return yield* unlessPurged(stream, bytesFrom(stream, from))
     }),
     owned: (stream) =>
       Effect.scoped(lock(stream, 0)).pipe(
@@ -280,6 +306,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const names = yield* fs.readDirectory(folder, { recursive: true })
       return names.flatMap((name) => StreamName.runAt(`runs/${name}`) ?? []).toSorted()
     }).pipe(Effect.mapError(failedBy("runs"))),
+    size: Effect.mapError(FolderSize.of(options.folder), failedBy("all streams")),
     // A file's bytes are all that there is of it.
     disorder: Effect.succeed({ strays: [], misplaced: [] }),
     record: (stream, events) =>
@@ -324,6 +351,18 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         Effect.mapError(failedBy(stream)),
         Effect.andThen(Effect.ignore(Effect.try(() => FileLock.forget(lockOf(stream))))),
       ),
+    remove: (stream) =>
+      Effect.gen(function* () {
+        const isThere = fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream)))
+        if (!(yield* isThere)) return
+        if ((yield* testimonyOf(stream))?.purged === undefined) return yield* notPurged(stream)
+        yield* lock(stream, 0)
+        verified.delete(stream)
+        if (yield* isThere) {
+          yield* DurableFiles.removeFileDurably(pathOf(stream)).pipe(Effect.mapError(failedBy(stream)))
+        }
+        yield* Effect.ignore(Effect.try(() => FileLock.forget(lockOf(stream))))
+      }).pipe(Effect.scoped),
     discard: (stream) =>
       Effect.gen(function* () {
         yield* lock(stream, 0)

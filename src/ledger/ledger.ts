@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import type { Actor } from "../domain/actor.ts"
 import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
+import type { StoreSize } from "../services/folder-size.ts"
 import type * as Chain from "./chain.ts"
 import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
 import type { Head } from "./sealing.ts"
@@ -77,6 +78,8 @@ export class Ledger extends Context.Service<
     readonly runs: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /** What lies among the streams and is none, and entries that lie where they do not belong, though their bytes are right. */
     readonly disorder: Effect.Effect<Disorder, LedgerFailed>
+    /** How much all of it takes, with checkpoints: bytes, and the number of files or streams. */
+    readonly size: Effect.Effect<StoreSize, LedgerFailed>
     /** Appends to `root` or `system`, in the name of who acts, under a lock held for that one append; durable on return. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
     /** The streams of schedules, one of each environment that has any. */
@@ -98,6 +101,11 @@ export class Ledger extends Context.Service<
     readonly keepCheckpoint: (size: number, text: string) => Effect.Effect<void, LedgerFailed>
     /** Takes a finished stream as it is: nobody writes it any more. */
     readonly seal: (stream: string) => Effect.Effect<void, LedgerFailed>
+    /**
+     * Removes a run's stream that the root says was purged; refuses any other, and one that a process holds. One that is
+     * gone already changes nothing.
+     */
+    readonly remove: (stream: string) => Effect.Effect<void, LedgerFailed | StreamBusy>
     /** Removes what is left of a run's stream that holds nothing and that no process holds. */
     readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed>
   }

@@ -4,6 +4,7 @@ import type { Sha256 } from "../domain/sha256.ts"
 /** Printable ASCII that JSON writes as it is. */
 const text = String.raw`"([ !#-\[\]-~]*)"`
 const hash = `"([0-9a-f]{64})"`
+const runId = `"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"`
 const count = String.raw`(0|[1-9]\d{0,14})`
 
 const lineOf = (data: string) =>
@@ -13,13 +14,13 @@ const lineOf = (data: string) =>
       `"subject":${text},"time":${text},"type":${text}}$`,
   )
 
-type Data = (a: string, b: string, c: string) => unknown
+type Data = (...groups: ReadonlyArray<string>) => unknown
 
-/** The forms of data that the root's lines have, by the end of the line. The third group is empty where there are two. */
+/** The forms of data that the root's lines have, by the end of the line. */
 const forms: ReadonlyArray<{ readonly type: string; readonly line: RegExp; readonly data: Data }> = [
   {
     type: "dev.dandori.stream.opened.v1",
-    line: lineOf(`"first":${hash},"stream":${text}()`),
+    line: lineOf(`"first":${hash},"stream":${text}`),
     data: (first, stream) => ({ first, stream }),
   },
   {
@@ -32,6 +33,11 @@ const forms: ReadonlyArray<{ readonly type: string; readonly line: RegExp; reado
     line: lineOf(`"entries":${count},"keyid":${text},"tree":${text}`),
     data: (entries, keyid, tree) => ({ entries: Number(entries), keyid, tree }),
   },
+  {
+    type: "dev.dandori.run.purged.v1",
+    line: lineOf(`"entries":${count},"head":${hash},"rule":${text},"run":${runId},"stream":${text}`),
+    data: (entries, head, rule, run, stream) => ({ entries: Number(entries), head, rule, run, stream }),
+  },
 ]
 
 /**
@@ -43,11 +49,12 @@ export const parse = (line: string): Entry | undefined => {
   const form = forms.find(({ type }) => line.endsWith(`"${type}"}`))
   const found = form?.line.exec(line)
   if (form === undefined || found === null || found === undefined) return undefined
-  const [, authid, authtype, a, b, c, entryhash, id, prevhash, sequence, source, subject, time] = found
+  const [, authid, authtype, ...more] = found
+  const [entryhash, id, prevhash, sequence, source, subject, time] = more.slice(-8)
   return {
     authid,
     authtype,
-    data: form.data(a, b, c),
+    data: form.data(...more.slice(0, -8)),
     datacontenttype: "application/json",
     entryhash: entryhash as Sha256,
     id,

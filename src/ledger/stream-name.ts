@@ -30,6 +30,15 @@ export const schedulesOf = (stream: string): EnvironmentName | undefined => {
 /** When a run's id (UUIDv7) was made, milliseconds since the epoch (RFC 9562, section 5.7). */
 export const createdAt = (run: string): number => Number.parseInt(run.slice(0, 8) + run.slice(9, 13), 16)
 
+/** Milliseconds within which a run's stream is made after its id, unless the id is that of an earlier tick. */
+const soon = 60_000
+
+/** Whether a stream is that of a run whose id was made a while before `now`: it may have been there, and purged. */
+export const mayBePurged = (stream: string, now: number): boolean => {
+  const run = runOf(stream)
+  return run !== undefined && createdAt(run) + soon < now
+}
+
 const isRunId = Schema.is(RunId)
 
 /** True for the name of a stream that there can be. */

@@ -14,6 +14,19 @@ export const isCheckpointed = Schema.is(eventData["dev.dandori.ledger.checkpoint
 export interface Testimony {
   readonly opened: { readonly first: Sha256; readonly line: number } | undefined
   readonly closed: ReadonlyArray<{ readonly entries: number; readonly head: Sha256; readonly line: number }>
+  /** Where the stream was purged. */
+  readonly purged?: Purged | undefined
+}
+
+/** That a run's stream was purged as it had ended: by whom, when (RFC 3339), and by which rule or for which reason. */
+export interface Purged {
+  readonly entries: number
+  readonly head: Sha256
+  readonly line: number
+  readonly who: string
+  readonly time: string
+  readonly rule?: string
+  readonly reason?: string
 }
 
 /** The stream that a root entry is about; empty where it is about none. */
@@ -21,17 +34,23 @@ export const streamOf = ({ data }: Entry): string => (data as { readonly stream?
 
 /** What the root's entries say, by stream; reading them has checked their data. The same said twice counts once. */
 export const testimonies = (root: ReadonlyArray<Entry>): ReadonlyMap<string, Testimony> => {
-  const streams = new Map<string, { opened: Testimony["opened"]; closed: Array<Testimony["closed"][number]> }>()
+  const streams = new Map<
+    string,
+    { opened: Testimony["opened"]; closed: Array<Testimony["closed"][number]>; purged: Testimony["purged"] }
+  >()
   for (const entry of root) {
     const { type, data, sequence } = entry
     const stream = streamOf(entry)
-    const known = streams.get(stream) ?? { opened: undefined, closed: [] }
+    const known = streams.get(stream) ?? { opened: undefined, closed: [], purged: undefined }
     if (type === "dev.dandori.stream.opened.v1") {
       const { first } = data as EventData<typeof type>
       known.opened ??= { first, line: Number(sequence) }
     } else if (type === "dev.dandori.stream.closed.v1") {
       const { entries, head } = data as EventData<typeof type>
       if (known.closed.at(-1)?.head !== head) known.closed.push({ entries, head, line: Number(sequence) })
+    } else if (type === "dev.dandori.run.purged.v1") {
+      const { run: _, stream: __, ...said } = data as EventData<typeof type>
+      known.purged ??= { ...said, line: Number(sequence), who: entry.authid, time: entry.time }
     } else continue
     streams.set(stream, known)
   }

@@ -103,6 +103,7 @@ export const verify = Effect.fnUntraced(function* (folder: string, pinned: Reado
     uncovered: checked.uncovered,
     recovered: Testimony.recovered(root),
     strays: [],
+    purged: [],
     coverage: {
       checkpoint: checked.uncovered.length === 0 ? 1 : 0,
       root: 0,

@@ -1,4 +1,4 @@
-import type { Recovered } from "./testimony.ts"
+import type { Purged, Recovered } from "./testimony.ts"
 
 /** What verification found, worst first: content that was changed, entries that are gone, a signature, no rest to read. */
 export type LedgerVerdict = "intact" | "altered" | "missing" | "signature" | "busy"
@@ -25,6 +25,12 @@ export interface Stray {
   readonly reason: string
 }
 
+/** A run that was purged; `there` while its stream is not removed yet, or came back. */
+export interface PurgedRun extends Purged {
+  readonly stream: string
+  readonly there: boolean
+}
+
 /** How far the evidence goes. */
 export interface VerifyReport {
   readonly verdict: LedgerVerdict
@@ -40,6 +46,8 @@ export interface VerifyReport {
   /** Root entries that a later start added because they were missing: they say what was found then. */
   readonly recovered: ReadonlyArray<Recovered>
   readonly strays: ReadonlyArray<Stray>
+  /** Runs that were purged, as the root says: they are not missing. */
+  readonly purged: ReadonlyArray<PurgedRun>
   /** Streams wholly covered by a checkpoint, by a root entry that no checkpoint covers yet, or in part or not at all. */
   readonly coverage: { readonly checkpoint: number; readonly root: number; readonly notYet: number }
   /** The largest checkpoint that holds, and the keyid of its signer. */

@@ -12,6 +12,7 @@ import * as Testimony from "./testimony.ts"
 import * as VerifyCheckpoint from "./verify-checkpoint.ts"
 import * as VerifyExport from "./verify-export.ts"
 import { type LedgerFault, type Uncovered, type VerifyReport, exitCode, verdictOf } from "./verify-report.ts"
+import * as VerifyPurged from "./verify-purged.ts"
 import * as VerifyStream from "./verify-stream.ts"
 
 /** Public keys and checkpoints that were kept elsewhere. Keys are PEM; `key` stands before `trusted`. */
@@ -134,8 +135,10 @@ const verifyFolder = Effect.fnUntraced(function* (
     there.add(stream)
     anyFinished = !take(stream, content).open || anyFinished
   }
-  for (const [stream, { opened, closed }] of said) {
-    if (there.has(stream)) continue
+  const purged = VerifyPurged.check(said, there)
+  faults.push(...purged.faults)
+  for (const [stream, { opened, closed, purged }] of said) {
+    if (there.has(stream) || purged !== undefined) continue
     const line = opened?.line ?? closed[0].line
     const reason = `line ${line} of the root names it, but its file ${StreamName.segmentPath(stream)} is gone`
     faults.push({ stream, line: 1, offset: 0, kind: "missing", reason })
@@ -156,6 +159,7 @@ const verifyFolder = Effect.fnUntraced(function* (
     uncovered,
     recovered,
     strays,
+    purged: purged.runs,
     coverage,
     checkpoint: best,
     key,
@@ -179,6 +183,7 @@ const verifyFile = Effect.fnUntraced(function* (file: string) {
     uncovered: checked.uncovered,
     recovered: [],
     strays: [],
+    purged: [],
     coverage: { checkpoint: 0, root: 0, notYet: 1 },
     checkpoint: undefined,
     key: { pinned: false, keyids: [] },

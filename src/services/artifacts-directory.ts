@@ -1,4 +1,4 @@
-import { constants, lstatSync, readFileSync } from "node:fs"
+import { constants, lstatSync, readFileSync, utimesSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -7,8 +7,15 @@ import type { Artifact } from "../domain/artifact.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import { ArtifactError, Artifacts } from "./artifacts.ts"
 import * as Durable from "./durable-files.ts"
+import * as FileLock from "./file-lock.ts"
 
 const hex = /^[0-9a-f]{64}$/
+
+/** Bytes that are put again have their time renewed, unless it is younger than so many milliseconds. */
+const young = 3_600_000
+
+/** How long a put waits for a sweep that looks at one of the artifacts beside it, milliseconds. */
+const patience = 10_000
 
 /** Files up to so many bytes are read at once. */
 const smallFile = 64 * 1024
@@ -25,7 +32,7 @@ const make = (root: string): Artifacts["Service"] => {
     return pathIn(root, sha256)
   }
   const incoming = join(root, "incoming")
-  const failed = (sha256: string) => (error: Durable.FileFailed) =>
+  const failed = (sha256: string) => (error: Durable.FileFailed | FileLock.LockBusy | FileLock.LockFailed) =>
     new ArtifactError({ sha256, reason: error.message, cause: error })
   const known = (sha256: string) =>
     hex.test(sha256)
@@ -42,11 +49,23 @@ const make = (root: string): Artifacts["Service"] => {
         )
       : Effect.map(Durable.digestFile(path), ({ sha256 }) => sha256)
 
+  /** While something is put into its folder, no sweep removes anything there. */
+  const whileNotSwept = <A, E>(path: string, put: Effect.Effect<A, E>) => {
+    const lock = FileLock.patiently(FileLock.acquireFolder(dirname(path), "shared"), patience)
+    return Effect.scoped(Effect.andThen(lock, put))
+  }
+
+  /** Whether the bytes are there, and will be: a sweep takes them for what somebody is about to name. */
   const holds = (path: string, sha256: string, bytes: number) =>
     Effect.gen(function* () {
       const stat = yield* Durable.attemptNow("look at", path, () => lstatSync(path))
       if (!stat.isFile() || stat.size !== bytes) return false
       if ((yield* digestOf(path, bytes)) !== sha256) return false
+      const now = Date.now()
+      if (now - stat.mtimeMs >= young) {
+        const renew = Durable.attemptNow("renew the time of", path, () => utimesSync(path, now / 1_000, now / 1_000))
+        yield* whileNotSwept(path, renew)
+      }
       if (!settled.has(path)) yield* Durable.syncFolder(dirname(path))
       settled.add(path)
       return true
@@ -54,10 +73,10 @@ const make = (root: string): Artifacts["Service"] => {
 
   /** Writes below a folder that is made when it turns out to be missing. */
   const inFolder = (path: string, write: Effect.Effect<void, Durable.FileFailed>) =>
-    write.pipe(
+    whileNotSwept(path, write).pipe(
       Effect.catchIf(
-        (error) => error.code === "ENOENT",
-        () => Effect.andThen(Durable.makeFolderDurably(dirname(path)), write),
+        (error) => "code" in error && error.code === "ENOENT",
+        () => Effect.andThen(Durable.makeFolderDurably(dirname(path)), whileNotSwept(path, write)),
       ),
     )
 

@@ -21,6 +21,8 @@ export class CacheIndex extends Context.Service<
     readonly get: (key: Sha256) => Effect.Effect<Option.Option<CacheRecord>>
     /** Remembers; an index that cannot be written is not worth failing for. */
     readonly put: (key: Sha256, record: CacheRecord) => Effect.Effect<void>
+    /** Forgets a key that names a run. */
+    readonly forget: (key: string, run: string) => Effect.Effect<void>
   }
 >()("dandori/services/CacheIndex") {
   /** One file per key below `<home>/cache`. */
@@ -29,9 +31,15 @@ export class CacheIndex extends Context.Service<
       CacheIndex,
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const pathOf = (key: Sha256) => join(home, "cache", `${key}.json`)
+        const pathOf = (key: string) => join(home, "cache", `${key}.json`)
+        const get = (key: string) =>
+          fs.readFileString(pathOf(key)).pipe(Effect.flatMap(Schema.decodeEffect(Text)), Effect.option)
         return CacheIndex.of({
-          get: (key) => fs.readFileString(pathOf(key)).pipe(Effect.flatMap(Schema.decodeEffect(Text)), Effect.option),
+          get,
+          forget: (key, run) =>
+            Effect.flatMap(get(key), (found) =>
+              Option.isSome(found) && found.value.run === run ? Effect.ignore(fs.remove(pathOf(key))) : Effect.void,
+            ),
           put: (key, record) =>
             Effect.gen(function* () {
               const text = yield* Schema.encodeEffect(Text)(record)

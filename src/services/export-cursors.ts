@@ -35,6 +35,8 @@ export class ExportCursors extends Context.Service<
     readonly of: (exporter: string, run: string) => Effect.Effect<Cursor, SqlError>
     /** The runs of which nothing more will come. */
     readonly ended: (exporter: string) => Effect.Effect<ReadonlySet<string>, SqlError>
+    /** Forgets a run that is purged. */
+    readonly forget: (run: string) => Effect.Effect<void, SqlError>
     /** Notes that a batch is on its way. Durable on return. */
     readonly sending: (exporter: string, run: string, through: number) => Effect.Effect<void, SqlError>
     /** Moves a cursor. Durable on return. */
@@ -56,6 +58,7 @@ export class ExportCursors extends Context.Service<
           sql<{ run: string }>`SELECT run FROM export_cursors WHERE exporter = ${exporter} AND ended = 1`.pipe(
             Effect.map((rows) => new Set(rows.map(({ run }) => run))),
           ),
+        forget: (run) => sql`DELETE FROM export_cursors WHERE run = ${run}`.pipe(Effect.asVoid),
         sending: (exporter, run, through) =>
           sql`INSERT INTO export_cursors (exporter, run, position, sending) VALUES (${exporter}, ${run}, 0, ${through})
             ON CONFLICT (exporter, run) DO UPDATE SET sending = excluded.sending`.pipe(Effect.asVoid),

@@ -107,10 +107,11 @@ const notifier = (place: Place) =>
 
 /** Remembers at once, so that who comes later finds it. */
 const cacheIndex = Layer.sync(CacheIndex, () => {
-  const records = new Map<Sha256.Sha256, CacheRecord>()
+  const records = new Map<string, CacheRecord>()
   return CacheIndex.of({
     get: (key) => Effect.sync(() => Option.fromNullishOr(records.get(key))),
     put: (key, record) => Effect.sync(() => void records.set(key, record)),
+    forget: (key, run) => Effect.sync(() => void (records.get(key)?.run === run && records.delete(key))),
   })
 })
 

@@ -284,6 +284,13 @@ const cases: ReadonlyArray<Case> = [
     next: side(all, { ...full, config: { ...config, retention: { logs_days: 90, audit_years: 1 } } }),
   },
   {
+    rule: "retention",
+    what: "a shorter retention of runs",
+    place: "retention.runs.succeeded",
+    old: side(all, { ...full, config: { ...config, retention: { runs: { succeeded: "730d", at_least: 100 } } } }),
+    next: side(all, { ...full, config: { ...config, retention: { runs: { succeeded: "17w", at_least: 100 } } } }),
+  },
+  {
     rule: "durability",
     what: "a record that is flushed later",
     place: "ledger",

@@ -23,6 +23,12 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   fc
     .record({ entries: fc.nat(), tree: name, keyid: digest })
     .map((data) => ({ type: "dev.dandori.ledger.checkpointed.v1", data }) as const),
+  fc
+    .record(
+      { entries: fc.nat(), head: digest, rule: name, reason: name, run: fc.uuid({ version: 7 }), stream: name },
+      { requiredKeys: ["entries", "head", "run", "stream"] },
+    )
+    .map((data) => ({ type: "dev.dandori.run.purged.v1", data }) as const),
 )
 const author = fc.record({
   source: fc.oneof(fc.constant("dandori://dev/host"), fc.string({ unit: "grapheme" })),

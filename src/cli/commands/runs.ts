@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { againFlags, waitFlag } from "../run-flags.ts"
+import { purge } from "./runs-purge.ts"
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 
@@ -165,5 +166,5 @@ export const runs = Command.make("runs").pipe(
     { command: "dandori runs show 7f3a9c", description: "One run, by the end of its id" },
     { command: "dandori runs logs 7f3a9c train", description: "What a task logged" },
   ]),
-  Command.withSubcommands([list, show, logs, watch, diff, approve, resolve, cancel, retry, resume]),
+  Command.withSubcommands([list, show, logs, watch, diff, approve, resolve, cancel, retry, resume, purge]),
 )

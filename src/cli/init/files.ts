@@ -22,6 +22,7 @@ import envsDevCostTable from "../../../configs/envs/dev/cost_table.yaml" with { 
 import envsDevDatabase from "../../../configs/envs/dev/database.yaml" with { type: "text" }
 import envsDevMessaging from "../../../configs/envs/dev/messaging.yaml" with { type: "text" }
 import envsDevNotifications from "../../../configs/envs/dev/notifications.yaml" with { type: "text" }
+import envsProdRetention from "../../../configs/envs/prod/retention.yaml" with { type: "text" }
 import envsProdStorage from "../../../configs/envs/prod/storage.yaml" with { type: "text" }
 import envsStgStorage from "../../../configs/envs/stg/storage.yaml" with { type: "text" }
 import helloYaml from "./project/hello.yaml.txt" with { type: "text" }
@@ -71,6 +72,7 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/envs/dev/database.yaml", envsDevDatabase],
   ["configs/envs/dev/messaging.yaml", envsDevMessaging],
   ["configs/envs/dev/notifications.yaml", envsDevNotifications],
+  ["configs/envs/prod/retention.yaml", envsProdRetention],
   ["configs/envs/prod/storage.yaml", envsProdStorage],
   ["configs/envs/stg/storage.yaml", envsStgStorage],
 ]
