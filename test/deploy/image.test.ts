@@ -125,8 +125,10 @@ describe("deploy/Dockerfile", () => {
     for (const { rest } of build.filter(({ word }) => word === "COPY")) {
       for (const source of rest.split(" ").slice(0, -1)) assert.isTrue(Fs.existsSync(join(copy, source)), source)
     }
-    Fs.symlinkSync(join(repository, "node_modules"), join(copy, "node_modules"))
-    const built = Bun.spawnSync([process.execPath, "deploy/build.ts", join(folder, "dandori")], { cwd: copy })
+    Fs.mkdirSync(join(repository, ".cache"), { recursive: true })
+    for (const name of ["node_modules", ".cache"]) Fs.symlinkSync(join(repository, name), join(copy, name))
+    const words = ["deploy/build.ts", join(folder, "dandori"), "--target", `linux-${process.arch}`]
+    const built = Bun.spawnSync([process.execPath, ...words], { cwd: copy })
     assert.strictEqual(built.exitCode, 0, built.stderr.toString())
     const made = Bun.spawnSync([join(folder, "dandori"), "init", join(folder, "project")])
     assert.strictEqual(made.exitCode, 0, made.stderr.toString())

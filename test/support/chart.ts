@@ -9,7 +9,8 @@ import * as Install from "./servers/install.ts"
 /** The release of Kubernetes whose schemas what is rendered has to fit. */
 const kubernetes = "1.37"
 
-export const chart = fileURLToPath(new URL("../../deploy/helm/dandori", import.meta.url))
+const repository = fileURLToPath(new URL("../..", import.meta.url))
+const chart = join(repository, "deploy/helm/dandori")
 
 /** An object of Kubernetes, as far as tests look at it. */
 export type Manifest = { readonly kind: string; readonly [field: string]: any }
@@ -25,6 +26,8 @@ export interface Helm {
   /** `helm template` with values: its text, or why it refuses. */
   readonly template: (values: object) => Said
   readonly lint: (values: object) => Said
+  /** Helm with these words, in the repository. */
+  readonly call: (...words: ReadonlyArray<string>) => Said
   /** What the schemas object to in manifests, none of whose fields may be unknown. Those of other makers are left out. */
   readonly objections: (manifests: ReadonlyArray<Manifest>) => string
   readonly close: () => void
@@ -56,17 +59,17 @@ export const open = async (): Promise<Helm> => {
   ])
   const folder = Fs.mkdtempSync(join(tmpdir(), "dandori chart "))
   const path = (name: string) => join(folder, name)
-  const run = (...argv: ReadonlyArray<string>): Said => {
+  const run = (cwd: string, ...argv: ReadonlyArray<string>): Said => {
     // Helm reads settings of its user's, and none of them is to count.
     const env = { PATH: process.env.PATH ?? "", HOME: folder }
-    const child = Bun.spawnSync([...argv], { cwd: folder, env, stdout: "pipe", stderr: "pipe" })
+    const child = Bun.spawnSync([...argv], { cwd, env, stdout: "pipe", stderr: "pipe" })
     const [out, err] = [child.stdout.toString(), child.stderr.toString()]
     return { code: child.exitCode, out: child.exitCode === 0 ? out : `${out}${err}` }
   }
   const rendered = new Map<string, Said>()
   const onChart = (values: object, ...words: ReadonlyArray<string>) => {
     Fs.writeFileSync(path("values.yaml"), Yaml.stringify(values))
-    return run(helm, ...words, "--values", path("values.yaml"), "--kube-version", `${kubernetes}.0`)
+    return run(folder, helm, ...words, "--values", path("values.yaml"), "--kube-version", `${kubernetes}.0`)
   }
   return {
     template: (values) => {
@@ -75,12 +78,13 @@ export const open = async (): Promise<Helm> => {
       rendered.set(key, known)
       return known
     },
+    call: (...words) => run(repository, helm, ...words),
     lint: (values) => onChart(values, "lint", "--strict", chart),
     objections: (all) => {
       const known = all.filter(({ apiVersion }) => !String(apiVersion).startsWith("monitoring.coreos.com/"))
       Fs.writeFileSync(path("rendered.yaml"), known.map((each) => Yaml.stringify(each)).join("---\n"))
       const words = ["-k", kubernetes, "--strict", "--quiet", path("rendered.yaml")]
-      const { code, out } = run(join(python, "kubernetes-validate"), ...words)
+      const { code, out } = run(folder, join(python, "kubernetes-validate"), ...words)
       return code === 0 ? out.trim() : out
     },
     close: () => Fs.rmSync(folder, { recursive: true, force: true }),
