@@ -66,6 +66,7 @@ describe("values that make no sense", () => {
       /replicas is 2 without artifacts\.existingClaim: .*name a ReadWriteMany claim/,
     ],
     [{ podDisruptionBudget: { enabled: true } }, /podDisruptionBudget is enabled with one replica/],
+    [{ serviceMonitor: { enabled: true } }, /the metrics ask for a token; name the Secret/],
     [{ extraEnv: [{ name: "SERVICE_ENV", value: "dev" }] }, /the variable SERVICE_ENV is set twice/],
     [{ replica: 2 }, /replica/],
     [{ env: "production" }, /env/],

@@ -80,7 +80,7 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end -}}
 
-{{/* A kubelet names the pod's address as the host, which the daemon does not listen to. */}}
+{{/* Addressed by a name that the daemon always knows. */}}
 {{- define "dandori.probe" -}}
 httpGet:
   path: {{ . }}
@@ -99,6 +99,9 @@ httpGet:
 {{- end -}}
 {{- if and .Values.podDisruptionBudget.enabled (lt $replicas 2) -}}
 {{- fail "podDisruptionBudget is enabled with one replica: it would be idle, or keep nodes from being drained; disable it, or set replicas to 2 or more" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (not (dig "credentials" "name" "" .Values.serviceMonitor.authorization)) -}}
+{{- fail "serviceMonitor is enabled without authorization.credentials: the metrics ask for a token; name the Secret that has one of the role viewer" -}}
 {{- end -}}
 {{- $names := list "SERVICE_ENV" -}}
 {{- range concat .Values.secrets.environment .Values.extraEnv -}}
