@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Install from "./servers/install.ts"
+import * as Server from "./servers/server.ts"
 
 const repository = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -55,7 +56,7 @@ const enter = `set -e
   chown -R root:root srv etc/dandori && chmod 1777 tmp
   sed -i '/^dandori:/d' etc/passwd etc/group && rm -rf etc/systemd/system etc/fstab etc/sysusers.d
   echo 'dandori:x:10001:10001::/var/lib/dandori:/usr/sbin/nologin' >> etc/passwd && echo 'dandori:x:10001:' >> etc/group
-  ip link set lo up 2>/dev/null || true
+  ip link set lo up
   pivot_root . run/old && umount -l /run/old && mount --make-rshared /
   exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_UNIT_PATH=/usr/local/units \\
     /lib/systemd/systemd --system --unit=multi-user.target --log-target=console --show-status=no`
@@ -79,6 +80,7 @@ export const holds = async (fact: () => boolean): Promise<boolean> => {
 /** Starts systemd with the unit of `deploy/` and these files, by path without the first slash. */
 export const open = async (files: Readonly<Record<string, string>>): Promise<Machine> => {
   await Install.debian("systemd", () => (Fs.existsSync("/lib/systemd/systemd") ? "/lib/systemd/systemd" : undefined))
+  await Install.debian("iproute2", () => Bun.which("ip") ?? undefined)
   const folder = Fs.mkdtempSync(join(tmpdir(), "dandori machine "))
   const put = (path: string, text: string, mode = 0o644) => {
     Fs.mkdirSync(join(folder, "files", path, ".."), { recursive: true })
@@ -96,8 +98,8 @@ export const open = async (files: Readonly<Record<string, string>>): Promise<Mac
   for (const [path, text] of Object.entries(files)) put(path, text)
   const cgroup = join(hierarchy() ?? "", `dandori-${process.pid}-${Date.now()}`)
   Fs.mkdirSync(cgroup)
-  const script = `echo $$ > "$2/cgroup.procs"; exec unshare -m -n -p -f -C -u -i --propagation private sh -c "$3" "$0" "$1"`
-  const child = Bun.spawn(["sh", "-c", script, folder, repository, cgroup, enter], {
+  const script = `echo $$ > "$2/cgroup.procs"; exec unshare --kill-child -m -n -p -f -C -u -i --propagation private sh -c "$3" "$0" "$1"`
+  const child = Bun.spawn([...Server.words(), "sh", "-c", script, folder, repository, cgroup, enter], {
     stdin: "ignore",
     stdout: Bun.file(join(folder, "console")),
     stderr: Bun.file(join(folder, "errors")),
@@ -105,20 +107,7 @@ export const open = async (files: Readonly<Record<string, string>>): Promise<Mac
   /** The first process in the namespaces, seen from here. */
   const first = () => Fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim()
   const call = (...argv: ReadonlyArray<string>): Said => {
-    const enters = [
-      "nsenter",
-      "-t",
-      first(),
-      "-m",
-      "-n",
-      "-p",
-      "-C",
-      "-u",
-      "-i",
-      "env",
-      "-i",
-      "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-    ]
+    const enters = `nsenter -t ${first()} -m -n -p -C -u -i env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin`.split(" ")
     const done = Bun.spawnSync([...enters, ...argv], { stdout: "pipe", stderr: "pipe" })
     return { code: done.exitCode, out: `${done.stdout.toString()}${done.stderr.toString()}` }
   }
