@@ -12,6 +12,7 @@ import type { RunResult } from "../engine/run.ts"
 import type { Ledger } from "../ledger/ledger.ts"
 import type { LedgerKey } from "../ledger/keys.ts"
 import type { Inbox } from "../services/inbox.ts"
+import { Stores } from "../ledger/stores.ts"
 import * as StartKeys from "../services/start-keys.ts"
 import * as Tokens from "../services/tokens-sql.ts"
 import { version } from "../../package.json"
@@ -133,6 +134,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
     Effect.provide(
       Host.layer(version).pipe(
         Layer.provideMerge(Daemon.layer),
+        Layer.provideMerge(Stores.layer),
         Layer.provideMerge(Layer.mergeAll(Tokens.layerOf(database), StartKeys.layerOf(database))),
         Layer.provideMerge(surroundings(project, home, env, say)),
         Layer.provideMerge(ServiceManager.layer),

@@ -18,6 +18,7 @@ import { pauseOf } from "../scheduler/schedule-state.ts"
 import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Settings } from "../services/settings.ts"
+import { Housekeeping } from "./housekeeping.ts"
 import * as Host from "./host.ts"
 import { type Pipeline, Pipelines } from "./pipelines.ts"
 import { Runner } from "./runner.ts"
@@ -37,6 +38,7 @@ const make = Effect.fnUntraced(function* (version: string) {
   const pipelines = yield* Pipelines
   const scheduler = yield* Scheduler
   const runner = yield* Runner
+  const housekeeping = yield* Housekeeping
   const ledger = yield* Ledger
   const services = yield* Effect.context<Ledger | Artifacts>()
   const { env, sections } = yield* Settings
@@ -142,7 +144,7 @@ const make = Effect.fnUntraced(function* (version: string) {
       pipelinesBroken: all.filter(({ broken }) => broken !== undefined).length,
       schedulesPaused:
         found === undefined ? 0 : [...found.pipelines()].filter((id) => pauseOf(found.state(id)) !== undefined).length,
-      storeBytes: {},
+      storeBytes: housekeeping.storeBytes(),
       apiStreams: 0,
     }
   })
