@@ -43,18 +43,12 @@ const make = Effect.fnUntraced(function* (version: string) {
   const services = yield* Effect.context<Ledger | Artifacts>()
   const { env, sections } = yield* Settings
 
-  const book = Effect.suspend(() => {
-    const found = scheduler.book()
-    return found === undefined || scheduler.lastTurn() === undefined
-      ? Effect.fail(new Host.HostUnready({ reason: "it does not schedule: another daemon leads, or it is starting" }))
-      : Effect.succeed(found)
-  })
-  const deployedOf = (id: string) => {
+  const book = Effect.mapError(scheduler.book, unready)
+  const deployedOf = Effect.fnUntraced(function* (id: string) {
+    yield* book
     const deployed = pipelines.current().get(id)?.deployed
-    return deployed === undefined
-      ? Effect.fail(new Host.PipelineNotDeployed({ pipeline: id }))
-      : Effect.succeed(deployed)
-  }
+    return deployed ?? (yield* new Host.PipelineNotDeployed({ pipeline: id }))
+  })
   /** What is recorded is in the name of who asks for it. */
   const inNameOf = (who: Actor) => Effect.provideService(Acting, who)
 
@@ -132,12 +126,12 @@ const make = Effect.fnUntraced(function* (version: string) {
   })
 
   const facts = Effect.sync(() => {
-    const found = scheduler.book()
+    const found = scheduler.known()
     const all = [...pipelines.current().values()]
     const { running, seen } = runner.counts()
     return {
       version,
-      leader: scheduler.lastTurn() !== undefined,
+      leader: scheduler.isTurning(),
       lastTurn: scheduler.lastTurn(),
       runsOpen: running,
       runsQueued: seen - running,
@@ -150,13 +144,13 @@ const make = Effect.fnUntraced(function* (version: string) {
   })
 
   return Host.Host.of({
-    state: Effect.sync(() => {
-      const leader = scheduler.lastTurn() !== undefined
-      return leader ? { ready: true, leader } : { ready: false, leader, why: "another daemon leads, or it is starting" }
-    }),
-    pipelines: Effect.sync(() =>
+    state: book.pipe(
+      Effect.map((): Host.HostState => ({ ready: true, leader: scheduler.isTurning() })),
+      Effect.catch(({ reason }) => Effect.succeed<Host.HostState>({ ready: false, leader: false, why: reason })),
+    ),
+    pipelines: Effect.map(book, (found) =>
       [...pipelines.current().values()]
-        .map((one) => pipelineView(scheduler.book(), one))
+        .map((one) => pipelineView(found, one))
         .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     ),
     plan: (id) => Effect.map(deployedOf(id), ({ plan }) => plan),

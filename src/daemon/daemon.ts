@@ -29,7 +29,7 @@ const keepBooks = Effect.fnUntraced(function* () {
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
   const { env } = yield* Surroundings
-  const at = scheduler.book()?.head()
+  const at = scheduler.known()?.head()
   if (at !== undefined && at.sequence > 0 && at.hash !== told) {
     const data = { stream: StreamName.ofSchedules(env), entries: at.sequence, head: at.hash }
     yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])

@@ -5,7 +5,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Event } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Plan } from "../domain/plan.ts"
@@ -18,6 +18,8 @@ import * as TickParams from "../scheduler/tick-params.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
 import { Inbox } from "../services/inbox.ts"
+import * as Once from "../services/once.ts"
+import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
 import { type Pipeline, Pipelines } from "./pipelines.ts"
 import * as Runner from "./runner.ts"
@@ -60,10 +62,14 @@ export class Scheduler extends Context.Service<
     readonly run: Effect.Effect<never, { readonly message: string }, Scope.Scope>
     /** Looks at the disk and at the streams now. */
     readonly wake: (what: "reload" | "look") => void
+    /** The schedules, read when they are first asked for; in a daemon that stands by, as they are now. */
+    readonly book: Effect.Effect<ScheduleBook.ScheduleBook, { readonly message: string }>
     /** The schedules, once they have been read. */
-    readonly book: () => ScheduleBook.ScheduleBook | undefined
+    readonly known: () => ScheduleBook.ScheduleBook | undefined
     /** Milliseconds since the last turn of the loop; undefined while it does not run here. */
     readonly sinceTurn: Effect.Effect<number | undefined>
+    /** Whether the loop runs here. */
+    readonly isTurning: () => boolean
     /** When the loop last turned, milliseconds since the epoch. */
     readonly lastTurn: () => number | undefined
   }
@@ -75,8 +81,16 @@ const make = Effect.fnUntraced(function* () {
   const runner = yield* Runner.Runner
   const cordons = yield* Cordons
   const inbox = yield* Inbox
+  const serviceManager = yield* ServiceManager
   const { daemon } = (yield* Settings).sections
   const services = yield* Effect.context<Ledger | Artifacts>()
+  /** Tells the service manager of a reload that was asked for. */
+  const announced = <A, E>(reload: Effect.Effect<A, E>) =>
+    Effect.ignore(serviceManager.tell("reloading")).pipe(
+      Effect.andThen(reload),
+      Effect.ensuring(Effect.ignore(serviceManager.tell("ready"))),
+    )
+
   /** Runs that are being seen through, and those of them that were asked to be cancelled. */
   const seen = new Set<string>()
   const cancelled = new Set<string>()
@@ -84,6 +98,27 @@ const make = Effect.fnUntraced(function* () {
   let turned: number | undefined
   let turnedAt: number | undefined
   let current: ScheduleBook.ScheduleBook | undefined
+
+  const scope = yield* Effect.scope
+  const opening = yield* Once.untilItSucceeds(
+    ScheduleBook.open(env).pipe(
+      Effect.map((book) => void (current = book)),
+      Effect.provide(services),
+      Scope.provide(scope),
+    ),
+  )
+  const opened = Effect.flatMap(opening, () => Effect.suspend(() => Effect.fromNullishOr(current))).pipe(
+    Effect.catchTag("NoSuchElementError", Effect.die),
+  )
+  let looked = -Infinity
+  /** Takes up what is deployed and recorded, where the loop does not do it. */
+  const lookAgain = Effect.gen(function* () {
+    const now = yield* monotonic
+    if (turned !== undefined || now - looked < reloadEvery) return
+    looked = now
+    yield* pipelines.recall
+    yield* (yield* opened).refresh
+  })
 
   const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
@@ -161,8 +196,9 @@ const make = Effect.fnUntraced(function* () {
   const run = Effect.gen(function* () {
     const runs = yield* FiberSet.make<void>()
 
-    const book = yield* Effect.provide(ScheduleBook.open(env), services)
-    current = book
+    const book = yield* opened
+    // Another one may have led since.
+    yield* book.refresh
 
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {
@@ -272,9 +308,10 @@ const make = Effect.fnUntraced(function* () {
         turnedAt = now
         if (told === "reload" || turn - reloaded >= reloadEvery) {
           reloaded = turn
-          const changed = yield* pipelines
-            .reload(told === "reload")
-            .pipe(Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)))
+          const reload = pipelines.reload(told === "reload")
+          const changed = yield* (told === "reload" ? announced(reload) : reload).pipe(
+            Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)),
+          )
           if (changed) yield* adoptAll
         }
         if (told !== undefined || turn - refreshed >= refreshEvery) {
@@ -298,11 +335,13 @@ const make = Effect.fnUntraced(function* () {
   return Scheduler.of({
     run,
     wake: (what) => void Queue.offerUnsafe(wakes, what),
-    book: () => current,
+    book: Effect.andThen(lookAgain, opened),
+    known: () => current,
     sinceTurn: Effect.suspend(() => {
       const last = turned
       return last === undefined ? Effect.succeed(undefined) : Effect.map(monotonic, (now) => now - last)
     }),
+    isTurning: () => turned !== undefined,
     lastTurn: () => turnedAt,
   })
 })

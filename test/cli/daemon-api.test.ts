@@ -25,9 +25,15 @@ const asked = Effect.gen(function* () {
       assert.isDefined(found, `${out}${err}`)
       return found
     })
-  const ask = (path: string, by: string | undefined, body?: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  const ask = (
+    path: string,
+    by: string | undefined,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+    at = url,
+  ) =>
     Effect.promise(async () => {
-      const response = await fetch(`${url}${path}`, {
+      const response = await fetch(`${at}${path}`, {
         method: body === undefined ? "GET" : "POST",
         headers: {
           ...(by === undefined ? {} : { authorization: `Bearer ${by}` }),
@@ -103,6 +109,32 @@ describe("the API of a daemon", () => {
       )
       process.signal("SIGTERM")
       assert.strictEqual(yield* process.ended, 0)
+    }),
+  )
+
+  it.live("is served by a daemon that stands by, too: what it is asked for the leader runs", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token } = yield* asked
+      const operator = yield* token("operator")
+      const other = yield* daemon(folder)
+      const [, url] = yield* says(other, /The API listens on (\S+)/)
+      yield* says(other, /Standing by/)
+      const base = new URL(url).origin
+      assert.deepStrictEqual(yield* Effect.promise(() => fetch(`${base}/readyz`).then((answer) => answer.json())), {
+        status: "ready",
+        leader: false,
+      })
+      yield* until(
+        Effect.map(ask("/pipelines", operator, undefined, {}, url), ({ json }) =>
+          json.pipelines[0]?.plan === undefined ? undefined : json,
+        ),
+      )
+      const { json } = yield* ask("/pipelines/often/runs", operator, {}, {}, url)
+      yield* until(Effect.map(ended(folder, "often"), (all) => (all.has(json.run) ? all : undefined)))
+      for (const each of [other, process]) {
+        each.signal("SIGTERM")
+        assert.strictEqual(yield* each.ended, 0, each.said())
+      }
     }),
   )
 })

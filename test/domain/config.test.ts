@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Daemon from "../../src/domain/config/daemon.ts"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fc from "fast-check"
@@ -214,6 +215,7 @@ describe("notifications", () => {
         messaging: { backend: "embedded" },
         notifications: { ...notifications, slack: { ...notifications.slack, webhooks } },
         exporters: { exporters: [] },
+        daemon: Daemon.usual,
       } as unknown as Sections
       return requiredSecrets(sections).map(({ key, reference }) => `${key} ${reference}`)
     }
@@ -233,6 +235,7 @@ describe("notifications", () => {
       storage: {},
       database: { backend: "embedded", dsn: "${env:D}" },
       ledger: { store: "files" },
+      daemon: { ...Daemon.usual, hooks: { nightly: "${env:W}" } },
       messaging: { backend: "redis", url: "${env:R}" },
       notifications: section(two),
       exporters: {
@@ -245,7 +248,7 @@ describe("notifications", () => {
     } as unknown as Sections
     assert.deepStrictEqual(
       requiredSecrets(sections).map(({ reference }) => reference),
-      ["${env:R}", "${env:P}", "${env:H}"],
+      ["${env:R}", "${env:P}", "${env:W}", "${env:H}"],
     )
     const inDatabase = { ...sections, ledger: { ...sections.ledger, store: "postgres" as const } }
     assert.strictEqual(requiredSecrets(inDatabase)[0].reference, "${env:D}")
