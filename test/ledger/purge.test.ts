@@ -1,12 +1,14 @@
 import * as Fs from "node:fs"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { assert, describe, layer } from "@effect/vitest"
 import type { Sections } from "../../src/domain/config/sections.ts"
 import type { Event } from "../../src/domain/event.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
+import * as Export from "../../src/ledger/export.ts"
 import * as LedgerCopy from "../../src/ledger/ledger-copy.ts"
 import * as Purge from "../../src/ledger/purge.ts"
 import * as Sealing from "../../src/ledger/sealing.ts"
@@ -383,6 +385,60 @@ describe.each([
           assert.deepInclude(there.purged[0], { stream: StreamName.ofRun(a), there: true })
           yield* ledger.remove(StreamName.ofRun(a))
           assert.strictEqual((yield* Place.verified).exitCode, 10)
+        }),
+      ),
+    )
+
+    test.effect("lets an export at the same time be whole, or fail and say that the run is not there", () =>
+      within((place) =>
+        Effect.gen(function* () {
+          const other = yield* place.open()
+          const into = yield* Project.folder
+          for (let n = 1; n <= 6; n++) {
+            const run = Project.runId(n)
+            yield* Project.writeGatedRun(place.home, run, `model ${n}`)
+            const exporting = Effect.result(Export.exportRun(run, `${into}/${n}`))
+            const purging = Effect.andThen(
+              Effect.forEach(Array.from({ length: n }), () => Effect.yieldNow),
+              Purge.runs(asked(run)),
+            )
+            const [exported] = yield* Effect.all([exporting, Effect.provide(purging, other)], { concurrency: 2 })
+            if (Result.isSuccess(exported)) {
+              assert.strictEqual((yield* Verify.verify(`${into}/${n}`)).exitCode, 0)
+            } else assert.match(exported.failure.message, /has no run|was not exported/)
+          }
+          assert.strictEqual((yield* Place.verified).exitCode, 0)
+        }),
+      ),
+    )
+
+    test.effect("is no fault for who verifies or lists meanwhile", () =>
+      within((place) =>
+        Effect.gen(function* () {
+          const ledger = yield* Ledger
+          const other = yield* place.open()
+          const runs = Array.from({ length: 12 }, (__, n) => Project.runId(n + 1))
+          for (const run of runs) yield* Project.writeRun(run, Project.attempts(2))
+          let over = false
+          const looking = Effect.gen(function* () {
+            while (!over) {
+              const report = yield* Place.verified
+              assert.include([0, 11], report.exitCode)
+              assert.deepStrictEqual(report.faults, [])
+              for (const run of yield* ledger.runs) {
+                const chain = yield* ledger
+                  .read(StreamName.ofRun(run))
+                  .pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+                assert.isTrue(chain === undefined || chain.entries.length > 0)
+              }
+            }
+          })
+          const purging = Effect.gen(function* () {
+            for (const run of runs) yield* Purge.runs(asked(run))
+            over = true
+          })
+          yield* Effect.all([looking, Effect.provide(purging, other)], { concurrency: 2 })
+          assert.deepStrictEqual(yield* left, [])
         }),
       ),
     )
