@@ -73,11 +73,11 @@ export const sweep = Effect.fn("ArtifactRetention.sweep")(function* () {
   const now = yield* Clock.currentTimeMillis
   const runs = new Set(yield* (yield* Ledger).runs)
   const said = Testimony.testimonies(yield* Root.readWhole("root"))
-  const why = yield* doubt(said, runs)
-  if (why !== undefined) return { removed: 0, bytes: 0, marked: 0, why } as Swept
   // What is put after this is young, and what a run names after this was named by another before, or is put again.
-  const before = yield* limit(said, runs, now)
   const stored = yield* ArtifactSweep.list(root)
+  const why = stored.length === 0 ? undefined : yield* doubt(said, runs)
+  if (why !== undefined) return { removed: 0, bytes: 0, marked: 0, why } as Swept
+  const before = yield* limit(said, runs, now)
   const named = yield* ArtifactNames.find(new Set(stored.map(({ sha256 }) => sha256)))
   return (yield* ArtifactSweep.sweep(root, stored, named, { before, now })) as Swept
 })
