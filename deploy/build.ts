@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { ofSources } from "../src/services/code-digest.ts"
-import { packageFolder, platformNames, platformOf } from "./platform.ts"
+import { packageFile, platformNames, platformOf } from "./platform.ts"
 
 /**
  * `build.ts [FILE] [--target NAME]` builds `dist/dandori`, or the file that is named, for this machine or the one that is
@@ -31,12 +31,12 @@ const bindings = [
 ]
 const versionOf = (name: string) =>
   (JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")) as { version: string }).version
-const binding = packageFolder(root, `@duckdb/node-bindings-${platform.duckdb}`, versionOf("@duckdb/node-bindings"))
-const library = join(binding, platform.library)
+const bindingName = `@duckdb/node-bindings-${platform.duckdb}`
+const library = packageFile(root, bindingName, versionOf("@duckdb/node-bindings"), platform.library)
 const runtime =
   platform.runtime === undefined
     ? undefined
-    : join(packageFolder(root, `@oven/${platform.runtime.name}`, Bun.version), platform.runtime.file)
+    : packageFile(root, `@oven/${platform.runtime.name}`, Bun.version, platform.runtime.file)
 
 const generated = join(root, "dist", `main-${process.pid}.ts`)
 for (const folder of [dirname(generated), dirname(outfile)]) mkdirSync(folder, { recursive: true })

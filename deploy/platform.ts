@@ -40,12 +40,15 @@ export const platformOf = (name: string | undefined): Platform | undefined =>
 
 export const platformNames = Object.keys(named)
 
-/** A package's folder: the installed one, else one that is fetched into `.cache/platforms`. */
-export const packageFolder = (root: string, name: string, version: string): string => {
-  const installed = join(root, "node_modules", name)
+/**
+ * A file of a package: of the installed one, else of one that is fetched into `.cache/platforms`. Bun's own installer moves
+ * its executable out of the package that it came in.
+ */
+export const packageFile = (root: string, name: string, version: string, file: string): string => {
+  const installed = join(root, "node_modules", name, file)
   if (existsSync(installed)) return installed
   const folder = join(root, ".cache", "platforms", `${name.replace("/", "-")}-${version}`)
-  const unpacked = join(folder, "package")
+  const unpacked = join(folder, "package", file)
   if (existsSync(unpacked)) return unpacked
   mkdirSync(folder, { recursive: true })
   const script = `npm pack --silent ${name}@${version} >/dev/null && tar -xzf *.tgz && rm *.tgz`

@@ -27,6 +27,7 @@ const imports = {
   ledger: () => import("./commands/ledger.ts").then(({ ledger }) => ledger),
   model: () => import("./commands/model.ts").then(({ model }) => model),
   snapshot: () => import("./commands/snapshot.ts").then(({ snapshot }) => snapshot),
+  token: () => import("./commands/token.ts").then(({ token }) => token),
   worm: () => import("./commands/worm.ts").then(({ worm }) => worm),
 }
 type Name = keyof typeof imports

@@ -5,7 +5,7 @@ import { type Cordon, holds, isUnreadable } from "../domain/cordon.ts"
 import type { Event } from "../domain/event.ts"
 import { PipelineId } from "../domain/names.ts"
 import { parseDuration } from "../domain/quantity.ts"
-import { Ledger } from "../ledger/ledger.ts"
+import * as CordonBook from "../ledger/cordon-book.ts"
 import { Cordons } from "../services/cordons.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as CordonPlace from "./cordon-place.ts"
@@ -26,22 +26,13 @@ const describe = (cordon: Cordon): string => {
   ].join("\n")
 }
 
-/** How long the ledger may take; one in a database that is away would be waited for until that is back. */
-const ledgerMillis = 5_000
-
-/** Puts what happened into the `system` stream. The cordon stands already: a ledger that fails takes nothing back. */
+/** Puts what happened into the `system` stream, and says where that fails. */
 const testify = (event: Event) =>
   Effect.gen(function* () {
     const { env, home, project } = yield* Project.find
-    const unrecorded = (why: string) => Output.message(`It could not be recorded in the ledger: ${why}`)
-    yield* Effect.flatMap(Ledger, (ledger) => ledger.record("system", [event])).pipe(
-      Effect.provide(Project.ledgerLayer({ project, home, env })),
-      Effect.catch((error) => unrecorded(error.message)),
-      Effect.timeoutOrElse({
-        duration: ledgerMillis,
-        orElse: () => unrecorded(`it did not answer within ${ledgerMillis / 1_000} s`),
-      }),
-    )
+    const recording = CordonBook.record(event).pipe(Effect.provide(Project.ledgerLayer({ project, home, env })))
+    const why = yield* CordonBook.unrecorded(recording)
+    if (why !== undefined) yield* Output.message(`It could not be recorded in the ledger: ${why}`)
   })
 
 const isPipelineId = Schema.is(PipelineId)
@@ -64,7 +55,7 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
   if (request.expires !== undefined && lasts === undefined) {
     return yield* new Output.UsageError({ reason: `--expires ${request.expires}: a duration with a unit, like 4h` })
   }
-  const id = request.id ?? `cordon-${new Date(now).toISOString().replace(/[-:]|\.\d+/g, "")}`
+  const id = request.id ?? CordonBook.nameAt(now)
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(id)) {
     return yield* new Output.UsageError({ reason: `"${id}" is no plain name: letters, digits, '.', '-', '_'` })
   }
@@ -86,17 +77,7 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
     }),
   ).pipe(Effect.provide(CordonPlace.layer(place)))
   if (cordon.degraded !== undefined) yield* Output.message(`degraded: ${cordon.degraded}`)
-  const { epoch, expires, reason, scope } = cordon
-  yield* testify({
-    type: "dev.dandori.cordon.raised.v1",
-    data: {
-      cordon: id,
-      epoch,
-      reason,
-      ...(scope === undefined ? {} : { scope }),
-      ...(expires === undefined ? {} : { expires }),
-    },
-  })
+  yield* testify(CordonBook.raised(cordon))
   if (flags.json) return yield* Output.json({ v: 1, kind: "cordon", ...cordon })
   yield* Output.data(`${describe(cordon)}\nNothing new starts. To let it: dandori cordon lift ${id}`)
 })
@@ -107,7 +88,7 @@ export const lift = Effect.fnUntraced(function* (id: string, reason: string) {
   const cordon = yield* Effect.flatMap(Cordons, (cordons) => cordons.lift(id)).pipe(
     Effect.provide(CordonPlace.layer(place)),
   )
-  yield* testify({ type: "dev.dandori.cordon.lifted.v1", data: { cordon: id, epoch: cordon.epoch, reason } })
+  yield* testify(CordonBook.lifted(cordon, reason))
   if (place.flags.json) return yield* Output.json({ v: 1, kind: "lifted", cordon: id })
   yield* Output.data(`${id} is lifted.`)
 })

@@ -1,11 +1,21 @@
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Clock from "effect/Clock"
 import { millisOf } from "../domain/config/daemon.ts"
+import * as Api from "../daemon/api/api.ts"
+import * as Host from "../daemon/daemon-host.ts"
 import * as Daemon from "../daemon/daemon.ts"
 import { Scheduler } from "../daemon/scheduler.ts"
 import { Surroundings, SurroundingsMissing } from "../daemon/surroundings.ts"
 import type { RunResult } from "../engine/run.ts"
+import type { Ledger } from "../ledger/ledger.ts"
+import type { LedgerKey } from "../ledger/keys.ts"
+import type { Inbox } from "../services/inbox.ts"
+import { Stores } from "../ledger/stores.ts"
+import * as StartKeys from "../services/start-keys.ts"
+import * as Tokens from "../services/tokens-sql.ts"
+import { version } from "../../package.json"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
@@ -19,35 +29,40 @@ import * as Project from "./project.ts"
 import * as SignalPass from "./signal-pass.ts"
 import { who } from "./who.ts"
 
+/** How often it is looked whether the local socket is free, milliseconds. */
+const socketEvery = 2_000
+
 const missing = ({ message }: { readonly message: string }) => new SurroundingsMissing({ reason: message })
 
 /** What runs of a daemon have around them: as those of a command line, but for the person. */
 const surroundings = (project: string, home: string, env: string, say: (text: string) => Effect.Effect<void>) =>
-  Layer.succeed(Surroundings, {
-    project,
-    home,
-    env,
-    who: who(),
-    say,
-    environment: (plan) => Effect.mapError(Params.environment(plan, process.env), missing),
-    place: (configuration) =>
-      Effect.gen(function* () {
-        const services = yield* Layer.build(Project.services({ project, home, configuration }))
-        return {
-          services,
-          capacity: Project.capacityOf(configuration),
-          afterRun: (result: RunResult) =>
-            Effect.gen(function* () {
-              yield* SignalPass.afterRun
-              yield* Notifications.afterRun(undefined)(result)
-              if (configuration.sections.exporters.exporters.length > 0) {
-                const { afterRun } = yield* Effect.promise(() => import("./export-pass.ts"))
-                yield* afterRun({ project, home, configuration })
-              }
-            }).pipe(Effect.provide(services)),
-        }
-      }).pipe(Effect.mapError(missing)),
-  })
+  Layer.effect(
+    Surroundings,
+    Effect.gen(function* () {
+      const shared = yield* Effect.context<Ledger | LedgerKey | Inbox>()
+      const place = Effect.fnUntraced(function* (configuration: SettingsFiles.Configuration) {
+        const options = { project, home, configuration, shared, anyPath: false }
+        const services = yield* Layer.build(Project.services(options)).pipe(Effect.mapError(missing))
+        const afterRun = Effect.fnUntraced(function* (result: RunResult) {
+          yield* SignalPass.afterRun
+          yield* Notifications.afterRun(undefined)(result)
+          if (configuration.sections.exporters.exporters.length === 0) return
+          const exports = yield* Effect.promise(() => import("./export-pass.ts"))
+          yield* exports.afterRun({ project, home, configuration })
+        }, Effect.provide(services))
+        return { services, capacity: Project.capacityOf(configuration), afterRun }
+      })
+      return {
+        project,
+        home,
+        env,
+        who: who(),
+        say,
+        environment: (plan) => Effect.mapError(Params.environment(plan, process.env), missing),
+        place,
+      }
+    }),
+  )
 
 /**
  * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts get their grace; SIGHUP reloads. What
@@ -77,8 +92,17 @@ const listen = (graceMillis: number, reload: () => void, say: (text: string) => 
       }),
   )
 
+/** Listens on the local socket, as soon as no other daemon of the project does. */
+const untilFree = <E extends { readonly message: string }, R>(
+  listening: Effect.Effect<void, E, R>,
+  say: (text: string) => Effect.Effect<void>,
+): Effect.Effect<void, never, R> =>
+  Effect.catch(listening, ({ message }) =>
+    Effect.andThen(say(message), Effect.retry(Effect.delay(listening, socketEvery), { while: () => true })),
+  ).pipe(Effect.ignore)
+
 /** Schedules and runs the pipelines of the project until it is stopped. */
-export const runDaemon = Effect.fnUntraced(function* () {
+export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, givenPort: number | undefined) {
   MachineCode.usual()
   const { env, flags, home, project } = yield* Project.find
   const configuration = yield* SettingsFiles.load(project, env)
@@ -90,14 +114,28 @@ export const runDaemon = Effect.fnUntraced(function* () {
       return Output.message(`${time}  ${text}`)
     })
   const { shutdown_grace } = configuration.sections.daemon
+  const { database } = configuration.sections
   return yield* Effect.gen(function* () {
     const scheduler = yield* Scheduler
     yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
     yield* say(`dandori daemon, env ${env}, project ${project}, process ${process.pid}`)
+    const { allowed_hosts: allowedHosts, ...section } = configuration.sections.daemon
+    const { onSocket, port } = yield* Api.serve({
+      host: host ?? section.host,
+      port: givenPort ?? section.port,
+      limits: section.limits,
+      allowedHosts,
+      localUser: { authid: who(), authtype: "user" },
+    })
+    yield* say(`The API listens on http://${host ?? section.host}:${port}/api/v1`)
+    yield* Effect.forkScoped(untilFree(onSocket(join(home, "daemon.sock")), say))
     return yield* Daemon.run
   }).pipe(
     Effect.provide(
-      Daemon.layer.pipe(
+      Host.layer(version).pipe(
+        Layer.provideMerge(Daemon.layer),
+        Layer.provideMerge(Stores.layer),
+        Layer.provideMerge(Layer.mergeAll(Tokens.layerOf(database), StartKeys.layerOf(database))),
         Layer.provideMerge(surroundings(project, home, env, say)),
         Layer.provideMerge(ServiceManager.layer),
         Layer.provideMerge(Project.services({ project, home, configuration })),

@@ -9,7 +9,7 @@ import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as Output from "./output.ts"
 import * as Params from "./params.ts"
 import * as Project from "./project.ts"
-import * as RecordedRun from "./recorded-run.ts"
+import * as RecordedRun from "../engine/recorded-run.ts"
 import * as RunChoice from "./run-choice.ts"
 
 /** A run that a new one takes over from. */

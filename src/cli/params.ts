@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { JsonSchema } from "../domain/json-schema.ts"
-import { fromText, validate } from "../domain/json-value.ts"
+import { fromText } from "../domain/json-value.ts"
+import * as ParamValues from "../domain/param-values.ts"
 import type { Plan } from "../domain/plan.ts"
-import { didYouMean } from "../domain/suggest.ts"
 
 /** Params that do not fit the pipeline's schemas: all of them at once. */
 export class ParamsInvalid extends Schema.TaggedError<ParamsInvalid>()("ParamsInvalid", {
@@ -31,28 +31,17 @@ export const resolve = (
   given: ReadonlyArray<string>,
 ): Effect.Effect<Record<string, unknown>, ParamsInvalid> => {
   const schemas = plan.params as Readonly<Record<string, JsonSchema>>
-  const problems: Array<string> = []
-  const values: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries(schemas)) if (schema.default !== undefined) values[name] = schema.default
+  const unwritten: Array<string> = []
+  const written: Array<readonly [string, unknown]> = []
   for (const text of given) {
     const [name, ...rest] = text.split("=")
-    const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
-    if (rest.length === 0) problems.push(`${text}: write it as NAME=VALUE`)
-    else if (schema === undefined) {
-      const known = Object.keys(schemas)
-      const has = known.length === 0 ? "has no params" : `has ${known.join(", ")}`
-      problems.push(`${name}: the pipeline ${has}.${didYouMean(name, known)}`)
-    } else {
-      values[name] = fromText(rest.join("="), schema)
-      problems.push(...validate(values[name], schema).map((fault) => `${name}: ${fault}`))
-    }
+    if (rest.length === 0) unwritten.push(`${text}: write it as NAME=VALUE`)
+    else written.push([name, Object.hasOwn(schemas, name) ? fromText(rest.join("="), schemas[name]) : undefined])
   }
-  for (const name of Object.keys(schemas)) {
-    if (!(name in values) && !given.some((text) => text.startsWith(`${name}=`)))
-      problems.push(`${name}: is missing and has no default`)
-  }
+  const found = ParamValues.complete(plan.params, Object.fromEntries(written))
+  const problems = [...unwritten, ...found.problems]
   return problems.length === 0
-    ? Effect.succeed(values)
+    ? Effect.succeed({ ...found.values })
     : Effect.fail(new ParamsInvalid({ pipeline: plan.id, problems }))
 }
 

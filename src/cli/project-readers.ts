@@ -26,7 +26,7 @@ export const workspace = (project: string, home: string) =>
   WorkspaceFiles.layer({ project, home, extraRoots: [], allowUserPaths: true })
 
 /** Where an environment's registry is; embedded where the project has no configuration. */
-const database = Effect.fnUntraced(function* (project: string, env: string) {
+export const database = Effect.fnUntraced(function* (project: string, env: string) {
   const fs = yield* FileSystem.FileSystem
   if (!(yield* fs.exists(join(project, "configs")).pipe(Effect.orElseSucceed(() => false)))) return undefined
   const { load } = yield* Effect.promise(() => import("../services/settings-files.ts"))

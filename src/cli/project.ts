@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs"
 import { cpus, totalmem } from "node:os"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -9,6 +10,7 @@ import { roots } from "../domain/config/storage.ts"
 import type { Capacity } from "../domain/event.ts"
 import { parseSize } from "../domain/quantity.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
+import type { Ledger } from "../ledger/ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as CloudSnapshots from "../services/cloud-snapshots-aws.ts"
@@ -64,13 +66,17 @@ export interface Options {
   readonly project: string
   readonly home: string
   readonly configuration: SettingsFiles.Configuration
+  /** The ledger and the inbox of the process, where runs of several configurations share them. */
+  readonly shared?: Context.Context<Ledger | LedgerKey.LedgerKey | Inbox.Inbox>
+  /** Whether inputs may name any path of the machine, as a person at a command line may. True where nothing is said. */
+  readonly anyPath?: boolean
   /** Whose cordons, models and ledger an evacuation is about, where its records are in a home of their own. */
   readonly evacuates?: string
 }
 
 /** All services of a project. Those of an evacuation keep ledger, leases and cordons in files, whatever the project does. */
 export const services = (options: Options) => {
-  const { project, home, configuration, evacuates } = options
+  const { anyPath = true, project, home, configuration, evacuates, shared } = options
   const records =
     evacuates === undefined
       ? { project, home, env: configuration.env }
@@ -78,12 +84,12 @@ export const services = (options: Options) => {
   const extraRoots = roots(configuration.sections.storage).map(([, path]) => path)
   const base = Layer.mergeAll(
     SettingsFiles.layerOf(configuration),
-    WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: true }),
+    WorkspaceFiles.layer({ project, home, extraRoots, allowUserPaths: anyPath }),
     ArtifactsDirectory.layer(`${home}/artifacts`),
-    ledgerLayer(records),
+    shared === undefined ? ledgerLayer(records) : Layer.succeedContext(shared),
     AttemptFiles.layer(home, configuration.sections.limits),
     CacheIndex.layer(home),
-    Inbox.layer(`${home}/inbox`),
+    shared === undefined ? Inbox.layer(`${home}/inbox`) : Layer.succeedContext(shared),
     evacuates === undefined ? CordonPlace.layerOf(records, configuration.sections) : Cordons.layer(`${home}/cordons`),
     Incidents.layer({ root: `${home}/incidents`, projectHome: evacuates ?? home }),
     LeasePlace.layer(records),

@@ -1,8 +1,8 @@
 import { type TaskChange, settingChanges, taskChanges } from "../compiler/plan-diff.ts"
 import { type FieldChange, diff } from "../compiler/value-diff.ts"
 import type { Plan } from "../domain/plan.ts"
-import type { RecordedRun } from "./recorded-run.ts"
-import { type RunFacts, taskFacts, taskMillis } from "./render/run-facts.ts"
+import type { RecordedRun } from "../engine/recorded-run.ts"
+import { type RunFacts, taskFacts, taskMillis } from "../engine/run-facts.ts"
 import { taskOf } from "../engine/run-state.ts"
 
 /** A run with all that is compared of it. `large` are outputs that are kept as artifacts, by digest. */

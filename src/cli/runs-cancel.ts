@@ -6,7 +6,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
 import * as ProjectReaders from "./project-readers.ts"
-import * as RecordedRun from "./recorded-run.ts"
+import * as RecordedRun from "../engine/recorded-run.ts"
 import * as RunChoice from "./run-choice.ts"
 import { who } from "./who.ts"
 

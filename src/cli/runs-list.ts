@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import { Ledger } from "../ledger/ledger.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
-import * as RecordedRun from "./recorded-run.ts"
+import * as RecordedRun from "../engine/recorded-run.ts"
 import { dateTime, duration } from "./render/duration.ts"
 import { clean, table } from "./render/line.ts"
-import * as Standing from "./render/standing.ts"
+import * as Standing from "../engine/standing.ts"
+import * as Waits from "./render/waits.ts"
 
 const colourOf = (status: string): typeof Output.green => {
   if (status === "succeeded") return Output.green
@@ -86,7 +87,7 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
       run.fault === undefined
         ? run.waits === undefined
           ? ""
-          : `waits for ${Standing.text(run.waits, now)}`
+          : `waits for ${Waits.text(run.waits, now)}`
         : Output.red(`damaged: ${run.fault.reason}`, on),
     ])
     const head = ["run", "pipeline", "status", "started", "took", "env", ""].map((word) => Output.dim(word, on))

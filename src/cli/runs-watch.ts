@@ -7,7 +7,7 @@ import { waitingText } from "../services/leases.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
-import * as RecordedRun from "./recorded-run.ts"
+import * as RecordedRun from "../engine/recorded-run.ts"
 import * as RunView from "./render/run-view.ts"
 import * as RunChoice from "./run-choice.ts"
 

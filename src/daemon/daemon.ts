@@ -9,6 +9,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import { Ids } from "../services/ids.ts"
 import { Leases } from "../services/leases.ts"
 import { Settings } from "../services/settings.ts"
+import * as Housekeeping from "./housekeeping.ts"
 import * as Pipelines from "./pipelines.ts"
 import * as Signs from "./signs.ts"
 import * as Runner from "./runner.ts"
@@ -68,6 +69,7 @@ const lead = Effect.gen(function* () {
     }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
   )
   yield* Effect.forkScoped(books)
+  yield* Effect.forkScoped((yield* Housekeeping.Housekeeping).run)
   const loss = Effect.flatMap(lease.loss, (reason) => {
     left = reason
     return say(`Leading no more: ${reason}`)
@@ -94,4 +96,8 @@ export const run = Effect.gen(function* () {
 })
 
 /** What the daemon consists of. */
-export const layer = Scheduler.layer.pipe(Layer.provideMerge(Runner.layer), Layer.provideMerge(Pipelines.layer))
+export const layer = Scheduler.layer.pipe(
+  Layer.provideMerge(Runner.layer),
+  Layer.provideMerge(Pipelines.layer),
+  Layer.provideMerge(Housekeeping.layer),
+)

@@ -5,11 +5,13 @@ import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
+import type { Actor } from "../domain/actor.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EventData, FinalRunStatus, Trigger } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as Resume from "../engine/resume.ts"
+import * as Takeover from "../engine/takeover.ts"
 import * as Run from "../engine/run.ts"
 import { runStatus } from "../engine/run-state.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -27,7 +29,10 @@ export interface Wanted {
   readonly config: Sha256
   readonly params: (plan: Plan) => Effect.Effect<Readonly<Record<string, unknown>>, { readonly message: string }>
   readonly trigger: Trigger
-  readonly requester?: string
+  /** The run that it takes over from. */
+  readonly retry?: { readonly of: string; readonly from?: string; readonly only?: string }
+  /** Who asked for it, where that is not the daemon's user. */
+  readonly by?: Actor
   /** Nominal time, RFC 3339. */
   readonly tick?: string
 }
@@ -123,13 +128,23 @@ const make = Effect.fnUntraced(function* () {
       ),
     )
 
+  const takeoverOf = Effect.fnUntraced(
+    function* ({ from, of, only }: NonNullable<Wanted["retry"]>, plan: Plan) {
+      return yield* Takeover.plan(of, yield* Resume.recall(of), plan, { from, only })
+    },
+    Effect.provideService(Ledger, ledger),
+    Effect.provideService(Artifacts, artifacts),
+  )
+
   const begin = Effect.fnUntraced(function* (wanted: Wanted) {
     const plan = yield* planOf(wanted.plan)
     const place = yield* RcMap.get(places, wanted.config)
     const { configuration } = place
     const environment = yield* surroundings.environment(plan)
+    const { retry } = wanted
+    const takeover = retry === undefined ? undefined : yield* takeoverOf(retry, plan)
     const result = yield* Run.start({
-      run: wanted.run,
+      id: wanted.run,
       plan,
       params: yield* wanted.params(plan),
       env: configuration.env,
@@ -140,7 +155,8 @@ const make = Effect.fnUntraced(function* () {
       who: surroundings.who,
       wait: true,
       trigger: wanted.trigger,
-      ...(wanted.requester === undefined ? {} : { requester: wanted.requester }),
+      ...(takeover === undefined ? {} : { takeover }),
+      ...(wanted.by === undefined ? {} : { by: wanted.by }),
       ...(wanted.tick === undefined ? {} : { tick: wanted.tick }),
     }).pipe(Effect.provide(place.services))
     yield* place.afterRun(result)

@@ -13,7 +13,7 @@ import type { Ledger, OpenError } from "../ledger/ledger.ts"
 import * as Decide from "../scheduler/decide.ts"
 import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
-import { type OwnRun, type ScheduleState, evolve, isSame } from "../scheduler/schedule-state.ts"
+import { type OwnRun, type Requested, type ScheduleState, evolve, isSame } from "../scheduler/schedule-state.ts"
 import * as TickParams from "../scheduler/tick-params.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
@@ -24,7 +24,9 @@ import * as Runner from "./runner.ts"
 import { Surroundings } from "./surroundings.ts"
 
 /** A run that a schedule asks for now. */
-type Asked = Pick<OwnRun, "run" | "tick" | "plan"> & { readonly trigger: "schedule" | "backfill" }
+type Asked =
+  | (Pick<OwnRun, "run" | "tick" | "plan"> & { readonly trigger: "schedule" | "backfill" })
+  | (Requested & { readonly tick?: undefined })
 
 const earliest = (times: Iterable<number>): number => {
   let found = Infinity
@@ -32,10 +34,14 @@ const earliest = (times: Iterable<number>): number => {
   return found
 }
 
-/** The runs that are to go on: those of ticks that do not wait for others, and the first one of each backfill. */
-const asked = ({ backfills, runs }: ScheduleState): ReadonlyArray<Asked> => [
+/**
+ * The runs that are to go on: those of ticks that do not wait for others, the first one of each backfill, and those that
+ * somebody asked for.
+ */
+const asked = ({ backfills, requests, runs }: ScheduleState): ReadonlyArray<Asked> => [
   ...runs.flatMap((own) => (own.queued ? [] : [{ ...own, trigger: "schedule" } as const])),
   ...backfills.map(({ ticks: [first] }) => ({ ...first, trigger: "backfill" }) as const),
+  ...requests,
 ]
 
 /** The loop looks at the clock at least so often, milliseconds: a step of the clock does not put a tick off for longer. */
@@ -101,23 +107,35 @@ const make = Effect.fnUntraced(function* () {
       : Effect.fail({ message: `The params of the tick ${tick} do not fit: ${faults.join("; ")}` })
   }
 
+  /** What the runner has to know of a run; undefined where its pipeline is not known here. */
+  const wantedOf = (pipeline: string, own: Asked): Runner.Wanted | undefined => {
+    if (own.tick === undefined) {
+      const { by, config, params, plan, retry, run: id, trigger } = own
+      const given = { run: id, plan, config, params: () => Effect.succeed(params), trigger, by }
+      return retry === undefined ? given : { ...given, retry }
+    }
+    const config = pipelines.current().get(pipeline)?.deployed?.config
+    if (config === undefined) return undefined
+    const { plan, run: id, trigger } = own
+    const tick = Occurrence.timeText(own.tick)
+    return { run: id, plan, config, params: paramsOf(tick), trigger, tick }
+  }
+
   /** Sees a run of a schedule through, and records its end. */
   const see = Effect.fnUntraced(function* (book: ScheduleBook.ScheduleBook, pipeline: string, own: Asked) {
-    const tick = Occurrence.timeText(own.tick)
-    const config = pipelines.current().get(pipeline)?.deployed?.config
-    if (config === undefined) return void seen.delete(own.run)
-    const { plan, run: id, trigger } = own
-    const { reason, status } = yield* runner.seeThrough({
-      run: id,
-      plan,
-      config,
-      params: paramsOf(tick),
-      trigger,
-      tick,
-    })
+    const wanted = wantedOf(pipeline, own)
+    if (wanted === undefined) return void seen.delete(own.run)
+    const { run: id, tick } = wanted
+    const { reason, status } = yield* runner.seeThrough(wanted)
     const ended: Event = {
       type: "dev.dandori.schedule.run.ended.v1",
-      data: { pipeline, tick, run: id, status, ...(reason === undefined ? {} : { reason }) },
+      data: {
+        pipeline,
+        ...(tick === undefined ? {} : { tick }),
+        run: id,
+        status,
+        ...(reason === undefined ? {} : { reason }),
+      },
     }
     if (reason !== undefined) yield* say(`Run ${id} of ${pipeline} did not start: ${reason}`)
     const now = yield* Clock.currentTimeMillis

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { Actor } from "./actor.ts"
 import { Artifact } from "./artifact.ts"
 import { ClockStepped, ProcessPaused } from "./clock-look.ts"
 import { GateResult } from "./gate.ts"
@@ -8,6 +9,7 @@ import { Outcome, TickTime } from "./occurrence.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
 import { Schedule } from "./schedule.ts"
 import { Sha256 } from "./sha256.ts"
+import { tokenEvents } from "./token.ts"
 
 /** An error as an event holds it: the tag decides about retries, the message is for people. */
 export const ErrorData = Schema.Struct({
@@ -79,8 +81,6 @@ export const data = {
     flushIntervalMillis: Schema.optionalKey(Schema.Int),
     code: Sha256,
     trigger: Schema.optionalKey(Trigger),
-    /** Who asked for it, where that is not who wrote this entry. */
-    requester: Schema.optionalKey(Schema.String),
     tick: Schema.optionalKey(Schema.String),
     from: Schema.optionalKey(Schema.String),
     /** How many entries after this one say what is taken over from it. */
@@ -266,10 +266,30 @@ export const data = {
     run: Schema.String,
     into: TickTime,
   }),
-  /** A run of the schedule has ended; `reason` where it could not be created. */
+  /**
+   * Somebody asks for a run, which is created when there is room: of what is deployed, or (`retry`) of the plan of a run that
+   * has ended, from a task on, or of one task only.
+   */
+  "dev.dandori.schedule.run.requested.v1": Schema.Struct({
+    ...ofPipeline,
+    run: Schema.String,
+    plan: Sha256,
+    config: Sha256,
+    params: Schema.Record(Schema.String, Schema.Unknown),
+    trigger: Trigger,
+    by: Actor,
+    retry: Schema.optionalKey(
+      Schema.Struct({
+        of: Schema.String,
+        from: Schema.optionalKey(Schema.String),
+        only: Schema.optionalKey(Schema.String),
+      }),
+    ),
+  }),
+  /** A run of the schedule, or one that somebody asked for, has ended; `reason` where it could not be created. */
   "dev.dandori.schedule.run.ended.v1": Schema.Struct({
     ...ofPipeline,
-    tick: TickTime,
+    tick: Schema.optionalKey(TickTime),
     run: Schema.String,
     status: FinalRunStatus,
     reason: Schema.optionalKey(Schema.String),
@@ -344,6 +364,7 @@ export const data = {
   }),
   "dev.dandori.clock.stepped.v1": ClockStepped,
   "dev.dandori.process.paused.v1": ProcessPaused,
+  ...tokenEvents,
   "dev.dandori.key.created.v1": Schema.Struct({ keyid: Schema.String, publicKey: Schema.String }),
 } as const
 

@@ -1,3 +1,4 @@
+import type { Actor } from "../domain/actor.ts"
 import type { Event } from "../domain/event.ts"
 import type * as StreamWriter from "../ledger/stream-writer.ts"
 import type { RunObserver } from "../services/observer.ts"
@@ -8,8 +9,8 @@ import type { RunState } from "./run-state.ts"
 export interface Recorder {
   readonly run: string
   readonly state: () => RunState
-  /** Appends an event; `task` makes it an event about that task. */
-  readonly record: (event: Event, task?: string) => StreamWriter.Appended
+  /** Appends an event; `task` makes it an event about that task, `by` one of another than the run's process. */
+  readonly record: (event: Event, task?: string, by?: Actor) => StreamWriter.Appended
   readonly writer: StreamWriter.StreamWriter
 }
 
@@ -25,8 +26,8 @@ export const make = (
     run,
     writer,
     state: () => state,
-    record: (event, task) => {
-      const appended = writer.append(event, task === undefined ? run : `${run}/${task}`)
+    record: (event, task, by) => {
+      const appended = writer.append(event, task === undefined ? run : `${run}/${task}`, by)
       const recorded = { ...event, time: appended.time, run }
       state = evolve(state, recorded)
       // Whatever a view makes of it: what was appended is acted upon.

@@ -88,11 +88,11 @@ export const serve = Effect.fnUntraced(function* (
 ) {
   const inbox = yield* Inbox
   const mayBeSelf = selfApproval(yield* Settings, env)
-  const carryOut = Effect.fnUntraced(function* ({ by, request }: Letter) {
+  const carryOut = Effect.fnUntraced(function* ({ actor, by, request }: Letter) {
     const parties = { by, requester, selfApproval: mayBeSelf, now: now(), writes: false }
     const verdict = judge(run, prepared, recorder.state(), request, parties)
     if (!("event" in verdict)) return verdict
-    recorder.record(yield* Resolution.recordable(verdict.event, large), verdict.task)
+    recorder.record(yield* Resolution.recordable(verdict.event, large), verdict.task, actor)
     const behind = yield* recorder.writer.settled
     return { done: true, ...(behind === undefined ? {} : { unrecorded: behind.error.message }) } as const
   })

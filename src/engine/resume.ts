@@ -66,7 +66,7 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
     ),
   )
   const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))
-  return { created, plan, config, requester: created.requester ?? entries[0]?.authid ?? "" } satisfies Recalled
+  return { created, plan, config, requester: entries[0]?.authid ?? "" } satisfies Recalled
 })
 
 const eventOf = (entry: Entry) =>

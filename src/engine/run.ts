@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "../domain/canonical-json.ts"
+import type { Actor } from "../domain/actor.ts"
 import type { Capacity, Event, EventData, Trigger } from "../domain/event.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EnvironmentName } from "../domain/names.ts"
@@ -39,13 +40,13 @@ export interface RunRequest extends Durability.Durability {
   readonly config: string
   readonly capacity: Capacity
   readonly who: string
-  /** Who asked for it, where that is not `who`, whose process runs it. */
-  readonly requester?: string
+  /** The id that it is to have; a new one where none is given. */
+  readonly id?: string
+  /** Who asked for it, where that is not whom the ledger was opened for: the author of `run.created`. */
+  readonly by?: Actor
   readonly control?: Execution.Control
   /** Whether to stay while only people are awaited. */
   readonly wait?: boolean
-  /** The id that it gets, where it follows from what asks for it; a run of that id must not be there yet. */
-  readonly run?: string
   /** What asks for it, where that is no person at a command line. */
   readonly trigger?: Trigger
   /** The nominal time of a schedule's tick, RFC 3339. */
@@ -134,7 +135,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     ],
     { concurrency: 2 },
   )
-  const run = request.run ?? ids.uuid()
+  const run = request.id ?? ids.uuid()
   const data: EventData<"dev.dandori.run.created.v1"> = {
     pipeline: request.plan.id,
     plan: of(planText),
@@ -148,7 +149,6 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
     ...(request.flushIntervalMillis === undefined ? {} : { flushIntervalMillis: request.flushIntervalMillis }),
     code,
     ...(request.trigger === undefined ? {} : { trigger: request.trigger }),
-    ...(request.requester === undefined ? {} : { requester: request.requester }),
     ...(request.tick === undefined ? {} : { tick: request.tick }),
     ...(request.takeover === undefined ? {} : { from: request.takeover.from, taken: request.takeover.events.length }),
     ...(request.takeover?.only === undefined ? {} : { only: request.takeover.only }),
@@ -163,7 +163,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       const { audit } = request.plan
       const writer = yield* ledger.create(stream, { audit, flushMillis: Durability.flushMillis(request) })
       const created: Event = { type: "dev.dandori.run.created.v1", data }
-      const first = writer.append(created)
+      const first = writer.append(created, run, request.by)
       const recorded: Array<Event & { readonly time: number }> = [{ ...created, time: first.time }]
       for (const taken of request.takeover?.events ?? []) {
         const event = Takeover.begunAt(taken, request.plan, first.time)
@@ -196,7 +196,7 @@ export const start = Effect.fn("Run.start")(function* (request: RunRequest) {
       const context = contextOf(
         run,
         { ...data, time: first.time },
-        { who: request.who, requester: request.requester ?? request.who },
+        { who: request.who, requester: request.by?.authid ?? request.who },
         known,
       )
       const options: Execution.Options<LedgerFailed> = {

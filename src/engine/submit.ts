@@ -5,6 +5,7 @@ import type { Request } from "../domain/request.ts"
 import { LedgerFailed } from "../ledger/errors.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import { Acting } from "../services/acting.ts"
 import { Inbox } from "../services/inbox.ts"
 import { Settings } from "../services/settings.ts"
 import * as Prepared from "./prepared.ts"
@@ -42,6 +43,10 @@ const throughInbox = Effect.fnUntraced(function* (
 ) {
   const inbox = yield* Inbox
   const ledger = yield* Ledger
+  if ((yield* Acting) !== undefined && pid !== undefined && pid !== process.pid) {
+    const where = `Process ${pid} drives the run, which takes requests of the users of its machine only`
+    return yield* new RequestRefused({ run, reason: `${where}. Ask there, on the command line` })
+  }
   const id = yield* inbox.put(run, request)
   return yield* Effect.gen(function* () {
     for (let looks = 0; ; looks++) {
@@ -76,6 +81,7 @@ export const submit = Effect.fn("Requests.submit")(function* (
   const ledger = yield* Ledger
   const settings = yield* Settings
   const prepared = yield* Prepared.prepare(recalled.plan)
+  const actor = yield* Acting
   const stream = StreamName.ofRun(run)
   const parties = {
     by: asker.by,
@@ -90,7 +96,7 @@ export const submit = Effect.fn("Requests.submit")(function* (
       const verdict = Requests.judge(run, prepared, fold(prepared, chain.entries, asker.now), request, parties)
       if (!("event" in verdict)) return verdict
       const event = yield* Resolution.recordable(verdict.event, new Map())
-      writer.append(event, verdict.task === undefined ? run : `${run}/${verdict.task}`)
+      writer.append(event, verdict.task === undefined ? run : `${run}/${verdict.task}`, actor)
       yield* writer.durable.pipe(Effect.mapError((error) => new LedgerFailed({ stream, reason: error.message })))
       return { done: true } as const
     }),

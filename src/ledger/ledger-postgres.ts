@@ -4,7 +4,9 @@ import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import type { Actor } from "../domain/actor.ts"
 import type { Event } from "../domain/event.ts"
+import { Acting } from "../services/acting.ts"
 import { Ids } from "../services/ids.ts"
 import * as Once from "../services/once.ts"
 import * as Postgres from "../services/postgres.ts"
@@ -129,12 +131,18 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   const turns = { root: Semaphore.makeUnsafe(1), system: Semaphore.makeUnsafe(1) }
 
   /** Seals events onto a head as rows. */
-  const sealed = (stream: string, head: Head, bytes: number, events: ReadonlyArray<Event>) => {
+  const sealed = (
+    stream: string,
+    head: Head,
+    bytes: number,
+    events: ReadonlyArray<Event>,
+    authorOf: (index: number) => Author,
+  ) => {
     const rows: Array<EventTable.Row> = []
     const appended: Array<StreamWriter.Appended> = []
     for (let at = { head, bytes }, i = 0; i < events.length; i++) {
       const time = context.now()
-      const { head: next, line } = seal(at.head, context.author, events[i], {
+      const { head: next, line } = seal(at.head, authorOf(i), events[i], {
         id: context.uuid(),
         subject: stream,
         time,
@@ -149,6 +157,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   const record = Effect.fnUntraced(function* (stream: "root" | "system", events: ReadonlyArray<Event>) {
     /** What a try sent whose outcome nobody knows. */
     let sent: ReadonlyArray<EventTable.Row> = []
+    const author = { ...context.author, ...(yield* Acting) }
     const once = sql.withTransaction(
       Effect.gen(function* () {
         yield* sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori ledger append ' || ${stream}, 0))`
@@ -166,7 +175,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         const [first] = sent
         const [there] = first === undefined ? [] : yield* table.lines(stream, first.sequence, first.sequence)
         if (first !== undefined && there === first.line) return
-        sent = sealed(stream, chain.head, chain.validBytes, events).rows
+        sent = sealed(stream, chain.head, chain.validBytes, events, () => author).rows
         if (!(yield* table.add(stream, sent))) {
           const reason = "its last entry went away while another was added"
           return yield* new StreamDamaged({ stream, line: chain.head.sequence, reason })
@@ -179,12 +188,19 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
   /** Where the streams of schedules end that this process has extended. */
   const ends = new Map<string, { readonly hash: string; readonly bytes: number }>()
 
-  const extend = Effect.fnUntraced(function* (stream: string, after: Head, events: ReadonlyArray<Event>) {
+  const extend = Effect.fnUntraced(function* (
+    stream: string,
+    after: Head,
+    events: ReadonlyArray<Event>,
+    by: ReadonlyArray<Actor | undefined> = [],
+  ) {
     const end = ends.get(stream)
     const extent = end?.hash === after.hash ? { ...end, sequence: after.sequence } : yield* table.extent(stream)
     if (extent.sequence !== after.sequence) return yield* new StreamMoved({ stream })
     if (events.length === 0) return []
-    const { appended, rows } = sealed(stream, after, extent.bytes, events)
+    const { appended, rows } = sealed(stream, after, extent.bytes, events, (index) =>
+      by[index] === undefined ? context.author : { ...context.author, ...by[index] },
+    )
     const [first, last] = [rows[0].sequence, rows[rows.length - 1].sequence]
     const add = table.add(stream, rows).pipe(
       Effect.catchIf(
@@ -275,7 +291,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
       "schedules",
       Effect.map(table.schedules, (streams) => streams.filter(StreamName.isOne)),
     ),
-    extend: (stream, after, events) => told(stream, extend(stream, after, events)),
+    extend: (stream, after, events, by) => told(stream, extend(stream, after, events, by)),
     checkpoints: look(
       StreamName.root,
       Effect.map(table.checkpoints, (all) =>

@@ -7,8 +7,10 @@ import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import type { Actor } from "../domain/actor.ts"
 import type { Event } from "../domain/event.ts"
 import * as Sha256 from "../domain/sha256.ts"
+import { Acting } from "../services/acting.ts"
 import * as AppendFile from "../services/append-file.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as FolderSize from "../services/folder-size.ts"
@@ -241,7 +243,12 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     )
 
   /** Appends under the stream's lock; undefined, and nothing of `events` is written, where the head is not `after`. */
-  const appendHeld = (stream: string, events: ReadonlyArray<Event>, after?: Head) =>
+  const appendHeld = (
+    stream: string,
+    events: ReadonlyArray<Event>,
+    after?: Head,
+    by: ReadonlyArray<Actor | undefined> = [],
+  ) =>
     Effect.gen(function* () {
       if (!left.has(stream)) yield* folderOf(stream)
       yield* lock(stream, 10_000)
@@ -250,7 +257,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       const { close, writer } = kept
       return yield* Effect.gen(function* () {
         const isThere = after === undefined || writer.head().hash === after.hash
-        const heads = isThere ? events.map((event) => writer.append(event)) : undefined
+        const heads = isThere ? events.map((event, index) => writer.append(event, undefined, by[index])) : undefined
         yield* Effect.mapError(writer.durable, failedBy(stream))
         left.set(stream, { ...(yield* shapeOf(stream)), head: writer.head(), kept })
         return heads
@@ -302,15 +309,25 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     size: Effect.mapError(FolderSize.of(options.folder), failedBy("all streams")),
     // A file's bytes are all that there is of it.
     disorder: Effect.succeed({ strays: [], misplaced: [] }),
-    record: (stream, events) => Effect.asVoid(appendHeld(stream, events)),
+    record: (stream, events) =>
+      Effect.flatMap(Acting, (by) =>
+        Effect.asVoid(
+          appendHeld(
+            stream,
+            events,
+            undefined,
+            events.map(() => by),
+          ),
+        ),
+      ),
     schedules: Effect.gen(function* () {
       const folder = path.join(options.folder, "schedules")
       if (!(yield* fs.exists(folder))) return []
       const names = yield* fs.readDirectory(folder, { recursive: true })
       return names.flatMap((name) => StreamName.schedulesAt(`schedules/${name}`) ?? []).toSorted()
     }).pipe(Effect.mapError(failedBy("schedules"))),
-    extend: (stream, after, events) =>
-      Effect.flatMap(appendHeld(stream, events, after), (heads) =>
+    extend: (stream, after, events, by) =>
+      Effect.flatMap(appendHeld(stream, events, after, by), (heads) =>
         heads === undefined ? Effect.fail(new StreamMoved({ stream })) : Effect.succeed(heads),
       ),
     checkpoints: Effect.gen(function* () {

@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { Actor } from "../domain/actor.ts"
 import type { Event } from "../domain/event.ts"
 import type { Audit } from "../domain/plan.ts"
 import type { StoreSize } from "../services/folder-size.ts"
@@ -79,18 +80,20 @@ export class Ledger extends Context.Service<
     readonly disorder: Effect.Effect<Disorder, LedgerFailed>
     /** How much all of it takes, with checkpoints: bytes, and the number of files or streams. */
     readonly size: Effect.Effect<StoreSize, LedgerFailed>
-    /** Appends to `root` or `system` under a lock held for that one append; returns when it is durable. */
+    /** Appends to `root` or `system`, in the name of who acts, under a lock held for that one append; durable on return. */
     readonly record: (stream: "root" | "system", events: ReadonlyArray<Event>) => Effect.Effect<void, OpenError>
     /** The streams of schedules, one of each environment that has any. */
     readonly schedules: Effect.Effect<ReadonlyArray<string>, LedgerFailed>
     /**
      * Appends to a stream of schedules what was decided on its head `after`; fails with `StreamMoved`, and nothing is
-     * written, where that is not its head any more. The head after each event; durable on return.
+     * written, where that is not its head any more. The head after each event; durable on return. `by` says of each event
+     * who acted, where that is not whom the ledger was opened for.
      */
     readonly extend: (
       stream: string,
       after: Head,
       events: ReadonlyArray<Event>,
+      by?: ReadonlyArray<Actor | undefined>,
     ) => Effect.Effect<ReadonlyArray<StreamWriter.Appended>, OpenError | StreamMoved>
     /** The checkpoints, smallest first. */
     readonly checkpoints: Effect.Effect<ReadonlyArray<KeptCheckpoint>, LedgerFailed>

@@ -1,3 +1,4 @@
+import type { AuthType } from "../domain/actor.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Event } from "../domain/event.ts"
 import { genesisText } from "../domain/event.ts"
@@ -7,7 +8,7 @@ import * as Sha256 from "../domain/sha256.ts"
 export interface Author {
   readonly source: string
   readonly authid: string
-  readonly authtype: "user" | "service_account" | "system"
+  readonly authtype: AuthType
 }
 
 /** The end of a chain: how many entries, and the hash of the last. */

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { Actor } from "../domain/actor.ts"
 import type { Event } from "../domain/event.ts"
 import type { AppendFile } from "../services/append-file.ts"
 import type { FileFailed } from "../services/durable-files.ts"
@@ -18,10 +19,10 @@ export interface Appended extends Head {
 export interface StreamWriter {
   readonly stream: string
   /**
-   * Seals and appends; returns the head after the event. `subject` defaults to the stream's own. Throws `EventTooLarge`,
-   * and then nothing has changed.
+   * Seals and appends; returns the head after the event. `subject` defaults to the stream's own, `by` to the writer's
+   * author. Throws `EventTooLarge`, and then nothing has changed.
    */
-  readonly append: (event: Event, subject?: string) => Appended
+  readonly append: (event: Event, subject?: string, by?: Actor) => Appended
   readonly head: () => Head
   /** Waits for the flush of everything appended before the call; a patient writer that is behind does not wait. */
   readonly durable: Effect.Effect<void, FileFailed>
@@ -53,10 +54,11 @@ export const make = (
   const durable = Effect.suspend(() => file.flushed(file.end()))
   return {
     stream,
-    append: (event, eventSubject) => {
+    append: (event, eventSubject, by) => {
       const time = context.now()
       const meta = { id: context.uuid(), subject: eventSubject ?? subject, time }
-      const sealed = seal(current, context.author, event, meta)
+      const author = by === undefined ? context.author : { ...context.author, ...by }
+      const sealed = seal(current, author, event, meta)
       if (sealed.line.length > largestEvent) {
         throw new EventTooLarge({ stream, type: event.type, characters: sealed.line.length, limit: largestEvent })
       }

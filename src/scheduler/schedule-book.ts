@@ -2,20 +2,28 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type { Actor } from "../domain/actor.ts"
 import type { Entry, Event } from "../domain/event.ts"
 import * as Chain from "../ledger/chain.ts"
 import { StreamDamaged } from "../ledger/errors.ts"
 import { Ledger, type OpenError } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import { type Head, genesis } from "../ledger/sealing.ts"
+import { Acting } from "../services/acting.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
 
 /** An event of a schedule. */
 export type ScheduleEvent = Extract<Event, { readonly type: `dev.dandori.schedule.${string}` }>
 
-/** An event of a schedule as it was written; `time` is milliseconds since the epoch. */
-export type Written = ScheduleEvent & { readonly time: number }
+/** An event of a schedule as it was written; `time` is milliseconds since the epoch, `by` who acted, where that is known. */
+export type Written = ScheduleEvent & { readonly time: number; readonly by?: string }
+
+/** That a tick was closed. */
+export type ClosedTick = Extract<Written, { readonly type: "dev.dandori.schedule.tick.closed.v1" }>
+
+/** How many closed ticks of each schedule are kept in memory. */
+const recentTicks = 20
 
 /** What is to be recorded of one schedule as it stands: nothing, or events that are about it. */
 export type Decision = (state: ScheduleState) => ReadonlyArray<Event>
@@ -25,6 +33,8 @@ export interface ScheduleBook {
   readonly env: string
   /** As far as this process has read; a pipeline of which nothing was recorded is as at the beginning. */
   readonly state: (pipeline: string) => ScheduleState
+  /** The newest ticks that were closed, oldest first; not all of them. */
+  readonly recent: (pipeline: string) => ReadonlyArray<ClosedTick>
   /** The pipelines of which something was recorded. */
   readonly pipelines: () => Iterable<string>
   readonly head: () => Head
@@ -40,13 +50,14 @@ export interface ScheduleBook {
 const prefix = "dev.dandori.schedule."
 
 /** An entry as the event that a schedule's state is folded from; undefined where it is about none. */
-export const written = ({ data, time, type }: Entry): Written | undefined =>
-  type.startsWith(prefix) ? ({ type, data, time: Date.parse(time) } as Written) : undefined
+export const written = ({ authid, data, time, type }: Entry): Written | undefined =>
+  type.startsWith(prefix) ? ({ type, data, time: Date.parse(time), by: authid } as Written) : undefined
 
 /** What waits to be recorded. */
 interface Asked {
   readonly pipeline: string
   readonly decide: Decision
+  readonly by: Actor | undefined
   readonly done: Deferred.Deferred<ReadonlyArray<Written>, OpenError>
 }
 
@@ -64,7 +75,13 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   /** How far the stream's bytes were read; entries of this process may follow. */
   let read: Chain.Start = { head, bytes: 0 }
   const stateOf = (pipeline: string) => states.get(pipeline) ?? initial
-  const fold = (event: Written) => states.set(event.data.pipeline, evolve(stateOf(event.data.pipeline), event))
+  const recent = new Map<string, ReadonlyArray<ClosedTick>>()
+  const fold = (event: Written) => {
+    const { pipeline } = event.data
+    states.set(pipeline, evolve(stateOf(pipeline), event))
+    if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
+    recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
+  }
 
   const readOn = Effect.gen(function* () {
     const bytes = yield* ledger
@@ -106,8 +123,12 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       const events = decided.flat()
       if (events.length === 0) return decided.map(() => [])
       const isNew = head.sequence === 0
-      const appended = yield* ledger.extend(stream, head, events)
-      const all = events.map((event, index) => ({ ...event, time: appended[index].time }) as Written)
+      const by = decided.flatMap((own, index) => own.map(() => batch[index].by))
+      const appended = yield* ledger.extend(stream, head, events, by)
+      const all = events.map((event, index) => {
+        const who = by[index] === undefined ? {} : { by: by[index].authid }
+        return { ...event, time: appended[index].time, ...who } as Written
+      })
       for (const event of all) fold(event)
       const { hash, sequence } = appended[appended.length - 1]
       head = { hash, sequence }
@@ -142,12 +163,13 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   return {
     env,
     state: stateOf,
+    recent: (pipeline) => recent.get(pipeline) ?? [],
     pipelines: () => states.keys(),
     head: () => head,
     record: (pipeline, decide) =>
       Effect.gen(function* () {
         const done = yield* Deferred.make<ReadonlyArray<Written>, OpenError>()
-        yield* Queue.offer(jobs, { pipeline, decide, done })
+        yield* Queue.offer(jobs, { pipeline, decide, done, by: yield* Acting })
         return yield* Deferred.await(done)
       }),
     refresh: Effect.gen(function* () {

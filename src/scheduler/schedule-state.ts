@@ -1,5 +1,5 @@
 import * as CanonicalJson from "../domain/canonical-json.ts"
-import type { Event } from "../domain/event.ts"
+import type { Event, EventData } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Schedule } from "../domain/schedule.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -30,11 +30,16 @@ export interface Backfill {
   readonly ticks: ReadonlyArray<{ readonly tick: number; readonly plan: Sha256; readonly run: string }>
 }
 
+/** A run that somebody asked for and that has not ended. */
+export type Requested = EventData<"dev.dandori.schedule.run.requested.v1">
+
 /** A time in which no tick runs; without `to` it goes on. */
 export interface Pause {
   readonly from: number
   readonly to?: number
   readonly reason: string
+  /** Who paused it, where that is known. */
+  readonly by?: string
 }
 
 /**
@@ -58,6 +63,8 @@ export interface ScheduleState {
   readonly definitions: ReadonlyArray<Definition>
   /** Those that have not ended, oldest first. */
   readonly backfills: ReadonlyArray<Backfill>
+  /** In the order in which they were asked for. */
+  readonly requests: ReadonlyArray<Requested>
 }
 
 export const initial: ScheduleState = {
@@ -67,6 +74,7 @@ export const initial: ScheduleState = {
   failures: 0,
   definitions: [],
   backfills: [],
+  requests: [],
 }
 
 /** The pause that goes on, if one does. */
@@ -111,8 +119,11 @@ const withoutRun = (backfills: ReadonlyArray<Backfill>, run: string): ReadonlyAr
       })
     : backfills
 
-/** The state after an event; `time` is when it was written. What is not about a schedule changes nothing. */
-export const evolve = (state: ScheduleState, event: Event & { readonly time: number }): ScheduleState => {
+/** The state after an event; `time` is when it was written, `by` who did it, where that is known. What is not about a schedule changes nothing. */
+export const evolve = (
+  state: ScheduleState,
+  event: Event & { readonly time: number; readonly by?: string },
+): ScheduleState => {
   switch (event.type) {
     case "dev.dandori.schedule.deployed.v1": {
       const definitions = [...ended(state.definitions, event.time), { from: event.time, ...event.data }]
@@ -145,9 +156,14 @@ export const evolve = (state: ScheduleState, event: Event & { readonly time: num
       }))
       return ticks.length === 0 ? state : { ...state, backfills: [...state.backfills, { id: backfill, ticks }] }
     }
+    case "dev.dandori.schedule.run.requested.v1":
+      return { ...state, requests: [...state.requests, event.data] }
     case "dev.dandori.schedule.backfill.cancelled.v1":
       return { ...state, backfills: state.backfills.filter(({ id }) => id !== event.data.backfill) }
     case "dev.dandori.schedule.run.ended.v1": {
+      if (state.requests.some(({ run }) => run === event.data.run)) {
+        return { ...state, requests: state.requests.filter(({ run }) => run !== event.data.run) }
+      }
       const backfills = withoutRun(state.backfills, event.data.run)
       if (backfills !== state.backfills) return { ...state, backfills }
       if (!state.runs.some(({ run }) => run === event.data.run)) return state
@@ -156,7 +172,13 @@ export const evolve = (state: ScheduleState, event: Event & { readonly time: num
     }
     case "dev.dandori.schedule.paused.v1":
       if (pauseOf(state) !== undefined) return state
-      return { ...state, pauses: [...state.pauses, { from: event.time, reason: event.data.reason }] }
+      return {
+        ...state,
+        pauses: [
+          ...state.pauses,
+          { from: event.time, reason: event.data.reason, ...(event.by === undefined ? {} : { by: event.by }) },
+        ],
+      }
     case "dev.dandori.schedule.resumed.v1": {
       const pauses = state.pauses.map((pause) => (pause.to === undefined ? { ...pause, to: event.time } : pause))
       return promoted({ ...state, pauses: relevant(pauses, state.closedTo), failures: 0 })

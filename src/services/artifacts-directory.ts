@@ -20,10 +20,16 @@ const patience = 10_000
 /** Files up to so many bytes are read at once. */
 const smallFile = 64 * 1024
 
+const pathIn = (root: string, sha256: string): string => join(root, "sha256", sha256.slice(0, 2), sha256.slice(2))
+
+/** The text of an artifact below `root` as it lies there, for those who only look: its digest is not checked. */
+export const text = (root: string, sha256: Sha256.Sha256): Effect.Effect<string, Durable.FileFailed> =>
+  Durable.attempt("read", pathIn(root, sha256), () => Fs.readFile(pathIn(root, sha256), "utf8"))
+
 const make = (root: string): Artifacts["Service"] => {
   const pathOf = (sha256: string) => {
     if (!hex.test(sha256)) throw new RangeError(`${JSON.stringify(sha256)} is no SHA-256 digest`)
-    return join(root, "sha256", sha256.slice(0, 2), sha256.slice(2))
+    return pathIn(root, sha256)
   }
   const incoming = join(root, "incoming")
   const failed = (sha256: string) => (error: Durable.FileFailed | FileLock.LockBusy | FileLock.LockFailed) =>

@@ -6,16 +6,23 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Actor } from "../domain/actor.ts"
 import { Answer, type Request } from "../domain/request.ts"
+import { Acting } from "./acting.ts"
 import * as Durable from "./durable-files.ts"
 import { Ids } from "./ids.ts"
 import * as LetterFile from "./letter-file.ts"
+import * as SpokenRequests from "./spoken-requests.ts"
 
-/** A request that lies in a run's inbox; `by` is the owner of its file, as the operating system knows them. */
+/**
+ * A request that lies in a run's inbox. `by` is the owner of its file, as the operating system knows them; or the `actor`
+ * whom this very process asks for.
+ */
 export interface Letter {
   readonly id: string
   readonly request: Request
   readonly by: string
+  readonly actor?: Actor
 }
 
 /**
@@ -25,7 +32,10 @@ export interface Letter {
 export class Inbox extends Context.Service<
   Inbox,
   {
-    /** Puts a request into a run's inbox; gives its id. */
+    /**
+     * Puts a request into a run's inbox; gives its id. One of who acts in this fiber stays in this process, which alone
+     * knows who that is: it reaches a run that this process owns, and nobody else.
+     */
     readonly put: (run: string, request: Request) => Effect.Effect<string, Durable.FileFailed>
     /** The answer to a request, once there is one; it is taken out. */
     readonly answerTo: (run: string, id: string) => Effect.Effect<Option.Option<Answer>, Durable.FileFailed>
@@ -52,6 +62,7 @@ const isMissing = (error: Durable.FileFailed) => error.code === "ENOENT"
 const make = (root: string) =>
   Effect.gen(function* () {
     const ids = yield* Ids
+    const spoken = SpokenRequests.make(ids.uuid)
     const folderOf = (run: string) => join(root, run)
     const requestOf = (run: string, id: string) => join(root, run, `${id}${suffix}`)
     const answerFile = (run: string, id: string) => join(root, run, `${id}.answer.json`)
@@ -88,6 +99,8 @@ const make = (root: string) =>
     return Inbox.of({
       put: (run, request) =>
         Effect.gen(function* () {
+          const actor = yield* Acting
+          if (actor !== undefined) return spoken.put(run, request, actor)
           const id = ids.uuid()
           yield* Durable.makeFolderDurably(folderOf(run))
           yield* Durable.writeNewFileDurably(requestOf(run, id), LetterFile.textOf(run, request))
@@ -95,24 +108,30 @@ const make = (root: string) =>
         }),
       answerTo: (run, id) =>
         Effect.gen(function* () {
+          if (SpokenRequests.isSpoken(id)) return Option.fromUndefinedOr(spoken.answerTo(id))
           const text = yield* readIfThere(answerFile(run, id))
           if (Option.isNone(text)) return Option.none()
           yield* remove(answerFile(run, id))
           yield* removeIfEmpty(run)
           return decodeAnswer(text.value)
         }),
-      withdraw: (run, id) => remove(requestOf(run, id)),
+      withdraw: (run, id) =>
+        SpokenRequests.isSpoken(id) ? Effect.sync(() => spoken.withdraw(run, id)) : remove(requestOf(run, id)),
       arrivals: Effect.fnUntraced(function* (run) {
         while (true) {
           yield* Effect.sleep(lookMillis)
+          const here = spoken.take(run)
+          if (here.length > 0) return here
           const names = yield* namesIn(run)
           if (names.length === 0) continue
           const letters = yield* Effect.uninterruptible(Effect.forEach(names, (name) => takeOne(run, name)))
           if (letters.flat().length > 0) return letters.flat()
         }
       }),
-      answer,
+      answer: (run, id, given) =>
+        SpokenRequests.isSpoken(id) ? Effect.sync(() => spoken.answer(id, given)) : answer(run, id, given),
       clear: Effect.fnUntraced(function* (run) {
+        spoken.clear(run)
         if (!existsSync(folderOf(run))) return
         for (const name of yield* namesIn(run)) yield* Effect.ignore(remove(join(folderOf(run), name)))
         yield* removeIfEmpty(run)

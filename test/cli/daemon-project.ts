@@ -19,7 +19,7 @@ export interface Daemon {
 export const daemon = (folder: string, ...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync((): Daemon => {
-      const child = start(folder, ["daemon", ...args])
+      const child = start(folder, ["daemon", "--port", "0", ...args])
       let said = ""
       const read = async (stream: ReadableStream<Uint8Array>) => {
         const decoder = new TextDecoder()

@@ -45,6 +45,24 @@ describe.each([
       ),
     )
 
+    test.effect("say of each entry who acted", () =>
+      Places.withTwo((ledger, other) =>
+        Effect.gen(function* () {
+          const ada = { authid: "ada", authtype: "api_key" } as const
+          yield* ledger.extend(stream, genesis(stream), [paused("one"), paused("two")], [undefined, ada])
+          const { entries, fault } = yield* other.read(stream)
+          assert.isUndefined(fault)
+          assert.deepStrictEqual(
+            entries.map(({ authid, authtype }) => [authid, authtype]),
+            [
+              ["tester", "user"],
+              ["ada", "api_key"],
+            ],
+          )
+        }),
+      ),
+    )
+
     test.effect("take nothing that was decided on a head that they have left", () =>
       Places.withTwo((ledger, other) =>
         Effect.gen(function* () {

@@ -8,6 +8,7 @@ import * as Checkpoint from "../../src/ledger/checkpoint.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as Root from "../../src/ledger/root.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
+import { Acting } from "../../src/services/acting.ts"
 import * as Places from "./fixtures/places.ts"
 import * as Project from "./fixtures/project.ts"
 
@@ -25,6 +26,28 @@ describe.each([
   layer(places, { excludeTestServices: true })((test) => {
     const open = (ledger: Ledger["Service"], count: number) =>
       Project.writeRun(run, Project.attempts(count), { open: true }).pipe(Effect.provideService(Ledger, ledger))
+
+    test.effect("writes in the name of who acts, one entry at a time, and else of whom it was opened for", () =>
+      Places.withTwo((ledger, other) =>
+        Effect.gen(function* () {
+          const ann = { authid: "ann", authtype: "api_key" } as const
+          yield* ledger.record("system", [key(1)])
+          yield* Effect.provideService(ledger.record("system", [key(2)]), Acting, ann)
+          yield* ledger.record("system", [key(3)])
+          const writer = yield* ledger.create(stream)
+          writer.append(key(4), undefined, ann)
+          writer.append(key(5))
+          yield* writer.durable
+          const whoOf = (name: string) =>
+            Effect.map(other.read(name), ({ entries, fault }) => {
+              assert.isUndefined(fault)
+              return entries.map(({ authid, authtype }) => `${authid} ${authtype}`)
+            })
+          assert.deepStrictEqual((yield* whoOf("system")).slice(-3), ["tester user", "ann api_key", "tester user"])
+          assert.deepStrictEqual(yield* whoOf(stream), ["ann api_key", "tester user"])
+        }),
+      ),
+    )
 
     test.effect(
       "gives back what was appended, to another process, byte for byte, and does not create a stream twice",

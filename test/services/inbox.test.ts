@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type Request } from "../../src/domain/request.ts"
+import { Acting } from "../../src/services/acting.ts"
 import * as Inbox from "../../src/services/inbox.ts"
 
 const run = "01900000-0000-7000-8000-000000000001"
@@ -38,6 +39,28 @@ describe("an inbox", () => {
         assert.deepInclude(letter, { id, request: cancel })
         yield* inbox.answer(run, id, { done: true })
         assert.deepStrictEqual(yield* inbox.answerTo(run, id), Option.some({ done: true } as const))
+      }),
+    ),
+  )
+
+  it.live("gives what this process asks for somebody else as theirs, and to no other process", () =>
+    inInbox((inbox, _folder, root) =>
+      Effect.gen(function* () {
+        const ann = { authid: "ann", authtype: "api_key" } as const
+        const put = Effect.provideService(inbox.put(run, cancel), Acting, ann)
+        const [id, withdrawn] = [yield* put, yield* put]
+        yield* inbox.withdraw(run, withdrawn)
+        assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(join(root, run))), [])
+        assert.isTrue(Option.isNone(yield* inbox.answerTo(run, id)))
+        const letters = yield* inbox.arrivals(run)
+        assert.deepStrictEqual(letters, [{ id, request: cancel, by: "ann", actor: ann }])
+        yield* inbox.answer(run, id, { done: true })
+        assert.deepStrictEqual(yield* inbox.answerTo(run, id), Option.some({ done: true } as const))
+        assert.isTrue(Option.isNone(yield* inbox.answerTo(run, id)))
+        // An answer that nobody waits for any more is kept nowhere.
+        yield* inbox.answer(run, withdrawn, { done: true })
+        assert.isTrue(Option.isNone(yield* inbox.answerTo(run, withdrawn)))
+        assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(join(root, run))), [])
       }),
     ),
   )

@@ -7,7 +7,7 @@ import type { Plan } from "../../domain/plan.ts"
 import * as Outcome from "../../domain/evacuation-outcome.ts"
 import { taskOf } from "../../engine/run-state.ts"
 import { isNamed } from "../../services/evacuation/destination/named-destination.ts"
-import * as RunFacts from "./run-facts.ts"
+import * as RunFacts from "../../engine/run-facts.ts"
 
 /** What is read of `bundles/progress.json`: how far the push is, and what it takes now. Times in milliseconds since the epoch. */
 const Progress = Schema.Struct({

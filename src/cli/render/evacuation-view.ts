@@ -13,7 +13,7 @@ import * as Statement from "./evacuation-statement.ts"
 import { eventLine, waitingLine } from "./event-line.ts"
 import { pad } from "./line.ts"
 import * as LiveView from "./live-view.ts"
-import * as RunFacts from "./run-facts.ts"
+import * as RunFacts from "../../engine/run-facts.ts"
 
 /** How a person or a program watches an evacuation. */
 export interface EvacuationView {

@@ -3,7 +3,7 @@ import { count } from "../plain-text.ts"
 import { clean, fit, pad } from "./line.ts"
 import { duration, timeOfDay } from "./duration.ts"
 import { type Waiting, waitingText } from "../../services/leases.ts"
-import { type RunFacts, type TimedEvent, taskFacts } from "./run-facts.ts"
+import { type RunFacts, type TimedEvent, taskFacts } from "../../engine/run-facts.ts"
 
 /** What an event says, and how grave it is. */
 interface Said {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
-import type { RunFacts } from "./run-facts.ts"
+import type { RunFacts } from "../../engine/run-facts.ts"
 import { artifactPath } from "./report-links.ts"
 
 /** Outputs that were too large for their events, by digest. What cannot be read is left out. */

@@ -4,9 +4,10 @@ import * as CompiledPlan from "../../engine/compiled-plan.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean, fit, pad } from "./line.ts"
-import { type RunFacts, statusAt, taskFacts } from "./run-facts.ts"
-import * as Standing from "./standing.ts"
+import { type RunFacts, statusAt, taskFacts } from "../../engine/run-facts.ts"
+import * as Standing from "../../engine/standing.ts"
 import { detail, icon, iconStatus } from "./task-line.ts"
+import * as Waits from "./waits.ts"
 
 /** The terminal that a frame is for. */
 export interface Terminal {
@@ -31,7 +32,7 @@ const header = (facts: RunFacts, now: number, on: boolean): string => {
   const elapsed = created === undefined ? "" : duration(durationMillis ?? now - created)
   const known = [run === undefined ? "" : `run ${run}`, env === undefined ? "" : `env ${env}`, elapsed]
   const plain = status === "created" || status === "running" ? "" : status
-  const said = waits === undefined ? plain : `waits for ${Standing.text(waits, now)}`
+  const said = waits === undefined ? plain : `waits for ${Waits.text(waits, now)}`
   return [Output.bold(plan.id, on), ...known, said].filter((part) => part !== "").join("  ")
 }
 

@@ -1,7 +1,7 @@
 import * as Output from "../output.ts"
 import * as Standard from "../standard-streams.ts"
 import { type Terminal, frame } from "./live-frame.ts"
-import type { RunFacts } from "./run-facts.ts"
+import type { RunFacts } from "../../engine/run-facts.ts"
 
 /** Time between two pictures, milliseconds. */
 const interval = 100

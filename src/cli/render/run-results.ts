@@ -3,8 +3,8 @@ import { Artifact } from "../../domain/artifact.ts"
 import { GateResult } from "../../domain/gate.ts"
 import { GatedModel, Model, slotText } from "../../domain/model.ts"
 import { taskOf } from "../../engine/run-state.ts"
-import * as Instances from "./instances.ts"
-import { taskFacts, type RunFacts } from "./run-facts.ts"
+import * as Instances from "../../engine/instances.ts"
+import { taskFacts, type RunFacts } from "../../engine/run-facts.ts"
 
 /** A number beside the one that it has to be seen against: the share of positives, or what chance would give. */
 export interface Metric {

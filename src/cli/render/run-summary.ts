@@ -5,14 +5,15 @@ import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { incompleteLines } from "./incomplete.ts"
-import * as Instances from "./instances.ts"
+import * as Instances from "../../engine/instances.ts"
 import { argument, clean, cleanLines, table } from "./line.ts"
 import { counts } from "./live-frame.ts"
-import { type RunFacts, taskFacts, taskMillis } from "./run-facts.ts"
+import { type RunFacts, taskFacts, taskMillis } from "../../engine/run-facts.ts"
 import * as ReportLinks from "./report-links.ts"
 import { type TaskResult, number } from "./run-results.ts"
-import * as Standing from "./standing.ts"
+import * as Standing from "../../engine/standing.ts"
 import { icon, iconStatus, paint } from "./task-line.ts"
+import * as Waits from "./waits.ts"
 
 /** How a summary is written. */
 export interface SummaryOptions {
@@ -43,7 +44,7 @@ export const headline = (
   const why = facts.cancel === undefined ? "" : ` (${clean(facts.cancel)})`
   const words: Readonly<Record<string, string>> = {
     timed_out: `timed out after ${took}`,
-    waiting: `waits for ${waits === undefined || waits.for === "approval" ? "people" : Standing.text(waits, now)}, after ${took}`,
+    waiting: `waits for ${waits === undefined || waits.for === "approval" ? "people" : Waits.text(waits, now)}, after ${took}`,
     warned: `succeeded with warnings in ${took}`,
     succeeded: `succeeded in ${took}`,
     failed: `failed after ${took}`,
@@ -67,7 +68,7 @@ export const taskTable = (facts: RunFacts, { colours, now }: SummaryOptions): Re
     const from = seen.cached === undefined ? "" : `from run ${seen.cached.run}`
     const gate = seen.gate === undefined ? "" : `gate ${seen.gate.verdict}`
     const rest = from || gate || (seen.resolved ?? Instances.told(facts, task.id))
-    const told = waits === undefined ? rest : Standing.text(waits, now)
+    const told = waits === undefined ? rest : Waits.text(waits, now)
     const why = status === "skipped" ? clean(seen.reason ?? "") : told
     const word = paint(status, status.replace("_", " "), colours)
     return [[icon(iconStatus(standing), 0, colours), task.id, word, tried > 1 ? `${tried} attempts` : "", time, why]]

@@ -4,8 +4,9 @@ import type { ProgressReport } from "../../services/progress.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { clean } from "./line.ts"
-import { type RunFacts, taskFacts, taskMillis } from "./run-facts.ts"
-import * as Standing from "./standing.ts"
+import { type RunFacts, taskFacts, taskMillis } from "../../engine/run-facts.ts"
+import * as Standing from "../../engine/standing.ts"
+import * as Waits from "./waits.ts"
 
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
@@ -81,7 +82,7 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
   if (ended !== undefined && state.status !== "waiting") {
     return waits === undefined
       ? Output.dim(ended, on)
-      : Output.yellow(`${ended}, waits for ${Standing.text(waits, now)}`, on)
+      : Output.yellow(`${ended}, waits for ${Waits.text(waits, now)}`, on)
   }
   const join = (...parts: ReadonlyArray<string>) => parts.filter((part) => part !== "").join("  ")
   switch (status) {
@@ -97,7 +98,7 @@ export const detail = (facts: RunFacts, task: PlanTask, now: number, on: boolean
     }
     case "waiting": {
       if (waits === undefined) return ""
-      const told = Standing.text(waits, now)
+      const told = Waits.text(waits, now)
       if (waits.for === "retry") return Output.yellow(join(told, seen.attempts.at(-1)?.error?.tag ?? ""), on)
       return Output.yellow(waits.for === "pause" ? `paused until ${told}` : `waits for ${told}`, on)
     }

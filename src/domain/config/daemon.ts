@@ -1,6 +1,8 @@
 import * as Schema from "effect/Schema"
 import { Duration, Size, parseDuration, parseSize } from "../quantity.ts"
+import { PipelineId } from "../names.ts"
 import { Count, Natural } from "./measure.ts"
+import { SecretReference } from "./secret-reference.ts"
 
 const between = (least: string, most: string) =>
   Duration.check(
@@ -23,7 +25,8 @@ const HttpUrl = Schema.String.check(
  * request may be addressed to. `max_runs` go on at once and `queue` of them wait; beyond that a tick is skipped and a
  * request is turned away. After SIGTERM running attempts have `shutdown_grace`. The dead-man signal touches `file`, gets
  * `url`, or both, at least as often as `every`. The limits of the API: bytes of a body, time of a request, requests of one
- * address in a minute, event streams at once.
+ * address in a minute, event streams at once. `hooks` are the pipelines that a webhook may start, each with the secret that
+ * its requests are signed with.
  */
 export const DaemonSection = Schema.Struct({
   host: Schema.NonEmptyString,
@@ -37,6 +40,7 @@ export const DaemonSection = Schema.Struct({
     file: Schema.optionalKey(Schema.NonEmptyString),
     url: Schema.optionalKey(HttpUrl),
   }),
+  hooks: Schema.optionalKey(Schema.Record(PipelineId, SecretReference)),
   limits: Schema.Struct({
     body: Size,
     request_timeout: between("1s", "10m"),

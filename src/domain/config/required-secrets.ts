@@ -11,7 +11,7 @@ export interface RequiredSecret {
 
 /** The secrets that are used by these sections: those of backends that are chosen and of routes that exist. */
 export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecret> => {
-  const { database, exporters, ledger, messaging, notifications, storage } = sections
+  const { daemon, database, exporters, ledger, messaging, notifications, storage } = sections
   const { webhooks = {} } = notifications.slack
   const routes = Object.values(notifications.channels).flatMap(({ routes }) => routes)
   const slackChannels = new Set(routes.flatMap((route) => (route.to === "slack" ? [route.channel] : [])))
@@ -60,6 +60,13 @@ export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecre
       reference: notifications.pagerduty.routing_key,
       use: "nobody is paged",
     },
+    ...Object.entries(daemon.hooks ?? {}).map(([pipeline, reference]) => ({
+      used: true,
+      section: "daemon" as const,
+      key: `hooks.${pipeline}`,
+      reference,
+      use: `no webhook starts ${pipeline}`,
+    })),
     ...exporters.exporters.flatMap((exporter) =>
       Object.entries("headers" in exporter ? (exporter.headers ?? {}) : {}).map(([header, reference]) => ({
         used: true,

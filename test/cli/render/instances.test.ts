@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as LiveFrame from "../../../src/cli/render/live-frame.ts"
-import * as RunFacts from "../../../src/cli/render/run-facts.ts"
-import * as RunJson from "../../../src/cli/render/run-json.ts"
+import * as RunFacts from "../../../src/engine/run-facts.ts"
+import * as TasksJson from "../../../src/engine/tasks-json.ts"
 import { resultsOf } from "../../../src/cli/render/run-results.ts"
 import * as RunSummary from "../../../src/cli/render/run-summary.ts"
 import type { Event } from "../../../src/domain/event.ts"
@@ -76,7 +76,7 @@ describe("the instances of a matrix", () => {
   const facts = factsOf(created, expanded(["p", "q"]), started(0), succeeded(0), started(1), failed(1))
 
   it("are told to programs with their values, states, attempts and receipts", () => {
-    const [task] = RunJson.tasksJson(facts, 9_000)
+    const [task] = TasksJson.tasksJson(facts, 9_000)
     assert.strictEqual(task.status, "failed")
     assert.deepStrictEqual(task.labels, ["gpu"])
     const instances = "instances" in task ? task.instances : []

@@ -7,10 +7,10 @@ const cache = fileURLToPath(new URL("../../../.cache", import.meta.url))
 
 const isRoot = () => process.getuid?.() === 0
 
-/** Runs a shell script while no other process of this checkout installs anything; its standard error where it fails. */
-const alone = async (script: string, ...words: ReadonlyArray<string>): Promise<string | undefined> => {
+/** Runs a shell script while no other process of this checkout holds the lock; its standard error where it fails. */
+const alone = async (lock: string, script: string, ...words: ReadonlyArray<string>): Promise<string | undefined> => {
   mkdirSync(cache, { recursive: true })
-  const argv = ["flock", join(cache, "install.lock"), "sh", "-c", script, "sh", ...words]
+  const argv = ["flock", join(cache, lock), "sh", "-c", script, "sh", ...words]
   const child = Bun.spawn(argv, { stdin: "ignore", stdout: "ignore", stderr: "pipe" })
   const said = await new Response(child.stderr).text()
   return (await child.exited) === 0 ? undefined : said.trim().split("\n").slice(-3).join(" ")
@@ -26,7 +26,7 @@ export const debian = async (pack: string, find: () => string | undefined): Prom
   const script = `export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
     install() { apt-get install -y -qq --no-install-recommends "$1" >/dev/null; }
     install "$1" 2>/dev/null || { apt-get update -qq && install "$1"; }`
-  const problem = await alone(script, pack)
+  const problem = await alone("install.lock", script, pack)
   const installed = find()
   if (installed === undefined) throw new ServerMissing(problem === undefined ? advice : `${advice} (${problem})`)
   return installed
@@ -43,7 +43,7 @@ export const python = async (name: string, requirements: ReadonlyArray<string>):
   const script = `stamp="$1" folder="$2"; shift 2
     [ -e "$stamp" ] && exit 0
     python3 -m venv "$folder" && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" && touch "$stamp"`
-  const problem = await alone(script, stamp, folder, ...requirements)
+  const problem = await alone("install.lock", script, stamp, folder, ...requirements)
   if (problem !== undefined) {
     throw new ServerMissing(`install Python 3 with venv, and ${requirements.join(", ")} from PyPI: ${problem}`)
   }
@@ -52,16 +52,20 @@ export const python = async (name: string, requirements: ReadonlyArray<string>):
 
 /**
  * A program of a Go module (`github.com/…/cmd/name@v1.2.3`), built into a folder under `.cache/` where it is missing.
- * `name` tells versions apart.
+ * `name` tells versions apart. A `large` one is built to be ready soon, not to be fast, and after whatever else the machine
+ * has to do. Each has a lock of its own: who needs another one does not wait for it.
  */
-export const go = async (name: string, program: string): Promise<string> => {
+export const go = async (name: string, program: string, { large = false } = {}): Promise<string> => {
   const folder = join(cache, name)
   const path = join(folder, program.split("/").at(-1)?.split("@")[0] ?? "")
   if (existsSync(path)) return path
-  const script = `[ -e "$2" ] || GOBIN="$1" GOFLAGS=-mod=mod go install "$3"`
-  const problem = await alone(script, folder, path, program)
+  const quickly = `CGO_ENABLED=0 nice -n 19 go install '-gcflags=all=-N -l' '-ldflags=-s -w'`
+  const script = `[ -e "$2" ] || GOBIN="$1" GOFLAGS=-mod=mod ${large ? quickly : "go install"} "$3"`
+  const problem = await alone(`${name}.lock`, script, folder, path, program)
   if (problem !== undefined || !existsSync(path)) {
-    throw new ServerMissing(`install Go 1.24 or newer; it builds ${program}: ${problem ?? "it built nothing"}`)
+    throw new ServerMissing(
+      `install Go, as new as ${program} wants it, which it builds: ${problem ?? "it built nothing"}`,
+    )
   }
   return path
 }

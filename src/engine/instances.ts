@@ -1,5 +1,5 @@
-import * as Matrices from "../../domain/matrix.ts"
-import { type TaskStatus, matrixAt, taskOf } from "../../engine/run-state.ts"
+import * as Matrices from "../domain/matrix.ts"
+import { type TaskStatus, matrixAt, taskOf } from "./run-state.ts"
 import type { RunFacts } from "./run-facts.ts"
 
 const matrixOf = ({ state }: RunFacts, id: string) => matrixAt(state, state.plan.indexOf.get(id) ?? -1)

@@ -1,19 +1,29 @@
-import { readFile } from "node:fs/promises"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
 import { of } from "../domain/sha256.ts"
-import { runStatus } from "../engine/run-state.ts"
+import { runStatus } from "./run-state.ts"
 import type { Fault } from "../ledger/chain.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
-import { Missing } from "./missing.ts"
+import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import type { Waiting } from "../services/leases.ts"
-import * as RunFacts from "./render/run-facts.ts"
-import * as Standing from "./render/standing.ts"
-import { artifactPath } from "./render/report-links.ts"
+import * as RunFacts from "./run-facts.ts"
+import * as Standing from "./standing.ts"
+
+/** The plan of a run cannot be read back. */
+export class PlanMissing extends Schema.TaggedError<PlanMissing>()("PlanMissing", {
+  run: Schema.String,
+  what: Schema.String,
+}) {
+  /** As for other input that is not there. */
+  readonly exitCode = 66
+  override get message() {
+    return `${this.what}. Its events are still there: dandori ledger show ${this.run}`
+  }
+}
 
 /** A run as its stream tells it, without its plan. Times are milliseconds since the epoch. */
 export interface RecordedRun {
@@ -140,12 +150,11 @@ const readPlan = Schema.decodeEffect(Schema.fromJsonString(Plan))
 
 /** The plan that the run was started with, from the artifact store; its bytes must have the recorded digest. */
 export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { data, id }: RecordedRun) {
-  const gone = (what: string) => new Missing({ what, next: `Its events are still there: dandori ledger show ${id}` })
+  const gone = (what: string) => new PlanMissing({ run: id, what })
   if (data === undefined) return yield* gone(`The stream of run ${id} does not begin with run.created`)
-  const text = yield* Effect.tryPromise({
-    try: () => readFile(artifactPath(home, data.plan), "utf8"),
-    catch: () => gone(`The plan of run ${id} is not in the artifact store`),
-  })
+  const text = yield* ArtifactsDirectory.text(`${home}/artifacts`, data.plan).pipe(
+    Effect.mapError(() => gone(`The plan of run ${id} is not in the artifact store`)),
+  )
   if (of(text) !== data.plan) return yield* gone(`The plan of run ${id} in the artifact store was changed`)
   return yield* readPlan(text).pipe(
     Effect.mapError(() => gone(`The plan of run ${id} has a format of another version`)),

@@ -1,12 +1,12 @@
-import type { Artifact } from "../../domain/artifact.ts"
-import type { ErrorData, Event } from "../../domain/event.ts"
-import type { GateResult } from "../../domain/gate.ts"
-import type { Plan } from "../../domain/plan.ts"
-import { compilePlan } from "../../engine/compiled-plan.ts"
-import { evolve } from "../../engine/evolve.ts"
-import { type RunState, type TaskStatus, initial, taskAt } from "../../engine/run-state.ts"
-import type { Waiting } from "../../services/leases.ts"
-import type { ProgressReport } from "../../services/progress.ts"
+import type { Artifact } from "../domain/artifact.ts"
+import type { ErrorData, Event } from "../domain/event.ts"
+import type { GateResult } from "../domain/gate.ts"
+import type { Plan } from "../domain/plan.ts"
+import { compilePlan } from "./compiled-plan.ts"
+import { evolve } from "./evolve.ts"
+import { type RunState, type TaskStatus, initial, taskAt } from "./run-state.ts"
+import type { Waiting } from "../services/leases.ts"
+import type { ProgressReport } from "../services/progress.ts"
 
 /** An event with its time, milliseconds since the epoch, and the run that it belongs to, where that is known. */
 export type TimedEvent = Event & { readonly time: number; readonly run?: string }

@@ -1,21 +1,11 @@
 import * as HashMap from "effect/HashMap"
-import * as CompiledPlan from "../../engine/compiled-plan.ts"
-import * as DueHeap from "../../engine/due-heap.ts"
-import * as Fifo from "../../engine/fifo.ts"
-import { lacking } from "../../engine/holding.ts"
-import {
-  type RunState,
-  type TaskStatus,
-  isWaiter,
-  matrixAt,
-  pipelineAt,
-  runStatus,
-  taskAt,
-} from "../../engine/run-state.ts"
-import { resourcesOf } from "../../engine/transitions.ts"
-import { type Waiting, waitingText } from "../../services/leases.ts"
-import { duration } from "./duration.ts"
-import { clean } from "./line.ts"
+import * as CompiledPlan from "./compiled-plan.ts"
+import * as DueHeap from "./due-heap.ts"
+import * as Fifo from "./fifo.ts"
+import { lacking } from "./holding.ts"
+import { type RunState, type TaskStatus, isWaiter, matrixAt, pipelineAt, runStatus, taskAt } from "./run-state.ts"
+import { resourcesOf } from "./transitions.ts"
+import type { Waiting } from "../services/leases.ts"
 import { type RunFacts, taskFacts } from "./run-facts.ts"
 
 /** What a task waits for once all that it needs has ended. Times are milliseconds since the epoch. */
@@ -152,22 +142,6 @@ export const ofRun = (facts: RunFacts, now: number): Standing<ReturnType<typeof 
 }
 
 const moment = (millis: number): string => new Date(millis).toISOString()
-
-/** What is waited for, in words that follow `waits for`. */
-export const text = (waits: Waits, now: number): string => {
-  switch (waits.for) {
-    case "cordon":
-      return clean(`cordon ${waits.cordon} to be lifted (${waits.reason})`)
-    case "resource":
-      return waitingText(waits)
-    case "retry":
-      return `attempt ${waits.attempt}${waits.due === undefined ? "" : ` in ${duration(Math.max(0, waits.due - now))}`}`
-    case "approval":
-      return `approval: ${waits.granted.length} of ${waits.approvers} have agreed`
-    case "pause":
-      return clean(`${moment(waits.until)}: ${waits.reason}`)
-  }
-}
 
 /** What is waited for, as programs read it. */
 export const json = (waits: Waits) => ({

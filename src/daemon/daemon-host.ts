@@ -1,0 +1,233 @@
+import { relative } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Actor } from "../domain/actor.ts"
+import type { Event, EventData } from "../domain/event.ts"
+import { timeText } from "../domain/occurrence.ts"
+import * as ParamValues from "../domain/param-values.ts"
+import * as OutputLimit from "../engine/output-limit.ts"
+import * as Resume from "../engine/resume.ts"
+import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
+import * as Occurrences from "../scheduler/occurrences.ts"
+import * as Orders from "../scheduler/schedule-orders.ts"
+import { type ScheduleBook } from "../scheduler/schedule-book.ts"
+import { pauseOf } from "../scheduler/schedule-state.ts"
+import { Acting } from "../services/acting.ts"
+import { Artifacts } from "../services/artifacts.ts"
+import { Settings } from "../services/settings.ts"
+import { Housekeeping } from "./housekeeping.ts"
+import * as Host from "./host.ts"
+import { type Pipeline, Pipelines } from "./pipelines.ts"
+import { Runner } from "./runner.ts"
+import { Scheduler } from "./scheduler.ts"
+import { Surroundings } from "./surroundings.ts"
+
+/** Ticks to come that a schedule shows. */
+const shownTicks = 10
+
+type Requested = EventData<"dev.dandori.schedule.run.requested.v1">
+
+const unready = ({ message }: { readonly message: string }) => new Host.HostUnready({ reason: message })
+const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })
+
+const make = Effect.fnUntraced(function* (version: string) {
+  const surroundings = yield* Surroundings
+  const pipelines = yield* Pipelines
+  const scheduler = yield* Scheduler
+  const runner = yield* Runner
+  const housekeeping = yield* Housekeeping
+  const ledger = yield* Ledger
+  const services = yield* Effect.context<Ledger | Artifacts>()
+  const { env, sections } = yield* Settings
+
+  const book = Effect.suspend(() => {
+    const found = scheduler.book()
+    return found === undefined || scheduler.lastTurn() === undefined
+      ? Effect.fail(new Host.HostUnready({ reason: "it does not schedule: another daemon leads, or it is starting" }))
+      : Effect.succeed(found)
+  })
+  const deployedOf = (id: string) => {
+    const deployed = pipelines.current().get(id)?.deployed
+    return deployed === undefined
+      ? Effect.fail(new Host.PipelineNotDeployed({ pipeline: id }))
+      : Effect.succeed(deployed)
+  }
+  /** What is recorded is in the name of who asks for it. */
+  const inNameOf = (who: Actor) => Effect.provideService(Acting, who)
+
+  const pausedOf = (found: ScheduleBook, id: string) => {
+    const pause = pauseOf(found.state(id))
+    if (pause === undefined) return {}
+    return {
+      paused: { since: new Date(pause.from).toISOString(), by: pause.by ?? surroundings.who, reason: pause.reason },
+    }
+  }
+
+  const pipelineView = (
+    found: ScheduleBook | undefined,
+    { broken, deployed, file, id }: Pipeline,
+  ): Host.PipelineView => ({
+    id,
+    ...(file === undefined ? {} : { file: relative(surroundings.project, file) }),
+    ...(deployed === undefined ? {} : { plan: deployed.digest }),
+    ...(deployed?.plan.schedule === undefined ? {} : { schedule: deployed.plan.schedule }),
+    ...(found === undefined ? {} : pausedOf(found, id)),
+    ...(broken === undefined
+      ? {}
+      : { broken: { message: broken.message, since: new Date(broken.since).toISOString() } }),
+  })
+
+  const scheduleView = Effect.fnUntraced(function* (found: ScheduleBook, id: string) {
+    const { closedTo, deployed } = found.state(id)
+    if (deployed === undefined) return yield* new Host.ScheduleMissing({ pipeline: id })
+    const now = yield* Clock.currentTimeMillis
+    const next = Occurrences.following(deployed.schedule, Math.max(closedTo + 1, now), shownTicks)
+    const recent = found.recent(id).map(({ data: { outcome, through, tick } }) => ({
+      tick,
+      outcome,
+      ...(through === undefined ? {} : { through }),
+    }))
+    return {
+      pipeline: id,
+      schedule: deployed.schedule,
+      next: next.map(({ at }) => timeText(at)),
+      recent: recent.toReversed(),
+      ...pausedOf(found, id),
+    } satisfies Host.ScheduleView
+  })
+
+  const steer = (order: typeof Orders.pause) =>
+    Effect.fnUntraced(function* (pipeline: string, reason: string, who: Actor) {
+      const found = yield* book
+      yield* order(found, pipeline, reason).pipe(
+        inNameOf(who),
+        Effect.catchTag("ScheduleMissing", () => Effect.fail(new Host.ScheduleMissing({ pipeline }))),
+        Effect.catchTags({ LedgerFailed: unready, StreamBusy: unready, StreamDamaged: unready }, Effect.fail),
+      )
+      scheduler.wake("look")
+      return yield* scheduleView(found, pipeline)
+    })
+
+  /** Asks for a run, durably; the same one is asked for once. */
+  const request = Effect.fnUntraced(function* (asked: Requested) {
+    const found = yield* book
+    const { pipeline, run } = asked
+    const isThere = yield* ledger.read(StreamName.ofRun(run)).pipe(
+      Effect.as(true),
+      Effect.catchTag("StreamMissing", () => Effect.succeed(false)),
+      Effect.mapError(unready),
+    )
+    if (isThere) return { run, isNew: false }
+    const waiting = runner.counts().seen - runner.counts().running
+    if (waiting >= sections.daemon.queue) return yield* new Host.QueueFull({ waiting })
+    const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data: asked }
+    const written = yield* found
+      .record(pipeline, ({ requests }) => (requests.some((one) => one.run === run) ? [] : [event]))
+      .pipe(inNameOf(asked.by), Effect.mapError(unready))
+    scheduler.wake("look")
+    return { run, isNew: written.length > 0 }
+  })
+
+  const facts = Effect.sync(() => {
+    const found = scheduler.book()
+    const all = [...pipelines.current().values()]
+    const { running, seen } = runner.counts()
+    return {
+      version,
+      leader: scheduler.lastTurn() !== undefined,
+      lastTurn: scheduler.lastTurn(),
+      runsOpen: running,
+      runsQueued: seen - running,
+      pipelinesBroken: all.filter(({ broken }) => broken !== undefined).length,
+      schedulesPaused:
+        found === undefined ? 0 : [...found.pipelines()].filter((id) => pauseOf(found.state(id)) !== undefined).length,
+      storeBytes: housekeeping.storeBytes(),
+      apiStreams: 0,
+    }
+  })
+
+  return Host.Host.of({
+    state: Effect.sync(() => {
+      const leader = scheduler.lastTurn() !== undefined
+      return leader ? { ready: true, leader } : { ready: false, leader, why: "another daemon leads, or it is starting" }
+    }),
+    pipelines: Effect.sync(() =>
+      [...pipelines.current().values()]
+        .map((one) => pipelineView(scheduler.book(), one))
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    ),
+    plan: (id) => Effect.map(deployedOf(id), ({ plan }) => plan),
+    schedules: Effect.gen(function* () {
+      const found = yield* book
+      const ids = [...found.pipelines()].filter((id) => found.state(id).deployed !== undefined).toSorted()
+      const views = yield* Effect.forEach(ids, (id) => Effect.option(scheduleView(found, id)))
+      return views.flatMap((view) => (view._tag === "Some" ? [view.value] : []))
+    }),
+    schedule: (id) => Effect.flatMap(book, (found) => scheduleView(found, id)),
+    pause: steer(Orders.pause),
+    resume: steer(Orders.resume),
+    backfill: Effect.fnUntraced(function* ({ definition, from, pipeline, to, who }) {
+      const found = yield* book
+      const { backfill, ticks } = yield* Orders.backfill(found, pipeline, env, {
+        from: Date.parse(from),
+        to: Date.parse(to),
+        definition,
+      }).pipe(
+        inNameOf(who),
+        Effect.catchTags(
+          {
+            ScheduleMissing: () => Effect.fail(new Host.ScheduleMissing({ pipeline })),
+            BackfillRefused: (error) => Effect.fail(refused(error)),
+          },
+          (error) => Effect.fail(unready(error)),
+        ),
+      )
+      scheduler.wake("look")
+      const own = found.state(pipeline).backfills.find(({ id }) => id === backfill)
+      return (own?.ticks ?? []).slice(0, ticks.length).map(({ run, tick }) => ({ tick: timeText(tick), run }))
+    }),
+    start: Effect.fnUntraced(function* ({ params, pipeline, run, trigger, who }) {
+      const { config, digest, plan } = yield* deployedOf(pipeline)
+      const { problems, values } = ParamValues.complete(plan.params, params)
+      if (problems.length > 0) return yield* new Host.ParamsRefused({ pipeline, problems })
+      const tooLarge = OutputLimit.refuseParams(values)
+      if (tooLarge !== undefined) return yield* new Host.ParamsRefused({ pipeline, problems: [tooLarge] })
+      return yield* request({ pipeline, run, plan: digest, config, params: values, trigger, by: who })
+    }),
+    retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
+      const { created } = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))
+      const { config, params, pipeline, plan } = created
+      const retry = { of, ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) }
+      return yield* request({
+        pipeline,
+        run,
+        plan,
+        config: config.sha256,
+        params,
+        trigger: "api",
+        by: who,
+        retry,
+      })
+    }),
+    resumeRun: Effect.fnUntraced(function* (run, who) {
+      const found = yield* book
+      const { created } = yield* Resume.recall(run).pipe(Effect.provide(services), Effect.mapError(refused))
+      const owned = yield* ledger.owned(StreamName.ofRun(run)).pipe(Effect.mapError(unready))
+      if (owned) return yield* new Host.HostRefused({ reason: "a process drives it already" })
+      const { config, params, pipeline, plan } = created
+      const data = { pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who } as const
+      const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data }
+      yield* found
+        .record(pipeline, ({ requests }) => (requests.some((one) => one.run === run) ? [] : [event]))
+        .pipe(inNameOf(who), Effect.mapError(unready))
+      scheduler.wake("look")
+    }),
+    metrics: Effect.flatMap(facts, DaemonMetrics.render),
+  })
+})
+
+/** The host of the API: what this daemon has and does. `version` is that of the program. */
+export const layer = (version: string) => Layer.effect(Host.Host, make(version))

@@ -1,0 +1,159 @@
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Actor } from "../domain/actor.ts"
+import { PipelineId } from "../domain/names.ts"
+import { Outcome, TickTime } from "../domain/occurrence.ts"
+import type { Plan } from "../domain/plan.ts"
+import { Schedule } from "../domain/schedule.ts"
+import { Sha256 } from "../domain/sha256.ts"
+
+/** No pipeline of this id is deployed. */
+export class PipelineNotDeployed extends Schema.TaggedError<PipelineNotDeployed>()("PipelineNotDeployed", {
+  pipeline: Schema.String,
+}) {
+  override get message() {
+    return `No pipeline ${this.pipeline} is deployed; deploy it: dandori deploy`
+  }
+}
+
+/** The pipeline has no schedule. */
+export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("ScheduleMissing", {
+  pipeline: Schema.String,
+}) {
+  override get message() {
+    return `No pipeline ${this.pipeline} with a schedule is deployed`
+  }
+}
+
+/** Params that do not fit the pipeline's schemas: all of them at once. */
+export class ParamsRefused extends Schema.TaggedError<ParamsRefused>()("ParamsRefused", {
+  pipeline: Schema.String,
+  problems: Schema.Array(Schema.String),
+}) {
+  override get message() {
+    return `The params do not fit ${this.pipeline}: ${this.problems.join("; ")}`
+  }
+}
+
+/** As many runs wait as may wait. */
+export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", { waiting: Schema.Int }) {
+  override get message() {
+    return `${this.waiting} runs wait already; try again later`
+  }
+}
+
+/** What was asked does not fit where the run or the schedule stands. */
+export class HostRefused extends Schema.TaggedError<HostRefused>()("HostRefused", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** This daemon cannot do it now: it starts, stops, does not lead, or has lost its database. */
+export class HostUnready extends Schema.TaggedError<HostUnready>()("HostUnready", { reason: Schema.String }) {
+  override get message() {
+    return `The daemon cannot do that now: ${this.reason}`
+  }
+}
+
+const paused = Schema.Struct({ since: Schema.String, by: Schema.String, reason: Schema.String })
+
+/** A pipeline as the host knows it: deployed, only a broken file, or both. `plan` is the digest of what is deployed. */
+export const PipelineView = Schema.Struct({
+  id: PipelineId,
+  file: Schema.optionalKey(Schema.String),
+  plan: Schema.optionalKey(Sha256),
+  schedule: Schema.optionalKey(Schedule),
+  paused: Schema.optionalKey(paused),
+  /** Why its file does not take over, since when (RFC 3339). */
+  broken: Schema.optionalKey(Schema.Struct({ message: Schema.String, since: Schema.String })),
+}).annotate({ identifier: "Pipeline" })
+export type PipelineView = typeof PipelineView.Type
+
+/** A schedule with the ticks to come and what became of the newest past ones, newest first. */
+export const ScheduleView = Schema.Struct({
+  pipeline: PipelineId,
+  schedule: Schedule,
+  paused: Schema.optionalKey(paused),
+  next: Schema.Array(TickTime),
+  recent: Schema.Array(Schema.Struct({ tick: TickTime, through: Schema.optionalKey(TickTime), outcome: Outcome })),
+}).annotate({ identifier: "ScheduleState" })
+export type ScheduleView = typeof ScheduleView.Type
+
+/** Whether the host takes requests, whether it leads, and why not where it does not. */
+export interface HostState {
+  readonly ready: boolean
+  readonly leader: boolean
+  readonly why?: string
+}
+
+/** A run that somebody asks for. `run` is the id that it is to have; one of this id that is there already is not started again. */
+export interface StartRequest {
+  readonly pipeline: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly run: string
+  readonly who: Actor
+  readonly trigger: "api" | "webhook"
+}
+
+/** The ticks of a schedule that are to be run after the fact: from the one time to before the other (RFC 3339). */
+export interface BackfillRequest {
+  readonly pipeline: string
+  readonly from: string
+  readonly to: string
+  /** Whose definition they run: the one that is deployed now, or the one that was at each tick. */
+  readonly definition: "today" | "then"
+  readonly who: Actor
+}
+
+/** What only the process can do that schedules and runs. What it records of a request is in the name of `who`. */
+export class Host extends Context.Service<
+  Host,
+  {
+    readonly state: Effect.Effect<HostState>
+    readonly pipelines: Effect.Effect<ReadonlyArray<PipelineView>, HostUnready>
+    /** The plan that is deployed. */
+    readonly plan: (pipeline: string) => Effect.Effect<Plan, PipelineNotDeployed | HostUnready>
+    readonly schedules: Effect.Effect<ReadonlyArray<ScheduleView>, HostUnready>
+    readonly schedule: (pipeline: string) => Effect.Effect<ScheduleView, ScheduleMissing | HostUnready>
+    /** No tick runs from here on; durable on return. Pausing what is paused changes nothing. */
+    readonly pause: (
+      pipeline: string,
+      reason: string,
+      who: Actor,
+    ) => Effect.Effect<ScheduleView, ScheduleMissing | HostUnready>
+    /** Ticks run again from here on. */
+    readonly resume: (
+      pipeline: string,
+      reason: string,
+      who: Actor,
+    ) => Effect.Effect<ScheduleView, ScheduleMissing | HostUnready>
+    /** The runs that it asks for, by tick, oldest first. */
+    readonly backfill: (
+      request: BackfillRequest,
+    ) => Effect.Effect<
+      ReadonlyArray<{ readonly tick: string; readonly run: string }>,
+      ScheduleMissing | HostRefused | QueueFull | HostUnready
+    >
+    /** Succeeds when `run.created` is durable, or the run waits in a queue that survives a crash. */
+    readonly start: (
+      request: StartRequest,
+    ) => Effect.Effect<
+      { readonly run: string; readonly isNew: boolean },
+      PipelineNotDeployed | ParamsRefused | QueueFull | HostRefused | HostUnready
+    >
+    /** A new run of a plan whose run has ended, which takes over what succeeded there. */
+    readonly retryRun: (request: {
+      readonly of: string
+      readonly run: string
+      readonly from?: string
+      readonly only?: string
+      readonly who: Actor
+    }) => Effect.Effect<{ readonly run: string; readonly isNew: boolean }, HostRefused | QueueFull | HostUnready>
+    /** Goes on with a run that nobody drives. */
+    readonly resumeRun: (run: string, who: Actor) => Effect.Effect<void, HostRefused | QueueFull | HostUnready>
+    /** Metrics of the process in OpenMetrics 1.0 text, with `# EOF`. */
+    readonly metrics: Effect.Effect<string>
+  }
+>()("dandori/daemon/Host") {}

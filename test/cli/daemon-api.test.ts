@@ -1,0 +1,108 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
+import { dandori } from "./evidence-project.ts"
+import { write } from "./guarded-project.ts"
+import { project } from "./run-project.ts"
+
+/** A daemon with one pipeline, and how to ask it as the holder of a token. */
+const asked = Effect.gen(function* () {
+  const folder = yield* project
+  const text = ticking("often", "0 0 * * *", ["sh", "-c", "echo $$ >> ran.txt; sleep 0.5"])
+  yield* write(
+    folder,
+    "pipelines/often.yaml",
+    text.replace("tasks:", "params: { n: { type: integer, default: 1 } }\ntasks:"),
+  )
+  const process = yield* daemon(folder)
+  const [, url] = yield* says(process, /The API listens on (\S+)/)
+  yield* says(process, /Leading/)
+  const token = (role: string) =>
+    Effect.map(dandori(folder, "token", "create", `${role}-token`, "--role", role, "--quiet"), ({ err, out }) => {
+      const found = /dandori_\S+/.exec(`${out}${err}`)?.[0]
+      assert.isDefined(found, `${out}${err}`)
+      return found
+    })
+  const ask = (path: string, by: string | undefined, body?: unknown, headers: Readonly<Record<string, string>> = {}) =>
+    Effect.promise(async () => {
+      const response = await fetch(`${url}${path}`, {
+        method: body === undefined ? "GET" : "POST",
+        headers: {
+          ...(by === undefined ? {} : { authorization: `Bearer ${by}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      return { status: response.status, json: (await response.json()) as Record<string, any> }
+    })
+  return { folder, process, token, ask }
+})
+
+describe("the API of a daemon", () => {
+  it.live("starts a deployed pipeline once for each idempotency key, in the name of the token's owner", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token } = yield* asked
+      const operator = yield* token("operator")
+      const viewer = yield* token("viewer")
+      const path = "/pipelines/often/runs"
+      yield* until(Effect.map(ask("/pipelines", viewer), ({ json }) => (json.pipelines[0]?.plan ? json : undefined)))
+      assert.strictEqual((yield* ask(path, undefined, {})).status, 401)
+      assert.strictEqual((yield* ask(path, viewer, {})).status, 403)
+      assert.strictEqual((yield* ask("/pipelines/nothing/runs", operator, {})).status, 404)
+      assert.strictEqual((yield* ask(path, operator, { params: { n: "x" } })).status, 422)
+      const key = { "idempotency-key": "deploy-17" }
+      const first = yield* ask(path, operator, { params: { n: 2 } }, key)
+      assert.deepStrictEqual([first.status, first.json.isNew], [201, true])
+      const again = yield* ask(path, operator, { params: { n: 2 } }, key)
+      assert.deepStrictEqual([again.status, again.json], [200, { run: first.json.run, isNew: false }])
+      yield* until(Effect.map(ended(folder, "often"), (all) => (all.has(first.json.run) ? all : undefined)))
+      const { json } = yield* ask(`/runs/${first.json.run}`, viewer)
+      assert.deepInclude(json, { status: "succeeded", who: "operator-token", pipeline: "often" })
+      assert.match(yield* Effect.promise(() => Fs.readFile(join(folder, "ran.txt"), "utf8")), /^\d+\n$/)
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0)
+      assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
+    }),
+  )
+
+  it.live("loses no run that it has taken when its process is killed", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token } = yield* asked
+      const operator = yield* token("operator")
+      yield* until(Effect.map(ask("/pipelines", operator), ({ json }) => (json.pipelines[0]?.plan ? json : undefined)))
+      const runs: Array<string> = []
+      for (let n = 0; n < 5; n++) runs.push((yield* ask("/pipelines/often/runs", operator, { params: { n } })).json.run)
+      process.signal("SIGKILL")
+      yield* process.ended
+      const next = yield* daemon(folder)
+      yield* until(Effect.map(ended(folder, "often"), (all) => (runs.every((run) => all.has(run)) ? all : undefined)))
+      next.signal("SIGTERM")
+      assert.strictEqual(yield* next.ended, 0, next.said())
+      assert.strictEqual(new Set(runs).size, 5)
+    }),
+  )
+
+  it.live("pauses and resumes a schedule and backfills it in the name of who asks", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token } = yield* asked
+      const operator = yield* token("operator")
+      const path = "/schedules/often"
+      yield* until(Effect.map(ask(path, operator), ({ status }) => (status === 200 ? status : undefined)))
+      const paused = yield* ask(`${path}/pause`, operator, { reason: "the feed is late" })
+      assert.deepInclude(paused.json.paused, { by: "operator-token", reason: "the feed is late" })
+      assert.notProperty((yield* ask(`${path}/resume`, operator, { reason: "it is there" })).json, "paused")
+      const range = { from: "2026-03-01T00:00:00Z", to: "2026-03-03T00:00:00Z", definition: "today" }
+      const { json } = yield* ask(`${path}/backfills`, operator, range)
+      const runs = json.runs.map(({ run }: { readonly run: string }) => run)
+      assert.lengthOf(runs, 2)
+      yield* until(
+        Effect.map(ended(folder, "often"), (all) => (runs.every((run: string) => all.has(run)) ? all : undefined)),
+      )
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0)
+    }),
+  )
+})
