@@ -47,6 +47,7 @@ const make = Effect.fnUntraced(function* () {
     if (purged.length > 0)
       yield* say(`Retention purged ${purged.length} runs in ${took.toFixed(1)} s; ${left.length} stay`)
     if (artifacts !== undefined && artifacts.removed > 0) yield* say(`Retention removed ${artifacts.removed} artifacts`)
+    if (artifacts?.why !== undefined) yield* say(`Artifacts are left as they are: ${artifacts.why}`)
     return purged.length >= many ? soon : every
   })
   const once = retain.pipe(
