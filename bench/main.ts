@@ -28,6 +28,7 @@ const benches: Readonly<Record<string, string>> = {
   "lock-hand-over": "locks between processes",
   "worker-start": "start of child processes",
   recovery: "kill -9 to the first resumed attempt",
+  daemon: "a daemon",
 }
 
 const args = process.argv.slice(2)

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -62,7 +62,7 @@ describe("README", () => {
 
   it("names commands that work in a project that ran the first pipeline", () => {
     const lines = blocks("sh")
-      .filter((block) => !["runs approve", "run restore", "evacuate"].some((word) => block.includes(word)))
+      .filter((block) => !["runs approve", "run restore", "evacuate", "-- daemon"].some((word) => block.includes(word)))
       .flatMap((block) => block.split("\n"))
       .filter((line) => line.startsWith("npm run dandori -- "))
       .map((line) => words(line.slice("npm run dandori -- ".length)))
@@ -129,6 +129,31 @@ describe("README", () => {
       const { status, stderr } = dandori(...words(line.slice("npm run dandori -- ".length)))
       assert.strictEqual(status, 0, `${line}\n${stderr}`)
     }
+  })
+
+  it("shows a pipeline that a daemon runs by its schedule, and how people steer it", async () => {
+    writeFileSync(join(folder, "pipelines", "nightly.yaml"), blocks("yaml")[2])
+    const [block] = blocks("sh").filter((one) => one.includes("-- daemon"))
+    const [first, ...lines] = block.split("\n").flatMap((line) => (line === "" ? [] : [words(line).slice(4)]))
+    assert.deepStrictEqual(first, ["daemon"])
+    const daemon = Bun.spawn([process.execPath, join(repository, "src/cli/main.ts"), ...first, "--port", "0"], {
+      cwd: folder,
+      stdout: "ignore",
+      stderr: "ignore",
+    })
+    const stream = join(folder, ".dandori/ledger/schedules/dev.ndjson")
+    const count = (type: string) =>
+      existsSync(stream) ? readFileSync(stream, "utf8").split(`.${type}.v1"`).length - 1 : 0
+    while (count("deployed") === 0) await Bun.sleep(50)
+    for (const args of lines) {
+      const { status, stderr } = dandori(...args)
+      assert.strictEqual(status, 0, `dandori ${args.join(" ")}\n${stderr}`)
+    }
+    // Three nights, of which one has no half past two.
+    while (count("run.ended") < 3) await Bun.sleep(50)
+    daemon.kill("SIGTERM")
+    assert.strictEqual(await daemon.exited, 0)
+    assert.include(dandori("schedule", "explain", "nightly", "2026-03-08T07:00Z").stdout, "succeeded")
   })
 
   it("shows a mistake as validate prints it", () => {

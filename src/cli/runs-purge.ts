@@ -73,7 +73,8 @@ const sweep = Effect.fnUntraced(function* (
   const swept = yield* ArtifactRetention.sweep()
   if (json) return yield* Output.json({ v: 1, kind: "artifact-sweep", ...swept })
   if (quiet) return
-  const { bytes, marked, removed } = swept
+  const { bytes, marked, removed, why } = swept
+  const doubt = why === undefined ? [] : [`Artifacts are left as they are: ${why}.`]
   const gone =
     removed === 0
       ? []
@@ -82,7 +83,7 @@ const sweep = Effect.fnUntraced(function* (
     marked === 0
       ? []
       : [`${count(marked, "artifact", "artifacts")} that nothing names ${marked === 1 ? "goes" : "go"} later.`]
-  yield* Output.message([words, ...gone, ...later].join(" "))
+  yield* Output.message([words, ...gone, ...later, ...doubt].join(" "))
 })
 
 /** A run that is to go, as it is shown. */

@@ -72,6 +72,7 @@ const passing: ReadonlySet<string> = new Set([
   "TurnLost",
 ])
 
+const requestedType = "dev.dandori.approval.requested.v1"
 const finishedType = "dev.dandori.run.finished.v1"
 
 /** Runs of this process, as many at once as the configuration says. */
@@ -153,7 +154,7 @@ const make = Effect.fnUntraced(function* () {
       capacity: place.capacity,
       ...Durability.ofSection(configuration.sections.ledger),
       who: surroundings.who,
-      wait: true,
+      wait: false,
       trigger: wanted.trigger,
       ...(takeover === undefined ? {} : { takeover }),
       ...(wanted.by === undefined ? {} : { by: wanted.by }),
@@ -171,7 +172,7 @@ const make = Effect.fnUntraced(function* () {
         capacity: place.capacity,
         who: surroundings.who,
         now: yield* Clock.currentTimeMillis,
-        wait: true,
+        wait: false,
       }).pipe(Effect.provide(place.services))
       yield* place.afterRun(result)
       return runStatus(result.state)
@@ -179,6 +180,22 @@ const make = Effect.fnUntraced(function* () {
     Effect.provideService(Ledger, ledger),
     Effect.provideService(Artifacts, artifacts),
   )
+
+  /** Waits until people have said something to a run that waits for them alone, or until that is too late. */
+  const forPeople = Effect.fnUntraced(function* (stream: string) {
+    const { entries, validBytes } = yield* ledger.read(stream)
+    const now = yield* Clock.currentTimeMillis
+    const due = entries.flatMap(({ data, type }) => {
+      const { due: at } = data as EventData<typeof requestedType>
+      return type === requestedType && at !== undefined && at > now ? [at] : []
+    })
+    const until = due.length === 0 ? Infinity : Math.min(...due)
+    for (;;) {
+      yield* Effect.sleep(lookMillis)
+      if ((yield* Clock.currentTimeMillis) >= until) return
+      if ((yield* ledger.bytes(stream, validBytes)).length > 0) return
+    }
+  })
 
   /** One look at a run, and what follows from it; undefined where it is to be looked at again. */
   const step = Effect.fnUntraced(function* (wanted: Wanted) {
@@ -195,7 +212,9 @@ const make = Effect.fnUntraced(function* () {
     if (chain !== undefined && last === undefined) yield* ledger.discard(stream)
     const work = last === undefined ? begin(wanted) : goOn(wanted.run)
     const status = yield* asOne(Effect.scoped(work))
-    return isFinal(status) ? ({ status } satisfies Ended) : undefined
+    if (isFinal(status)) return { status } satisfies Ended
+    yield* forPeople(stream)
+    return undefined
   })
 
   const seeThrough = (wanted: Wanted) =>

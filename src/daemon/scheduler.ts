@@ -18,6 +18,7 @@ import * as TickParams from "../scheduler/tick-params.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
 import { Inbox } from "../services/inbox.ts"
+import * as Memory from "../services/memory.ts"
 import * as Once from "../services/once.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
@@ -51,6 +52,10 @@ const longestSleep = 1_000
 /** How often it is looked for changes on disk, and for what other processes have recorded of schedules, milliseconds. */
 const reloadEvery = 2_000
 const refreshEvery = 5_000
+/** Memory is given back so long after a reload, and so often, in a pause that is longer than it takes, milliseconds. */
+const tidyAfter = 3_000
+const tidyEvery = 600_000
+const tidyTakes = 250
 /** How long what could not be recorded is left alone, milliseconds. */
 const retryAfter = 1_000
 
@@ -295,6 +300,7 @@ const make = Effect.fnUntraced(function* () {
     yield* adoptAll
 
     let reloaded = yield* monotonic
+    let untidy = reloaded + tidyAfter
     let refreshed = reloaded
     let told: "reload" | "look" | undefined
     yield* Effect.addFinalizer(() => Effect.sync(() => void (turned = undefined)))
@@ -313,6 +319,7 @@ const make = Effect.fnUntraced(function* () {
             Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)),
           )
           if (changed) yield* adoptAll
+          if (changed) untidy = turn + tidyAfter
         }
         if (told !== undefined || turn - refreshed >= refreshEvery) {
           refreshed = turn
@@ -324,6 +331,10 @@ const make = Effect.fnUntraced(function* () {
         }
         const next = earliest(due.values())
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))
+        if (turn >= untidy && pause > tidyTakes) {
+          untidy = turn + tidyEvery
+          yield* Memory.giveBack
+        }
         told = yield* Queue.take(wakes).pipe(
           Effect.timeoutOption(pause),
           Effect.map((found) => (Option.isSome(found) ? found.value : undefined)),

@@ -1,6 +1,9 @@
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Schema from "effect/Schema"
+import { RunId } from "../domain/names.ts"
 import * as ArtifactSweep from "../services/artifact-sweep.ts"
 import { Settings } from "../services/settings.ts"
 import { Workspace } from "../services/workspace.ts"
@@ -10,21 +13,53 @@ import * as Root from "./root.ts"
 import * as StreamName from "./stream-name.ts"
 import * as Testimony from "./testimony.ts"
 
+const isRunId = Schema.is(RunId)
+
 const dayMillis = 86_400_000
 
 /** What may lie between the time of a put and that of the run that it is for, milliseconds. */
 const slack = 2 * 3_600_000
 
+/** What a sweep came to; `why` where nothing was looked at, because the ledger may not be all that names artifacts here. */
+export interface Swept extends ArtifactSweep.Swept {
+  readonly why?: string
+}
+
+type Said = ReadonlyMap<string, Testimony.Testimony>
+
+/**
+ * Why it cannot be told what is named: the ledger lacks runs of which its root knows, or runs were driven from this home
+ * that are in another ledger, as where two environments share a home, or a ledger was put back from an earlier copy.
+ */
+const doubt = Effect.fnUntraced(function* (said: Said, runs: ReadonlySet<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const { home } = yield* Workspace
+  const { store } = (yield* Settings).sections.ledger
+  if (said.size === 0 && runs.size === 0) return "the ledger is empty"
+  for (const [stream, { purged }] of said) {
+    const run = StreamName.runOf(stream)
+    if (run === undefined || purged !== undefined || runs.has(run)) continue
+    return `run ${run} is missing from the ledger: dandori ledger verify`
+  }
+  const inFiles = join(home, "ledger", StreamName.segmentPath(StreamName.root))
+  if (store === "postgres" && (yield* Effect.orElseSucceed(fs.exists(inFiles), () => true))) {
+    return `there is a ledger in files too, ${inFiles}, whose runs may name artifacts here`
+  }
+  const logs = yield* Effect.orElseSucceed(fs.readDirectory(join(home, "logs")), (): ReadonlyArray<string> => [])
+  const foreign = logs.find((run) => isRunId(run) && !runs.has(run) && said.get(StreamName.ofRun(run)) === undefined)
+  if (foreign === undefined) return undefined
+  return `${join(home, "logs", foreign)} is of a run that this ledger does not know: another ledger may name artifacts here`
+})
+
 /**
  * Before when an artifact must have been put, and marked, to go: a day ago, or `deletion_grace_days` where those are more,
  * and before every run that a process drives was made: such a run may name at its end what it put at its beginning.
  */
-const limit = Effect.fnUntraced(function* (now: number) {
+const limit = Effect.fnUntraced(function* (said: Said, runs: ReadonlySet<string>, now: number) {
   const ledger = yield* Ledger
   const { deletion_grace_days } = (yield* Settings).sections.retention
-  const said = Testimony.testimonies(yield* Root.readWhole("root"))
   let before = now - Math.max(1, deletion_grace_days) * dayMillis
-  for (const run of yield* ledger.runs) {
+  for (const run of runs) {
     const stream = StreamName.ofRun(run)
     if ((said.get(stream)?.closed ?? []).length > 0 || StreamName.createdAt(run) - slack >= before) continue
     if (yield* ledger.owned(stream)) before = StreamName.createdAt(run) - slack
@@ -36,19 +71,23 @@ const limit = Effect.fnUntraced(function* (now: number) {
 export const sweep = Effect.fn("ArtifactRetention.sweep")(function* () {
   const root = join((yield* Workspace).home, "artifacts")
   const now = yield* Clock.currentTimeMillis
-  // What is put after this is young, what a run names after this was named by another before, or is.
-  const before = yield* limit(now)
+  const runs = new Set(yield* (yield* Ledger).runs)
+  const said = Testimony.testimonies(yield* Root.readWhole("root"))
+  // What is put after this is young, and what a run names after this was named by another before, or is put again.
   const stored = yield* ArtifactSweep.list(root)
+  const why = stored.length === 0 ? undefined : yield* doubt(said, runs)
+  if (why !== undefined) return { removed: 0, bytes: 0, marked: 0, why } as Swept
+  const before = yield* limit(said, runs, now)
   const named = yield* ArtifactNames.find(new Set(stored.map(({ sha256 }) => sha256)))
-  return yield* ArtifactSweep.sweep(root, stored, named, { before, now })
+  return (yield* ArtifactSweep.sweep(root, stored, named, { before, now })) as Swept
 })
 
-/** As `sweep`, but once a day; undefined where it was done within the last one. */
+/** As `sweep`, but once a day; undefined where it was done within the last one. One that was in doubt is done again. */
 export const sweepDaily = Effect.fn("ArtifactRetention.sweepDaily")(function* () {
   const root = join((yield* Workspace).home, "artifacts")
   const [now, last] = [yield* Clock.currentTimeMillis, yield* ArtifactSweep.lastSwept(root)]
   if (now >= last && now - last < dayMillis) return undefined
   const swept = yield* sweep()
-  yield* ArtifactSweep.noteSwept(root, now)
+  if (swept.why === undefined) yield* ArtifactSweep.noteSwept(root, now)
   return swept
 })

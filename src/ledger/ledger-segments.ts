@@ -61,6 +61,8 @@ interface Verified {
   readonly time: number
 }
 
+const newline = "\n".charCodeAt(0)
+
 const failedBy = (stream: string) => (error: { readonly message: string }) =>
   new LedgerFailed({ stream, reason: error.message })
 
@@ -366,7 +368,9 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     discard: (stream) =>
       Effect.gen(function* () {
         yield* lock(stream, 0)
-        if ((yield* bytesOf(stream)).length > 0) return
+        const bytes = yield* bytesOf(stream)
+        // A first entry that a crash tore was acknowledged to nobody, unless the root names it.
+        if (bytes.includes(newline) || (bytes.length > 0 && (yield* testimonyOf(stream)) !== undefined)) return
         const remove = (file: string) => fs.remove(file, { force: true }).pipe(Effect.mapError(failedBy(stream)))
         yield* remove(pathOf(stream))
         yield* remove(lockOf(stream))

@@ -106,7 +106,7 @@ export class Ledger extends Context.Service<
      * gone already changes nothing.
      */
     readonly remove: (stream: string) => Effect.Effect<void, LedgerFailed | StreamBusy>
-    /** Removes what is left of a run's stream that holds nothing and that no process holds. */
+    /** Removes what is left of a run's stream that holds no whole entry, that the root does not name and no process holds. */
     readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed>
   }
 >()("dandori/ledger/Ledger") {}

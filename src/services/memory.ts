@@ -6,6 +6,12 @@ import * as Effect from "effect/Effect"
  */
 export const tidy: Effect.Effect<void> = Effect.sync(() => Bun.gc(true))
 
+/** As `tidy`, and gives the machine what is free then: for a process that has loaded much and will stay. */
+export const giveBack: Effect.Effect<void> = Effect.sync(() => {
+  Bun.gc(true)
+  Bun.shrink()
+})
+
 /** As `tidy`, once so many bytes or pieces went through since the last time. It is told of each piece. */
 export const tidyEvery = (limit: { readonly bytes: number; readonly pieces: number }) => {
   let pieces = 0

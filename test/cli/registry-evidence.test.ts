@@ -1,3 +1,4 @@
+import * as Fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -71,6 +72,30 @@ describe("registry and ledger, compared", () => {
           return yield* Effect.provideService(RegistryEvidence.compare, Ledger, meanwhile)
         }).pipe(Effect.provide(services))
         assert.deepStrictEqual(compared, { rows: 1, entries: 1, disagreements: [] })
+      }),
+    ),
+  )
+
+  it.live("blame no row whose run was purged, and each row whose run is only gone", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const home = yield* Project.folder
+        const sqlite = Layer.effect(SqlClient.SqlClient, Sqlite.open({ path: join(home, "state.db") }))
+        const layers = Layer.merge(Project.ledgerAt(home), Layer.provide(RegistrySql.layer, sqlite))
+        yield* Effect.gen(function* () {
+          const ledger = yield* Ledger
+          yield* publish
+          const stream = StreamName.ofRun(Project.runId(1))
+          const { head } = yield* ledger.read(stream)
+          const file = join(home, "ledger", StreamName.segmentPath(stream))
+          Fs.renameSync(file, `${file}.away`)
+          assert.lengthOf((yield* RegistryEvidence.compare).disagreements, 1)
+          Fs.renameSync(`${file}.away`, file)
+          const data = { run: Project.runId(1), stream, entries: head.sequence, head: head.hash, rule: "old" }
+          yield* ledger.record("root", [{ type: "dev.dandori.run.purged.v1", data }])
+          yield* ledger.remove(stream)
+          assert.deepStrictEqual(yield* RegistryEvidence.compare, { rows: 1, entries: 0, disagreements: [] })
+        }).pipe(Effect.provide(layers))
       }),
     ),
   )

@@ -2,8 +2,10 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Collector from "../exporters/collector.ts"
 import { leave, leftOf } from "../ledger/fixtures/purge-place.ts"
 import { attempts, projectAt, runId, writeRun } from "../ledger/fixtures/project.ts"
+import * as RunProject from "./run-project.ts"
 import { dandori, ndjson, project, shifted, start } from "./evidence-project.ts"
 
 const day = 86_400_000
@@ -126,6 +128,39 @@ describe("dandori runs purge", () => {
       const after = yield* dandori(folder, "ledger", "verify", "--json")
       assert.strictEqual(after.code, 0)
       assert.lengthOf(ndjson(after.out)[0]?.purged as ReadonlyArray<unknown>, 2)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("takes nothing from an exporter, and what a run by the command line has left", () =>
+    Effect.gen(function* () {
+      const folder = yield* RunProject.project
+      const home = join(folder, ".dandori")
+      const collector = yield* Collector.start
+      const lineage = { name: "lineage", kind: "open-lineage", namespace: "n", url: collector.url }
+      const exporters = JSON.stringify({ timeout: "250ms", exporters: [lineage] })
+      Fs.writeFileSync(join(folder, "configs/envs/dev/exporters.yaml"), exporters)
+      collector.behave("hangs")
+      for (const pipeline of ["cached", "cached", "good"]) yield* dandori(folder, "run", pipeline, "--quiet")
+      const [good, second, first] = (yield* listed(folder)) as [string, string, string]
+      const purge = (run: string) => dandori(folder, "runs", "purge", run, "--yes", "--reason", "why")
+      const behind = yield* purge(good)
+      assert.strictEqual(behind.code, 1)
+      assert.match(behind.out, /exporter lineage has not sent all of it: dandori ledger send/)
+      collector.behave(200)
+      assert.strictEqual((yield* dandori(folder, "ledger", "send")).code, 0)
+      const sent = collector.received.length
+      assert.isNotEmpty(leftOf(home, first))
+      for (const run of [good, first]) {
+        const { code, err } = yield* purge(run)
+        assert.strictEqual(code, 0, err)
+        assert.deepStrictEqual(leftOf(home, run), [])
+      }
+      assert.strictEqual((yield* dandori(folder, "ledger", "send")).code, 0)
+      assert.lengthOf(collector.received, sent)
+      // The run that took its result from one that is gone is whole, and the task is run again the next time.
+      assert.strictEqual((yield* dandori(folder, "runs", "show", second)).code, 0)
+      assert.strictEqual((yield* dandori(folder, "run", "cached", "--quiet")).code, 0)
+      assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
     }).pipe(Effect.scoped),
   )
 })

@@ -139,6 +139,41 @@ describe.each([
       ),
     )
 
+    test.effect("stay where the ledger may not be all that names them", () =>
+      within(({ home, open }) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* ArtifactRetention.sweep(), { removed: 0, bytes: 0, marked: 0 })
+          const artifact = yield* putOld("of somebody")
+          assert.strictEqual((yield* ArtifactRetention.sweep()).why, "the ledger is empty")
+          yield* Project.writeRun(a, Project.attempts(2))
+          const foreign = Project.runId(7)
+          Place.leave(home, foreign)
+          yield* twice
+          assert.match(
+            (yield* ArtifactRetention.sweep()).why ?? "",
+            new RegExp(`logs/${foreign} is of a run that this`),
+          )
+          Fs.rmSync(join(home, "logs", foreign), { recursive: true })
+          yield* (yield* Ledger).record("root", [
+            { type: "dev.dandori.stream.opened.v1", data: { stream: StreamName.ofRun(b), first: Sha256.of("x") } },
+          ])
+          yield* twice
+          assert.match((yield* Retention.apply()).artifacts?.why ?? "", new RegExp(`run ${b} is missing`))
+          assert.match((yield* Retention.apply()).artifacts?.why ?? "", /is missing/)
+          assert.isTrue(yield* isThere(artifact))
+          yield* Project.writeRun(b, Project.attempts(2))
+          Fs.mkdirSync(join(home, "ledger"), { recursive: true })
+          if (!Fs.existsSync(join(home, "ledger/root.ndjson"))) Fs.writeFileSync(join(home, "ledger/root.ndjson"), "")
+          const given = { ...Place.sections, ledger: { ...Place.sections.ledger, store: "postgres" } } as const
+          const beside = Effect.flatMap(open(given), (shared) => Effect.provide(ArtifactRetention.sweep(), shared))
+          const { why } = yield* Effect.scoped(beside)
+          assert.match(why ?? "", /there is a ledger in files too/)
+          yield* twice
+          assert.isFalse(yield* isThere(artifact))
+        }),
+      ),
+    )
+
     test.effect("are swept once a day by who stays, after the runs that the rules let go", () =>
       within(() =>
         Effect.gen(function* () {

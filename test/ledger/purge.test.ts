@@ -7,11 +7,9 @@ import type { Sections } from "../../src/domain/config/sections.ts"
 import type { Event } from "../../src/domain/event.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
-import * as LedgerCopy from "../../src/ledger/ledger-copy.ts"
 import * as Purge from "../../src/ledger/purge.ts"
 import * as Sealing from "../../src/ledger/sealing.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
-import * as Verify from "../../src/ledger/verify.ts"
 import { Cordons } from "../../src/services/cordons.ts"
 import { Holds } from "../../src/services/holds.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
@@ -317,58 +315,6 @@ describe.each([
       ),
     )
 
-    test.effect("lets two purges at the same time say it once, and both be done", () =>
-      within((place) =>
-        Effect.gen(function* () {
-          const runs = [1, 2, 3, 4, 5].map(Project.runId)
-          for (const run of runs) yield* Project.writeRun(run, Project.attempts(2))
-          const other = yield* place.open()
-          const both = yield* Effect.all(
-            [Purge.runs(asked(...runs)), Effect.provide(Purge.runs(asked(...runs)), other)],
-            { concurrency: 2 },
-          )
-          for (const { left: still } of both) {
-            for (const { why } of still) assert.match(why, /no such run|another time/)
-          }
-          yield* Purge.applyRules()
-          assert.deepStrictEqual(yield* left, [])
-          assert.deepStrictEqual(
-            new Set((yield* Place.purges).map(({ data }) => (data as { run: string }).run)),
-            new Set(runs),
-          )
-          assert.lengthOf(yield* Place.purges, runs.length)
-          assert.strictEqual((yield* Place.verified).exitCode, 0)
-        }),
-      ),
-    )
-
-    test.effect("is not overtaken by a hold: of the two, one comes first", () =>
-      within((place) =>
-        Effect.gen(function* () {
-          const other = yield* place.open()
-          for (let n = 1; n <= 8; n++) {
-            const run = Project.runId(n)
-            yield* Project.writeRun(run, Project.attempts(2))
-            const holding = Effect.gen(function* () {
-              const holds = yield* Holds
-              const ledger = yield* Ledger
-              const add = Effect.gen(function* () {
-                const root = yield* ledger.read("root")
-                if (root.entries.some(({ data }) => (data as { run?: string }).run === run)) return false
-                yield* holds.add({ ...hold, id: `hold ${n}`, subject: `run/${run}` })
-                return true
-              })
-              return yield* (yield* ModelRegistry).atomically(add)
-            })
-            const [{ purged }, held] = yield* Effect.all([Purge.runs(asked(run)), Effect.provide(holding, other)], {
-              concurrency: 2,
-            })
-            assert.strictEqual(purged.length, held ? 0 : 1)
-          }
-        }),
-      ),
-    )
-
     test.effect("is verified for what the root says of it: a purge of other entries than it closed is no purge", () =>
       within(() =>
         Effect.gen(function* () {
@@ -383,32 +329,6 @@ describe.each([
           assert.deepInclude(there.purged[0], { stream: StreamName.ofRun(a), there: true })
           yield* ledger.remove(StreamName.ofRun(a))
           assert.strictEqual((yield* Place.verified).exitCode, 10)
-        }),
-      ),
-    )
-
-    test.effect("is copied whole: a copy that is made meanwhile misses no run", () =>
-      within((place) =>
-        Effect.gen(function* () {
-          const ledger = yield* Ledger
-          for (const run of [a, b, c]) yield* Project.writeRun(run, Project.attempts(2))
-          const other = yield* place.open()
-          let purges = 0
-          // Another process purges a run after the root was copied, twice.
-          const meanwhile = Ledger.of({
-            ...ledger,
-            bytes: (stream, from) =>
-              Effect.tap(ledger.bytes(stream, from), () =>
-                stream === "root" && purges < 2
-                  ? Effect.provide(Purge.runs(asked([a, b][purges++] ?? "")), other).pipe(Effect.orDie)
-                  : Effect.void,
-              ),
-          })
-          const folder = `${yield* Project.folder}/copy`
-          yield* Effect.provideService(LedgerCopy.copyTo(folder), Ledger, meanwhile)
-          const report = yield* Verify.verify(folder)
-          assert.strictEqual(report.exitCode, 0)
-          assert.lengthOf(report.purged, 2)
         }),
       ),
     )

@@ -54,6 +54,29 @@ describe("the root stream", () => {
     ),
   )
 
+  it.live("lets a stream be begun again whose first entry a crash tore, but none that it names", () =>
+    inLedger((home) =>
+      Effect.gen(function* () {
+        const ledger = yield* Ledger
+        const path = join(home, "ledger", StreamName.segmentPath(streams[0]))
+        const cut = Effect.promise(async () => {
+          const text = await Fs.readFile(path, "utf8")
+          await Fs.chmod(path, 0o600)
+          await Fs.writeFile(path, text.slice(0, 40))
+        })
+        yield* Project.writeRun(Project.runId(1), [], { open: true, unlisted: true })
+        yield* cut
+        yield* ledger.discard(streams[0])
+        yield* Project.writeRun(Project.runId(1), [], { open: true })
+        assert.lengthOf((yield* ledger.read(streams[0])).entries, 1)
+        yield* ledger.discard(streams[0])
+        yield* cut
+        yield* ledger.discard(streams[0])
+        assert.isTrue(yield* Effect.promise(() => Fs.stat(path).then((found) => found.size === 40)))
+      }),
+    ),
+  )
+
   it.live("is not made anew when it is gone although runs have finished", () =>
     inLedger((home) =>
       Effect.gen(function* () {

@@ -2,6 +2,7 @@ import baseApprovals from "../../../configs/base/approvals.yaml" with { type: "t
 import baseBacktestPolicy from "../../../configs/base/backtest_policy.yaml" with { type: "text" }
 import baseCorePolicy from "../../../configs/base/core_policy.yaml" with { type: "text" }
 import baseCostTable from "../../../configs/base/cost_table.yaml" with { type: "text" }
+import baseDaemon from "../../../configs/base/daemon.yaml" with { type: "text" }
 import baseDatabase from "../../../configs/base/database.yaml" with { type: "text" }
 import baseDq from "../../../configs/base/dq.yaml" with { type: "text" }
 import baseEvacuation from "../../../configs/base/evacuation.yaml" with { type: "text" }
@@ -52,6 +53,7 @@ export const fixed: ReadonlyArray<ProjectFile> = [
   ["configs/base/backtest_policy.yaml", baseBacktestPolicy],
   ["configs/base/core_policy.yaml", baseCorePolicy],
   ["configs/base/cost_table.yaml", baseCostTable],
+  ["configs/base/daemon.yaml", baseDaemon],
   ["configs/base/database.yaml", baseDatabase],
   ["configs/base/dq.yaml", baseDq],
   ["configs/base/evacuation.yaml", baseEvacuation],

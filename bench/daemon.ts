@@ -1,0 +1,152 @@
+/** A daemon: a thousand schedules that tick in one second, what it catches up after kill -9, and what it takes when idle. */
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as CliStart from "./cli-start.ts"
+import type { Bench, Figure } from "./figure.ts"
+import * as Figures from "./figure.ts"
+import * as Place from "./place.ts"
+
+interface Closed {
+  readonly time: string
+  readonly type: string
+  readonly data: { readonly tick: string; readonly outcome: { readonly is: string } }
+}
+
+const scheduled = (id: string, cron: string, more = "") =>
+  `version: 1
+id: ${id}
+schedule: { cron: "${cron}", timezone: UTC, overlap: queue-one${more} }
+tasks:
+  work: { uses: command, with: { argv: ["true"], effects: idempotent } }
+`
+
+const closedIn = (project: string): ReadonlyArray<Closed> => {
+  const stream = join(project, ".dandori/ledger/schedules/dev.ndjson")
+  if (!existsSync(stream)) return []
+  const text = readFileSync(stream, "utf8")
+  return text
+    .slice(0, text.lastIndexOf("\n") + 1)
+    .split("\n")
+    .flatMap((line) => (line.includes('"dev.dandori.schedule.tick.closed.v1"') ? [JSON.parse(line) as Closed] : []))
+}
+
+const place = (folder: string, name: string, pipelines: ReadonlyArray<readonly [string, string]>) => {
+  const project = join(folder, name)
+  mkdirSync(join(project, "pipelines"), { recursive: true })
+  symlinkSync(join(Place.repository, "configs"), join(project, "configs"))
+  for (const [id, text] of pipelines) writeFileSync(join(project, "pipelines", `${id}.yaml`), text)
+  return project
+}
+
+const start = (argv: ReadonlyArray<string>, project: string) =>
+  Bun.spawn([...argv, "daemon", "--port", "0"], { cwd: project, stdin: "ignore", stdout: "ignore", stderr: "ignore" })
+
+const until = async (what: string, daemon: Bun.Subprocess, holds: () => boolean, every = 5) => {
+  const begun = performance.now()
+  while (!holds()) {
+    if (daemon.exitCode !== null) throw new Error(`The daemon ended with ${daemon.exitCode} before ${what}`)
+    if (performance.now() - begun > 180_000) throw new Error(`Waited three minutes for ${what}`)
+    await Bun.sleep(every)
+  }
+}
+
+const end = async (daemon: Bun.Subprocess) => {
+  daemon.kill("SIGTERM")
+  await daemon.exited
+}
+
+/** Milliseconds from the nominal second until each tick's outcome was durable, for schedules that all tick in it. */
+const lateness = async (argv: ReadonlyArray<string>, folder: string, how: string, count: number) => {
+  // The second is far enough away for all to be compiled and deployed.
+  const second = new Date(Date.now() + (count > 100 ? 60_000 : 20_000)).getUTCSeconds()
+  const ids = Array.from({ length: count }, (_, n) => `p${n}`)
+  const cron = `${second} * * * * *`
+  const project = place(
+    folder,
+    `${how}-many`,
+    ids.map((id) => [id, scheduled(id, cron)] as const),
+  )
+  const daemon = start(argv, project)
+  await until("all ticks", daemon, () => closedIn(project).length >= count, 250)
+  await end(daemon)
+  const all = closedIn(project)
+  const [{ data }] = all
+  const first = all.filter((one) => one.data.tick === data.tick)
+  if (first.length !== count) throw new Error(`${first.length} of ${count} ticks were closed`)
+  return first.map(({ time }) => Date.parse(time) - Date.parse(data.tick))
+}
+
+/** From the start of the next process until the first tick that nobody watched is closed, milliseconds. */
+const catchUp = async (argv: ReadonlyArray<string>, folder: string, how: string, times: number) => {
+  const text = scheduled("often", "* * * * * *", ", catchup: { policy: all, window: 1h }")
+  const project = place(folder, `${how}-often`, [["often", text]])
+  const taken: Array<number> = []
+  for (let i = 0; i < times; i++) {
+    const before = closedIn(project).length
+    const daemon = start(argv, project)
+    await until("a tick", daemon, () => closedIn(project).length > before + 1)
+    daemon.kill("SIGKILL")
+    await daemon.exited
+    const known = closedIn(project).length
+    // So old that the loop of a process that went on would have closed it long ago.
+    await Bun.sleep(2_500)
+    const begun = performance.now()
+    const next = start(argv, project)
+    await until("the first missed tick", next, () => closedIn(project).length > known, 1)
+    taken.push(performance.now() - begun)
+    await end(next)
+  }
+  return taken
+}
+
+const ofProc = (pid: number, file: string, key: string) =>
+  Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/${file}`, "utf8"))?.[1] ?? 0)
+
+/** Memory (MiB) and bytes written in a minute by a daemon that has nothing to do. */
+const idle = async (argv: ReadonlyArray<string>, folder: string, how: string, seconds: number) => {
+  const project = place(folder, `${how}-idle`, [["rare", scheduled("rare", "0 0 1 1 *")]])
+  const daemon = start(argv, project)
+  await until("the schedule", daemon, () => existsSync(join(project, ".dandori/ledger/schedules/dev.ndjson")))
+  await Bun.sleep(seconds * 1_000)
+  const [rss, before] = [ofProc(daemon.pid, "status", "VmRSS") / 1_024, ofProc(daemon.pid, "io", "write_bytes")]
+  await Bun.sleep(seconds * 1_000)
+  const written = ((ofProc(daemon.pid, "io", "write_bytes") - before) * 60) / seconds
+  await end(daemon)
+  return { rss, written }
+}
+
+/** A daemon from source and compiled. */
+export const bench: Bench = (scale) =>
+  Place.withFolder(async (folder) => {
+    const { missing, programs } = CliStart.programs(scale)
+    const isFull = scale === "full"
+    const count = isFull ? 1_000 : 20
+    const figures: Array<Figure> = []
+    for (const [how, argv] of programs) {
+      const late = await lateness(argv, folder, how, count)
+      figures.push(
+        Figures.fromValues(`${count} ticks of one second, lateness, ${how}`, "ms", late),
+        Figures.fromValues(
+          `${count} ticks of one second, p99 of the lateness, ${how}`,
+          "ms",
+          [Figures.percentile(late, 0.99)],
+          {
+            target: { atMost: 100 },
+          },
+        ),
+        Figures.fromValues(
+          `kill -9 to the first missed tick, ${how}`,
+          "ms",
+          await catchUp(argv, folder, how, isFull ? 5 : 1),
+          { target: { atMost: 2_000 } },
+        ),
+      )
+      const { rss, written } = await idle(argv, folder, how, isFull ? 30 : 3)
+      figures.push(
+        Figures.fromValues(`idle daemon, memory, ${how}`, "MiB", [rss], { target: { atMost: 100 } }),
+        Figures.fromValues(`idle daemon, written in a minute, ${how}`, "KiB", [written / 1_024]),
+      )
+    }
+    const notes = ["lateness: from the nominal second until the outcome is durable; the runs begin after it"]
+    return { figures, notes: missing === undefined ? notes : [...notes, `compiled: skipped, ${missing}`] }
+  })

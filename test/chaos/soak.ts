@@ -1,0 +1,144 @@
+// The long trial of a daemon: `bun test/chaos/soak.ts [MINUTES] [KEPT]`. A run a second; what a run has left is purged
+// after KEPT (default 5m). Says how the daemon's memory, its open files and its stores went, and exits 1 where a tick is
+// missing or a store grows without bound.
+import { readFileSync, readdirSync } from "node:fs"
+import * as Fs from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import * as Machine from "../../bench/machine.ts"
+
+const minutes = Number(process.argv[2] ?? 60)
+const kept = process.argv[3] ?? "5m"
+const repository = resolve(import.meta.dirname, "../..")
+const bun = join(repository, "node_modules/.bin/bun")
+const everyMillis = 5_000
+
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+/** Slope of values over time by least squares, with its standard error; per hour. */
+const slope = (samples: ReadonlyArray<readonly [number, number]>) => {
+  const n = samples.length
+  const [meanT, meanV] = [0, 1].map((i) => samples.reduce((sum, one) => sum + one[i], 0) / n)
+  const varT = samples.reduce((sum, [t]) => sum + (t - meanT) ** 2, 0)
+  const b = samples.reduce((sum, [t, v]) => sum + (t - meanT) * (v - meanV), 0) / varT
+  const rest = samples.reduce((sum, [t, v]) => sum + (v - meanV - b * (t - meanT)) ** 2, 0)
+  const hour = 3_600_000
+  return { perHour: b * hour, error: Math.sqrt(rest / (n - 2) / varT) * hour }
+}
+
+const bytesBelow = async (folder: string) => {
+  const { stdout } = await Bun.$`du -sb ${folder}`.quiet().nothrow()
+  return Number(stdout.toString().split("\t")[0]) || 0
+}
+
+const project = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori-soak-")))
+await Fs.cp(join(repository, "configs"), join(project, "configs"), { recursive: true })
+const retention = join(project, "configs/base/retention.yaml")
+const text = await Fs.readFile(retention, "utf8")
+await Fs.writeFile(
+  retention,
+  text.replace(/succeeded: \S+/, `succeeded: ${kept}`).replace(/others: \S+/, `others: ${kept}`),
+)
+await Fs.mkdir(join(project, "pipelines"))
+await Fs.writeFile(
+  join(project, "pipelines/often.yaml"),
+  [
+    "version: 1",
+    "id: often",
+    "schedule: { cron: '* * * * * *', timezone: UTC, overlap: queue-all, catchup: { policy: all, window: 1h } }",
+    "tasks:",
+    "  work: { uses: command, with: { effects: idempotent, argv: ['true'] } }",
+    "",
+  ].join("\n"),
+)
+
+const { SERVICE_ENV: _env, DANDORI_HOME: _home, ...env } = process.env
+const daemon = Bun.spawn([bun, join(repository, "src/cli/main.ts"), "daemon", "--port", "0"], {
+  cwd: project,
+  env,
+  stdin: null,
+  stdout: "ignore",
+  stderr: Bun.file(join(project, "daemon.log")),
+})
+say(`${Machine.machine()}; ${Machine.load()}`)
+say(`${minutes} minutes at one run a second, records kept ${kept}, in ${project}, process ${daemon.pid}`)
+
+const status = (key: string) => {
+  const found = new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))
+  return Number(found?.[1] ?? 0)
+}
+const rss: Array<readonly [number, number]> = []
+const files: Array<readonly [number, number]> = []
+const stores: Array<{ readonly at: number; readonly bytes: number; readonly runs: number }> = []
+const home = join(project, ".dandori")
+const begun = Date.now()
+let stopped = false
+process.on("SIGINT", () => void (stopped = true))
+for (let count = 0; !stopped && Date.now() - begun < minutes * 60_000 && daemon.exitCode === null; count++) {
+  await Bun.sleep(everyMillis)
+  const at = Date.now() - begun
+  rss.push([at, status("VmRSS") / 1_024])
+  files.push([at, readdirSync(`/proc/${daemon.pid}/fd`).length])
+  if (count % 12 !== 0) continue
+  const runs = (await Fs.readdir(join(home, "ledger/runs"), { recursive: true })).filter((name) =>
+    name.endsWith(".ndjson"),
+  ).length
+  const bytes = await bytesBelow(home)
+  stores.push({ at, bytes, runs })
+  const [, megabytes] = rss[rss.length - 1]
+  const [, open] = files[files.length - 1]
+  say(
+    `${(at / 60_000).toFixed(1)} min  RSS ${megabytes.toFixed(0)} MiB  fds ${open}  stores ${(bytes / 2 ** 20).toFixed(1)} MiB  runs kept ${runs}`,
+  )
+}
+daemon.kill("SIGTERM")
+const code = await daemon.exited
+
+interface Line {
+  readonly type: string
+  readonly time: string
+  readonly data: { readonly tick: string; readonly through?: string; readonly ticks?: number; readonly status?: string }
+}
+const lines = (await Fs.readFile(join(home, "ledger/schedules/dev.ndjson"), "utf8"))
+  .trim()
+  .split("\n")
+  .map((line): Line => JSON.parse(line))
+const faults: Array<string> = []
+let next: number | undefined
+const lateness: Array<number> = []
+const ends = new Map<string, number>()
+for (const { data, time, type } of lines) {
+  if (type === "dev.dandori.schedule.run.ended.v1") {
+    ends.set(data.status ?? "", (ends.get(data.status ?? "") ?? 0) + 1)
+  }
+  if (type !== "dev.dandori.schedule.tick.closed.v1") continue
+  const tick = Date.parse(data.tick)
+  if (next !== undefined && tick !== next)
+    faults.push(`after ${new Date(next - 1_000).toISOString()} came ${data.tick}`)
+  next = tick + (data.ticks ?? 1) * 1_000
+  lateness.push(Date.parse(time) - Date.parse(data.through ?? data.tick))
+}
+if (code !== 0) faults.push(`the daemon ended with ${code}`)
+const verify = await Bun.$`${bun} ${join(repository, "src/cli/main.ts")} ledger verify`.cwd(project).quiet().nothrow()
+if (verify.exitCode !== 0) faults.push(`the ledger does not verify: ${verify.stdout.toString()}`)
+
+// The first part warms up: code is compiled, and the first records are not purged yet.
+const settled = <A extends readonly [number, number]>(all: ReadonlyArray<A>) => all.slice(Math.floor(all.length / 3))
+const memory = slope(settled(rss))
+const open = slope(settled(files))
+const sorted = lateness.toSorted((a, b) => a - b)
+const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]
+const total = [...ends.values()].reduce((sum, count) => sum + count, 0)
+const schedules = await bytesBelow(join(home, "ledger/schedules"))
+const root = await bytesBelow(join(home, "ledger/root.ndjson"))
+say(`ticks ${lateness.length}, lateness p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${sorted.at(-1)} ms`)
+say(`runs ended ${total}: ${JSON.stringify(Object.fromEntries(ends))}`)
+say(`RSS slope ${memory.perHour.toFixed(2)} ± ${memory.error.toFixed(2)} MiB an hour (after the first third)`)
+say(`open files slope ${open.perHour.toFixed(2)} ± ${open.error.toFixed(2)} an hour`)
+say(
+  `bytes of a run that stay after its purge: ${(schedules / total).toFixed(0)} in the schedules' stream, ${(root / total).toFixed(0)} in the root`,
+)
+for (const fault of faults.slice(0, 10)) say(`FAULT ${fault}`)
+say(faults.length === 0 ? "no fault" : `${faults.length} faults, kept in ${project}`)
+if (faults.length === 0) await Fs.rm(project, { recursive: true, force: true })
+process.exitCode = faults.length === 0 ? 0 : 1
