@@ -44,6 +44,7 @@ const shipped: Readonly<Record<string, Load>> = {
   seed: () => import("./seed/index.ts"),
   snapshot: () => import("./snapshot/index.ts"),
   train: () => import("./train/index.ts"),
+  "wait-for-file": () => import("./wait-for-file/index.ts"),
   "worm-append": () => import("./worm-append/index.ts"),
 }
 

@@ -3,7 +3,8 @@ import * as CallSite from "./call-site.ts"
 import type { Matrix } from "./matrix.ts"
 import { type ParamSchema, type ParamValue, jsonSchemaOf } from "./param.ts"
 import { type Accepts, type Expression, type Ref, put, ref, sourceOf, toDocument } from "./reference.ts"
-import type { Schedule, ScheduledParams } from "./schedule.ts"
+import type { FileTrigger } from "./file-trigger.ts"
+import type { Schedule, TriggerParams } from "./schedule.ts"
 
 export type Block = "tasks" | "onFailure" | "onCancel" | "finally"
 
@@ -125,7 +126,11 @@ export interface PipelineOptions<P, V extends string> {
    */
   readonly audit?: "required" | "best-effort"
   readonly timeout?: string
-  readonly schedule?: Schedule<ScheduledParams<{ readonly [K in keyof NoInfer<P>]: ParamValue<NoInfer<P>[K]> }>>
+  readonly schedule?: Schedule<TriggerParams<{ readonly [K in keyof NoInfer<P>]: ParamValue<NoInfer<P>[K]> }>>
+  /** What starts the pipeline beside its schedule and people. */
+  readonly on?: {
+    readonly files: FileTrigger<TriggerParams<{ readonly [K in keyof NoInfer<P>]: ParamValue<NoInfer<P>[K]> }>>
+  }
   readonly defaults?: { readonly retry?: RetryOptions; readonly heartbeat?: string }
   /** How many runs of a group go on at once, and what becomes of the next one. */
   readonly concurrency?: {

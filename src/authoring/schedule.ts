@@ -24,8 +24,8 @@ export interface Schedule<out P> extends ScheduleOptions<P> {
   readonly cron: string
 }
 
-/** What a schedule may give to params of these types. */
-export type ScheduledParams<Values> = { readonly [K in keyof Values]?: Accepts<Values[K]> }
+/** What a trigger may give to params of these types. */
+export type TriggerParams<Values> = { readonly [K in keyof Values]?: Accepts<Values[K]> }
 
 /** The tick that a scheduled run is for: its nominal time in UTC, its date and its month in the schedule's zone. */
 export const tick: Ref<TickFacts> = ref("run.tick")

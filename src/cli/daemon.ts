@@ -13,6 +13,7 @@ import type { Ledger } from "../ledger/ledger.ts"
 import type { LedgerKey } from "../ledger/keys.ts"
 import type { Inbox } from "../services/inbox.ts"
 import { Stores } from "../ledger/stores.ts"
+import * as ArrivedFiles from "../services/arrived-files.ts"
 import * as StartKeys from "../services/start-keys.ts"
 import * as Tokens from "../services/tokens-sql.ts"
 import { version } from "../../package.json"
@@ -135,7 +136,9 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
       Host.layer(version).pipe(
         Layer.provideMerge(Daemon.layer),
         Layer.provideMerge(Stores.layer),
-        Layer.provideMerge(Layer.mergeAll(Tokens.layerOf(database), StartKeys.layerOf(database))),
+        Layer.provideMerge(
+          Layer.mergeAll(Tokens.layerOf(database), StartKeys.layerOf(database), ArrivedFiles.layerOf(database)),
+        ),
         Layer.provideMerge(surroundings(project, home, env, say)),
         Layer.provideMerge(ServiceManager.layer),
         Layer.provideMerge(Project.services({ project, home, configuration })),

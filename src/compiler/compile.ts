@@ -9,6 +9,7 @@ import * as ApprovalCheck from "./approval-check.ts"
 import * as AuditCheck from "./audit-check.ts"
 import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
+import * as FileTriggerSettings from "./file-trigger-settings.ts"
 import type { FieldReader } from "./field-reader.ts"
 import type { Located } from "./located.ts"
 import * as InputCheck from "./input-check.ts"
@@ -176,6 +177,7 @@ export const compileDocument = Effect.fnUntraced(function* (
   if (definition !== undefined) {
     Params.check(reader, definition)
     const schedule = ScheduleSettings.read(reader, definition)
+    const on = FileTriggerSettings.read(reader, definition)
     const types = yield* loadTypes(reader, definition)
     RetryErrors.check(reader, document, definition, types)
     if (definition.tasks.size > manyTasks) yield* InputCheck.compileDecoders(types.values())
@@ -217,6 +219,7 @@ export const compileDocument = Effect.fnUntraced(function* (
           ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }),
           ...(definition.outputs.size === 0 ? {} : { outputs: given.outputs }),
           ...(schedule === undefined ? {} : { schedule }),
+          ...(on === undefined ? {} : { on }),
           tasks: placed,
         },
         outputs: given.type,

@@ -23,6 +23,7 @@ export interface Definition {
   /** What a pipeline that uses this one sees: one expression each. */
   readonly outputs: ReadonlyMap<string, PlacedText>
   readonly schedule: LocatedEntry | undefined
+  readonly on: LocatedEntry | undefined
   /** By id, in file order. */
   readonly tasks: ReadonlyMap<string, TaskDefinition>
 }
@@ -37,6 +38,7 @@ const pipelineKeys = [
   "audit",
   "timeout",
   "schedule",
+  "on",
   "concurrency",
   "defaults",
   "outputs",
@@ -247,6 +249,7 @@ export const read = (reader: FieldReader, document: Located): Definition | undef
     concurrency: readConcurrency(reader, node),
     outputs: readOutputs(reader, node),
     schedule: entryOf(node, "schedule"),
+    on: entryOf(node, "on"),
     tasks,
   }
 }

@@ -8,6 +8,7 @@ import { InputSchemas, definition, nameOf } from "./input-schemas.ts"
 import * as Params from "./params.ts"
 import * as RetryErrors from "./retry-errors.ts"
 import * as StartSchema from "./start-schema.ts"
+import { triggersSchema } from "./file-trigger-schema.ts"
 import { scheduleSchema } from "./schedule-schema.ts"
 
 const retry: JsonSchema = {
@@ -148,6 +149,7 @@ export const ofTypes = (types: ReadonlyArray<AnyTaskType>): JsonSchema => {
       },
       ...StartSchema.pipelineProperties,
       schedule: scheduleSchema(definition("duration")),
+      on: triggersSchema(definition("duration")),
       defaults: {
         type: "object",
         description: "what tasks have that do not say it themselves",

@@ -2,11 +2,12 @@ import * as CronPattern from "../domain/cron-pattern.ts"
 import * as CronSyntax from "../domain/cron-syntax.ts"
 import { Catchup, DstPolicy, Overlap, type Schedule } from "../domain/schedule.ts"
 import { didYouMean } from "../domain/suggest.ts"
+import * as Tick from "../domain/tick.ts"
 import * as TimeZone from "../domain/time-zone.ts"
 import type { Definition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type Located, type LocatedEntry, entryOf, get, kindOf } from "./located.ts"
-import * as ScheduleParams from "./schedule-params.ts"
+import * as TriggerParams from "./trigger-params.ts"
 
 const keys = ["cron", "timezone", "params", "jitter", "overlap", "catchup", "dst", "pauseAfter"]
 
@@ -103,10 +104,12 @@ const readDst = (
   return { gap: gap ?? defaultDst.gap, overlap: overlap ?? defaultDst.overlap }
 }
 
-const sampleTick = (cron: string | undefined, timezone: string | undefined): ScheduleParams.SampleTick | undefined => {
+/** A tick that the schedule has. */
+const sampleTick = (cron: string | undefined, timezone: string | undefined): TriggerParams.Trigger["sample"] => {
   const local = cron === undefined ? undefined : CronPattern.first(cron, judgedFrom)
   if (timezone === undefined || local === undefined) return undefined
-  return { timezone, at: TimeZone.instantOf(timezone, local) }
+  const tick = Tick.factsOf(timezone, TimeZone.instantOf(timezone, local))
+  return { at: `at the tick ${tick.time}`, facts: Tick.factsFor(tick) }
 }
 
 /**
@@ -123,7 +126,14 @@ export const read = (reader: FieldReader, definition: Definition): Schedule | un
   reader.map(node, "schedule", "schedule", keys)
   const cron = readCron(reader, entry)
   const timezone = readTimezone(reader, entry)
-  const params = ScheduleParams.read(reader, definition, entry, sampleTick(cron, timezone))
+  const params = TriggerParams.read(reader, definition, {
+    path: "schedule",
+    section: entry,
+    scope: Tick.scope,
+    only: "A schedule's params may name run.tick only.",
+    giver: "a tick",
+    sample: sampleTick(cron, timezone),
+  })
   const jitter = reader.duration(node, "jitter", "schedule")
   const overlap = reader.choice(node, "overlap", "schedule", Overlap.literals) ?? "skip"
   const catchup = readCatchup(reader, node)

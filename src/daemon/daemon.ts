@@ -9,6 +9,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import { Ids } from "../services/ids.ts"
 import { Leases } from "../services/leases.ts"
 import { Settings } from "../services/settings.ts"
+import * as FileTriggers from "./file-triggers.ts"
 import * as Housekeeping from "./housekeeping.ts"
 import * as Pipelines from "./pipelines.ts"
 import * as Signs from "./signs.ts"
@@ -70,6 +71,7 @@ const lead = Effect.gen(function* () {
   )
   yield* Effect.forkScoped(books)
   yield* Effect.forkScoped((yield* Housekeeping.Housekeeping).run)
+  yield* Effect.forkScoped(FileTriggers.run)
   const loss = Effect.flatMap(lease.loss, (reason) => {
     left = reason
     return say(`Leading no more: ${reason}`)

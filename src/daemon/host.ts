@@ -94,7 +94,7 @@ export interface StartRequest {
   readonly params: Readonly<Record<string, unknown>>
   readonly run: string
   readonly who: Actor
-  readonly trigger: "api" | "webhook"
+  readonly trigger: "api" | "webhook" | "file"
 }
 
 /** The ticks of a schedule that are to be run after the fact: from the one time to before the other (RFC 3339). */

@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import * as CanonicalJson from "./canonical-json.ts"
 import { EffectClass } from "./effect-class.ts"
+import { Triggers } from "./file-trigger.ts"
 import { PipelineId, TaskId } from "./names.ts"
 import { Schedule } from "./schedule.ts"
 import type { Sha256 } from "./sha256.ts"
@@ -137,6 +138,7 @@ export const Plan = Schema.Struct({
   concurrency: Schema.optionalKey(Concurrency),
   outputs: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   schedule: Schema.optionalKey(Schedule),
+  on: Schema.optionalKey(Triggers),
   tasks: Schema.Array(PlanTask),
 })
 export type Plan = typeof Plan.Type

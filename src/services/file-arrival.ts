@@ -36,6 +36,8 @@ export interface FileWatch<E, R> {
 /** So much of the time at most is spent looking: a folder that is slow to list is looked at less often. */
 const share = 0.05
 
+const monotonic = Effect.map(Clock.monotonicTimeNanos, (now) => Number(now) / 1e6)
+
 /**
  * Watches a folder by listing it, which works on network file systems too. Each complete file arrives once, over restarts;
  * one that is written anew arrives again.
@@ -45,6 +47,8 @@ export const make = <E extends { readonly message: string }, R>(options: Options
   const suffix = complete.by === "marker" ? complete.suffix : undefined
   let state = remembered === undefined ? undefined : FileArrival.resume(remembered)
   let unnamed = 0
+  /** How long the last listing took: what is done with files that arrive is no reason to look less often. */
+  let tookMillis = 0
 
   /** Nothing is there yet where there is no folder at the first look; later on, it is away. */
   const listed = (isFirst: boolean) =>
@@ -56,7 +60,11 @@ export const make = <E extends { readonly message: string }, R>(options: Options
     )
 
   const look = Effect.gen(function* () {
-    const listing = yield* listed(state === undefined)
+    const begun = yield* monotonic
+    const listing = yield* Effect.ensuring(
+      listed(state === undefined),
+      Effect.map(monotonic, (now) => void (tookMillis = now - begun)),
+    )
     if (listing.unnamed > unnamed) {
       yield* Effect.logWarning(
         `${folder}: ${listing.unnamed} files are left out, their names are no UTF-8; rename them to have them arrive`,
@@ -69,7 +77,7 @@ export const make = <E extends { readonly message: string }, R>(options: Options
       state = FileArrival.begin(there)
       return 0
     }
-    const now = Number(yield* Clock.monotonicTimeNanos) / 1e6
+    const now = yield* monotonic
     const found = FileArrival.look(state, listing.files, now, complete)
     if (found.forgotten.length > 0) yield* forget(found.forgotten)
     state = found.state
@@ -89,7 +97,6 @@ export const make = <E extends { readonly message: string }, R>(options: Options
   const run = Effect.gen(function* () {
     let problem: string | undefined
     for (;;) {
-      const begun = yield* Clock.monotonicTimeNanos
       const result = yield* Effect.result(look)
       if (result._tag === "Failure" && problem === undefined) {
         yield* Effect.logWarning(`Files of ${folder} do not arrive: ${result.failure.message}`)
@@ -97,7 +104,6 @@ export const make = <E extends { readonly message: string }, R>(options: Options
       if (result._tag === "Success" && problem !== undefined)
         yield* Effect.logWarning(`Files of ${folder} arrive again`)
       problem = result._tag === "Failure" ? result.failure.message : undefined
-      const tookMillis = Number((yield* Clock.monotonicTimeNanos) - begun) / 1e6
       yield* Effect.sleep(Math.max(everyMillis, tookMillis / share))
     }
   })

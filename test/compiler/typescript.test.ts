@@ -181,6 +181,35 @@ export default pipeline("p", {
     }),
   )
 
+  it.effect("has the mistakes of the files that start it at their keys", () =>
+    Effect.gen(function* () {
+      const all = yield* told(`import { command } from "dandori/tasks"
+import { file, pipeline } from "dandori"
+export default pipeline("p", {
+  params: { path: { type: "string" } },
+  on: {
+    files: {
+      path: "../in/*",
+      complete: "renamed",
+      params: { paht: file.path },
+    },
+  },
+}, ({ task }) => {
+  task("a", command, { argv: ["a"] })
+})
+`)
+      assert.deepStrictEqual(
+        all.map((text) => text.slice(0, 34)),
+        [
+          '7:7 "../in/*" goes up with "..", a',
+          "8:7 complete must be 10s (its size",
+          "9:7 The param path has no default,",
+          '9:17 The pipeline has no param "pa',
+        ],
+      )
+    }),
+  )
+
   it.effect("that throws is one mistake, at the throw", () =>
     Effect.gen(function* () {
       const all = yield* told(`${head}export default pipeline("p", {}, () => {

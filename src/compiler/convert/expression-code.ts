@@ -13,7 +13,7 @@ export interface Scope {
   readonly matrix: { readonly constant: string; readonly axes: ReadonlySet<string> } | undefined
   /** Notes that a name of `dandori`, or of the pipeline's function, is used. */
   readonly use: (
-    name: "cron" | "each" | "expression" | "has" | "matrix" | "tick" | "when" | "params" | "run" | "env",
+    name: "cron" | "each" | "expression" | "file" | "has" | "matrix" | "tick" | "when" | "params" | "run" | "env",
   ) => string
 }
 
@@ -54,6 +54,7 @@ export const reference = (scope: Scope, source: string): string | undefined => {
   const [root, name, ...rest] = path
   if (name === undefined) return undefined
   if (root === "tasks") return ofTask(scope, name, rest)
+  if (root === "run" && name === "file") return rest.length === 1 ? `${scope.use("file")}.${rest[0]}` : undefined
   if (root === "run" && name === "tick") return rest.length === 1 ? `${scope.use("tick")}.${rest[0]}` : undefined
   if (rest.length > 0) return undefined
   if (root === "params") return isTypedParam(scope.params[name]) ? `${scope.use("params")}.${name}` : undefined

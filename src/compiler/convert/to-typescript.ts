@@ -9,7 +9,7 @@ import * as TaskOrder from "./task-order.ts"
 
 type Document = Readonly<Record<string, unknown>>
 
-const dandoriNames = ["cron", "each", "expression", "has", "matrix", "pipeline", "tick", "when"] as const
+const dandoriNames = ["cron", "each", "expression", "file", "has", "matrix", "pipeline", "tick", "when"] as const
 const contextNames = ["params", "run", "env", "task", "onFailure", "onCancel", "finally"] as const
 const adders = { tasks: "task", onFailure: "onFailure", onCancel: "onCancel", finally: "lastly" } as const
 
@@ -127,10 +127,21 @@ class Writer {
     this.statement("return ", ExpressionCode.value(this.scope(undefined), this.document.outputs))
   }
 
+  private triggers(scope: ExpressionCode.Scope, on: Document): Code.Code {
+    const { params, ...more } = record(on.files)
+    const files = Object.entries(more).map(([name, part]): readonly [string, Code.Code] => [
+      name,
+      ExpressionCode.setting(undefined, part),
+    ])
+    if (params !== undefined) files.push(["params", ExpressionCode.value(scope, params)])
+    return Code.object([["files", Code.object(files)]])
+  }
+
   private settings(): Code.Code {
     const scope = this.scope(undefined)
     const written = Object.entries(this.document).filter(([key]) => !elsewhere.has(key))
     const entries = written.map(([key, item]): readonly [string, Code.Code] => {
+      if (key === "on" && isRecord(item)) return [key, this.triggers(scope, item)]
       if (key !== "schedule" || !isRecord(item)) return [key, ExpressionCode.setting(undefined, item)]
       const { cron, params, ...more } = item
       const options = Object.entries(more).map(([name, part]): readonly [string, Code.Code] => [

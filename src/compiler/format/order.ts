@@ -7,6 +7,7 @@ const pipelineKeys = [
   "params",
   "env",
   "schedule",
+  "on",
   "concurrency",
   "audit",
   "timeout",
@@ -36,7 +37,7 @@ const taskKeys = [
   "continueOnError",
 ]
 const taskBlocks = new Set(["tasks", "onFailure", "onCancel", "finally"])
-const maps = new Set(["params", "schedule", "defaults", "outputs", ...taskBlocks])
+const maps = new Set(["params", "schedule", "on", "defaults", "outputs", ...taskBlocks])
 
 /** Sorts known keys; unknown ones keep their order at the end. */
 const sort = (collection: Collection, keys: ReadonlyArray<string>): void => {

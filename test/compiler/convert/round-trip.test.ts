@@ -64,6 +64,30 @@ describe("convert", () => {
     }),
   )
 
+  it.live("keeps the digest of a pipeline that files start", () =>
+    Effect.gen(function* () {
+      const of = (complete: unknown): Document => ({
+        version: 1,
+        id: "arrivals",
+        params: { path: { type: "string" }, bytes: { type: "integer", default: 0 }, name: { type: "string" } },
+        on: {
+          files: {
+            path: "incoming/**/*.csv",
+            complete,
+            params: { path: "${{ run.file.path }}", bytes: "${{ run.file.size * 2 }}", name: "x-${{ run.file.name }}" },
+          },
+        },
+        tasks: { a: { uses: "command", with: { argv: ["echo", "${{ params.path }}"] } } },
+      })
+      for (const complete of ["10s", "rename", { marker: ".done" }]) {
+        const before = [of(complete)]
+        const typed = yield* throughTypeScript(before)
+        yield* same(before, typed)
+        yield* same(before, throughYaml(typed))
+      }
+    }),
+  )
+
   it.live("keeps the digest of any pipeline of simple tasks", () =>
     Effect.gen(function* () {
       const before = random(60)

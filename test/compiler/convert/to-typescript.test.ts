@@ -53,6 +53,28 @@ export default pipeline(
     }),
   )
 
+  it.effect("gives params what starts it: a tick by cron(), a file by name", () =>
+    Effect.gen(function* () {
+      const text = yield* convert(`version: 1
+id: p
+params: { of: { type: string }, bytes: { type: integer, default: 0 } }
+schedule: { cron: '@daily', timezone: UTC, params: { of: '\${{ run.tick.date }}' } }
+on:
+  files:
+    path: incoming/*.csv
+    complete: { marker: .done }
+    params: { of: 'in \${{ run.file.path }}', bytes: '\${{ run.file.size }}' }
+tasks:
+  a: { ${echo} }
+`)
+      assert.include(text, 'import { cron, file, pipeline, tick } from "dandori"')
+      assert.include(text, 'schedule: cron("@daily", { timezone: "UTC", params: { of: tick.date } })')
+      assert.include(text, 'path: "incoming/*.csv",')
+      assert.include(text, 'complete: { marker: ".done" },')
+      assert.include(text, "params: { of: `in ${file.path}`, bytes: file.size },")
+    }),
+  )
+
   it.effect("says conditions with when() and has() only where the plan stays the same to the letter", () =>
     Effect.gen(function* () {
       const text = yield* tasks(

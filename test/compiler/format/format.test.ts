@@ -30,6 +30,22 @@ describe("format", () => {
     }
   })
 
+  it("puts what starts a pipeline after its schedule, on a line per key", () => {
+    const text = lines(
+      "version: 1",
+      "id: p",
+      "tasks: {a: {uses: command}}",
+      '"on": {files: {path: "in/*.csv", complete: 10s}}',
+      "schedule: {cron: '@daily', timezone: UTC}",
+    )
+    const written = formatted(text)
+    assert.match(
+      written,
+      /\nschedule:\n {2}cron: .*\n {2}timezone: UTC\n\n?on:\n {2}files: \{ path: in\/\*\.csv, complete: 10s \}\n/,
+    )
+    assert.deepStrictEqual(parsed(written), parsed(text))
+  })
+
   it("puts keys in order, unquotes, and writes short maps on one line", () => {
     const text = lines(
       "tasks:",

@@ -3,53 +3,56 @@ import * as Template from "../domain/expression/template.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
 import { validate } from "../domain/json-value.ts"
 import { didYouMean } from "../domain/suggest.ts"
-import * as Tick from "../domain/tick.ts"
+import * as TriggerParams from "../domain/trigger-params.ts"
 import { checkValue } from "./check-value.ts"
 import type { Definition } from "./definition.ts"
 import type { FieldReader } from "./field-reader.ts"
 import { type LocatedEntry, entryOf, kindOf, toJson } from "./located.ts"
 import type { Span } from "./source.ts"
 
-/** A tick that the schedule has, for trying out what its expressions give. */
-export interface SampleTick {
-  readonly timezone: string
-  readonly at: number
+/** A trigger that gives params their values. */
+export interface Trigger {
+  /** Of its section in the document, like `schedule`. */
+  readonly path: string
+  /** Which has `params`. */
+  readonly section: LocatedEntry
+  /** What its expressions may name. */
+  readonly scope: Cel.Scope
+  /** What it is and may name, in words: `A schedule's params may name run.tick only.` */
+  readonly only: string
+  /** What gives a value, in words: `a tick`. */
+  readonly giver: string
+  /** An example that the trigger has, for trying out what its expressions give; `at` says in words which. */
+  readonly sample: { readonly at: string; readonly facts: TriggerParams.Facts } | undefined
 }
 
-const path = "schedule.params"
-
 const typeOf =
-  (reader: FieldReader) =>
+  (reader: FieldReader, { only, scope }: Trigger) =>
   (source: string, at: Span, place: string): JsonSchema | undefined => {
-    const compiled = Cel.compile(source, Tick.scope)
+    const compiled = Cel.compile(source, scope)
     if (!Cel.isExpressionFault(compiled)) return compiled.type
     const exact = reader.source.text.slice(at.start, at.end) === source
     const span = exact
       ? { start: at.start + compiled.start, end: at.start + Math.max(compiled.end, compiled.start + 1) }
       : at
-    const only = compiled.message.startsWith("There is no ") ? " A schedule's params may name run.tick only." : ""
-    return reader.report(span, place, `${compiled.message}${only}`)
+    const hint = compiled.message.startsWith("There is no ") ? ` ${only}` : ""
+    return reader.report(span, place, `${compiled.message}${hint}`)
   }
 
-/** What is wrong with a value: of an expression, at a tick, as its type does not tell of patterns and bounds. */
-const faultsAt = (value: unknown, schema: JsonSchema, sample: SampleTick | undefined): ReadonlyArray<string> => {
+/** What is wrong with a value: of an expression, for the sample, as its type does not tell of patterns and bounds. */
+const faultsOf = (value: unknown, schema: JsonSchema, sample: Trigger["sample"]): ReadonlyArray<string> => {
   if (!Template.hasExpression(JSON.stringify(value))) return validate(value, schema)
   if (sample === undefined) return []
-  const facts = Tick.factsOf(sample.timezone, sample.at)
-  return Tick.valueAt(value, schema, facts).faults.map((fault) => `at the tick ${facts.time}, ${fault}`)
+  return TriggerParams.valueOf(value, schema, sample.facts).faults.map((fault) => `${sample.at}, ${fault}`)
 }
 
 /**
- * Reads `params` of a schedule: known params, each value fitting its JSON Schema, expressions over `run.tick` only. Params
- * without a default need a value here. Gives the values with their expressions in the one form of plans.
+ * Reads `params` of a trigger: known params, each value fitting its JSON Schema, expressions over what the trigger knows
+ * only. Params without a default need a value here. Gives the values with their expressions in the one form of plans.
  */
-export const read = (
-  reader: FieldReader,
-  definition: Definition,
-  schedule: LocatedEntry,
-  sample: SampleTick | undefined,
-): Record<string, unknown> => {
-  const given = entryOf(schedule.value, "params")
+export const read = (reader: FieldReader, definition: Definition, trigger: Trigger): Record<string, unknown> => {
+  const path = `${trigger.path}.params`
+  const given = entryOf(trigger.section.value, "params")
   const node = given?.value
   const values: Record<string, unknown> = {}
   if (node !== undefined && node.kind !== "map") {
@@ -71,18 +74,20 @@ export const read = (
     if (broken(key)) continue
     const before = reader.diagnostics.length
     const hasExpression = Template.hasExpression(JSON.stringify(toJson(value)))
-    const planned = hasExpression ? checkValue(reader, value, param.schema, place, typeOf(reader)) : toJson(value)
+    const planned = hasExpression
+      ? checkValue(reader, value, param.schema, place, typeOf(reader, trigger))
+      : toJson(value)
     values[key] = planned
     if (reader.diagnostics.length > before) continue
-    for (const fault of faultsAt(planned, param.schema, sample))
+    for (const fault of faultsOf(planned, param.schema, trigger.sample))
       reader.report(value.at, place, `The value does not fit the param ${key}: ${fault}.`)
   }
   for (const [name, { schema }] of definition.params) {
     if (schema.default !== undefined || entries.some(({ key }) => key === name)) continue
     reader.report(
-      given?.keyAt ?? schedule.keyAt,
+      given?.keyAt ?? trigger.section.keyAt,
       path,
-      `The param ${name} has no default, so a tick must give it a value: params: { ${name}: … }.`,
+      `The param ${name} has no default, so ${trigger.giver} must give it a value: params: { ${name}: … }.`,
     )
   }
   return values
