@@ -202,8 +202,10 @@ const make = Effect.fnUntraced(function* () {
     const runs = yield* FiberSet.make<void>()
 
     const book = yield* opened
-    // Another one may have led since.
+    // Another one may have led since. What was being seen through here then, nobody sees through here any more.
     yield* book.refresh
+    seen.clear()
+    cancelled.clear()
 
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {
