@@ -62,6 +62,13 @@ export const unended = async (url: string): Promise<ReadonlyArray<string>> => {
   return [...runs]
 }
 
+/** The schedules that were not withdrawn yet. */
+export const standing = async (url: string): Promise<ReadonlyArray<string>> => {
+  const ids = new Set(Place.schedules.map(({ id }) => id))
+  for (const { data, type } of await book(url)) if (type === "schedule.withdrawn") ids.delete(data.pipeline)
+  return [...ids]
+}
+
 const twice = <A>(all: ReadonlyArray<A>): ReadonlyArray<A> => all.filter((one, index) => all.indexOf(one) !== index)
 
 /** Faults of the ticks of one schedule: each is closed once, in order, without a gap. */
@@ -80,12 +87,17 @@ const ofTicks = ({ id, seconds }: Place.Ticking, entries: ReadonlyArray<Entry>) 
     if (through !== from + (count - 1) * step)
       faults.push(`${id}: ${data.tick} to ${data.through} are no ${count} ticks`)
     if (data.outcome.is === "ran" && count !== 1) faults.push(`${id}: one run for ${count} ticks at ${data.tick}`)
+    // Nobody raises a cordon or pauses a schedule here.
+    if (data.outcome.is === "held") faults.push(`${id}: ${data.tick} was held: ${data.outcome.reason}`)
     next = through + step
     ticks += count
   }
-  const last = Date.parse(own.find(({ type }) => type === "schedule.paused")?.time ?? "")
-  if (!(next > last - step))
-    faults.push(`${id}: ends before ${new Date(next).toISOString()}, but was paused at ${last}`)
+  const last = Date.parse(own.find(({ type }) => type === "schedule.withdrawn")?.time ?? "")
+  if (!(next > last)) {
+    faults.push(
+      `${id}: ${new Date(next).toISOString()} is not closed, but it was withdrawn at ${new Date(last).toISOString()}`,
+    )
+  }
   return { faults, ticks }
 }
 
