@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
+import * as Cordon from "../domain/cordon.ts"
 import type { Event } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Plan } from "../domain/plan.ts"
@@ -58,6 +59,8 @@ const tidyEvery = 600_000
 const tidyTakes = 250
 /** How long what could not be recorded is left alone, milliseconds. */
 const retryAfter = 1_000
+/** How often it is looked at cordons that cannot be read before they count as raised. */
+const cordonLooks = 3
 
 /** Closes ticks and sees their runs through. */
 export class Scheduler extends Context.Service<
@@ -127,8 +130,19 @@ const make = Effect.fnUntraced(function* () {
 
   const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
+  /** What keeps a pipeline from starting. A database that is away is waited for: that it cannot tell is no cordon yet. */
+  const cordonAgainst = Effect.fnUntraced(function* (pipeline: string) {
+    for (let looks = 1; ; looks++) {
+      const cordon = yield* cordons.against({ pipeline })
+      const isUnseen = Option.isSome(cordon) && Cordon.isUnreadable(cordon.value)
+      if (!isUnseen || looks === cordonLooks) return cordon
+      yield* (yield* opened).refresh
+      yield* Effect.sleep(retryAfter)
+    }
+  })
+
   const factsOf = Effect.fnUntraced(function* (pipeline: string) {
-    const cordon = yield* cordons.against({ pipeline })
+    const cordon = yield* cordonAgainst(pipeline)
     return {
       env,
       pipeline,
@@ -202,8 +216,10 @@ const make = Effect.fnUntraced(function* () {
     const runs = yield* FiberSet.make<void>()
 
     const book = yield* opened
-    // Another one may have led since.
+    // Another one may have led since. What was being seen through here then, nobody sees through here any more.
     yield* book.refresh
+    seen.clear()
+    cancelled.clear()
 
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {

@@ -2,11 +2,13 @@ import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as LocalSocket from "../../services/local-socket.ts"
+import { pause } from "../../services/process-groups.ts"
 import { Door } from "./door.ts"
 import * as Problems from "./problems.ts"
 
@@ -64,6 +66,21 @@ const nodeServer = ({ connections, requestMillis }: Receiving): Server => {
 /** How long requests have to end after the last one was taken, milliseconds. */
 const graceMillis = 5_000
 
+/** How long it is waited after that for what does not end, milliseconds. */
+const farewellMillis = 1_000
+
+/** In a scope of its own, whose end is waited for only so long: a connection may stay though it is closed. */
+const briefly = <A, E, R>(effect: Effect.Effect<A, E, R | Scope.Scope>) =>
+  Effect.gen(function* () {
+    const own = yield* Scope.make()
+    yield* Effect.addFinalizer((exit) =>
+      Effect.flatMap(Effect.forkDetach(Scope.close(own, exit)), (closing) =>
+        Effect.raceFirst(Fiber.await(closing), pause(graceMillis + farewellMillis)),
+      ),
+    )
+    return yield* Scope.provide(effect, own)
+  })
+
 const listen = Effect.fnUntraced(function* <R>(
   app: App<R>,
   receiving: Receiving,
@@ -82,7 +99,7 @@ const listen = Effect.fnUntraced(function* <R>(
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
   yield* http.serve(app)
   return server
-})
+}, briefly)
 
 /** Listens on the network until the scope closes; gives the port. */
 export const onNetwork = Effect.fnUntraced(function* <R>(
