@@ -237,6 +237,12 @@ const make = Effect.fnUntraced(function* () {
       }
     })
 
+    /** Whether the state of a schedule asks for something that was not begun. */
+    const isUnsettled = (pipeline: string) => {
+      const state = book.state(pipeline)
+      return asked(state).some((own) => !seen.has(own.run)) || Decide.toCancel(state).some((id) => !cancelled.has(id))
+    }
+
     /** When a schedule is to be looked at again, milliseconds since the epoch. */
     const due = new Map<string, number>()
     const plan = (pipeline: string) => {
@@ -343,7 +349,8 @@ const make = Effect.fnUntraced(function* () {
             Effect.catch(({ message }) => Effect.as(say(`The schedules were not read: ${message}`), false)),
           )
           if (news) for (const pipeline of book.pipelines()) plan(pipeline)
-          yield* forAll(book.pipelines(), settle)
+          // Each end of a run leads here: of many schedules only few have something to begin.
+          yield* forAll([...book.pipelines()].filter(isUnsettled), settle)
         }
         const next = earliest(due.values())
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))

@@ -153,8 +153,11 @@ export const decide = (before: ScheduleState, facts: Facts): ReadonlyArray<Event
   const ticks = dueTicks(facts, schedule, before.closedTo)
   const events: Array<Event> = []
   let state = before
+  // A tick waits for the jitter of those before it, and is not late for that.
+  let due = 0
   for (const [i, tick] of ticks.slice(0, most).entries()) {
-    const isLate = now - dueAt(facts, schedule, tick) > lateAfter
+    due = Math.max(due, dueAt(facts, schedule, tick))
+    const isLate = now - due > lateAfter
     const nothing = nothingOf(state, facts, tick, isLate ? i === ticks.length - 1 : undefined)
     const decided =
       nothing === undefined

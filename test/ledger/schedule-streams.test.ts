@@ -20,6 +20,7 @@ const paused = (reason: string): Event => ({
 describe.each([
   ["of segment files", Places.segments],
   ["in PostgreSQL", Places.postgres],
+  ["in memory", Places.memory],
 ] as const)("the streams of schedules in a ledger %s", (_, places) => {
   layer(places, { excludeTestServices: true })((test) => {
     test.effect("take what was decided on their head, and tell the heads and times", () =>

@@ -29,6 +29,20 @@ describe("a tick that is watched", () => {
     assert.deepStrictEqual(shown(stream.decide(at("02:01:00") + 1)), ["02:00 missed"])
   })
 
+  it("is on time where it has waited for the jitter of one before it", () => {
+    const schedule = scheduleOf("*/5 * * * *", { jitter: 20 * minute, overlap: "allow" })
+    const stream = deployed(schedule)
+    for (let looks = 0; looks < 50; looks++) {
+      const due = Decide.nextDue(factsAt(0), stream.state()) ?? 0
+      stream.decide(due)
+    }
+    const outcomes = stream.events.flatMap(({ data, type }) =>
+      type === "dev.dandori.schedule.tick.closed.v1" ? [data.outcome.is] : [],
+    )
+    assert.isAbove(outcomes.length, 50)
+    assert.deepStrictEqual([...new Set(outcomes)], ["ran"])
+  })
+
   it("is put off by its jitter and keeps its nominal time, also over a restart", () => {
     const jitter = 20 * minute
     const stream = deployed(hourly({ jitter }))
