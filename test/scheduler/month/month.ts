@@ -148,7 +148,7 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
   const why = (text: string) => `${text} ${reason++}`
 
   const all = {
-    restart: [2, () => restart(chance.millis(1_000, 3 * hour))],
+    restart: [5, () => restart(chance.millis(1_000, 3 * hour))],
     dies: [
       2,
       () =>
@@ -159,7 +159,7 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
         }),
     ],
     rival: [
-      2,
+      5,
       () =>
         Effect.gen(function* () {
           const rival = Machine.make(
