@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import { root } from "./root.ts"
+import * as ServerChoice from "./server-choice.ts"
 
 /** The commands in the order in which help lists them, each imported when it is called. */
 const imports = {
@@ -34,9 +35,22 @@ type Name = keyof typeof imports
 
 const isName = (word: string | undefined): word is Name => word !== undefined && Object.hasOwn(imports, word)
 
+/** The commands that a daemon can carry out; `--server` says nothing to the others. */
+const asking: ReadonlySet<Name> = new Set<Name>(["run", "runs", "schedule", "cordon"])
+
+/** A command by its name. */
+const load = async (name: Name) => {
+  const command = await imports[name]()
+  return asking.has(name) ? command : refusing(name, command)
+}
+
+/** The same command, which refuses `--server` before anything else. */
+const refusing = <C extends Awaited<ReturnType<(typeof imports)[Name]>>>(name: Name, command: C): C =>
+  Command.provideEffectDiscard(command as Command.Command<string, unknown>, ServerChoice.refused(name)) as never
+
 /** The command line with all of its commands. */
 const whole = async (version: string) => {
-  const named = Promise.all(Object.values(imports).map((load) => load()))
+  const named = Promise.all(Object.keys(imports).flatMap((name) => (isName(name) ? [load(name)] : [])))
   const [commands, Version, Completion] = await Promise.all([
     named,
     import("./commands/version.ts"),
@@ -49,5 +63,5 @@ const whole = async (version: string) => {
 /** The command line for these words: with the one command that the first word names, else with all of them. */
 export const commandLine = async (argv: ReadonlyArray<string>, version: string) => {
   const [word] = argv
-  return isName(word) ? root.pipe(Command.withSubcommands([await imports[word]()])) : whole(version)
+  return isName(word) ? root.pipe(Command.withSubcommands([await load(word)])) : whole(version)
 }

@@ -16,7 +16,8 @@ import { dateTime } from "./render/duration.ts"
 import { clean } from "./render/line.ts"
 import { who } from "./who.ts"
 
-const describe = (cordon: Cordon): string => {
+/** A cordon in words. */
+export const describe = (cordon: Cordon): string => {
   const { expires, id, owner, raised, reason, scope } = cordon
   if (isUnreadable(cordon)) return `${clean(id)}  ${clean(reason)}`
   return [

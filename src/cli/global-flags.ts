@@ -13,4 +13,9 @@ export const globalFlags = {
     Flag.withDescription("The environment of the configuration (default: $SERVICE_ENV, else dev)"),
     Flag.optional,
   ),
+  server: Flag.String("server").pipe(
+    Flag.withMetavar("URL"),
+    Flag.withDescription("Ask the daemon there instead of the project's files (default: $DANDORI_SERVER)"),
+    Flag.optional,
+  ),
 }

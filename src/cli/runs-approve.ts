@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type EventData, data as eventData } from "../domain/event.ts"
+import { data as eventData } from "../domain/event.ts"
 import { taskOf } from "../engine/run-state.ts"
 import * as Resume from "../engine/resume.ts"
 import * as Submit from "../engine/submit.ts"
@@ -29,11 +29,14 @@ export interface ApproveRequest {
   readonly yes: boolean
 }
 
-type Requested = EventData<"dev.dandori.approval.requested.v1">
 const isRequested = Schema.is(eventData["dev.dandori.approval.requested.v1"])
 
 /** The task that is to be approved: the named one, or the only one that waits. */
-const chooseTask = Effect.fnUntraced(function* (run: string, waiting: ReadonlyArray<string>, name: string | undefined) {
+export const chooseTask = Effect.fnUntraced(function* (
+  run: string,
+  waiting: ReadonlyArray<string>,
+  name: string | undefined,
+) {
   if (name !== undefined && waiting.includes(name)) return name
   const [only] = waiting
   if (name === undefined && only !== undefined && waiting.length === 1) return only
@@ -42,17 +45,49 @@ const chooseTask = Effect.fnUntraced(function* (run: string, waiting: ReadonlyAr
   return yield* new Output.UsageError({ reason: `${which}; ${known}.` })
 })
 
-const describe = (run: RecordedRun.RecordedRun, asked: Requested, granted: ReadonlyArray<string>): string =>
+/** What somebody is asked to agree to. `due`: milliseconds since the epoch. */
+export interface Asked {
+  readonly task: string
+  readonly pipeline: string
+  readonly requester: string
+  readonly input: string
+  readonly shown?: unknown
+  readonly approvers: number
+  readonly granted: ReadonlyArray<string>
+  readonly due?: number
+}
+
+const describe = ({ approvers, due, granted, input, pipeline, requester, shown, task }: Asked): string =>
   [
-    `${asked.task} of ${run.data?.pipeline ?? run.id}, asked for by ${clean(run.who)}`,
-    `  input      ${asked.input}`,
-    ...(asked.shown === undefined ? [] : [clean(JSON.stringify(asked.shown, null, 2)).replace(/^/gm, "    ")]),
-    `  approvers  ${granted.length} of ${asked.approvers}${granted.length === 0 ? "" : `: ${granted.join(", ")}`}`,
-    ...(asked.due === undefined ? [] : [`  until      ${dateTime(asked.due)}`]),
+    `${clean(task)} of ${clean(pipeline)}, asked for by ${clean(requester)}`,
+    `  input      ${input}`,
+    ...(shown === undefined ? [] : [clean(JSON.stringify(shown, null, 2)).replace(/^/gm, "    ")]),
+    `  approvers  ${granted.length} of ${approvers}${granted.length === 0 ? "" : `: ${granted.map(clean).join(", ")}`}`,
+    ...(due === undefined ? [] : [`  until      ${dateTime(due)}`]),
   ].join("\n")
 
 const ask = (message: string) =>
   Effect.provide(Prompt.run(Prompt.Confirm({ message, initial: false })), NodeServices.layer)
+
+/** Shows what is asked, and whether this person says that the answer is meant. */
+export const isMeant = Effect.fnUntraced(function* (
+  { reason, refuse, yes }: ApproveRequest,
+  asked: Asked,
+  flags: { readonly quiet: boolean; readonly noInput: boolean },
+) {
+  if (refuse && reason === undefined) {
+    return yield* new Output.UsageError({ reason: "To refuse, say why: --reason TEXT" })
+  }
+  // Who says --yes sees too what that was for.
+  if (!yes || !flags.quiet) yield* Output.message(describe(asked))
+  if (yes) return true
+  if (process.stdin.isTTY !== true || flags.noInput) {
+    return yield* new Output.UsageError({ reason: `To ${refuse ? "refuse" : "agree"}, say --yes` })
+  }
+  const agreed = yield* ask(refuse ? "Refuse?" : "Agree?")
+  if (!agreed) yield* Output.message("Nothing was recorded.")
+  return agreed
+})
 
 /** Shows what a task waits to be approved for, and records that this person agrees or refuses. */
 export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
@@ -67,18 +102,8 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
   if (!isRequested(asked)) return yield* new Output.UsageError({ reason: `Nobody asked about ${task}` })
   const { reason, refuse } = request
   const granted = taskOf(facts.state, task).approval?.granted ?? []
-  if (refuse && reason === undefined) {
-    return yield* new Output.UsageError({ reason: "To refuse, say why: --reason TEXT" })
-  }
-  // Who says --yes sees too what that was for.
-  if (!request.yes || !flags.quiet) yield* Output.message(describe(run, asked, granted))
-  if (!request.yes) {
-    if (process.stdin.isTTY !== true || flags.noInput) {
-      return yield* new Output.UsageError({ reason: `To ${refuse ? "refuse" : "agree"}, say --yes` })
-    }
-    const agreed = yield* ask(refuse ? "Refuse?" : "Agree?")
-    if (!agreed) return yield* Output.message("Nothing was recorded.")
-  }
+  const given = { ...asked, granted, pipeline: run.data?.pipeline ?? run.id, requester: run.who }
+  if (!(yield* isMeant(request, given, flags))) return
   const configuration = yield* SettingsFiles.load(project, env)
   const isDriven = yield* Effect.gen(function* () {
     const driven = yield* (yield* Ledger).owned(StreamName.ofRun(run.id))

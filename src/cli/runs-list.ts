@@ -58,6 +58,40 @@ const toJson = (run: RecordedRun.RecordedRun, labels: ReadonlyArray<string>) => 
   }
 }
 
+/** A run as a row shows it. Times are milliseconds since the epoch. */
+export interface Listed {
+  readonly id: string
+  readonly pipeline: string | undefined
+  readonly env: string | undefined
+  readonly status: string
+  readonly waits?: Standing.Waits
+  readonly owned: boolean
+  readonly created: number
+  readonly durationMillis: number | undefined
+  /** Why its stream does not verify. */
+  readonly damaged: string | undefined
+}
+
+/** Runs as a table for people. */
+export const tableOf = (runs: ReadonlyArray<Listed>, now: number): string => {
+  const on = Output.colours(process.stdout)
+  const rows = runs.map((run) => [
+    run.id,
+    clean(run.pipeline ?? "?"),
+    colourOf(run.status)(run.status.replace("_", " "), on),
+    dateTime(run.created),
+    run.durationMillis === undefined ? (run.owned ? duration(now - run.created) : "") : duration(run.durationMillis),
+    run.env ?? "",
+    run.damaged === undefined
+      ? run.waits === undefined
+        ? ""
+        : `waits for ${Waits.text(run.waits, now)}`
+      : Output.red(`damaged: ${clean(run.damaged)}`, on),
+  ])
+  const head = ["run", "pipeline", "status", "started", "took", "env", ""].map((word) => Output.dim(word, on))
+  return table([head, ...rows]).join("\n")
+}
+
 /** Lists the newest runs of the ledger, newest first; with labels only those that have a task with each of them. */
 export const listRuns = Effect.fnUntraced(function* (limit: number, labels: ReadonlyArray<string>) {
   const { env, flags, home, project } = yield* ProjectReaders.find
@@ -76,22 +110,11 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
       )
     }
     if (all.length === 0) return yield* Output.message("The ledger has no runs yet. Start one: dandori run PIPELINE")
-    const on = Output.colours(process.stdout)
-    const rows = runs.map((run) => [
-      run.id,
-      clean(run.data?.pipeline ?? "?"),
-      colourOf(run.status)(run.status.replace("_", " "), on),
-      dateTime(run.created),
-      run.durationMillis === undefined ? (run.owned ? duration(now - run.created) : "") : duration(run.durationMillis),
-      run.data?.env ?? "",
-      run.fault === undefined
-        ? run.waits === undefined
-          ? ""
-          : `waits for ${Waits.text(run.waits, now)}`
-        : Output.red(`damaged: ${run.fault.reason}`, on),
-    ])
-    const head = ["run", "pipeline", "status", "started", "took", "env", ""].map((word) => Output.dim(word, on))
-    yield* Output.data(table([head, ...rows]).join("\n"))
+    const listed = runs.map((run) => {
+      const { data, fault } = run
+      return { ...run, pipeline: data?.pipeline, env: data?.env, damaged: fault?.reason }
+    })
+    yield* Output.data(tableOf(listed, now))
     if (flags.quiet) return
     if (all.length > runs.length && labels.length === 0)
       yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)

@@ -24,7 +24,8 @@ export interface ResolveRequest {
 
 const Text = Schema.fromJsonString(Schema.Unknown)
 
-const readOutput = Effect.fnUntraced(function* (file: string) {
+/** The JSON of a file that a person gives as a task's output. */
+export const readOutput = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* fs.readFileString(file).pipe(
     Effect.flatMap(Schema.decodeEffect(Text)),

@@ -13,7 +13,7 @@ import { clean, table } from "./render/line.ts"
 import { type RunFacts, taskFacts } from "../engine/run-facts.ts"
 import { tasksJson } from "../engine/tasks-json.ts"
 import { version } from "./render/run-json.ts"
-import { resultsOf } from "./render/run-results.ts"
+import { type TaskResult, resultsOf } from "./render/run-results.ts"
 import * as Standing from "../engine/standing.ts"
 import * as RunSummary from "./render/run-summary.ts"
 
@@ -78,18 +78,23 @@ const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
     : ["Its process ended before the run did. To go on with it:", resume]
 }
 
-/** Shows what the ledger tells of one run. */
-export const showRun = Effect.fnUntraced(function* (name: string) {
-  const { env, flags, home, project } = yield* ProjectReaders.find
-  const run = yield* RunChoice.choose(name).pipe(
-    Effect.flatMap((id) => RecordedRun.read(home, id)),
-    Effect.provide(ProjectReaders.ledger({ project, home, env })),
-  )
-  const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
-  const last = run.entries.at(-1)
-  const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
-  const found = resultsOf(facts, yield* loadLarge(home, facts))
-  if (flags.json) {
+/** What is shown of a run beside its facts. */
+export interface Shown {
+  /** Where its artifacts lie; empty where that is on another machine. */
+  readonly home: string
+  readonly results: ReadonlyArray<TaskResult>
+  /** Milliseconds since the epoch; for a run that nobody drives, when its last event was. */
+  readonly now: number
+  readonly json: boolean
+}
+
+/** Shows a run. */
+export const present = Effect.fnUntraced(function* (
+  run: RecordedRun.RecordedRun,
+  facts: RunFacts,
+  { home, json, now, results: found }: Shown,
+) {
+  if (json) {
     const { data, status } = run
     const resume = RecordedRun.resumeCommand(run)
     const held = RecordedRun.heldBy(run)
@@ -136,4 +141,18 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
       ...part("Next", next(run)),
     ].join("\n"),
   )
+})
+
+/** Shows what the ledger tells of one run. */
+export const showRun = Effect.fnUntraced(function* (name: string) {
+  const { env, flags, home, project } = yield* ProjectReaders.find
+  const run = yield* RunChoice.choose(name).pipe(
+    Effect.flatMap((id) => RecordedRun.read(home, id)),
+    Effect.provide(ProjectReaders.ledger({ project, home, env })),
+  )
+  const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
+  const last = run.entries.at(-1)
+  const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")
+  const results = resultsOf(facts, yield* loadLarge(home, facts))
+  yield* present(run, facts, { home, results, now, json: flags.json })
 })

@@ -10,10 +10,9 @@ import * as ScheduleBook from "./schedule-book.ts"
 
 const shownTicks = 10
 
-/** Pauses a pipeline's schedule, or lets it go on. */
-export const pauseOrResume = Effect.fnUntraced(function* (what: "pause" | "resume", pipeline: string, reason: string) {
+/** Says that a schedule was paused or resumed, or that it was so before. */
+export const told = Effect.fnUntraced(function* (what: "pause" | "resume", pipeline: string, changed: boolean) {
   const { json, quiet } = yield* root
-  const changed = yield* ScheduleBook.change(pipeline, (book) => Orders[what](book, pipeline, reason))
   const is = what === "pause" ? "paused" : "resumed"
   if (json) return yield* Output.json({ v: 1, kind: "schedule", pipeline, is, changed })
   if (!changed) return yield* Output.message(what === "pause" ? "It is paused already." : "It is not paused.")
@@ -23,6 +22,12 @@ export const pauseOrResume = Effect.fnUntraced(function* (what: "pause" | "resum
   return yield* Output.message(
     `${next}${what === "pause" ? ` ${pipeline}` : `; to run it: dandori schedule backfill ${pipeline}`}`,
   )
+})
+
+/** Pauses a pipeline's schedule, or lets it go on. */
+export const pauseOrResume = Effect.fnUntraced(function* (what: "pause" | "resume", pipeline: string, reason: string) {
+  const changed = yield* ScheduleBook.change(pipeline, (book) => Orders[what](book, pipeline, reason))
+  yield* told(what, pipeline, changed)
 })
 
 /** What a person says of a backfill. */

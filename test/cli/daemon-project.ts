@@ -15,11 +15,11 @@ export interface Daemon {
   readonly ended: Effect.Effect<number>
 }
 
-/** Starts a daemon in a project; it is ended with the scope. */
+/** Starts a daemon in a project, on a free port where none is named; it is ended with the scope. */
 export const daemon = (folder: string, ...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync((): Daemon => {
-      const child = start(folder, ["daemon", "--port", "0", ...args])
+      const child = start(folder, ["daemon", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args])
       let said = ""
       const read = async (stream: ReadableStream<Uint8Array>) => {
         const decoder = new TextDecoder()

@@ -31,8 +31,14 @@ export interface Said {
 }
 
 /** Starts the real command line as a process of its own in `cwd`. */
-export const start = (cwd: string, args: ReadonlyArray<string>, stdin?: Blob) => {
-  const { SERVICE_ENV: _env, DANDORI_HOME: _home, ...env } = process.env
+export const start = (
+  cwd: string,
+  args: ReadonlyArray<string>,
+  stdin?: Blob,
+  more: Readonly<Record<string, string>> = {},
+) => {
+  const { SERVICE_ENV: _env, DANDORI_HOME: _home, ...own } = process.env
+  const env = { ...own, ...more }
   const argv = [bun, join(repository, "src/cli/main.ts"), ...args]
   return Bun.spawn(argv, { cwd, env, stdin: stdin ?? null, stdout: "pipe", stderr: "pipe" })
 }

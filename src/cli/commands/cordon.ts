@@ -4,6 +4,12 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as ServerChoice from "../server-choice.ts"
+
+const load = ServerChoice.either(
+  () => import("../remote/cordons.ts"),
+  () => import("../cordons.ts"),
+)
 
 const reason = Flag.String("reason").pipe(
   Flag.withMetavar("TEXT"),
@@ -28,7 +34,7 @@ const raise = Command.make(
     ),
   },
   Effect.fn(function* ({ expires, id, reason: why, scope }) {
-    const cordons = yield* Effect.promise(() => import("../cordons.ts"))
+    const cordons = yield* load
     yield* cordons.raise({ id: Option.getOrUndefined(id), reason: why, scope, expires: Option.getOrUndefined(expires) })
   }),
 ).pipe(Command.withDescription("Keep new work from starting; what runs goes on"))
@@ -37,7 +43,7 @@ const lift = Command.make(
   "lift",
   { id: Argument.String("id").pipe(Argument.withDescription("The cordon")), reason },
   Effect.fn(function* ({ id, reason: why }) {
-    const cordons = yield* Effect.promise(() => import("../cordons.ts"))
+    const cordons = yield* load
     yield* cordons.lift(id, why)
   }),
 ).pipe(Command.withDescription("Let work start again"))
@@ -52,7 +58,7 @@ const check = Command.make(
     wait: Flag.Boolean("wait").pipe(Flag.withDescription("Stay until there is none"), Flag.withDefault(false)),
   },
   Effect.fn(function* ({ pipeline, wait }) {
-    const cordons = yield* Effect.promise(() => import("../cordons.ts"))
+    const cordons = yield* load
     yield* cordons.check(Option.getOrUndefined(pipeline), wait)
   }),
 ).pipe(Command.withDescription("Say whether work may start: exit 0, or 75 while a cordon is raised"))

@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { againFlags, waitFlag } from "../run-flags.ts"
+import * as ServerChoice from "../server-choice.ts"
 
 interface Asked {
   readonly pipeline: Option.Option<string>
@@ -30,7 +31,7 @@ const clash = (input: Asked): string | undefined => {
     : undefined
 }
 
-/** `dandori run FILE|ID`: runs a pipeline once, in this process. */
+/** `dandori run FILE|ID`: runs a pipeline once, in this process or by a daemon. */
 export const run = Command.make(
   "run",
   {
@@ -69,10 +70,14 @@ export const run = Command.make(
     }
     const pipeline = Option.getOrUndefined(input.pipeline)
     if (input.dryRun) {
+      yield* ServerChoice.filesOnly("A dry run", "Call dandori run --dry-run in the project, without --server")
       const { dryRunPipeline } = yield* Effect.promise(() => import("../run-dry.ts"))
       return yield* dryRunPipeline(pipeline, input.param)
     }
-    const { runPipeline, resumeRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
+    const { runPipeline, resumeRun } = yield* ServerChoice.either(
+      () => import("../remote/run-pipeline.ts"),
+      () => import("../run-pipeline.ts"),
+    )
     if (Option.isSome(input.resume)) return yield* resumeRun(input.resume.value, input.wait)
     return yield* runPipeline(pipeline, input.param, {
       wait: input.wait,

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Duration } from "../../domain/quantity.ts"
+import * as ServerChoice from "../server-choice.ts"
 
 /** `dandori runs purge`: lets the records of runs go. */
 export const purge = Command.make(
@@ -37,6 +38,7 @@ export const purge = Command.make(
     ),
   },
   Effect.fn(function* ({ dryRun, olderThan, reason, runs, yes }) {
+    yield* ServerChoice.filesOnly("To purge runs", "Call dandori runs purge where their files are, without --server")
     const { purgeNamed, purgeByRules } = yield* Effect.promise(() => import("../runs-purge.ts"))
     const given = { dryRun, yes, reason: Option.getOrUndefined(reason)?.trim() }
     const age = Option.getOrUndefined(olderThan)

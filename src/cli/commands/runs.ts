@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { againFlags, waitFlag } from "../run-flags.ts"
+import * as ServerChoice from "../server-choice.ts"
 import { purge } from "./runs-purge.ts"
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0))
@@ -28,7 +29,10 @@ const list = Command.make(
     ),
   },
   Effect.fn(function* ({ label, limit }) {
-    const { listRuns } = yield* Effect.promise(() => import("../runs-list.ts"))
+    const { listRuns } = yield* ServerChoice.either(
+      () => import("../remote/runs-list.ts"),
+      () => import("../runs-list.ts"),
+    )
     yield* listRuns(limit, label)
   }),
 ).pipe(Command.withDescription("List the newest runs, newest first"))
@@ -37,7 +41,10 @@ const show = Command.make(
   "show",
   { run: runArgument },
   Effect.fn(function* ({ run }) {
-    const { showRun } = yield* Effect.promise(() => import("../runs-show.ts"))
+    const { showRun } = yield* ServerChoice.either(
+      () => import("../remote/runs-show.ts"),
+      () => import("../runs-show.ts"),
+    )
     yield* showRun(run)
   }),
 ).pipe(Command.withDescription("Show a run: tasks, attempts, errors, receipts, results"))
@@ -57,6 +64,10 @@ const logs = Command.make(
     ),
   },
   Effect.fn(function* ({ attempt, run, task }) {
+    yield* ServerChoice.filesOnly(
+      "To show logs",
+      "They are where it runs: call dandori runs logs there, without --server",
+    )
     const { showLogs } = yield* Effect.promise(() => import("../runs-logs.ts"))
     yield* showLogs({ run, task: Option.getOrUndefined(task), attempt: Option.getOrUndefined(attempt) })
   }),
@@ -80,7 +91,10 @@ const resolve = Command.make(
     ),
   },
   Effect.fn(function* ({ as, output, reason, run, task }) {
-    const { resolveTask } = yield* Effect.promise(() => import("../runs-resolve.ts"))
+    const { resolveTask } = yield* ServerChoice.either(
+      () => import("../remote/runs-steer.ts"),
+      () => import("../runs-resolve.ts"),
+    )
     yield* resolveTask({ run, task, as, reason, output: Option.getOrUndefined(output) })
   }),
 ).pipe(Command.withDescription("Say what became of a task whose outcome is unknown"))
@@ -96,7 +110,10 @@ const cancel = Command.make(
     ),
   },
   Effect.fn(function* ({ reason, run }) {
-    const { cancelRun } = yield* Effect.promise(() => import("../runs-cancel.ts"))
+    const { cancelRun } = yield* ServerChoice.either(
+      () => import("../remote/runs-steer.ts"),
+      () => import("../runs-cancel.ts"),
+    )
     yield* cancelRun(run, reason)
   }),
 ).pipe(Command.withDescription("Cancel a run, wherever it goes on"))
@@ -114,7 +131,10 @@ const approve = Command.make(
     yes: Flag.Boolean("yes").pipe(Flag.withAlias("y"), Flag.withDescription("Do not ask"), Flag.withDefault(false)),
   },
   Effect.fn(function* ({ reason, refuse, run, task, yes }) {
-    const { approve: approveTask } = yield* Effect.promise(() => import("../runs-approve.ts"))
+    const { approve: approveTask } = yield* ServerChoice.either(
+      () => import("../remote/runs-approve.ts"),
+      () => import("../runs-approve.ts"),
+    )
     const given = { task: Option.getOrUndefined(task), reason: Option.getOrUndefined(reason) }
     yield* approveTask({ run, refuse, yes, ...given })
   }),
@@ -124,7 +144,10 @@ const watch = Command.make(
   "watch",
   { run: runArgument },
   Effect.fn(function* ({ run }) {
-    const { watchRun } = yield* Effect.promise(() => import("../runs-watch.ts"))
+    const { watchRun } = yield* ServerChoice.either(
+      () => import("../remote/runs-watch.ts"),
+      () => import("../runs-watch.ts"),
+    )
     yield* watchRun(run)
   }),
 ).pipe(Command.withDescription("Watch a run that another process drives, until it ends"))
@@ -133,7 +156,10 @@ const resume = Command.make(
   "resume",
   { run: runArgument, wait: waitFlag },
   Effect.fn(function* ({ run, wait }) {
-    const { resumeRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
+    const { resumeRun } = yield* ServerChoice.either(
+      () => import("../remote/run-pipeline.ts"),
+      () => import("../run-pipeline.ts"),
+    )
     yield* resumeRun(run, wait)
   }),
 ).pipe(Command.withDescription("Go on with a run that was interrupted, or that waited for people"))
@@ -144,6 +170,7 @@ const diff = Command.make(
     next: Argument.String("other").pipe(Argument.withDescription("The run that it is compared with")),
   },
   Effect.fn(function* ({ next, old }) {
+    yield* ServerChoice.filesOnly("To compare runs", "Call dandori runs diff where their files are, without --server")
     const { diffRuns } = yield* Effect.promise(() => import("../runs-diff.ts"))
     yield* diffRuns(old, next)
   }),
@@ -153,7 +180,10 @@ const retry = Command.make(
   "retry",
   { run: runArgument, wait: waitFlag, ...againFlags },
   Effect.fn(function* ({ from, only, run, wait }) {
-    const { retryRun } = yield* Effect.promise(() => import("../run-pipeline.ts"))
+    const { retryRun } = yield* ServerChoice.either(
+      () => import("../remote/run-pipeline.ts"),
+      () => import("../run-pipeline.ts"),
+    )
     yield* retryRun(run, { wait, from: Option.getOrUndefined(from), only: Option.getOrUndefined(only) })
   }),
 ).pipe(Command.withDescription("Run a run's plan again, taking over what succeeded in it"))

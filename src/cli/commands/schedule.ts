@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as ServerChoice from "../server-choice.ts"
 
 const Many = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))
 
@@ -11,7 +12,10 @@ const list = Command.make(
   "list",
   {},
   Effect.fn(function* () {
-    const { listSchedules } = yield* Effect.promise(() => import("../schedule-list.ts"))
+    const { listSchedules } = yield* ServerChoice.either(
+      () => import("../remote/schedule-list.ts"),
+      () => import("../schedule-list.ts"),
+    )
     yield* listSchedules
   }),
 ).pipe(Command.withDescription("List the pipelines in pipelines/ that have a schedule, with their next ticks"))
@@ -33,6 +37,7 @@ const preview = Command.make(
     ),
   },
   Effect.fn(function* ({ count, file, from }) {
+    yield* ServerChoice.filesOnly("A preview", "Call dandori schedule preview in the project, without --server")
     const { previewSchedule } = yield* Effect.promise(() => import("../schedule-preview.ts"))
     yield* previewSchedule(file, count, from)
   }),
@@ -67,7 +72,10 @@ const explain = Command.make(
     ),
   },
   Effect.fn(function* ({ last, pipeline: id, tick }) {
-    const { explainSchedule } = yield* Effect.promise(() => import("../schedule-explain.ts"))
+    const { explainSchedule } = yield* ServerChoice.either(
+      () => import("../remote/schedule-explain.ts"),
+      () => import("../schedule-explain.ts"),
+    )
     yield* explainSchedule(id, Option.getOrUndefined(tick), last)
   }),
 ).pipe(
@@ -83,7 +91,10 @@ const steer = (name: "pause" | "resume", description: string) =>
     name,
     { pipeline, reason },
     Effect.fn(function* ({ pipeline: id, reason: why }) {
-      const { pauseOrResume } = yield* Effect.promise(() => import("../schedule-orders.ts"))
+      const { pauseOrResume } = yield* ServerChoice.either(
+        () => import("../remote/schedule-orders.ts"),
+        () => import("../schedule-orders.ts"),
+      )
       yield* pauseOrResume(name, id, why)
     }),
   ).pipe(Command.withDescription(description))
@@ -120,7 +131,10 @@ const backfill = Command.make(
     ),
   },
   Effect.fn(function* ({ cancel, from, pipeline: id, ...flags }) {
-    const orders = yield* Effect.promise(() => import("../schedule-orders.ts"))
+    const orders = yield* ServerChoice.either(
+      () => import("../remote/schedule-orders.ts"),
+      () => import("../schedule-orders.ts"),
+    )
     if (Option.isSome(cancel)) return yield* orders.cancelBackfill(id, cancel.value)
     if (Option.isNone(from)) {
       const { UsageError } = yield* Effect.promise(() => import("../output.ts"))

@@ -37,6 +37,8 @@ export interface Options {
   readonly project: string
   readonly json: boolean
   readonly quiet: boolean
+  /** Whether its artifacts are on another machine. */
+  readonly isRemote?: boolean
 }
 
 /** The view while the run goes on. */
@@ -117,6 +119,20 @@ const live = Effect.fnUntraced(function* (facts: RunFacts.RunFacts, now: () => n
   return watching
 })
 
+/** The results of a run whose artifacts are on this machine, and the names of its reports. */
+const here = Effect.fnUntraced(function* (project: string, facts: RunFacts.RunFacts, run: string) {
+  const { home } = yield* WorkspaceFiles.findProject(process.cwd(), process.env.DANDORI_HOME).pipe(
+    Effect.orElseSucceed(() => ({ home: `${project}/.dandori` })),
+  )
+  const results = resultsOf(facts, yield* loadLarge(home, facts))
+  ReportLinks.make(home, run, results)
+  return { home, results }
+})
+
+/** The results of a run whose artifacts are on another machine: nothing here opens its reports. */
+const elsewhere = (facts: RunFacts.RunFacts) =>
+  resultsOf(facts, new Map()).map((result) => ({ ...result, reports: [] }))
+
 /**
  * The view that suits where the words go: a live picture on a terminal, lines elsewhere, one JSON value a line for
  * programs. Standard error shows the run, standard output gets the summary, or all of the JSON.
@@ -139,11 +155,9 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
     const finish = Effect.fnUntraced(function* (result: RunResult) {
       watching.stop()
       facts.state = result.state
-      const { home } = yield* WorkspaceFiles.findProject(process.cwd(), process.env.DANDORI_HOME).pipe(
-        Effect.orElseSucceed(() => ({ home: `${options.project}/.dandori` })),
-      )
-      const results = resultsOf(facts, yield* loadLarge(home, facts))
-      ReportLinks.make(home, result.run, results)
+      const { home, results } = yield* options.isRemote === true
+        ? Effect.succeed({ home: "", results: elsewhere(facts) })
+        : here(options.project, facts, result.run)
       const end = now()
       const { incomplete, run } = result
       if (options.json) {

@@ -2,9 +2,11 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { PipelineId, RunId } from "../../../domain/names.ts"
 import { TickTime } from "../../../domain/occurrence.ts"
 import { Plan } from "../../../domain/plan.ts"
+import { TickView } from "../../../scheduler/tick-view.ts"
 import { PipelineView, ScheduleView } from "../../host.ts"
 import { Needs } from "../authorization.ts"
 import { Created, Known, keyed } from "../begun.ts"
@@ -55,6 +57,11 @@ export const pipelines = HttpApiGroup.make("pipelines").add(
     ),
 )
 
+/** How many ticks, from 1 to 1000. */
+const Last = Schema.String.check(Schema.isPattern(/^([1-9][0-9]{0,2}|1000)$/u)).pipe(
+  Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString),
+)
+
 /** Schedules: when pipelines run by themselves. */
 export const schedules = HttpApiGroup.make("schedules").add(
   HttpApiEndpoint.get("list", "/schedules", { success: Schema.Struct({ schedules: Schema.Array(ScheduleView) }) })
@@ -67,6 +74,14 @@ export const schedules = HttpApiGroup.make("schedules").add(
   })
     .annotate(Needs, "read")
     .annotate(OpenApi.Summary, "A schedule: the next ticks, and what became of the last ones"),
+  HttpApiEndpoint.get("explain", "/schedules/:pipeline/ticks", {
+    params: pipeline,
+    query: { tick: Schema.optionalKey(Moment), last: Schema.optionalKey(Last) },
+    success: Schema.Struct({ ticks: Schema.Array(TickView) }),
+    error: Problems.NotFound,
+  })
+    .annotate(Needs, "read")
+    .annotate(OpenApi.Summary, "Why ticks did or did not run: that of one nominal time, or the newest, oldest first"),
   HttpApiEndpoint.post("pause", "/schedules/:pipeline/pause", {
     params: pipeline,
     payload: Schema.Struct({ reason: Reason }),

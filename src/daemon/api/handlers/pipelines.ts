@@ -13,6 +13,7 @@ import { Api } from "../document.ts"
 import { Params } from "../endpoints/pipelines.ts"
 import * as Begun from "../begun.ts"
 import * as Problems from "../problems.ts"
+import * as ScheduleReading from "../schedule-reading.ts"
 import * as Starting from "../starting.ts"
 
 interface Told {
@@ -76,6 +77,7 @@ export const schedules = HttpApiBuilder.group(
           Effect.mapError(unready),
         ),
       show: ({ params }) => Effect.mapError(host.schedule(params.pipeline), problemOf),
+      explain: ({ params: { pipeline }, query }) => ScheduleReading.explain(pipeline, query),
       pause: Effect.fnUntraced(function* ({ params, payload }) {
         const { actor } = yield* Caller
         return yield* Effect.mapError(host.pause(params.pipeline, payload.reason, actor), problemOf)

@@ -1,0 +1,92 @@
+import * as Effect from "effect/Effect"
+import type { Entry } from "../../domain/event.ts"
+import * as RecordedRun from "../../engine/recorded-run.ts"
+import * as RunFacts from "../../engine/run-facts.ts"
+import { runStatus } from "../../engine/run-state.ts"
+import * as ExitCode from "../exit-code.ts"
+import * as Output from "../output.ts"
+import * as RunView from "../render/run-view.ts"
+import * as Standard from "../standard-streams.ts"
+import type { DaemonClient } from "./daemon-client.ts"
+import { DaemonRefused, DaemonUnreachable } from "./daemon-errors.ts"
+import * as Patience from "./patience.ts"
+import * as RunEvents from "./run-events.ts"
+
+const finished = "dev.dandori.run.finished.v1"
+
+/** Between two looks for a run that waits in the daemon's queue, milliseconds. */
+const queueMillis = 250
+
+/** What is asked of a run that is followed. */
+export interface FollowOptions {
+  /** Whether it was asked for just now, so that it may still wait in the daemon's queue. */
+  readonly isNew: boolean
+  /** Whether to stay while only people are awaited. */
+  readonly wait: boolean
+  readonly json: boolean
+  readonly quiet: boolean
+}
+
+/** The plan of a run; of a new one as soon as it has begun. */
+const planOf = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, isNew: boolean) {
+  const once = daemon.ask((api) => api.runs.plan({ params: { run } }))
+  if (!isNew) return yield* once
+  const begun = Effect.catchTag(once, "DaemonRefused", (error) =>
+    error.status === 404 ? Effect.undefined : Effect.fail(error),
+  )
+  const patience = Patience.make((text) => Standard.write(2, `${text}\n`))
+  for (;;) {
+    const found = yield* patience.until(begun)
+    if (found !== undefined) return found
+    yield* Effect.sleep(queueMillis)
+  }
+})
+
+/** Follows a run through its events until it ends, or only people are awaited, as `run` does; ends with its exit code. */
+export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, options: FollowOptions) {
+  const { isNew, json, quiet, wait } = options
+  const leave = isNew ? `Run ${run} goes on.` : "The run goes on."
+  const goesOn = `${leave} To follow it: dandori runs watch ${run}; to cancel it: dandori runs cancel ${run}`
+  yield* Effect.gen(function* () {
+    const plan = yield* planOf(daemon, run, isNew)
+    const at = isNew ? undefined : yield* daemon.ask((api) => api.runs.show({ params: { run } }))
+    const view = yield* RunView.make({ plan, project: "", json, quiet, isRemote: true })
+    const facts = RunFacts.make(plan)
+    const events = RunEvents.make(daemon, run)
+    const patience = Patience.make(view.say)
+    const isLeft = at?.status === "interrupted"
+
+    /** Whether the run waits for people as it stands now, and not only as it stood at an earlier event. */
+    const awaitsPeople = Effect.gen(function* () {
+      if (wait || runStatus(facts.state) !== "waiting") return false
+      const { sequence } = yield* daemon.ask((api) => api.runs.show({ params: { run } }))
+      return sequence === events.count()
+    })
+    const take = Effect.fnUntraced(function* (entry: Entry) {
+      const event = { ...RecordedRun.toEvent(entry, run), run }
+      RunFacts.add(facts, event)
+      view.observer.onEvent(event)
+      if (entry.type === finished || (isLeft && events.count() >= (at?.sequence ?? 0))) return true
+      return yield* awaitsPeople
+    })
+    const connection = Effect.gen(function* () {
+      if (yield* awaitsPeople) return
+      if (yield* events.take(take, patience.answered)) return
+      if (facts.state.phase === "ended") return
+      return yield* new DaemonUnreachable({ url: daemon.url, reason: "it ended the stream of events" })
+    })
+    yield* Effect.onInterrupt(patience.until(connection), () => view.stop)
+    const status = runStatus(facts.state)
+    yield* view.finish({ run, state: facts.state })
+    if (isLeft && status !== "waiting" && facts.state.phase !== "ended") {
+      yield* Output.message(`Nobody drives this run. Go on with it: dandori runs resume ${run}`)
+    }
+    yield* Output.exitWith(ExitCode.ofRun(status))
+  }).pipe(
+    Effect.scoped,
+    Effect.onInterrupt(() => Output.message(goesOn)),
+    Effect.tapError((error) =>
+      error instanceof DaemonUnreachable || error instanceof DaemonRefused ? Output.message(goesOn) : Effect.void,
+    ),
+  )
+})

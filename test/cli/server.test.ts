@@ -1,0 +1,252 @@
+import * as Fs from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
+import { type Said, dandori, ndjson, start } from "./evidence-project.ts"
+import { write } from "./guarded-project.ts"
+import { project } from "./run-project.ts"
+
+/** A command that goes on, with variables of its own. */
+const started = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) => {
+  const child = start(cwd, args, undefined, env)
+  const told = { out: "", err: "" }
+  const read = async (stream: ReadableStream<Uint8Array>, to: "out" | "err") => {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream) told[to] += decoder.decode(chunk, { stream: true })
+  }
+  const all = Promise.all([read(child.stdout, "out"), read(child.stderr, "err"), child.exited])
+  return {
+    signal: (signal: NodeJS.Signals) => child.kill(signal),
+    out: () => told.out,
+    says: (pattern: RegExp) => until(Effect.sync(() => pattern.exec(told.err) ?? undefined)),
+    said: Effect.promise((): Promise<Said> => all.then(([, , code]) => ({ code, ...told }))),
+  }
+}
+
+/** A folder in which there is no project. */
+const empty = Effect.acquireRelease(
+  Effect.promise(async () => Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori-far-")))),
+  (folder) => Effect.promise(() => Fs.rm(folder, { recursive: true, force: true })),
+)
+
+const pipelines: Readonly<Record<string, string>> = {
+  often: ticking("often", "0 0 * * *", ["sh", "-c", "test $0 != n=7", "n=${{ params.n }}"]),
+  long: ticking("long", "0 0 * * *", ["sh", "-c", "while ! test -e go; do sleep 0.05; done"]),
+  asking: "version: 1\nid: asking\ntasks:\n  go: { uses: actor, approval: { approvers: 1 }, with: { say: hello } }\n",
+}
+
+/** A daemon with pipelines, and the command line in an empty folder that knows its URL and holds a token. */
+const served = Effect.gen(function* () {
+  const folder = yield* project
+  for (const [id, text] of Object.entries(pipelines)) {
+    yield* write(
+      folder,
+      `pipelines/${id}.yaml`,
+      text.replace("tasks:", "params: { n: { type: integer, default: 1 } }\ntasks:"),
+    )
+  }
+  const process = yield* daemon(folder)
+  const [, url = ""] = yield* says(process, /The API listens on (\S+)/)
+  yield* says(process, /Leading/)
+  const far = yield* empty
+  const token = Effect.fnUntraced(function* (name: string, role: string) {
+    const { err, out } = yield* dandori(folder, "token", "create", name, "--role", role, "--quiet")
+    return /dandori_\S+/.exec(`${out}${err}`)?.[0] ?? assert.fail(`${out}${err}`)
+  })
+  const as = (text: string) => ({ DANDORI_TOKEN: text, DANDORI_SERVER: url })
+  const operator = as(yield* token("olga", "operator"))
+  const call = (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
+    Effect.suspend(() => started(far, args, env).said)
+  const ask = (...args: ReadonlyArray<string>): Effect.Effect<Said> => call(operator, ...args)
+  yield* until(
+    Effect.map(ask("schedule", "list", "--json"), ({ code, out }) =>
+      code === 0 && out.includes("long") ? out : undefined,
+    ),
+  )
+  return { folder, process, url, far, token, as, operator, call, ask }
+})
+
+describe("the command line with the URL of a daemon, in a folder without a project", () => {
+  it.live("starts a deployed pipeline, follows its run, lists and shows it", () =>
+    Effect.gen(function* () {
+      const { ask, far, folder, url } = yield* served
+      const ran = yield* ask("run", "often", "--param", "n=2")
+      assert.strictEqual(ran.code, 0, ran.err)
+      assert.match(ran.err, /often +run \S+ started, env dev\n[^]*work +started\n[^]*work +succeeded in /)
+      assert.match(ran.out, /^often succeeded in .* run [0-9a-f-]{36}\n/)
+      const failed = yield* ask("run", "often", "--param", "n=7", "--json")
+      assert.strictEqual(failed.code, 1, failed.err)
+      const lines = ndjson(failed.out)
+      assert.deepInclude(lines[0], { v: 1, kind: "event", type: "dev.dandori.run.created.v1" })
+      assert.deepInclude(lines.at(-1), { v: 1, kind: "result", pipeline: "often", status: "failed" })
+      const run = String(lines[0].run)
+      const listed = ndjson((yield* ask("runs", "list", "--json")).out)
+      assert.deepStrictEqual(
+        listed.map(({ status }) => status),
+        ["failed", "succeeded"],
+      )
+      assert.deepInclude(listed[0], { v: 1, kind: "run", run, pipeline: "often", env: "dev", who: "olga" })
+      assert.match((yield* ask("runs", "list", "--limit", "1")).err, /--limit N shows more/)
+      for (const flags of [[], ["--json"]]) {
+        const there = yield* ask("runs", "show", run.slice(-8), ...flags)
+        const here = yield* dandori(folder, "runs", "show", run, ...flags)
+        assert.deepStrictEqual([there.code, there.out], [0, here.out])
+      }
+      const watched = yield* ask("runs", "watch", run, "--json")
+      assert.deepStrictEqual(
+        [watched.code, watched.out.split("\n").slice(0, 5)],
+        [1, failed.out.split("\n").slice(0, 5)],
+      )
+      const again = yield* ask("runs", "retry", run, "--from", "work", "--json")
+      assert.strictEqual(again.code, 1, again.err)
+      assert.notStrictEqual(ndjson(again.out)[0].run, run)
+      assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(far)), [])
+      const flag = yield* started(far, ["runs", "list", "--json", "--server", new URL(url).origin], {}).said
+      assert.strictEqual(flag.code, 77)
+    }),
+  )
+
+  it.live("cancels a long run, and leaves one running whose follower is interrupted", () =>
+    Effect.gen(function* () {
+      const { ask, far, operator } = yield* served
+      const follower = started(far, ["run", "long"], operator)
+      const run = yield* until(
+        Effect.map(ask("runs", "list", "--json"), ({ out }) =>
+          out === "" ? undefined : ndjson(out).find(({ status }) => status === "running")?.run,
+        ),
+      )
+      yield* follower.says(/work +started/)
+      follower.signal("SIGINT")
+      const left = yield* follower.said
+      assert.strictEqual(left.code, 130, left.err)
+      assert.include(left.err, `to cancel it: dandori runs cancel ${run}`)
+      const watcher = started(far, ["runs", "watch", String(run)], operator)
+      yield* watcher.says(/work +started/)
+      const cancelled = yield* ask("runs", "cancel", String(run), "--reason", "enough", "--json")
+      assert.deepStrictEqual(ndjson(cancelled.out), [{ v: 1, kind: "cancelled", run, by: "olga" }])
+      assert.strictEqual((yield* watcher.said).code, 130)
+      const over = yield* ask("runs", "cancel", String(run))
+      assert.strictEqual(over.code, 64, over.err)
+    }),
+  )
+
+  it.live("ends with 16 while people are awaited, and takes the agreement of somebody else", () =>
+    Effect.gen(function* () {
+      const { as, ask, call, token } = yield* served
+      const waiting = yield* ask("run", "asking", "--json")
+      assert.strictEqual(waiting.code, 16, waiting.err)
+      const run = String(ndjson(waiting.out)[0].run)
+      assert.strictEqual((yield* ask("runs", "approve", run, "--yes")).code, 77)
+      const approver = as(yield* token("anna", "approver"))
+      assert.strictEqual((yield* call(approver, "runs", "approve", run)).code, 64)
+      const approved = yield* call(approver, "runs", "approve", run, "--yes")
+      assert.deepStrictEqual(
+        [approved.code, approved.out],
+        [0, "go is approved by anna: that is recorded. Its run goes on.\n"],
+      )
+      assert.match(approved.err, /^go of asking, asked for by olga\n {2}input {6}[0-9a-f]{64}\n[^]*"say": "hello"/)
+      const watched = yield* ask("runs", "watch", run)
+      assert.match(watched.out, /^asking succeeded/, watched.err)
+    }),
+  )
+
+  it.live("pauses, resumes, explains and backfills a schedule, and raises and lifts cordons", () =>
+    Effect.gen(function* () {
+      const { ask, folder } = yield* served
+      const pause = ["schedule", "pause", "often", "--reason", "the feed is late"]
+      const paused = yield* ask(...pause)
+      assert.deepStrictEqual([paused.code, paused.out], [0, "often  paused\n"])
+      assert.deepInclude(ndjson((yield* ask(...pause, "--json")).out)[0], { is: "paused", changed: false })
+      assert.match(
+        (yield* ask("schedule", "explain", "often")).err,
+        /Paused since .*: the feed is late\n.*Next tick: \S+Z/,
+      )
+      assert.match((yield* ask("schedule", "list")).out, /often .*00:00:00Z +paused\n/)
+      assert.strictEqual((yield* ask("schedule", "resume", "often", "--reason", "it is there")).out, "often  resumed\n")
+      const range = ["--from", "2026-03-01", "--to", "2026-03-03"]
+      assert.strictEqual((yield* ask("schedule", "backfill", "often", ...range)).code, 64)
+      const backfill = yield* ask("schedule", "backfill", "often", ...range, "--yes", "--json")
+      const [{ runs, ...said }] = ndjson(backfill.out)
+      assert.deepStrictEqual(said, { v: 1, kind: "backfill", pipeline: "often", ticks: 2 })
+      const [{ run, tick }] = runs as ReadonlyArray<{ readonly run: string; readonly tick: string }>
+      yield* until(Effect.map(ended(folder, "often"), (all) => (all.has(run) ? all : undefined)))
+      const there = yield* ask("schedule", "explain", "often", tick, "--json")
+      assert.deepStrictEqual(there.out, (yield* dandori(folder, "schedule", "explain", "often", tick, "--json")).out)
+      assert.deepInclude(ndjson(there.out)[0], { tick, backfills: [{ run, status: "succeeded" }] })
+      assert.strictEqual((yield* ask("schedule", "explain", "nothing")).code, 66)
+
+      const raised = yield* ask("cordon", "raise", "stop", "--reason", "disk is full", "--expires", "4h", "--json")
+      assert.deepInclude(ndjson(raised.out)[0], { v: 1, kind: "cordon", id: "stop", owner: "olga" })
+      assert.strictEqual((yield* ask("cordon", "raise", "stop", "--reason", "again")).code, 64)
+      const check = yield* ask("cordon", "check")
+      assert.strictEqual(check.code, 75)
+      assert.match(check.out, /^stop {2}raised .* by olga: disk is full\n/)
+      assert.strictEqual((yield* ask("cordon", "lift", "stop", "--reason", "there is room")).out, "stop is lifted.\n")
+      assert.strictEqual((yield* ask("cordon", "check")).code, 0)
+      assert.strictEqual((yield* ask("cordon", "lift", "stop", "--reason", "twice")).code, 66)
+    }),
+  )
+
+  it.live("goes on watching when the daemon was away, from where it was", () =>
+    Effect.gen(function* () {
+      const { far, folder, operator, process, url } = yield* served
+      const follower = started(far, ["run", "long", "--json"], operator)
+      yield* until(Effect.sync(() => (follower.out().includes("attempt.started") ? true : undefined)))
+      process.signal("SIGKILL")
+      yield* process.ended
+      yield* follower.says(/The connection to the daemon is lost: trying again/)
+      const next = yield* daemon(folder, "--port", new URL(url).port)
+      yield* follower.says(/The daemon answers again/)
+      yield* write(folder, "go", "")
+      const { code, err, out } = yield* follower.said
+      assert.strictEqual(code, 0, `${err}${next.said()}`)
+      assert.strictEqual(err.match(/connection to the daemon is lost/g)?.length, 1, err)
+      const types = ndjson(out).map(({ data, type }) => JSON.stringify([type, data]))
+      assert.strictEqual(new Set(types).size, types.length)
+      assert.deepInclude(ndjson(out).at(-1), { kind: "result", status: "succeeded" })
+    }),
+  )
+
+  it.live("says what is wrong in the daemon's words, with the exit code that fits", () =>
+    Effect.gen(function* () {
+      const { as, ask, call, far, process, token, url } = yield* served
+      const viewer = as(yield* token("vera", "viewer"))
+      const file = join(far, "token")
+      yield* Effect.promise(() => Fs.writeFile(file, `${viewer.DANDORI_TOKEN}\n`))
+      const { DANDORI_TOKEN: _, ...none } = viewer
+      const wrong = { ...viewer, DANDORI_TOKEN: `dandori_${"A".repeat(43)}` }
+      for (const [env, args, code, words] of [
+        [{ ...none, DANDORI_TOKEN_FILE: file }, ["runs", "list"], 0, /no runs yet/],
+        [{ ...none, DANDORI_TOKEN_FILE: join(far, "gone") }, ["runs", "list"], 78, /gone.*cannot be read/],
+        [{ ...none, DANDORI_TOKEN: "secret" }, ["runs", "list"], 78, /DANDORI_TOKEN holds no token/],
+        [none, ["runs", "list"], 77, /DANDORI_TOKEN_FILE/],
+        [wrong, ["runs", "list"], 77, /Send a token that is valid now/],
+        [viewer, ["run", "often"], 77, /vera is that of a viewer; this takes the role operator or admin/],
+        [viewer, ["runs", "show", "01990000-0000-7000-8000-000000000000"], 66, /The ledger has no run 0199/],
+        [viewer, ["runs", "show", "abcd"], 66, /no run abcd/],
+        [viewer, ["run", "nothing"], 66, /No pipeline nothing is deployed/],
+        [viewer, ["run", "often", "--param", "n=x"], 64, /--param n/],
+        [viewer, ["run", "pipelines/often.yaml"], 64, /no id of a pipeline/],
+        [viewer, ["run", "often", "--dry-run"], 64, /without --server/],
+        [viewer, ["runs", "logs", "abcd"], 64, /without --server/],
+        [viewer, ["runs", "list", "--label", "gpu"], 64, /--label/],
+        [viewer, ["ledger", "verify", "--server", url], 64, /dandori ledger works on the files/],
+        [viewer, ["--server", url, "ledger", "verify"], 64, /dandori ledger works on the files/],
+        [viewer, ["runs", "list", "--server", "localhost:4600"], 64, /http:\/\//],
+        [viewer, ["runs", "list", "--server", "http://me:dandori@localhost"], 64, /secret/],
+        [viewer, ["schedule", "explain", "No Such"], 64, /pipeline/],
+        [{ ...viewer, DANDORI_SERVER: "http://127.0.0.1:9" }, ["runs", "list"], 69, /127\.0\.0\.1:9 cannot be reached/],
+      ] as const) {
+        const said = yield* call(env, ...args)
+        assert.deepStrictEqual([said.code, said.out], [code, ""], `${args.join(" ")}\n${said.err}`)
+        assert.match(said.err, words)
+        assert.isAtMost(said.err.split("\n").length, 8, said.err)
+      }
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0)
+      assert.strictEqual((yield* ask("run", "often")).code, 69)
+    }),
+  )
+})
