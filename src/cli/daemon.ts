@@ -6,6 +6,7 @@ import { millisOf } from "../domain/config/daemon.ts"
 import * as Api from "../daemon/api/api.ts"
 import * as Host from "../daemon/daemon-host.ts"
 import * as Daemon from "../daemon/daemon.ts"
+import { Leadership } from "../daemon/leadership.ts"
 import { Scheduler } from "../daemon/scheduler.ts"
 import { Surroundings, SurroundingsMissing } from "../daemon/surroundings.ts"
 import type { RunResult } from "../engine/run.ts"
@@ -17,12 +18,15 @@ import * as ArrivedFiles from "../services/arrived-files.ts"
 import * as StartKeys from "../services/start-keys.ts"
 import * as Tokens from "../services/tokens-sql.ts"
 import { version } from "../../package.json"
+import { Leases } from "../services/leases.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as LeasePlace from "./lease-place.ts"
+import type * as LedgerPlace from "./ledger-place.ts"
 import * as Notifications from "./notifications.ts"
 import * as Output from "./output.ts"
 import * as Params from "./params.ts"
@@ -102,6 +106,12 @@ const untilFree = <E extends { readonly message: string }, R>(
     Effect.andThen(say(message), Effect.retry(Effect.delay(listening, socketEvery), { while: () => true })),
   ).pipe(Effect.ignore)
 
+/** The leases of leaders, beside those of runs. */
+const leadership = (place: LedgerPlace.Place) =>
+  Layer.effect(Leadership, Effect.service(Leases)).pipe(
+    Layer.provide(LeasePlace.layer(place, { termMillis: Leadership.termMillis })),
+  )
+
 /** Schedules and runs the pipelines of the project until it is stopped. */
 export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, givenPort: number | undefined) {
   MachineCode.usual()
@@ -141,6 +151,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
         ),
         Layer.provideMerge(surroundings(project, home, env, say)),
         Layer.provideMerge(ServiceManager.layer),
+        Layer.provideMerge(leadership({ project, home, env: configuration.env })),
         Layer.provideMerge(Project.services({ project, home, configuration })),
       ),
     ),

@@ -7,10 +7,10 @@ import { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { Ids } from "../services/ids.ts"
-import { Leases } from "../services/leases.ts"
 import { Settings } from "../services/settings.ts"
 import * as FileTriggers from "./file-triggers.ts"
 import * as Housekeeping from "./housekeeping.ts"
+import { Leadership } from "./leadership.ts"
 import * as Pipelines from "./pipelines.ts"
 import * as Signs from "./signs.ts"
 import * as Runner from "./runner.ts"
@@ -41,7 +41,7 @@ const keepBooks = Effect.fnUntraced(function* () {
 
 /** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
 const lead = Effect.gen(function* () {
-  const leases = yield* Leases
+  const leases = yield* Leadership
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
   const { env, say } = yield* Surroundings
@@ -56,7 +56,6 @@ const lead = Effect.gen(function* () {
   yield* say("Leading")
   const who = { env: (yield* Settings).env, host: hostname(), pid: process.pid }
   yield* ledger.record("system", [{ type: "dev.dandori.leadership.taken.v1", data: who }])
-  leading = true
   let left = "the process was stopped"
   const books = keepBooks().pipe(
     Effect.catch(({ message }) => say(`The books wait: ${message}`)),
@@ -64,7 +63,6 @@ const lead = Effect.gen(function* () {
   )
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      leading = false
       yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
       yield* keepBooks()
     }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
@@ -78,11 +76,6 @@ const lead = Effect.gen(function* () {
   })
   yield* Effect.raceFirst(scheduler.run, loss)
 }).pipe(Effect.scoped)
-
-let leading = false
-
-/** Whether this process schedules. */
-export const isLeading = (): boolean => leading
 
 /** How long a daemon that could not begin waits, milliseconds. */
 const again = 2_000
