@@ -43,6 +43,7 @@ const targets = ["sysinit", "basic", "multi-user", "network-online", "time-sync"
 
 /** Everything is laid out below `$0/root`, and then there is nothing else. `$1` is the checkout. */
 const enter = `set -e
+  PATH="$PATH:/usr/sbin:/sbin"
   mount -t tmpfs -o mode=755 tmpfs "$0/over" && mkdir "$0/over/upper" "$0/over/work"
   mount -t overlay -o "lowerdir=/,upperdir=$0/over/upper,workdir=$0/over/work" overlay "$0/root"
   cd "$0/root"
