@@ -48,9 +48,9 @@ const surroundings = (project: string, home: string, env: string, say: (text: st
       const place = Effect.fnUntraced(function* (configuration: SettingsFiles.Configuration) {
         const options = { project, home, configuration, shared, anyPath: false }
         const services = yield* Layer.build(Project.services(options)).pipe(Effect.mapError(missing))
-        const afterRun = Effect.fnUntraced(function* (result: RunResult) {
+        const afterRun = Effect.fnUntraced(function* (result: RunResult, only: string | undefined) {
           yield* SignalPass.afterRun
-          yield* Notifications.afterRun(undefined)(result)
+          yield* Notifications.afterRun(only)(result)
           if (configuration.sections.exporters.exporters.length === 0) return
           const exports = yield* Effect.promise(() => import("./export-pass.ts"))
           yield* exports.afterRun({ project, home, configuration })

@@ -106,6 +106,7 @@ export const present = Effect.fnUntraced(function* (
       status,
       ...(run.waits === undefined ? {} : { waiting: Standing.json(run.waits) }),
       who: run.who,
+      pipeline: facts.plan.id,
       ...data,
       ...(data === undefined ? {} : { lossWindowMillis: Durability.lossWindowMillis(data) }),
       created: new Date(run.created).toISOString(),

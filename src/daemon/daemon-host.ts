@@ -18,6 +18,7 @@ import { pauseOf } from "../scheduler/schedule-state.ts"
 import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Settings } from "../services/settings.ts"
+import * as AskedRun from "./asked-run.ts"
 import { Housekeeping } from "./housekeeping.ts"
 import * as Host from "./host.ts"
 import { type Pipeline, Pipelines } from "./pipelines.ts"
@@ -60,15 +61,12 @@ const make = Effect.fnUntraced(function* (version: string) {
     }
   }
 
-  const pipelineView = (
-    found: ScheduleBook | undefined,
-    { broken, deployed, file, id }: Pipeline,
-  ): Host.PipelineView => ({
+  const pipelineView = (found: ScheduleBook, { broken, deployed, file, id }: Pipeline): Host.PipelineView => ({
     id,
     ...(file === undefined ? {} : { file: relative(surroundings.project, file) }),
     ...(deployed === undefined ? {} : { plan: deployed.digest }),
     ...(deployed?.plan.schedule === undefined ? {} : { schedule: deployed.plan.schedule }),
-    ...(found === undefined ? {} : pausedOf(found, id)),
+    ...pausedOf(found, id),
     ...(broken === undefined
       ? {}
       : { broken: { message: broken.message, since: new Date(broken.since).toISOString() } }),
@@ -98,17 +96,29 @@ const make = Effect.fnUntraced(function* (version: string) {
       const found = yield* book
       yield* order(found, pipeline, reason).pipe(
         inNameOf(who),
-        Effect.catchTag("ScheduleMissing", () => Effect.fail(new Host.ScheduleMissing({ pipeline }))),
-        Effect.catchTags({ LedgerFailed: unready, StreamBusy: unready, StreamDamaged: unready }, Effect.fail),
+        Effect.catchTag(
+          "ScheduleMissing",
+          () => Effect.fail(new Host.ScheduleMissing({ pipeline })),
+          (error) => Effect.fail(unready(error)),
+        ),
       )
       scheduler.wake("look")
       return yield* scheduleView(found, pipeline)
     })
 
-  /** Asks for a run, durably; the same one is asked for once. */
+  /** Records that a run is asked for, once; false where it was asked for already. */
+  const ask = Effect.fnUntraced(function* (asked: Requested) {
+    const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data: asked }
+    const written = yield* (yield* book)
+      .record(asked.pipeline, (state) => (AskedRun.all(state).some(({ run }) => run === asked.run) ? [] : [event]))
+      .pipe(inNameOf(asked.by), Effect.mapError(unready))
+    scheduler.wake("look")
+    return written.length > 0
+  })
+
+  /** Asks for a run that is not there yet. */
   const request = Effect.fnUntraced(function* (asked: Requested) {
-    const found = yield* book
-    const { pipeline, run } = asked
+    const { run } = asked
     const isThere = yield* ledger.read(StreamName.ofRun(run)).pipe(
       Effect.as(true),
       Effect.catchTag("StreamMissing", () => Effect.succeed(false)),
@@ -117,15 +127,10 @@ const make = Effect.fnUntraced(function* (version: string) {
     if (isThere) return { run, isNew: false }
     const waiting = runner.counts().seen - runner.counts().running
     if (waiting >= sections.daemon.queue) return yield* new Host.QueueFull({ waiting })
-    const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data: asked }
-    const written = yield* found
-      .record(pipeline, ({ requests }) => (requests.some((one) => one.run === run) ? [] : [event]))
-      .pipe(inNameOf(asked.by), Effect.mapError(unready))
-    scheduler.wake("look")
-    return { run, isNew: written.length > 0 }
+    return { run, isNew: yield* ask(asked) }
   })
 
-  const facts = Effect.sync(() => {
+  const factsWith = (apiStreams: number) => {
     const found = scheduler.known()
     const all = [...pipelines.current().values()]
     const { running, seen } = runner.counts()
@@ -139,9 +144,9 @@ const make = Effect.fnUntraced(function* (version: string) {
       schedulesPaused:
         found === undefined ? 0 : [...found.pipelines()].filter((id) => pauseOf(found.state(id)) !== undefined).length,
       storeBytes: housekeeping.storeBytes(),
-      apiStreams: 0,
+      apiStreams,
     }
-  })
+  }
 
   return Host.Host.of({
     state: book.pipe(
@@ -191,6 +196,19 @@ const make = Effect.fnUntraced(function* (version: string) {
       if (tooLarge !== undefined) return yield* new Host.ParamsRefused({ pipeline, problems: [tooLarge] })
       return yield* request({ pipeline, run, plan: digest, config, params: values, trigger, by: who })
     }),
+    asked: book.pipe(
+      Effect.map((found) =>
+        [...found.pipelines()].flatMap((pipeline) =>
+          AskedRun.all(found.state(pipeline)).map((own): Host.AskedRun => {
+            const { isLater, plan, run } = own
+            const who =
+              own.tick === undefined ? { who: own.by.authid } : { who: surroundings.who, tick: timeText(own.tick) }
+            return { run, pipeline, env, plan, isLater, ...who }
+          }),
+        ),
+      ),
+      Effect.orElseSucceed(() => []),
+    ),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
       const { created } = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))
       const { config, params, pipeline, plan } = created
@@ -207,19 +225,13 @@ const make = Effect.fnUntraced(function* (version: string) {
       })
     }),
     resumeRun: Effect.fnUntraced(function* (run, who) {
-      const found = yield* book
       const { created } = yield* Resume.recall(run).pipe(Effect.provide(services), Effect.mapError(refused))
       const owned = yield* ledger.owned(StreamName.ofRun(run)).pipe(Effect.mapError(unready))
       if (owned) return yield* new Host.HostRefused({ reason: "a process drives it already" })
       const { config, params, pipeline, plan } = created
-      const data = { pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who } as const
-      const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data }
-      yield* found
-        .record(pipeline, ({ requests }) => (requests.some((one) => one.run === run) ? [] : [event]))
-        .pipe(inNameOf(who), Effect.mapError(unready))
-      scheduler.wake("look")
+      yield* ask({ pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who })
     }),
-    metrics: Effect.flatMap(facts, DaemonMetrics.render),
+    metrics: (apiStreams) => Effect.suspend(() => DaemonMetrics.render(factsWith(apiStreams))),
   })
 })
 

@@ -22,21 +22,21 @@ const booksEvery = "1 minute"
 
 const nothing = { cpu: 0, memory: 0, gpu: 0, pools: {} }
 
-/** The head that the root was last told of. */
-let told: string | undefined
-
-/** Tells the root how far the schedules have got, where they have gone on since, and signs it. */
-const keepBooks = Effect.fnUntraced(function* () {
-  const ledger = yield* Ledger
+/** Tells the root how far the schedules have got, where they have gone on since the last time, and signs it. */
+const books = Effect.gen(function* () {
   const scheduler = yield* Scheduler.Scheduler
+  const ledger = yield* Ledger
   const { env } = yield* Surroundings
-  const at = scheduler.known()?.head()
-  if (at !== undefined && at.sequence > 0 && at.hash !== told) {
-    const data = { stream: StreamName.ofSchedules(env), entries: at.sequence, head: at.hash }
-    yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])
-    told = at.hash
-  }
-  yield* Checkpoint.make()
+  let told: string | undefined
+  return Effect.gen(function* () {
+    const at = scheduler.known()?.head()
+    if (at !== undefined && at.sequence > 0 && at.hash !== told) {
+      const data = { stream: StreamName.ofSchedules(env), entries: at.sequence, head: at.hash }
+      yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])
+      told = at.hash
+    }
+    yield* Checkpoint.make()
+  })
 })
 
 /** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
@@ -57,17 +57,18 @@ const lead = Effect.gen(function* () {
   const who = { env: (yield* Settings).env, host: hostname(), pid: process.pid }
   yield* ledger.record("system", [{ type: "dev.dandori.leadership.taken.v1", data: who }])
   let left = "the process was stopped"
-  const books = keepBooks().pipe(
-    Effect.catch(({ message }) => say(`The books wait: ${message}`)),
-    Effect.schedule(Schedule.spaced(booksEvery)),
-  )
+  const keepBooks = yield* books
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
-      yield* keepBooks()
+      yield* keepBooks
     }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
   )
-  yield* Effect.forkScoped(books)
+  yield* keepBooks.pipe(
+    Effect.catch(({ message }) => say(`The books wait: ${message}`)),
+    Effect.schedule(Schedule.spaced(booksEvery)),
+    Effect.forkScoped,
+  )
   yield* Effect.forkScoped((yield* Housekeeping.Housekeeping).run)
   yield* Effect.forkScoped(FileTriggers.run)
   const loss = Effect.flatMap(lease.loss, (reason) => {

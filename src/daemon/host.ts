@@ -2,7 +2,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Actor } from "../domain/actor.ts"
-import { PipelineId } from "../domain/names.ts"
+import { type EnvironmentName, PipelineId } from "../domain/names.ts"
 import { Outcome, TickTime } from "../domain/occurrence.ts"
 import type { Plan } from "../domain/plan.ts"
 import { Schedule } from "../domain/schedule.ts"
@@ -81,6 +81,20 @@ export const ScheduleView = Schema.Struct({
 }).annotate({ identifier: "ScheduleState" })
 export type ScheduleView = typeof ScheduleView.Type
 
+/** A run that is asked for and has not ended, whether it is created already or waits for that. */
+export interface AskedRun {
+  readonly run: string
+  readonly pipeline: string
+  readonly env: EnvironmentName
+  readonly plan: Sha256
+  /** Who asked for it: the daemon itself where it is the run of a tick. */
+  readonly who: string
+  /** Its nominal time (RFC 3339), where it is the run of a tick. */
+  readonly tick?: string
+  /** Whether others of its backfill go before it. */
+  readonly isLater: boolean
+}
+
 /** Whether the host takes requests, whether it leads, and why not where it does not. */
 export interface HostState {
   readonly ready: boolean
@@ -143,6 +157,8 @@ export class Host extends Context.Service<
       { readonly run: string; readonly isNew: boolean },
       PipelineNotDeployed | ParamsRefused | QueueFull | HostRefused | HostUnready
     >
+    /** The runs that are asked for; none while the host does not know. */
+    readonly asked: Effect.Effect<ReadonlyArray<AskedRun>>
     /** A new run of a plan whose run has ended, which takes over what succeeded there. */
     readonly retryRun: (request: {
       readonly of: string
@@ -153,7 +169,7 @@ export class Host extends Context.Service<
     }) => Effect.Effect<{ readonly run: string; readonly isNew: boolean }, HostRefused | QueueFull | HostUnready>
     /** Goes on with a run that nobody drives. */
     readonly resumeRun: (run: string, who: Actor) => Effect.Effect<void, HostRefused | QueueFull | HostUnready>
-    /** Metrics of the process in OpenMetrics 1.0 text, with `# EOF`. */
-    readonly metrics: Effect.Effect<string>
+    /** Metrics of the process in OpenMetrics 1.0 text, with `# EOF`; so many event streams are open. */
+    readonly metrics: (apiStreams: number) => Effect.Effect<string>
   }
 >()("dandori/daemon/Host") {}

@@ -4,10 +4,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import { compileFile } from "../compiler/compile-file.ts"
-import { Plan, digest as digestOf } from "../domain/plan.ts"
+import { type Plan, digest as digestOf } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
+import * as StoredPlan from "../engine/stored-plan.ts"
 import * as Deployments from "../ledger/deployments.ts"
 import { LedgerKey } from "../ledger/keys.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -59,12 +60,11 @@ export class Pipelines extends Context.Service<
   }
 >()("dandori/daemon/Pipelines") {}
 
-const PlanText = Schema.fromJsonString(Plan)
-
 const make = Effect.fnUntraced(function* () {
   const { env, home, project, say } = yield* Surroundings
   const services = yield* Effect.context<Ledger | LedgerKey | Artifacts>()
   const artifacts = Context.get(services, Artifacts)
+  const turn = Semaphore.makeUnsafe(1)
   let print: string | undefined
   let current: ReadonlyMap<string, Pipeline> = new Map()
   let problem: string | undefined
@@ -75,8 +75,7 @@ const make = Effect.fnUntraced(function* () {
   const planOf = Effect.fnUntraced(function* (digest: Sha256) {
     const known = plans.get(digest)
     if (known !== undefined) return known
-    const text = new TextDecoder().decode(yield* artifacts.get(digest))
-    const plan = yield* Schema.decodeEffect(PlanText)(text)
+    const plan = yield* Effect.provideService(StoredPlan.read(digest), Artifacts, artifacts)
     plans.set(digest, plan)
     return plan
   })
@@ -197,28 +196,32 @@ const make = Effect.fnUntraced(function* () {
   })
 
   return Pipelines.of({
-    recall: Effect.provide(recall, services),
+    recall: turn.withPermit(Effect.provide(recall, services)),
     current: () => current,
     problem: () => problem,
-    reload: Effect.fnUntraced(function* (anew) {
-      const files = yield* lookAtFiles
-      if (!anew && print === `${files} ${yield* lookAtDeployments}`) return false
-      const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
-      if (Result.isFailure(loaded)) {
-        const { message } = loaded.failure
-        if (message !== problem) yield* say(`Nothing is deployed: ${message}`)
-        problem = message
+    reload: Effect.fnUntraced(
+      function* (anew) {
+        const files = yield* lookAtFiles
+        if (!anew && print === `${files} ${yield* lookAtDeployments}`) return false
+        const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
+        if (Result.isFailure(loaded)) {
+          const { message } = loaded.failure
+          if (message !== problem) yield* say(`Nothing is deployed: ${message}`)
+          problem = message
+          print = `${files} ${yield* lookAtDeployments}`
+          return true
+        }
+        if (problem !== undefined) yield* say("What kept everything from being deployed is mended")
+        problem = undefined
+        yield* tell(loaded.success)
+        current = loaded.success
+        // Files that have changed meanwhile are looked at again.
         print = `${files} ${yield* lookAtDeployments}`
         return true
-      }
-      if (problem !== undefined) yield* say("What kept everything from being deployed is mended")
-      problem = undefined
-      yield* tell(loaded.success)
-      current = loaded.success
-      // Files that have changed meanwhile are looked at again.
-      print = `${files} ${yield* lookAtDeployments}`
-      return true
-    }, Effect.provide(services)),
+      },
+      Effect.provide(services),
+      turn.withPermit,
+    ),
   })
 })
 

@@ -7,10 +7,13 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { Actor } from "../domain/actor.ts"
 import * as Durability from "../domain/durability.ts"
-import type { EventData, FinalRunStatus, Trigger } from "../domain/event.ts"
-import { Plan } from "../domain/plan.ts"
+import type { EventData } from "../domain/event.ts"
+import { FinalRunStatus } from "../domain/final-run-status.ts"
+import type { Trigger } from "../domain/trigger.ts"
+import type { Plan } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as Resume from "../engine/resume.ts"
+import * as StoredPlan from "../engine/stored-plan.ts"
 import * as Takeover from "../engine/takeover.ts"
 import * as Run from "../engine/run.ts"
 import { runStatus } from "../engine/run-state.ts"
@@ -43,7 +46,7 @@ export interface Ended {
   readonly reason?: string
 }
 
-/** The bytes of a plan or a configuration are no such thing. */
+/** The bytes of a configuration are none. */
 export class BytesUnusable extends Schema.TaggedError<BytesUnusable>()("BytesUnusable", { reason: Schema.String }) {
   override get message() {
     return this.reason
@@ -86,8 +89,6 @@ export class Runner extends Context.Service<
   }
 >()("dandori/daemon/Runner") {}
 
-const PlanText = Schema.fromJsonString(Plan)
-
 const make = Effect.fnUntraced(function* () {
   const surroundings = yield* Surroundings
   const ledger = yield* Ledger
@@ -111,14 +112,6 @@ const make = Effect.fnUntraced(function* () {
     idleTimeToLive: keptMillis,
   })
 
-  const planOf = (digest: Sha256) =>
-    textOf(digest).pipe(
-      Effect.flatMap(Schema.decodeEffect(PlanText)),
-      Effect.catchTag("SchemaError", ({ message }) =>
-        Effect.fail(new BytesUnusable({ reason: `its plan cannot be read: ${message}` })),
-      ),
-    )
-
   /** Does a run's work as one of those that go on at once. */
   const asOne = <A, E, R>(work: Effect.Effect<A, E, R>) =>
     permits.withPermit(
@@ -138,7 +131,7 @@ const make = Effect.fnUntraced(function* () {
   )
 
   const begin = Effect.fnUntraced(function* (wanted: Wanted) {
-    const plan = yield* planOf(wanted.plan)
+    const plan = yield* Effect.provideService(StoredPlan.read(wanted.plan), Artifacts, artifacts)
     const place = yield* RcMap.get(places, wanted.config)
     const { configuration } = place
     const environment = yield* surroundings.environment(plan)
@@ -160,7 +153,7 @@ const make = Effect.fnUntraced(function* () {
       ...(wanted.by === undefined ? {} : { by: wanted.by }),
       ...(wanted.tick === undefined ? {} : { tick: wanted.tick }),
     }).pipe(Effect.provide(place.services))
-    yield* place.afterRun(result)
+    yield* place.afterRun(result, takeover?.only)
     return runStatus(result.state)
   })
 
@@ -174,7 +167,7 @@ const make = Effect.fnUntraced(function* () {
         now: yield* Clock.currentTimeMillis,
         wait: false,
       }).pipe(Effect.provide(place.services))
-      yield* place.afterRun(result)
+      yield* place.afterRun(result, recalled.created.only)
       return runStatus(result.state)
     },
     Effect.provideService(Ledger, ledger),
@@ -243,7 +236,6 @@ const make = Effect.fnUntraced(function* () {
   return Runner.of({ seeThrough, counts: () => ({ seen, running }) })
 })
 
-const finals: ReadonlySet<string> = new Set(["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"])
-const isFinal = (status: string): status is FinalRunStatus => finals.has(status)
+const isFinal = Schema.is(FinalRunStatus)
 
 export const layer = Layer.effect(Runner, make())

@@ -8,14 +8,11 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Cordon from "../domain/cordon.ts"
 import type { Event } from "../domain/event.ts"
-import * as Occurrence from "../domain/occurrence.ts"
-import type { Plan } from "../domain/plan.ts"
 import type { Ledger, OpenError } from "../ledger/ledger.ts"
 import * as Decide from "../scheduler/decide.ts"
 import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
-import { type OwnRun, type Requested, type ScheduleState, evolve, isSame } from "../scheduler/schedule-state.ts"
-import * as TickParams from "../scheduler/tick-params.ts"
+import { evolve } from "../scheduler/schedule-state.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
 import { Inbox } from "../services/inbox.ts"
@@ -23,30 +20,16 @@ import * as Memory from "../services/memory.ts"
 import * as Once from "../services/once.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
+import * as AskedRun from "./asked-run.ts"
 import { type Pipeline, Pipelines } from "./pipelines.ts"
 import * as Runner from "./runner.ts"
 import { Surroundings } from "./surroundings.ts"
-
-/** A run that a schedule asks for now. */
-type Asked =
-  | (Pick<OwnRun, "run" | "tick" | "plan"> & { readonly trigger: "schedule" | "backfill" })
-  | (Requested & { readonly tick?: undefined })
 
 const earliest = (times: Iterable<number>): number => {
   let found = Infinity
   for (const time of times) found = Math.min(found, time)
   return found
 }
-
-/**
- * The runs that are to go on: those of ticks that do not wait for others, the first one of each backfill, and those that
- * somebody asked for.
- */
-const asked = ({ backfills, requests, runs }: ScheduleState): ReadonlyArray<Asked> => [
-  ...runs.flatMap((own) => (own.queued ? [] : [{ ...own, trigger: "schedule" } as const])),
-  ...backfills.map(({ ticks: [first] }) => ({ ...first, trigger: "backfill" }) as const),
-  ...requests,
-]
 
 /** The loop looks at the clock at least so often, milliseconds: a step of the clock does not put a tick off for longer. */
 const longestSleep = 1_000
@@ -103,6 +86,7 @@ const make = Effect.fnUntraced(function* () {
   const seen = new Set<string>()
   const cancelled = new Set<string>()
   const wakes = yield* Queue.sliding<"reload" | "look">(16)
+  let leads = false
   let turned: number | undefined
   let turnedAt: number | undefined
   let current: ScheduleBook.ScheduleBook | undefined
@@ -122,7 +106,7 @@ const make = Effect.fnUntraced(function* () {
   /** Takes up what is deployed and recorded, where the loop does not do it. */
   const lookAgain = Effect.gen(function* () {
     const now = yield* monotonic
-    if (turned !== undefined || now - looked < reloadEvery) return
+    if (leads || now - looked < reloadEvery) return
     looked = now
     yield* pipelines.recall
     yield* (yield* opened).refresh
@@ -152,32 +136,9 @@ const make = Effect.fnUntraced(function* () {
     } satisfies Decide.Facts
   })
 
-  const paramsOf = (tick: string) => (plan: Plan) => {
-    const { schedule } = plan
-    if (schedule === undefined) return Effect.fail({ message: "The plan of the tick has no schedule" })
-    const { faults, values } = TickParams.at(plan, schedule, Date.parse(tick))
-    return faults.length === 0
-      ? Effect.succeed(values)
-      : Effect.fail({ message: `The params of the tick ${tick} do not fit: ${faults.join("; ")}` })
-  }
-
-  /** What the runner has to know of a run; undefined where its pipeline is not known here. */
-  const wantedOf = (pipeline: string, own: Asked): Runner.Wanted | undefined => {
-    if (own.tick === undefined) {
-      const { by, config, params, plan, retry, run: id, trigger } = own
-      const given = { run: id, plan, config, params: () => Effect.succeed(params), trigger, by }
-      return retry === undefined ? given : { ...given, retry }
-    }
-    const config = pipelines.current().get(pipeline)?.deployed?.config
-    if (config === undefined) return undefined
-    const { plan, run: id, trigger } = own
-    const tick = Occurrence.timeText(own.tick)
-    return { run: id, plan, config, params: paramsOf(tick), trigger, tick }
-  }
-
   /** Sees a run of a schedule through, and records its end. */
-  const see = Effect.fnUntraced(function* (book: ScheduleBook.ScheduleBook, pipeline: string, own: Asked) {
-    const wanted = wantedOf(pipeline, own)
+  const see = Effect.fnUntraced(function* (book: ScheduleBook.ScheduleBook, pipeline: string, own: AskedRun.AskedRun) {
+    const wanted = AskedRun.wantedOf(own, pipelines.current().get(pipeline)?.deployed?.config)
     if (wanted === undefined) return void seen.delete(own.run)
     const { run: id, tick } = wanted
     const { reason, status } = yield* runner.seeThrough(wanted)
@@ -195,7 +156,7 @@ const make = Effect.fnUntraced(function* () {
     const now = yield* Clock.currentTimeMillis
     yield* untilRecorded(
       book.record(pipeline, (state) => {
-        if (!asked(state).some(({ run }) => run === id)) return []
+        if (!AskedRun.of(state).some(({ run }) => run === id)) return []
         const after = evolve(state, { ...ended, time: now })
         return [ended, ...Decide.pauseAfter(pipeline, after, state.deployed?.schedule.pauseAfter)]
       }),
@@ -215,6 +176,13 @@ const make = Effect.fnUntraced(function* () {
   const run = Effect.gen(function* () {
     const runs = yield* FiberSet.make<void>()
 
+    leads = true
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        leads = false
+        turned = undefined
+      }),
+    )
     const book = yield* opened
     // Another one may have led since. What was being seen through here then, nobody sees through here any more.
     yield* book.refresh
@@ -224,7 +192,7 @@ const make = Effect.fnUntraced(function* () {
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {
       const state = book.state(pipeline)
-      for (const own of asked(state)) {
+      for (const own of AskedRun.of(state)) {
         if (seen.has(own.run)) continue
         seen.add(own.run)
         yield* FiberSet.run(runs, see(book, pipeline, own))
@@ -240,7 +208,9 @@ const make = Effect.fnUntraced(function* () {
     /** Whether the state of a schedule asks for something that was not begun. */
     const isUnsettled = (pipeline: string) => {
       const state = book.state(pipeline)
-      return asked(state).some((own) => !seen.has(own.run)) || Decide.toCancel(state).some((id) => !cancelled.has(id))
+      return (
+        AskedRun.of(state).some((own) => !seen.has(own.run)) || Decide.toCancel(state).some((id) => !cancelled.has(id))
+      )
     }
 
     /** When a schedule is to be looked at again, milliseconds since the epoch. */
@@ -269,11 +239,15 @@ const make = Effect.fnUntraced(function* () {
 
     const close = Effect.fnUntraced(function* (pipeline: string) {
       const facts = yield* factsOf(pipeline)
+      const { deployed } = book.state(pipeline)
+      const begun = yield* monotonic
       const events = yield* book.record(pipeline, (state) => Decide.decide(state, facts))
+      if (events.length > 0) yield* DaemonMetrics.appended((yield* monotonic) - begun)
       for (const { data, time, type } of events) {
-        if (type !== "dev.dandori.schedule.tick.closed.v1") continue
+        if (type !== "dev.dandori.schedule.tick.closed.v1" || deployed === undefined) continue
         yield* DaemonMetrics.ticksClosed(data.outcome.is, data.ticks ?? 1)
-        yield* DaemonMetrics.tickLate(time - Date.parse(data.through ?? data.tick))
+        const tick = Date.parse(data.through ?? data.tick)
+        yield* DaemonMetrics.tickLate(time - Decide.dueAt(facts, deployed.schedule, tick))
       }
       plan(pipeline)
     })
@@ -289,21 +263,12 @@ const make = Effect.fnUntraced(function* () {
       const { deployed } = pipeline?.file === undefined ? {} : pipeline
       const schedule = deployed?.plan.schedule
       const facts = yield* factsOf(id)
-      yield* book.record(id, (state) => {
-        if (schedule === undefined || deployed === undefined) {
-          if (state.deployed === undefined) return []
-          const reason = pipeline?.file === undefined ? "its file is gone" : "the pipeline has no schedule any more"
-          const data = { pipeline: id, reason }
-          return [...Decide.decideLast(state, facts), { type: "dev.dandori.schedule.withdrawn.v1", data }]
-        }
-        if (state.deployed?.plan === deployed.digest) return []
-        const isUnchanged = isSame(state.deployed?.schedule, schedule)
-        const data = { pipeline: id, plan: deployed.digest, schedule }
-        return [
-          ...(isUnchanged ? Decide.decide(state, facts) : Decide.decideLast(state, facts)),
-          { type: "dev.dandori.schedule.deployed.v1", data },
-        ]
-      })
+      const reason = pipeline?.file === undefined ? "its file is gone" : "the pipeline has no schedule any more"
+      yield* book.record(id, (state) =>
+        schedule === undefined || deployed === undefined
+          ? Decide.withdraw(state, facts, reason)
+          : Decide.deploy(state, facts, { plan: deployed.digest, schedule }),
+      )
       plan(id)
       yield* settle(id)
     })
@@ -325,7 +290,20 @@ const make = Effect.fnUntraced(function* () {
     let untidy = reloaded + tidyAfter
     let refreshed = reloaded
     let told: "reload" | "look" | undefined
-    yield* Effect.addFinalizer(() => Effect.sync(() => void (turned = undefined)))
+    let reloadAsked = false
+    let isReloading = false
+    let isChanged = false
+    /** Beside the loop: compiling may take longer than a tick may wait. */
+    const reload = (anew: boolean) =>
+      (anew ? announced(pipelines.reload(true)) : pipelines.reload(false)).pipe(
+        Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)),
+        Effect.tap((changed) => {
+          if (!changed) return Effect.void
+          isChanged = true
+          return Queue.offer(wakes, "look")
+        }),
+        Effect.ensuring(Effect.sync(() => void (isReloading = false))),
+      )
     return yield* Effect.forever(
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
@@ -334,14 +312,17 @@ const make = Effect.fnUntraced(function* () {
         const turn = yield* monotonic
         turned = turn
         turnedAt = now
-        if (told === "reload" || turn - reloaded >= reloadEvery) {
+        if (told === "reload") reloadAsked = true
+        if (!isReloading && (reloadAsked || turn - reloaded >= reloadEvery)) {
           reloaded = turn
-          const reload = pipelines.reload(told === "reload")
-          const changed = yield* (told === "reload" ? announced(reload) : reload).pipe(
-            Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)),
-          )
-          if (changed) yield* adoptAll
-          if (changed) untidy = turn + tidyAfter
+          isReloading = true
+          yield* Effect.forkScoped(reload(reloadAsked))
+          reloadAsked = false
+        }
+        if (isChanged) {
+          isChanged = false
+          untidy = turn + tidyAfter
+          yield* adoptAll
         }
         if (told !== undefined || turn - refreshed >= refreshEvery) {
           refreshed = turn

@@ -41,13 +41,13 @@ const watchClocks = Effect.gen(function* () {
   )
 })
 
-/** Sends the dead-man signal while the scheduler turns, or stands by for another one. */
-const sendSignal = Effect.gen(function* () {
+/** The dead-man signal, which leaves while the scheduler turns, or stands by for another one. */
+const deadMan = Effect.gen(function* () {
   const scheduler = yield* Scheduler
   const { project } = yield* Surroundings
   const serviceManager = yield* ServiceManager
   const { every, file, url } = (yield* Settings).sections.daemon.dead_man
-  const deadMan = yield* DeadMan.make({
+  return yield* DeadMan.make({
     everyMillis: millisOf(every),
     ...(file === undefined ? {} : { file: resolve(project, file) }),
     url,
@@ -55,13 +55,12 @@ const sendSignal = Effect.gen(function* () {
     healthy: Effect.map(scheduler.sinceTurn, (millis) => millis === undefined || millis < turnMillis),
     onTry: DaemonMetrics.deadManTried,
   })
-  return deadMan
 })
 
 /** Begins what is to be seen of a daemon from outside: the dead-man signal, steps of the clock, and that it is ready. */
 export const begin = Effect.gen(function* () {
   const { tell } = yield* ServiceManager
-  const { run } = yield* sendSignal
+  const { run } = yield* deadMan
   yield* Effect.forkScoped(run)
   yield* Effect.forkScoped(watchClocks)
   yield* Effect.ignore(tell("ready"))

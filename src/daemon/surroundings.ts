@@ -27,7 +27,8 @@ export type RunServices = Exclude<
 export interface Place {
   readonly services: Context.Context<RunServices>
   readonly capacity: Capacity
-  readonly afterRun: (result: Run.RunResult) => Effect.Effect<void>
+  /** `only`: the one task that was run. */
+  readonly afterRun: (result: Run.RunResult, only: string | undefined) => Effect.Effect<void>
 }
 
 /** What is around the runs of a daemon: the project, the machine and the environment's variables. */

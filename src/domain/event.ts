@@ -1,15 +1,15 @@
 import * as Schema from "effect/Schema"
-import { Actor } from "./actor.ts"
 import { Artifact } from "./artifact.ts"
 import { ClockStepped, ProcessPaused } from "./clock-look.ts"
+import { FinalRunStatus } from "./final-run-status.ts"
 import { GateResult } from "./gate.ts"
 import { HoldSubject } from "./hold.ts"
 import { EnvironmentName, RunId } from "./names.ts"
-import { Outcome, TickTime } from "./occurrence.ts"
 import { OpsChange, OpsFlags } from "./ops-flags.ts"
-import { Schedule } from "./schedule.ts"
+import { scheduleEvents } from "./schedule-events.ts"
 import { Sha256 } from "./sha256.ts"
 import { tokenEvents } from "./token.ts"
+import { Trigger } from "./trigger.ts"
 
 /** An error as an event holds it: the tag decides about retries, the message is for people. */
 export const ErrorData = Schema.Struct({
@@ -31,14 +31,6 @@ export const Capacity = Schema.Struct({
 })
 export type Capacity = typeof Capacity.Type
 
-/** What asks for a run, where that is no person at a command line. */
-export const Trigger = Schema.Literals(["schedule", "backfill", "api", "webhook", "file"])
-export type Trigger = typeof Trigger.Type
-
-/** Status that a run ends with. */
-export const FinalRunStatus = Schema.Literals(["succeeded", "warned", "failed", "cancelled", "timed_out", "lost"])
-export type FinalRunStatus = typeof FinalRunStatus.Type
-
 const attempt = { task: Schema.String, attempt: Schema.Int }
 const output = {
   output: Schema.optionalKey(Schema.Unknown),
@@ -49,8 +41,6 @@ const output = {
 const opsChange = { id: Schema.String, env: EnvironmentName, change: OpsChange, reason: Schema.String }
 
 /** Set where an entry was not written at its time, but added by a later start that found it missing. */
-/** The pipeline whose schedule it is about. */
-const ofPipeline = { pipeline: Schema.String }
 const recovered = { recovered: Schema.optionalKey(Schema.Literal(true)) }
 
 const notification = {
@@ -247,80 +237,7 @@ export const data = {
     previous: Schema.optionalKey(Sha256),
     weaker: Schema.optionalKey(Schema.Struct({ reason: Schema.String, accepted: Schema.Array(Schema.String) })),
   }),
-  /** A schedule counts from here on, as its pipeline was deployed; it catches nothing up from before. */
-  "dev.dandori.schedule.deployed.v1": Schema.Struct({ ...ofPipeline, plan: Sha256, schedule: Schedule }),
-  /** The pipeline has no schedule any more, or is gone. */
-  "dev.dandori.schedule.withdrawn.v1": Schema.Struct({ ...ofPipeline, reason: Schema.String }),
-  /** What became of a tick; with `through`, of it and all later ones up to that one, `ticks` of them. */
-  "dev.dandori.schedule.tick.closed.v1": Schema.Struct({
-    ...ofPipeline,
-    tick: TickTime,
-    through: Schema.optionalKey(TickTime),
-    ticks: Schema.optionalKey(Schema.Int),
-    outcome: Outcome,
-  }),
-  /** The run of a tick waited in the queue and makes way for that of the tick `into`: it is not created. */
-  "dev.dandori.schedule.tick.coalesced.v1": Schema.Struct({
-    ...ofPipeline,
-    tick: TickTime,
-    run: Schema.String,
-    into: TickTime,
-  }),
-  /**
-   * Somebody asks for a run, which is created when there is room: of what is deployed, or (`retry`) of the plan of a run that
-   * has ended, from a task on, or of one task only.
-   */
-  "dev.dandori.schedule.run.requested.v1": Schema.Struct({
-    ...ofPipeline,
-    run: Schema.String,
-    plan: Sha256,
-    config: Sha256,
-    params: Schema.Record(Schema.String, Schema.Unknown),
-    trigger: Trigger,
-    by: Actor,
-    retry: Schema.optionalKey(
-      Schema.Struct({
-        of: Schema.String,
-        from: Schema.optionalKey(Schema.String),
-        only: Schema.optionalKey(Schema.String),
-      }),
-    ),
-  }),
-  /** A run of the schedule, or one that somebody asked for, has ended; `reason` where it could not be created. */
-  "dev.dandori.schedule.run.ended.v1": Schema.Struct({
-    ...ofPipeline,
-    tick: Schema.optionalKey(TickTime),
-    run: Schema.String,
-    status: FinalRunStatus,
-    reason: Schema.optionalKey(Schema.String),
-  }),
-  /**
-   * The ticks from `from` on and before `to` are to be run, whatever became of them: with the definition of `today`, which
-   * is what was deployed now, or with what was deployed `then`, at each tick's time.
-   */
-  "dev.dandori.schedule.backfill.requested.v1": Schema.Struct({
-    backfill: Schema.String,
-    ...ofPipeline,
-    env: EnvironmentName,
-    from: TickTime,
-    to: TickTime,
-    definition: Schema.Literals(["today", "then"]),
-    ticks: Schema.Int,
-  }),
-  /** What is left of a backfill is not run. */
-  "dev.dandori.schedule.backfill.cancelled.v1": Schema.Struct({
-    ...ofPipeline,
-    backfill: Schema.String,
-    reason: Schema.String,
-    ticks: Schema.Int,
-  }),
-  /** No tick runs from here on; by itself after so many `failures` in a row, else by a person. */
-  "dev.dandori.schedule.paused.v1": Schema.Struct({
-    ...ofPipeline,
-    reason: Schema.String,
-    failures: Schema.optionalKey(Schema.Int),
-  }),
-  "dev.dandori.schedule.resumed.v1": Schema.Struct({ ...ofPipeline, reason: Schema.String }),
+  ...scheduleEvents,
   /** Somebody asks to resume: another person has to agree while the flags, by their digest, are as they were `seen`. */
   "dev.dandori.ops.requested.v1": Schema.Struct({ ...opsChange, seen: Sha256 }),
   /** What is about to be done; by whose request (the entry's hash), where it took two people. */

@@ -1,5 +1,5 @@
 import type { RunRetention } from "./config/retention.ts"
-import type { FinalRunStatus } from "./event.ts"
+import type { FinalRunStatus } from "./final-run-status.ts"
 import { formatDuration, parseDuration } from "./quantity.ts"
 
 /** How long records of runs are kept: the `runs` of the retention section. */

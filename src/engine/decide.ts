@@ -1,5 +1,5 @@
 import * as HashMap from "effect/HashMap"
-import type { FinalRunStatus } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import * as DueHeap from "./due-heap.ts"
 import * as Fifo from "./fifo.ts"
 import * as Holding from "./holding.ts"

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
 import { Plan } from "../domain/plan.ts"
-import { of } from "../domain/sha256.ts"
+import { type Sha256, of } from "../domain/sha256.ts"
 import { runStatus } from "./run-state.ts"
 import type { Fault } from "../ledger/chain.ts"
 import { Ledger } from "../ledger/ledger.ts"
@@ -148,17 +148,22 @@ export const isAnswered = ({ entries, status }: RecordedRun): boolean =>
 
 const readPlan = Schema.decodeEffect(Schema.fromJsonString(Plan))
 
-/** The plan that the run was started with, from the artifact store; its bytes must have the recorded digest. */
-export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { data, id }: RecordedRun) {
+/** The plan of a run from the artifact store, by its digest; its bytes must have that. */
+export const planAt = Effect.fn("RecordedRun.planAt")(function* (home: string, id: string, digest: Sha256) {
   const gone = (what: string) => new PlanMissing({ run: id, what })
-  if (data === undefined) return yield* gone(`The stream of run ${id} does not begin with run.created`)
-  const text = yield* ArtifactsDirectory.text(`${home}/artifacts`, data.plan).pipe(
+  const text = yield* ArtifactsDirectory.text(`${home}/artifacts`, digest).pipe(
     Effect.mapError(() => gone(`The plan of run ${id} is not in the artifact store`)),
   )
-  if (of(text) !== data.plan) return yield* gone(`The plan of run ${id} in the artifact store was changed`)
+  if (of(text) !== digest) return yield* gone(`The plan of run ${id} in the artifact store was changed`)
   return yield* readPlan(text).pipe(
     Effect.mapError(() => gone(`The plan of run ${id} has a format of another version`)),
   )
+})
+
+/** The plan that the run was started with, from the artifact store. */
+export const planOf = Effect.fn("RecordedRun.plan")(function* (home: string, { data, id }: RecordedRun) {
+  if (data !== undefined) return yield* planAt(home, id, data.plan)
+  return yield* new PlanMissing({ run: id, what: `The stream of run ${id} does not begin with run.created` })
 })
 
 /** An entry as the event that it holds; reading the stream has checked its data. */

@@ -4,7 +4,7 @@ import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { flushMillis } from "../domain/durability.ts"
 import { type Capacity, type Event, type EventData, data as eventData } from "../domain/event.ts"
-import { Plan } from "../domain/plan.ts"
+import type { Plan } from "../domain/plan.ts"
 import { LedgerFailed, StreamDamaged } from "../ledger/errors.ts"
 import type { Entry } from "../domain/event.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -24,6 +24,7 @@ import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import * as Run from "./run.ts"
 import * as Takeover from "./takeover.ts"
+import * as StoredPlan from "./stored-plan.ts"
 import { type RunState, initial, taskAt } from "./run-state.ts"
 
 /** The run has ended; there is nothing to go on with. */
@@ -47,7 +48,6 @@ export interface Recalled {
 }
 
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
-const PlanText = Schema.fromJsonString(Plan)
 
 /** Reads back what a run was started with. The plan's bytes must have the digest that the run names. */
 export const recall = Effect.fn("Resume.recall")(function* (run: string) {
@@ -59,10 +59,9 @@ export const recall = Effect.fn("Resume.recall")(function* (run: string) {
   if (!isCreated(created)) {
     return yield* new StreamDamaged({ stream, line: 1, reason: "it does not begin with run.created" })
   }
-  const planBytes = yield* artifacts.get(created.plan)
-  const plan = yield* Schema.decodeEffect(PlanText)(new TextDecoder().decode(planBytes)).pipe(
-    Effect.mapError(
-      (error) => new StreamDamaged({ stream, line: 1, reason: `its plan cannot be read: ${error.message}` }),
+  const plan = yield* StoredPlan.read(created.plan).pipe(
+    Effect.catchTag("PlanUnreadable", ({ message }) =>
+      Effect.fail(new StreamDamaged({ stream, line: 1, reason: message })),
     ),
   )
   const config = new TextDecoder().decode(yield* artifacts.get(created.config.sha256))

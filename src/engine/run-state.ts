@@ -1,6 +1,7 @@
 import * as HashMap from "effect/HashMap"
 import type { Artifact } from "../domain/artifact.ts"
-import type { Capacity, ErrorData, FinalRunStatus } from "../domain/event.ts"
+import type { Capacity, ErrorData } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import type { Block } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import { type CompiledPlan, blockOf, indexOfId, parentOf, templateOf } from "./compiled-plan.ts"

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import { FinalRunStatus } from "../domain/event.ts"
+import { FinalRunStatus } from "../domain/final-run-status.ts"
 import type { Outcome } from "../domain/occurrence.ts"
 import type { Way } from "../services/dead-man.ts"
 import * as ProcessUsage from "../services/process-usage.ts"

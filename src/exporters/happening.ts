@@ -1,4 +1,5 @@
-import type { Entry, ErrorData, Event, EventData, FinalRunStatus } from "../domain/event.ts"
+import type { Entry, ErrorData, Event, EventData } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import type { GateResult } from "../domain/gate.ts"
 
 /** How an attempt ended, when it has ended for good. */

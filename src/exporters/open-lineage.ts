@@ -1,5 +1,6 @@
 /** OpenLineage 2-0-2 run events (https://openlineage.io/docs/spec/object-model) as a view of a run's entries. */
-import type { Entry, FinalRunStatus } from "../domain/event.ts"
+import type { Entry } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import { type EndedAttempt, type Outcome, happenings } from "./happening.ts"
 import * as LineageDataset from "./lineage-dataset.ts"
 import * as Facet from "./lineage-facet.ts"

@@ -1,5 +1,6 @@
 /** OTLP spans (opentelemetry-proto trace.v1, JSON form) as a view of a run's entries. */
-import type { Entry, EventData, FinalRunStatus } from "../domain/event.ts"
+import type { Entry, EventData } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import { type EndedAttempt, type Failure, type Outcome, happenings } from "./happening.ts"
 import * as Otlp from "./otlp.ts"

@@ -2,7 +2,7 @@
 import type * as OtlpMetrics from "effect/observability/OtlpMetrics"
 import * as OtlpResource from "effect/observability/OtlpResource"
 import type * as OtlpTracer from "effect/observability/OtlpTracer"
-import type { FinalRunStatus } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import type { Failure, Outcome } from "./happening.ts"
 
 export type TraceData = OtlpTracer.TraceData

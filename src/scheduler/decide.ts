@@ -2,7 +2,7 @@ import type { Event } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Schedule } from "../domain/schedule.ts"
 import * as Occurrences from "./occurrences.ts"
-import { type ScheduleState, evolve, pauseAt, pauseOf } from "./schedule-state.ts"
+import { type ScheduleState, evolve, isSame, pauseAt, pauseOf } from "./schedule-state.ts"
 
 /** What a decision about a schedule goes by, beside its state. */
 export interface Facts {
@@ -175,7 +175,7 @@ export const decide = (before: ScheduleState, facts: Facts): ReadonlyArray<Event
  * What is to be recorded before a schedule changes or is withdrawn: all of its ticks so far, without the jitter of those
  * that are just due. What nobody watched is not caught up any more.
  */
-export const decideLast = (state: ScheduleState, facts: Facts): ReadonlyArray<Event> => {
+const decideLast = (state: ScheduleState, facts: Facts): ReadonlyArray<Event> => {
   if (state.deployed === undefined) return []
   const { jitter: _, ...schedule } = state.deployed.schedule
   return decide(
@@ -183,6 +183,37 @@ export const decideLast = (state: ScheduleState, facts: Facts): ReadonlyArray<Ev
     facts,
   )
 }
+
+/** The last time up to which ticks were decided: they are whole seconds. */
+const upTo = ({ now }: Facts): string => Occurrence.timeText(now - (now % 1_000))
+
+/** What is to be recorded when a pipeline is deployed with a schedule; nothing where that plan is deployed already. */
+export const deploy = (
+  state: ScheduleState,
+  facts: Facts,
+  next: NonNullable<ScheduleState["deployed"]>,
+): ReadonlyArray<Event> => {
+  const { deployed } = state
+  if (deployed?.plan === next.plan) return []
+  const { plan, schedule } = next
+  const data = { pipeline: facts.pipeline, plan, schedule, after: upTo(facts) }
+  return [
+    ...(isSame(deployed?.schedule, schedule) ? decide(state, facts) : decideLast(state, facts)),
+    { type: "dev.dandori.schedule.deployed.v1", data },
+  ]
+}
+
+/** What is to be recorded when a pipeline has no schedule any more; nothing where it had none. */
+export const withdraw = (state: ScheduleState, facts: Facts, reason: string): ReadonlyArray<Event> =>
+  state.deployed === undefined
+    ? []
+    : [
+        ...decideLast(state, facts),
+        {
+          type: "dev.dandori.schedule.withdrawn.v1",
+          data: { pipeline: facts.pipeline, reason, after: upTo(facts) },
+        },
+      ]
 
 /** That a schedule pauses by itself after so many failures in a row; nothing while it is not so. */
 export const pauseAfter = (pipeline: string, state: ScheduleState, limit: number | undefined): ReadonlyArray<Event> =>

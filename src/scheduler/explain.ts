@@ -1,4 +1,4 @@
-import type { FinalRunStatus } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import { timeText } from "../domain/occurrence.ts"
 import * as Occurrences from "./occurrences.ts"
 import type { Written } from "./schedule-book.ts"

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type { Actor } from "../domain/actor.ts"
 import type { Entry, Event } from "../domain/event.ts"
@@ -152,11 +153,13 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     }
     const batch = all.filter((job) => "decide" in job)
     if (batch.length === 0) return
-    const result = yield* Effect.result(writeAnew(batch))
+    // A defect is told to those who wait, too: nobody would ever answer them otherwise.
+    const exit = yield* Effect.exit(writeAnew(batch))
     for (const [index, { done }] of batch.entries()) {
-      yield* result._tag === "Success"
-        ? Deferred.succeed(done, result.success[index])
-        : Deferred.fail(done, result.failure)
+      yield* Deferred.done(
+        done,
+        Exit.map(exit, (all) => all[index]),
+      )
     }
   })
   yield* Effect.forkScoped(Effect.forever(work))

@@ -126,16 +126,18 @@ export const evolve = (
 ): ScheduleState => {
   switch (event.type) {
     case "dev.dandori.schedule.deployed.v1": {
-      const definitions = [...ended(state.definitions, event.time), { from: event.time, ...event.data }]
-      const deployed = { ...state, deployed: event.data, definitions }
-      if (isSame(state.deployed?.schedule, event.data.schedule)) return deployed
-      const closedTo = Math.max(state.closedTo, event.time)
+      const { after, plan, schedule } = event.data
+      const last = Date.parse(after)
+      const definitions = [...ended(state.definitions, last + 1), { from: last + 1, plan, schedule }]
+      const deployed = { ...state, deployed: { plan, schedule }, definitions }
+      if (isSame(state.deployed?.schedule, schedule)) return deployed
+      const closedTo = Math.max(state.closedTo, last)
       return { ...deployed, closedTo, pauses: relevant(state.pauses, closedTo) }
     }
     case "dev.dandori.schedule.withdrawn.v1": {
       const { deployed: _, ...rest } = state
-      const definitions = ended(state.definitions, event.time)
-      return { ...rest, definitions, closedTo: Math.max(state.closedTo, event.time) }
+      const last = Date.parse(event.data.after)
+      return { ...rest, definitions: ended(state.definitions, last + 1), closedTo: Math.max(state.closedTo, last) }
     }
     case "dev.dandori.schedule.tick.closed.v1": {
       const { outcome, tick, through = tick } = event.data

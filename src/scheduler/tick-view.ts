@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { FinalRunStatus } from "../domain/event.ts"
+import { FinalRunStatus } from "../domain/final-run-status.ts"
 import { TickTime, timeText } from "../domain/occurrence.ts"
 import type * as Explain from "./explain.ts"
 

@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { FinalRunStatus } from "../domain/event.ts"
+import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 

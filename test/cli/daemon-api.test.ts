@@ -2,7 +2,7 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
+import { daemon, ended, says, ticking, ticks, until } from "./daemon-project.ts"
 import { dandori } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
@@ -44,7 +44,7 @@ const asked = Effect.gen(function* () {
       })
       return { status: response.status, json: (await response.json()) as Record<string, any> }
     })
-  return { folder, process, token, ask }
+  return { folder, process, token, ask, url }
 })
 
 describe("the API of a daemon", () => {
@@ -135,6 +135,36 @@ describe("the API of a daemon", () => {
         each.signal("SIGTERM")
         assert.strictEqual(yield* each.ended, 0, each.said())
       }
+    }),
+  )
+
+  it.live("counts its requests, its open streams and how long ticks take to be durable", () =>
+    Effect.gen(function* () {
+      const { folder, process, token, url } = yield* asked
+      yield* write(folder, "pipelines/often.yaml", ticking("often", "* * * * * *", ["sleep", "30"]))
+      const viewer = yield* token("viewer")
+      const headers = { authorization: `Bearer ${viewer}` }
+      const metrics = Effect.promise(() =>
+        fetch(`${new URL(url).origin}/metrics`, { headers }).then((one) => one.text()),
+      )
+      const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)`, "m").exec(text)?.[1])
+      const closed = yield* until(Effect.map(ticks(folder, "often"), (all) => all[0]))
+      const run = closed.outcome.is === "ran" ? closed.outcome.run : ""
+      const stream = yield* until(
+        Effect.promise(async () => {
+          const response = await fetch(`${url}/runs/${run}/events`, { headers })
+          if (!response.ok) await response.body?.cancel()
+          return response.ok ? response : undefined
+        }),
+      )
+      const text = yield* until(
+        Effect.map(metrics, (one) => (value(one, "dandori_ledger_append_seconds_count") > 0 ? one : undefined)),
+      )
+      assert.strictEqual(value(text, "dandori_api_streams"), 1)
+      assert.isAtLeast(value(text, 'dandori_api_requests_total{method="GET",code="200"}'), 1)
+      yield* Effect.promise(async () => stream.body?.cancel())
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0, process.said())
     }),
   )
 })

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ChatServer from "../support/servers/chat-server.ts"
+import { daemon, ended, says, until } from "./daemon-project.ts"
 import { type Said, dandori, ndjson, project, start } from "./evidence-project.ts"
 
 const configuration = ({ url }: ChatServer.ChatServer) => ({
@@ -89,6 +90,38 @@ describe("a pipeline that fails", () => {
         yield* dandori(folder, "run", "page", "--quiet")
         assert.strictEqual(chat.received.length, told + 1)
         assert.include(JSON.stringify(chat.slack().at(-1)), "told: ")
+      }),
+    ),
+  )
+
+  it.live("is not over for a daemon when one task of it succeeds, and is when all of it does", () =>
+    inProject((folder, chat) =>
+      Effect.gen(function* () {
+        const key = "dandori/dev/page"
+        assert.strictEqual((yield* dandori(folder, "run", "page", "--quiet")).code, 1)
+        const [{ run }] = ndjson((yield* dandori(folder, "runs", "list", "--json")).out)
+        yield* Effect.promise(() => Fs.writeFile(join(folder, "ok"), ""))
+        const process = yield* daemon(folder)
+        const [, url] = yield* says(process, /The API listens on (\S+)/)
+        const token = /dandori_\S+/.exec(
+          (yield* dandori(folder, "token", "create", "ada", "--role", "operator")).out,
+        )?.[0]
+        const post = (path: string, body: unknown) =>
+          Effect.promise(async () => {
+            const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
+            const response = await fetch(`${url}${path}`, { method: "POST", headers, body: JSON.stringify(body) })
+            return ((await response.json()) as { readonly run?: string }).run
+          })
+        const isOver = (wanted: string | undefined) =>
+          until(Effect.map(ended(folder, "page"), (all) => (wanted === undefined ? undefined : all.get(wanted))))
+        assert.strictEqual(yield* isOver(yield* post(`/runs/${String(run)}/retry`, { only: "work" })), "succeeded")
+        const whole = yield* until(post("/pipelines/page/runs", {}))
+        assert.strictEqual(yield* isOver(whole), "succeeded")
+        yield* until(Effect.sync(() => (chat.alerts.get(key) === "resolve" ? key : undefined)))
+        process.signal("SIGTERM")
+        assert.strictEqual(yield* process.ended, 0)
+        const resolved = [...process.said().matchAll(/succeeds again: Run (\S+)/g)].map(([, by]) => by)
+        assert.deepStrictEqual(resolved, [whole])
       }),
     ),
   )

@@ -38,8 +38,11 @@ const pipelines: Readonly<Record<string, string>> = {
 }
 
 /** A daemon with pipelines, and the command line in an empty folder that knows its URL and holds a token. */
-const served = Effect.gen(function* () {
+const serving = Effect.fnUntraced(function* (maxRuns = 16) {
   const folder = yield* project
+  const file = "configs/base/daemon.yaml"
+  const usual = yield* Effect.promise(() => Fs.readFile(join(folder, file), "utf8"))
+  yield* write(folder, file, usual.replace(/max_runs: \d+/, `max_runs: ${maxRuns}`))
   for (const [id, text] of Object.entries(pipelines)) {
     yield* write(
       folder,
@@ -67,6 +70,7 @@ const served = Effect.gen(function* () {
   )
   return { folder, process, url, far, token, as, operator, call, ask }
 })
+const served = serving()
 
 describe("the command line with the URL of a daemon, in a folder without a project", () => {
   it.live("starts a deployed pipeline, follows its run, lists and shows it", () =>
@@ -150,6 +154,39 @@ describe("the command line with the URL of a daemon, in a folder without a proje
       const watched = yield* ask("runs", "watch", run)
       assert.match(watched.out, /^asking succeeded/, watched.err)
     }),
+  )
+
+  it.live(
+    "follows a run that waits for a place at its daemon, before it is created and after people agreed to it",
+    () =>
+      Effect.gen(function* () {
+        const { as, ask, call, far, folder, operator, token } = yield* serving(1)
+        const asking = String(ndjson((yield* ask("run", "asking", "--json")).out)[0].run)
+        const long = started(far, ["run", "long"], operator)
+        yield* long.says(/work +started/)
+        const approver = as(yield* token("anna", "approver"))
+        assert.strictEqual((yield* call(approver, "runs", "approve", asking, "--yes")).code, 0)
+        const watched = started(far, ["runs", "watch", asking], operator)
+        const queued = started(far, ["run", "often"], operator)
+        const run = yield* until(
+          Effect.promise(async () => {
+            const head = await Fs.readFile(join(folder, ".dandori/ledger/schedules/dev.ndjson"), "utf8")
+            return /"pipeline":"often".*?"run":"([0-9a-f-]{36})"/.exec(head)?.[1]
+          }),
+        )
+        const shown = yield* until(
+          Effect.map(ask("runs", "show", run, "--json"), ({ code, out }) => (code === 0 ? ndjson(out)[0] : undefined)),
+        )
+        assert.deepInclude(shown, { run, pipeline: "often", status: "queued" })
+        assert.deepInclude(ndjson((yield* ask("runs", "show", asking, "--json")).out)[0], { status: "queued" })
+        yield* write(folder, "go", "")
+        assert.strictEqual((yield* long.said).code, 0)
+        const { code, err, out } = yield* watched.said
+        assert.strictEqual(code, 0, err)
+        assert.match(out, /^asking succeeded/)
+        assert.notInclude(err, "Nobody drives this run")
+        assert.strictEqual((yield* queued.said).code, 0)
+      }),
   )
 
   it.live("pauses, resumes, explains and backfills a schedule, and raises and lifts cordons", () =>

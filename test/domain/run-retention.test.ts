@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
 import { RetentionSection, usualRuns } from "../../src/domain/config/retention.ts"
-import { FinalRunStatus } from "../../src/domain/event.ts"
+import { FinalRunStatus } from "../../src/domain/final-run-status.ts"
 import * as RunRetention from "../../src/domain/run-retention.ts"
 
 const day = 86_400_000

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Schedule } from "../../src/domain/schedule.ts"
 import { of } from "../../src/domain/sha256.ts"
+import { ticksOf } from "../../src/scheduler/backfill-ticks.ts"
 import * as Decide from "../../src/scheduler/decide.ts"
 import { factsAt, newStream, scheduleOf, shown, pipeline } from "./schedule.fixture.ts"
 
@@ -232,6 +233,25 @@ describe("a schedule that changes", () => {
     assert.deepStrictEqual(shown(stream.decide(at("04:30:00"))), ["04:30 skipped"])
   })
 
+  it("loses no tick that passes between what is decided and its being written down", () => {
+    const stream = deployed(hourly())
+    stream.deploy(at("01:00:00") - 1, hourly({ overlap: "allow" }), at("01:00:00") + 2)
+    assert.deepStrictEqual(shown(stream.decide(at("01:00:00") + 3)), ["01:00 ran"])
+    const { plan } = stream.state().deployed ?? assert.fail("it is deployed")
+    const range = { from: "2026-03-02T00:40:00Z", to: "2026-03-02T02:00:00Z", definition: "then" } as const
+    assert.deepStrictEqual(ticksOf(stream.state().definitions, range), [{ tick: at("01:00:00"), plan }])
+  })
+
+  it("has each tick of the very second in which it changes once, by what was deployed before", () => {
+    const stream = deployed(hourly())
+    stream.deploy(at("01:00:00") + 500, hourly({ overlap: "allow" }), at("01:00:00") + 700)
+    assert.deepStrictEqual(shown(stream.decide(at("01:00:01"))), [])
+    assert.deepStrictEqual(shown(stream.events).slice(1, -1), ["01:00 ran"])
+    const [{ plan }] = stream.state().definitions
+    const range = { from: "2026-03-02T00:40:00Z", to: "2026-03-02T02:00:00Z", definition: "then" } as const
+    assert.deepStrictEqual(ticksOf(stream.state().definitions, range), [{ tick: at("01:00:00"), plan }])
+  })
+
   it("leaves its runs the plan that they were asked for with", () => {
     const stream = deployed(hourly())
     stream.decide(at("01:00:00"))
@@ -245,17 +265,18 @@ describe("a schedule that changes", () => {
     const stream = deployed(hourly({ catchup: { policy: "all", window: 600 * minute } }))
     const { schedule } = stream.state().deployed ?? assert.fail("it is deployed")
     const plan = of("another plan")
-    stream.append(at("03:30:00"), { type: "dev.dandori.schedule.deployed.v1", data: { pipeline, plan, schedule } })
+    const after = "2026-03-02T03:30:00Z"
+    stream.append(at("03:30:00"), {
+      type: "dev.dandori.schedule.deployed.v1",
+      data: { pipeline, plan, schedule, after },
+    })
     assert.deepStrictEqual(shown(stream.decide(at("03:30:00"))), ["01:00 ran", "02:00 ran queued", "03:00 ran queued"])
     assert.strictEqual(stream.state().runs[0].plan, plan)
   })
 
   it("has no ticks any more once it is withdrawn", () => {
     const stream = deployed(hourly())
-    stream.append(at("01:30:00"), {
-      type: "dev.dandori.schedule.withdrawn.v1",
-      data: { pipeline, reason: "its file is gone" },
-    })
+    stream.withdraw(at("01:30:00"), "its file is gone")
     assert.deepStrictEqual(shown(stream.decide(at("02:00:00"))), [])
     assert.isUndefined(Decide.nextDue(factsAt(at("02:00:00")), stream.state()))
   })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "fast-check"
-import type { FinalRunStatus } from "../../src/domain/event.ts"
+import type { FinalRunStatus } from "../../src/domain/final-run-status.ts"
 import { runOf } from "../../src/domain/occurrence.ts"
 import type { Schedule } from "../../src/domain/schedule.ts"
 import * as Decide from "../../src/scheduler/decide.ts"

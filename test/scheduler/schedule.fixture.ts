@@ -1,5 +1,5 @@
 import type { Event } from "../../src/domain/event.ts"
-import type { FinalRunStatus } from "../../src/domain/event.ts"
+import type { FinalRunStatus } from "../../src/domain/final-run-status.ts"
 import { timeText } from "../../src/domain/occurrence.ts"
 import type { Schedule } from "../../src/domain/schedule.ts"
 import { of } from "../../src/domain/sha256.ts"
@@ -47,13 +47,10 @@ export const newStream = () => {
     state: () => state,
     append,
     decide,
-    deploy: (time: number, schedule: Schedule) => {
-      append(time, ...Decide.decideLast(state, factsAt(time)))
-      append(time, {
-        type: "dev.dandori.schedule.deployed.v1",
-        data: { pipeline, plan: of(JSON.stringify(schedule)), schedule },
-      })
-    },
+    /** Deploys a schedule; `written` is when that is written down, where it is later than `time`, when it is decided. */
+    deploy: (time: number, schedule: Schedule, written = time) =>
+      append(written, ...Decide.deploy(state, factsAt(time), { plan: of(JSON.stringify(schedule)), schedule })),
+    withdraw: (time: number, reason: string) => append(time, ...Decide.withdraw(state, factsAt(time), reason)),
     end: (time: number, { run, tick }: ScheduleState["runs"][number], status: FinalRunStatus) =>
       append(time, {
         type: "dev.dandori.schedule.run.ended.v1",

@@ -78,7 +78,7 @@ const ofTicks = ({ id, seconds }: Place.Ticking, entries: ReadonlyArray<Entry>) 
   const own = entries.filter(({ data }) => data.pipeline === id)
   const deployed = own.filter(({ type }) => type === "schedule.deployed")
   if (deployed.length !== 1) faults.push(`${id} was deployed ${deployed.length} times`)
-  let next = Math.floor(Date.parse(deployed[0]?.time ?? "") / step) * step + step
+  let next = Math.floor(Date.parse(deployed[0]?.data.after ?? "") / step) * step + step
   let ticks = 0
   for (const { data, type } of own) {
     if (type !== "schedule.tick.closed") continue
@@ -92,7 +92,7 @@ const ofTicks = ({ id, seconds }: Place.Ticking, entries: ReadonlyArray<Entry>) 
     next = through + step
     ticks += count
   }
-  const last = Date.parse(own.find(({ type }) => type === "schedule.withdrawn")?.time ?? "")
+  const last = Date.parse(own.find(({ type }) => type === "schedule.withdrawn")?.data.after ?? "")
   if (!(next > last)) {
     faults.push(
       `${id}: ${new Date(next).toISOString()} is not closed, but it was withdrawn at ${new Date(last).toISOString()}`,

@@ -27,17 +27,20 @@ export interface FollowOptions {
   readonly quiet: boolean
 }
 
-/** The plan of a run; of a new one as soon as it has begun. */
-const planOf = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, isNew: boolean) {
-  const once = daemon.ask((api) => api.runs.plan({ params: { run } }))
-  if (!isNew) return yield* once
-  const begun = Effect.catchTag(once, "DaemonRefused", (error) =>
-    error.status === 404 ? Effect.undefined : Effect.fail(error),
-  )
+/** How a run stands as soon as it is created; one that waits in the daemon's queue is waited for. */
+const begun = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, isNew: boolean) {
   const patience = Patience.make((text) => Standard.write(2, `${text}\n`))
+  const show = daemon.ask((api) => api.runs.show({ params: { run } }))
+  let mayBeMissing = isNew
   for (;;) {
-    const found = yield* patience.until(begun)
-    if (found !== undefined) return found
+    const found = yield* patience.until(
+      Effect.catchTag(show, "DaemonRefused", (error) =>
+        mayBeMissing && error.status === 404 ? Effect.undefined : Effect.fail(error),
+      ),
+    )
+    if (found !== undefined && found.sequence > 0) return found
+    // Once it is known it is gone when it is not known any more: a later one was run in its place.
+    if (found !== undefined) mayBeMissing = false
     yield* Effect.sleep(queueMillis)
   }
 })
@@ -48,13 +51,13 @@ export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: st
   const leave = isNew ? `Run ${run} goes on.` : "The run goes on."
   const goesOn = `${leave} To follow it: dandori runs watch ${run}; to cancel it: dandori runs cancel ${run}`
   yield* Effect.gen(function* () {
-    const plan = yield* planOf(daemon, run, isNew)
-    const at = isNew ? undefined : yield* daemon.ask((api) => api.runs.show({ params: { run } }))
+    const at = yield* begun(daemon, run, isNew)
+    const plan = yield* daemon.ask((api) => api.runs.plan({ params: { run } }))
     const view = yield* RunView.make({ plan, project: "", json, quiet, isRemote: true })
     const facts = RunFacts.make(plan)
     const events = RunEvents.make(daemon, run)
     const patience = Patience.make(view.say)
-    const isLeft = at?.status === "interrupted"
+    const isLeft = at.status === "interrupted"
 
     /** Whether the run waits for people as it stands now, and not only as it stood at an earlier event. */
     const awaitsPeople = Effect.gen(function* () {
@@ -66,7 +69,7 @@ export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: st
       const event = { ...RecordedRun.toEvent(entry, run), run }
       RunFacts.add(facts, event)
       view.observer.onEvent(event)
-      if (entry.type === finished || (isLeft && events.count() >= (at?.sequence ?? 0))) return true
+      if (entry.type === finished || (isLeft && events.count() >= at.sequence)) return true
       return yield* awaitsPeople
     })
     const connection = Effect.gen(function* () {

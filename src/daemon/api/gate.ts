@@ -6,6 +6,7 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import { HttpServerRequest, MaxBodySize } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ByteSize from "effect/ByteSize"
+import * as DaemonMetrics from "../../exporters/daemon-metrics.ts"
 import * as Addressed from "./addressed.ts"
 import { Door } from "./door.ts"
 import * as Problems from "./problems.ts"
@@ -121,8 +122,10 @@ export const guard = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResp
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest
+    const counted = (answer: HttpServerResponse.HttpServerResponse) =>
+      Effect.as(DaemonMetrics.requestAnswered(request.method, answer.status), finished(answer))
     const refused = yield* refusal(request)
-    if (refused !== undefined) return finished(refused)
+    if (refused !== undefined) return yield* counted(refused)
     const answered = app.pipe(
       Effect.provideService(MaxBodySize, ByteSize.bytes(options.bodyBytes)),
       Effect.timeoutOrElse({
@@ -131,6 +134,6 @@ export const guard = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResp
       }),
       Effect.catchCause((cause) => failed(request, cause)),
     )
-    return finished(yield* answered)
+    return yield* counted(yield* answered)
   })
 }

@@ -9,6 +9,7 @@ import * as Standing from "../../engine/standing.ts"
 import { tasksJson } from "../../engine/tasks-json.ts"
 import { Ledger } from "../../ledger/ledger.ts"
 import { Workspace } from "../../services/workspace.ts"
+import { type AskedRun, Host } from "../host.ts"
 import * as Problems from "./problems.ts"
 import { type PendingApproval, type RunDetail, RunStatus, type RunSummary } from "./run-views.ts"
 
@@ -25,24 +26,43 @@ export const missing = (run: string) =>
 export const unreadable = (error: { readonly message: string }) =>
   new Problems.Unavailable({ code: "LedgerFailed", detail: error.message })
 
-/** A run as its stream tells it. */
-export const read = Effect.fnUntraced(function* (run: string) {
+const recorded = Effect.fnUntraced(function* (run: string) {
   const { home } = yield* Workspace
-  const found = yield* Effect.mapError(RecordedRun.read(home, run), unreadable)
-  return found.entries.length === 0 && found.fault === undefined && !found.owned ? yield* missing(run) : found
+  return yield* Effect.mapError(RecordedRun.read(home, run), unreadable)
 })
 
-/** A run as it stands in a list. */
-export const summaryOf = (run: RecordedRun.RecordedRun): RunSummary => ({
-  run: run.id,
-  ...(run.data === undefined ? {} : { pipeline: run.data.pipeline, env: run.data.env }),
-  status: isStatus(run.status) ? run.status : "running",
-  ...(run.waits === undefined ? {} : { waiting: Standing.json(run.waits) }),
-  created: time(run.created),
-  ...(run.durationMillis === undefined ? {} : { durationMillis: run.durationMillis }),
-  who: run.who,
-  ...(run.data?.tick === undefined ? {} : { tick: run.data.tick }),
-  ...(run.fault === undefined ? {} : { damaged: run.fault.reason }),
+const isMissing = ({ entries, fault, owned }: RecordedRun.RecordedRun): boolean =>
+  entries.length === 0 && fault === undefined && !owned
+
+/** A run as its stream tells it. */
+export const read = Effect.fnUntraced(function* (run: string) {
+  const found = yield* recorded(run)
+  return isMissing(found) ? yield* missing(run) : found
+})
+
+/** Whether the daemon is the one that has to drive a run, and does not yet. */
+const isUndriven = ({ status }: RecordedRun.RecordedRun): boolean => status === "interrupted" || status === "empty"
+
+/** A run as it stands in a list; `asked` is what the daemon knows of it, where it is asked for. */
+export const summaryOf = (run: RecordedRun.RecordedRun, asked: AskedRun | undefined): RunSummary => {
+  const { created, data, durationMillis, fault, id, status, waits } = run
+  const known = data ?? asked
+  return {
+    run: id,
+    ...(known === undefined ? {} : { pipeline: known.pipeline, env: known.env }),
+    status: asked !== undefined && isUndriven(run) ? "queued" : isStatus(status) ? status : "running",
+    ...(waits === undefined ? {} : { waiting: Standing.json(waits) }),
+    created: time(created),
+    ...(durationMillis === undefined ? {} : { durationMillis }),
+    who: run.entries.length === 0 && asked !== undefined ? asked.who : run.who,
+    ...(known?.tick === undefined ? {} : { tick: known.tick }),
+    ...(fault === undefined ? {} : { damaged: fault.reason }),
+  }
+}
+
+/** What the daemon knows of a run that it does not drive yet. */
+const askedOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
+  return isUndriven(run) ? (yield* (yield* Host).asked).find((one) => one.run === run.id) : undefined
 })
 
 const approvalOf = (
@@ -88,29 +108,51 @@ export const factsOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun
   )
 })
 
-/** A run with its tasks. */
-export const detailOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
+/** The plan of a run, also of one that waits to be created. */
+export const plan = Effect.fnUntraced(function* (id: string) {
+  const { home } = yield* Workspace
+  const run = yield* recorded(id)
+  const asked = run.entries.length === 0 ? yield* askedOf(run) : undefined
+  if (asked === undefined && isMissing(run)) return yield* missing(id)
+  const found = asked === undefined ? RecordedRun.planOf(home, run) : RecordedRun.planAt(home, id, asked.plan)
+  return yield* Effect.mapError(found, ({ what }) => new Problems.NotFound({ code: "PlanMissing", detail: what }))
+})
+
+/** A run with its tasks, also one that waits to be created: that has none yet. */
+export const detail = Effect.fnUntraced(function* (id: string) {
+  const run = yield* recorded(id)
+  const asked = yield* askedOf(run)
+  if (asked === undefined && isMissing(run)) return yield* missing(id)
   const facts = yield* factsOf(run)
   const { data } = run
   const last = run.entries.at(-1)
   const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? time(run.created))
   const known = facts._tag === "Some" ? facts.value : undefined
-  const detail: RunDetail = {
-    ...summaryOf(run),
-    ...(data === undefined ? {} : { plan: data.plan, params: data.params }),
+  return {
+    ...summaryOf(run, asked),
+    ...(data === undefined
+      ? asked === undefined
+        ? {}
+        : { plan: asked.plan }
+      : { plan: data.plan, params: data.params }),
     ...(data?.from === undefined ? {} : { from: data.from }),
     ...(data?.only === undefined ? {} : { only: data.only }),
     sequence: run.entries.length,
     tasks: known === undefined ? [] : tasksJson(known, now),
     approvals: known === undefined ? [] : approvalsOf(run, known),
-  }
-  return detail
+  } satisfies RunDetail
 })
 
-/** The newest runs, older than one of them where it is named. */
+/**
+ * The newest runs, older than one of them where it is named, also those that wait to be created; of a backfill only what is
+ * next.
+ */
 export const page = Effect.fnUntraced(function* (limit: number, before: string | undefined) {
   const { home } = yield* Workspace
-  const all = yield* Effect.mapError((yield* Ledger).runs, unreadable)
+  const created = yield* Effect.mapError((yield* Ledger).runs, unreadable)
+  const asked = new Map((yield* (yield* Host).asked).map((one) => [one.run, one]))
+  const next = [...asked.values()].flatMap(({ isLater, run }) => (isLater ? [] : [run]))
+  const all = next.length === 0 ? created : [...new Set([...created, ...next])].toSorted()
   const older = before === undefined ? all : all.filter((run) => run < before)
   const ids = older.slice(-limit).toReversed()
   const runs = yield* Effect.mapError(
@@ -119,7 +161,7 @@ export const page = Effect.fnUntraced(function* (limit: number, before: string |
   )
   const [last] = ids.slice(-1)
   return {
-    runs: runs.map(summaryOf),
+    runs: runs.map((run) => summaryOf(run, asked.get(run.id))),
     ...(older.length > ids.length && last !== undefined ? { before: last } : {}),
   }
 })

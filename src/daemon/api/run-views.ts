@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema"
-import { ErrorData, FinalRunStatus } from "../../domain/event.ts"
+import { ErrorData } from "../../domain/event.ts"
+import { FinalRunStatus } from "../../domain/final-run-status.ts"
 import { validate } from "../../domain/json-value.ts"
 import { EnvironmentName, PipelineId, RunId, TaskId } from "../../domain/names.ts"
 import { Sha256 } from "../../domain/sha256.ts"
@@ -13,7 +14,10 @@ const Waiting = Schema.StructWithRest(
   [Schema.Record(Schema.String, Schema.Unknown)],
 )
 
-/** Where a run stands. `interrupted`: no process drives it; `empty`: its process died before its first event. */
+/**
+ * Where a run stands. `queued`: the daemon has it to begin, or to go on with, or others of its concurrency group go first;
+ * `interrupted`: no process drives it; `empty`: its process died before its first event.
+ */
 export const RunStatus = Schema.Literals([
   "queued",
   "running",

@@ -138,6 +138,7 @@ export const layer = (
           }
           return yield* drive(plan, run, found.values, who)
         }),
+        asked: Effect.succeed([]),
         retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
           const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })
           const recalled = yield* Effect.mapError(Effect.provide(Resume.recall(of), services), refused)
@@ -161,7 +162,7 @@ export const layer = (
             Effect.forkIn(scope),
           )
         }),
-        metrics: Effect.succeed("# TYPE dandori_runs gauge\ndandori_runs 0\n# EOF\n"),
+        metrics: () => Effect.succeed("# TYPE dandori_runs gauge\ndandori_runs 0\n# EOF\n"),
       })
     }),
   )

@@ -151,11 +151,12 @@ export const reckon = (
         const next = drawn.get(event.data.plan)
         if (next === undefined) violations.push(`${pipeline}: a plan that nobody deployed`)
         // A plan with the same schedule goes on with its ticks.
-        else if (JSON.stringify(next.schedule) !== JSON.stringify(reign?.schedule)) reigns(next, event.time)
+        else if (JSON.stringify(next.schedule) !== JSON.stringify(reign?.schedule))
+          reigns(next, Date.parse(event.data.after))
         break
       }
       case "dev.dandori.schedule.withdrawn.v1":
-        reigns(undefined, event.time)
+        reigns(undefined, Date.parse(event.data.after))
         break
       case "dev.dandori.schedule.tick.closed.v1": {
         const { through = event.data.tick, ticks = 1 } = event.data

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as OpenRuns from "../../../engine/open-runs.ts"
-import * as RecordedRun from "../../../engine/recorded-run.ts"
 import { Workspace } from "../../../services/workspace.ts"
 import { Api } from "../document.ts"
 import { EventFeeds } from "../event-feed.ts"
@@ -22,16 +21,10 @@ export const runs = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const feeds = yield* EventFeeds
     const streams = yield* EventStreams
-    const { home } = yield* Workspace
     return handlers.handleAll({
       list: ({ query }) => RunReading.page(query.limit ?? usualLimit, query.before),
-      show: ({ params }) => Effect.flatMap(RunReading.read(params.run), RunReading.detailOf),
-      plan: Effect.fnUntraced(function* ({ params }) {
-        const run = yield* RunReading.read(params.run)
-        return yield* RecordedRun.planOf(home, run).pipe(
-          Effect.mapError(({ what }) => new Problems.NotFound({ code: "PlanMissing", detail: what })),
-        )
-      }),
+      show: ({ params }) => RunReading.detail(params.run),
+      plan: ({ params }) => RunReading.plan(params.run),
       events: Effect.fnUntraced(function* ({ headers, params, query, request }) {
         const feed = yield* feeds.of(params.run).pipe(
           Effect.catchTag("StreamMissing", () => RunReading.missing(params.run)),

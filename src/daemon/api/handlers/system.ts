@@ -4,6 +4,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import { Host } from "../../host.ts"
 import { Caller } from "../authorization.ts"
 import { Api } from "../document.ts"
+import { EventStreams } from "../event-stream.ts"
 import * as Problems from "../problems.ts"
 
 /** Answers about the API itself. */
@@ -37,6 +38,7 @@ export const metrics = HttpApiBuilder.group(
   "metrics",
   Effect.fnUntraced(function* (handlers) {
     const host = yield* Host
-    return handlers.handleAll({ metrics: () => host.metrics })
+    const streams = yield* EventStreams
+    return handlers.handleAll({ metrics: () => Effect.flatMap(streams.count, host.metrics) })
   }),
 )

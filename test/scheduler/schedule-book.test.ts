@@ -1,0 +1,28 @@
+import * as Effect from "effect/Effect"
+import { assert, describe, it } from "@effect/vitest"
+import type { Event } from "../../src/domain/event.ts"
+import { Ledger } from "../../src/ledger/ledger.ts"
+import * as ScheduleBook from "../../src/scheduler/schedule-book.ts"
+import * as MemoryLedger from "./month/memory-ledger.ts"
+
+const paused = (reason: string): Event => ({
+  type: "dev.dandori.schedule.paused.v1",
+  data: { pipeline: "nightly", reason },
+})
+
+describe("the book of schedules", () => {
+  it.live("goes on when a decision is a defect, which is told to who asked for it", () =>
+    Effect.gen(function* () {
+      const book = yield* ScheduleBook.open("dev")
+      const defect = yield* Effect.exit(
+        book.record("nightly", () => {
+          throw new RangeError("no such zone")
+        }),
+      )
+      assert.strictEqual(defect._tag, "Failure")
+      const written = yield* book.record("nightly", () => [paused("the feed is late")])
+      assert.lengthOf(written, 1)
+      assert.isFalse(yield* book.refresh)
+    }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
+  )
+})
