@@ -22,6 +22,7 @@ import { Leases } from "../services/leases.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
+import * as Memory from "../services/memory.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
@@ -63,6 +64,7 @@ const surroundings = (project: string, home: string, env: string, say: (text: st
         env,
         who: who(),
         say,
+        giveBack: Memory.giveBack,
         environment: (plan) => Effect.mapError(Params.environment(plan, process.env), missing),
         place,
       }

@@ -16,7 +16,6 @@ import { evolve } from "../scheduler/schedule-state.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
 import { Inbox } from "../services/inbox.ts"
-import * as Memory from "../services/memory.ts"
 import * as Once from "../services/once.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
@@ -67,7 +66,7 @@ export class Scheduler extends Context.Service<
 >()("dandori/daemon/Scheduler") {}
 
 const make = Effect.fnUntraced(function* () {
-  const { env, say } = yield* Surroundings
+  const { env, giveBack, say } = yield* Surroundings
   const pipelines = yield* Pipelines
   const runner = yield* Runner.Runner
   const cordons = yield* Cordons
@@ -337,7 +336,7 @@ const make = Effect.fnUntraced(function* () {
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))
         if (turn >= untidy && pause > tidyTakes) {
           untidy = turn + tidyEvery
-          yield* Memory.giveBack
+          yield* giveBack
         }
         told = yield* Queue.take(wakes).pipe(
           Effect.timeoutOption(pause),

@@ -46,5 +46,7 @@ export class Surroundings extends Context.Service<
     readonly environment: (plan: Plan) => Effect.Effect<Readonly<Record<string, string>>, SurroundingsMissing>
     /** Says a line to whoever watches the process. */
     readonly say: (text: string) => Effect.Effect<void>
+    /** Gives the machine back the memory that nobody needs any more, in some tens of milliseconds. */
+    readonly giveBack: Effect.Effect<void>
   }
 >()("dandori/daemon/Surroundings") {}

@@ -64,7 +64,8 @@ interface Asked {
 
 /** Somebody wants to know what others have recorded. */
 interface Look {
-  readonly isNews: Deferred.Deferred<boolean, OpenError>
+  readonly look: true
+  readonly done: Deferred.Deferred<boolean, OpenError>
 }
 
 /** Opens the stream of an environment's schedules, which need not be there yet, as long as the scope is open. */
@@ -84,26 +85,28 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
   }
 
+  /** Whether others have recorded something that nobody was told of yet. */
+  let isNews = false
   const readOn = Effect.gen(function* () {
     const bytes = yield* ledger
       .bytes(stream, read.bytes)
       .pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
-    if (bytes.length === 0) return false
+    if (bytes.length === 0) return
     const chain = Chain.read(stream, bytes, read)
     if (chain.fault !== undefined && !Chain.isTornTail(bytes, chain, read.bytes)) {
       return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
     }
-    const before = head.sequence
     for (const entry of chain.entries) {
-      if (Number(entry.sequence) <= before) continue
+      if (Number(entry.sequence) <= head.sequence) continue
+      isNews = true
       const event = written(entry)
       if (event !== undefined) fold(event)
       head = { sequence: Number(entry.sequence), hash: entry.entryhash }
     }
     read = { head: chain.head, bytes: chain.validBytes }
-    return head.sequence > before
   })
   yield* readOn
+  isNews = false
 
   /** Writes what is asked, all or none. */
   const write = Effect.fnUntraced(
@@ -146,10 +149,11 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   // One after the other: what is read while something is written could be that.
   const work = Effect.gen(function* () {
     const all = yield* Queue.takeAll(jobs)
-    const looks = all.filter((job) => "isNews" in job)
+    const looks = all.filter((job) => "look" in job)
     if (looks.length > 0) {
-      const exit = yield* Effect.exit(readOn)
-      for (const { isNews } of looks) yield* Deferred.done(isNews, exit)
+      const exit = yield* Effect.exit(Effect.map(readOn, () => isNews))
+      if (Exit.isSuccess(exit)) isNews = false
+      for (const { done } of looks) yield* Deferred.done(done, exit)
     }
     const batch = all.filter((job) => "decide" in job)
     if (batch.length === 0) return
@@ -176,9 +180,9 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
         return yield* Deferred.await(done)
       }),
     refresh: Effect.gen(function* () {
-      const isNews = yield* Deferred.make<boolean, OpenError>()
-      yield* Queue.offer(jobs, { isNews })
-      return yield* Deferred.await(isNews)
+      const done = yield* Deferred.make<boolean, OpenError>()
+      yield* Queue.offer(jobs, { look: true, done })
+      return yield* Deferred.await(done)
     }),
   } satisfies ScheduleBook
 })

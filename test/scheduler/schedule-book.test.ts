@@ -5,9 +5,9 @@ import { Ledger } from "../../src/ledger/ledger.ts"
 import * as ScheduleBook from "../../src/scheduler/schedule-book.ts"
 import * as MemoryLedger from "./month/memory-ledger.ts"
 
-const paused = (reason: string): Event => ({
+const paused = (reason: string, pipeline = "nightly"): Event => ({
   type: "dev.dandori.schedule.paused.v1",
-  data: { pipeline: "nightly", reason },
+  data: { pipeline, reason },
 })
 
 describe("the book of schedules", () => {
@@ -22,6 +22,17 @@ describe("the book of schedules", () => {
       assert.strictEqual(defect._tag, "Failure")
       const written = yield* book.record("nightly", () => [paused("the feed is late")])
       assert.lengthOf(written, 1)
+      assert.isFalse(yield* book.refresh)
+    }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
+  )
+
+  it.live("tells of what others have recorded also where it came to know of it while it wrote", () =>
+    Effect.gen(function* () {
+      const book = yield* ScheduleBook.open("dev")
+      const other = yield* ScheduleBook.open("dev")
+      yield* other.record("nightly", () => [paused("the feed is late")])
+      yield* book.record("hourly", () => [paused("so is this one", "hourly")])
+      assert.isTrue(yield* book.refresh)
       assert.isFalse(yield* book.refresh)
     }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
   )

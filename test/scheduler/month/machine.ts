@@ -28,7 +28,8 @@ export interface Process {
 /** A machine with a clock of its own, on which one process after the other schedules. */
 export interface Machine extends SteppedClock.SteppedClock {
   readonly weather: WeatheredLedger.Weather
-  readonly start: Effect.Effect<Process>
+  /** Starts a process, which ends with the scope at the latest. */
+  readonly start: Effect.Effect<Process, never, Scope.Scope>
 }
 
 export interface Options {
@@ -92,7 +93,7 @@ export const make = ({ chance, isReal, ledger, virtual, world }: Options, ahead:
     ...clock,
     weather,
     start: Effect.gen(function* () {
-      const scope = yield* Scope.make()
+      const scope = yield* Scope.fork(yield* Effect.scope)
       current = undefined
       yield* Effect.forkIn(life, scope)
       return {

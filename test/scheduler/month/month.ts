@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import type { Actor } from "../../../src/domain/actor.ts"
 import { Ledger } from "../../../src/ledger/ledger.ts"
 import * as ScheduleBook from "../../../src/scheduler/schedule-book.ts"
@@ -63,7 +64,7 @@ const nameless = (state: ScheduleState) => ({
 /** Lives through days of schedules with disturbances, on virtual time. */
 export const live = (options: Options): Effect.Effect<Lived> => {
   const virtual = VirtualClock.make(begins)
-  return living(options, virtual).pipe(VirtualClock.provide(virtual))
+  return living(options, virtual).pipe(Effect.scoped, VirtualClock.provide(virtual))
 }
 
 const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualClock.VirtualClock) {
@@ -77,11 +78,15 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
     isReal: options.isReal === true,
   }
   const machine = Machine.make(machineOptions, 0)
+  const scope = yield* Effect.scope
+  /** A process of a machine, until it is killed or all is over. */
+  const started = (on: Machine.Machine) => Effect.provideService(on.start, Scope.Scope, scope)
   const unwatched: Array<{ from: number; to: number }> = []
   const drawn = new Map<string, DrawnSchedule.Deployment>()
   const disturbances: Record<string, number> = {}
   let revision = 0
-  let reason = 0
+  // From one on: a cordon of epoch 0 stands for one that cannot be read.
+  let reason = 1
 
   const ids = Array.from({ length: options.schedules }, (_, n) => `p${n}`)
   const deploy = (id: string, schedule: DrawnSchedule.Drawn) => {
@@ -113,7 +118,7 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
       }
     }).pipe(Effect.scoped, Effect.orDie)
 
-  let lead = yield* machine.start
+  let lead = yield* started(machine)
   yield* lead.turns
   const restart = (away: number) =>
     unwatching(
@@ -123,7 +128,7 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
         delete machine.weather.dies
         if (before !== undefined) yield* isReadAsItWas(before)
         yield* passes(away)
-        lead = yield* machine.start
+        lead = yield* started(machine)
         yield* lead.turns
       }),
     )
@@ -167,7 +172,7 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
             machine.wall() - virtual.currentTimeMillisUnsafe() + chance.draw(20 * minute) - 10 * minute,
           )
           unwatched.push({ from: Math.min(rival.wall(), machine.wall()), to: Math.max(rival.wall(), machine.wall()) })
-          const process = yield* rival.start
+          const process = yield* started(rival)
           yield* process.turns
           rival.weather.away = chance.among([0, 0.2])
           yield* unwatching(passes(chance.millis(minute, 4 * hour)), () => Math.max(rival.wall(), machine.wall()))

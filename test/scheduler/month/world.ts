@@ -176,6 +176,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
           place: () => Effect.succeed({} as Place),
           environment: () => Effect.succeed({}),
           say: () => Effect.void,
+          giveBack: Effect.void,
         }),
         Layer.succeed(Cordons, {
           list: Effect.sync(() => [...cordons.values()]),
