@@ -1,4 +1,3 @@
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Clock from "effect/Clock"
@@ -22,6 +21,7 @@ import { Leases } from "../services/leases.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
+import * as LocalSocket from "../services/local-socket.ts"
 import * as Memory from "../services/memory.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
@@ -141,7 +141,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
       localUser: { authid: who(), authtype: "user" },
     })
     yield* say(`The API listens on http://${host ?? section.host}:${port}/api/v1`)
-    yield* Effect.forkScoped(untilFree(onSocket(join(home, "daemon.sock")), say))
+    yield* Effect.forkScoped(untilFree(onSocket(LocalSocket.daemonIn(home)), say))
     return yield* Daemon.run
   }).pipe(
     Effect.provide(

@@ -15,7 +15,9 @@ export const globalFlags = {
   ),
   server: Flag.String("server").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("Ask the daemon there instead of the project's files (default: $DANDORI_SERVER)"),
+    Flag.withDescription(
+      "Ask the daemon there, or the project's own (local), instead of the files (default: $DANDORI_SERVER)",
+    ),
     Flag.optional,
   ),
 }

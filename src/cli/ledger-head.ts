@@ -12,7 +12,7 @@ const read = Effect.gen(function* () {
   const ledger = yield* Ledger
   const chain = yield* ledger.read(StreamName.root).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
   const { sequence: entries, hash } = chain?.head ?? Sealing.genesis(StreamName.root)
-  const newest = (yield* ledger.checkpoints).at(-1)
+  const newest = yield* ledger.newestCheckpoint
   return {
     entries,
     hash,

@@ -207,7 +207,6 @@ const make = Effect.fnUntraced(function* (version: string) {
           }),
         ),
       ),
-      Effect.orElseSucceed(() => []),
     ),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
       const { created } = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))

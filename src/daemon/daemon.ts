@@ -26,6 +26,7 @@ const nothing = { cpu: 0, memory: 0, gpu: 0, pools: {} }
 const books = Effect.gen(function* () {
   const scheduler = yield* Scheduler.Scheduler
   const ledger = yield* Ledger
+  const sign = yield* Checkpoint.signer
   const { env } = yield* Surroundings
   let told: string | undefined
   return Effect.gen(function* () {
@@ -35,7 +36,7 @@ const books = Effect.gen(function* () {
       yield* ledger.record("root", [{ type: "dev.dandori.stream.closed.v1", data }])
       told = at.hash
     }
-    yield* Checkpoint.make()
+    yield* sign()
   })
 })
 

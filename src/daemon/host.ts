@@ -157,8 +157,8 @@ export class Host extends Context.Service<
       { readonly run: string; readonly isNew: boolean },
       PipelineNotDeployed | ParamsRefused | QueueFull | HostRefused | HostUnready
     >
-    /** The runs that are asked for; none while the host does not know. */
-    readonly asked: Effect.Effect<ReadonlyArray<AskedRun>>
+    /** The runs that are asked for. */
+    readonly asked: Effect.Effect<ReadonlyArray<AskedRun>, HostUnready>
     /** A new run of a plan whose run has ended, which takes over what succeeded there. */
     readonly retryRun: (request: {
       readonly of: string

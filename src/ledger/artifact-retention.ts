@@ -9,9 +9,8 @@ import { Settings } from "../services/settings.ts"
 import { Workspace } from "../services/workspace.ts"
 import * as ArtifactNames from "./artifact-names.ts"
 import { Ledger } from "./ledger.ts"
-import * as Root from "./root.ts"
+import * as RootTestimonies from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
-import * as Testimony from "./testimony.ts"
 
 const isRunId = Schema.is(RunId)
 
@@ -25,20 +24,18 @@ export interface Swept extends ArtifactSweep.Swept {
   readonly why?: string
 }
 
-type Said = ReadonlyMap<string, Testimony.Testimony>
-
 /**
  * Why it cannot be told what is named: the ledger lacks runs of which its root knows, or runs were driven from this home
  * that are in another ledger, as where two environments share a home, or a ledger was put back from an earlier copy.
  */
-const doubt = Effect.fnUntraced(function* (said: Said, runs: ReadonlySet<string>) {
+const doubt = Effect.fnUntraced(function* (said: RootTestimonies.RootTestimonies, runs: ReadonlySet<string>) {
   const fs = yield* FileSystem.FileSystem
   const { home } = yield* Workspace
   const { store } = (yield* Settings).sections.ledger
-  if (said.size === 0 && runs.size === 0) return "the ledger is empty"
-  for (const [stream, { purged }] of said) {
+  if (said.entries === 0 && runs.size === 0) return "the ledger is empty"
+  for (const stream of said.streams()) {
     const run = StreamName.runOf(stream)
-    if (run === undefined || purged !== undefined || runs.has(run)) continue
+    if (run === undefined || runs.has(run)) continue
     return `run ${run} is missing from the ledger: dandori ledger verify`
   }
   const inFiles = join(home, "ledger", StreamName.segmentPath(StreamName.root))
@@ -46,7 +43,9 @@ const doubt = Effect.fnUntraced(function* (said: Said, runs: ReadonlySet<string>
     return `there is a ledger in files too, ${inFiles}, whose runs may name artifacts here`
   }
   const logs = yield* Effect.orElseSucceed(fs.readDirectory(join(home, "logs")), (): ReadonlyArray<string> => [])
-  const foreign = logs.find((run) => isRunId(run) && !runs.has(run) && said.get(StreamName.ofRun(run)) === undefined)
+  const foreign = logs.find(
+    (run) => isRunId(run) && !runs.has(run) && !RootTestimonies.isNamed(said, StreamName.ofRun(run)),
+  )
   if (foreign === undefined) return undefined
   return `${join(home, "logs", foreign)} is of a run that this ledger does not know: another ledger may name artifacts here`
 })
@@ -55,13 +54,17 @@ const doubt = Effect.fnUntraced(function* (said: Said, runs: ReadonlySet<string>
  * Before when an artifact must have been put, and marked, to go: a day ago, or `deletion_grace_days` where those are more,
  * and before every run that a process drives was made: such a run may name at its end what it put at its beginning.
  */
-const limit = Effect.fnUntraced(function* (said: Said, runs: ReadonlySet<string>, now: number) {
+const limit = Effect.fnUntraced(function* (
+  said: RootTestimonies.RootTestimonies,
+  runs: ReadonlySet<string>,
+  now: number,
+) {
   const ledger = yield* Ledger
   const { deletion_grace_days } = (yield* Settings).sections.retention
   let before = now - Math.max(1, deletion_grace_days) * dayMillis
   for (const run of runs) {
     const stream = StreamName.ofRun(run)
-    if ((said.get(stream)?.closed ?? []).length > 0 || StreamName.createdAt(run) - slack >= before) continue
+    if (RootTestimonies.isOver(said, stream) || StreamName.createdAt(run) - slack >= before) continue
     if (yield* ledger.owned(stream)) before = StreamName.createdAt(run) - slack
   }
   return before
@@ -72,7 +75,7 @@ export const sweep = Effect.fn("ArtifactRetention.sweep")(function* () {
   const root = join((yield* Workspace).home, "artifacts")
   const now = yield* Clock.currentTimeMillis
   const runs = new Set(yield* (yield* Ledger).runs)
-  const said = Testimony.testimonies(yield* Root.readWhole("root"))
+  const said = yield* (yield* Ledger).testimonies
   // What is put after this is young, and what a run names after this was named by another before, or is put again.
   const stored = yield* ArtifactSweep.list(root)
   const why = stored.length === 0 ? undefined : yield* doubt(said, runs)

@@ -1,15 +1,17 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
+import * as Semaphore from "effect/Semaphore"
 import type { Entry, Event } from "../domain/event.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as Chain from "./chain.ts"
-import { LedgerFailed, StreamDamaged } from "./errors.ts"
+import { LedgerFailed, StreamDamaged, StreamMissing } from "./errors.ts"
 import { LedgerKey } from "./keys.ts"
 import { Ledger } from "./ledger.ts"
 import * as Merkle from "./merkle.ts"
 import * as SignedNote from "./signed-note.ts"
 import * as StreamName from "./stream-name.ts"
+import * as StreamTail from "./stream-tail.ts"
 import { isCheckpointed, isClosed } from "./testimony.ts"
 
 /** What a checkpoint says (https://c2sp.org/tlog-checkpoint): the log, its size, and the tree hash in base64. */
@@ -22,21 +24,16 @@ export interface Checkpoint {
 /** Name of a ledger in its checkpoints: it follows from the first entry of its root stream. */
 export const originOf = (first: Entry): string => `dandori/ledger/${first.entryhash.slice(0, 16)}`
 
-const leaves = new WeakMap<Entry, Merkle.Hash>()
+const leafOf = (entry: Entry): Merkle.Hash => Merkle.leaf(Chain.lineOf(entry))
 
-/** Leaf hashes of the root's entries: a leaf is an entry's line without its newline. Each entry is hashed once. */
-export const leavesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Merkle.Hash> =>
-  entries.map((entry) => {
-    const known = leaves.get(entry)
-    if (known !== undefined) return known
-    const made = Merkle.leaf(Chain.lineOf(entry))
-    leaves.set(entry, made)
-    return made
-  })
+/** Leaf hashes of the root's entries: a leaf is an entry's line without its newline. */
+export const leavesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Merkle.Hash> => entries.map(leafOf)
+
+const base64 = (hash: Merkle.Hash): string => Buffer.from(hash).toString("base64")
 
 /** Tree hash of the first `size` leaves, in base64. */
 export const treeOf = (leaves: ReadonlyArray<Merkle.Hash>, size: number): string =>
-  Buffer.from(Merkle.treeHash(leaves.slice(0, size))).toString("base64")
+  base64(Merkle.treeHash(leaves.slice(0, size)))
 
 /** The text of a checkpoint that is signed. */
 export const bodyOf = ({ origin, size, tree }: Checkpoint): string => `${origin}\n${size}\n${tree}\n`
@@ -70,50 +67,119 @@ const failed = (error: { readonly message: string }) =>
 
 const damaged = (line: number, reason: string) => new StreamDamaged({ stream: StreamName.root, line, reason })
 
-const unlessDamaged = (stream: string, { fault }: Chain.Chain) =>
-  fault === undefined || fault.kind === "torn"
-    ? Effect.void
-    : Effect.fail(new StreamDamaged({ stream, line: fault.line, reason: fault.reason }))
-
 const isOfSystem = ({ data }: Entry) => isClosed(data) && data.stream === StreamName.system
 
-/** The newest checkpoint, which the root must bear out before another is signed. */
-const newest = Effect.fnUntraced(function* (root: ReadonlyArray<Entry>, leaves: ReadonlyArray<Merkle.Hash>) {
-  const file = (yield* (yield* Ledger).checkpoints).at(-1)
-  if (file === undefined) return undefined
-  const { text } = file
-  const found = parse(text)
-  if (found === undefined) return yield* damaged(file.size, `${file.name} is no checkpoint`)
-  if (found.size > root.length) {
-    return yield* damaged(root.length, `${file.name} covers ${found.size} entries, but only ${root.length} are there`)
-  }
-  if (found.tree !== treeOf(leaves, found.size)) {
-    return yield* damaged(found.size, `the entries up to line ${found.size} are not those that ${file.name} covers`)
-  }
-  const [made, closed, ...more] = root.slice(found.size)
-  const own = made === undefined || isCheckpointed(made.data)
-  const news = !own || more.length > 0 || (closed !== undefined && !isOfSystem(closed))
-  return { ...found, text, news }
-})
+/** What an entry of the root after the newest checkpoint is: that it was made, how far `system` has got, or news. */
+const kindOf = (entry: Entry) => (isCheckpointed(entry.data) ? "made" : isOfSystem(entry) ? "system" : "news")
 
-/** The root entry that commits to the system stream as it stands; undefined where there is no such stream. */
-const systemClosed = Effect.fnUntraced(function* () {
-  const ledger = yield* Ledger
-  const system = yield* ledger.read(StreamName.system).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-  if (system === undefined) return undefined
-  yield* unlessDamaged(StreamName.system, system)
-  const { sequence: entries, hash: head } = system.head
-  return { type: "dev.dandori.stream.closed.v1", data: { stream: StreamName.system, entries, head } } as const
-})
+/** The root as it is read on: the tree of what the newest checkpoint covers, and the leaves after it. */
+const rootTail = (ledger: Ledger["Service"]) => {
+  let covered = Merkle.emptyFrontier
+  let covers = 0
+  let since: Array<{ readonly leaf: Merkle.Hash; readonly kind: ReturnType<typeof kindOf> }> = []
+  let origin = ""
+  let systemHead: string | undefined
+  const tail = StreamTail.make(StreamName.root, StreamTail.of(ledger, StreamName.root), (entry) => {
+    if (origin === "") origin = originOf(entry)
+    if (isClosed(entry.data) && isOfSystem(entry)) systemHead = entry.data.head
+    const leaf = leafOf(entry)
+    if (covered.size < covers) covered = Merkle.grown(covered, leaf)
+    else since.push({ leaf, kind: kindOf(entry) })
+  })
+  return {
+    /** Reads on; the newest checkpoint is said to cover `size` entries. */
+    readOn: (size: number) =>
+      Effect.suspend(() => {
+        covers = size
+        const now = since.splice(0, Math.max(0, size - covered.size))
+        covered = now.reduce((tree, { leaf }) => Merkle.grown(tree, leaf), covered)
+        return tail.readOn
+      }),
+    origin: () => origin,
+    covered: () => covered,
+    all: () => since.reduce((tree, { leaf }) => Merkle.grown(tree, leaf), covered),
+    kinds: () => since.map(({ kind }) => kind),
+    /** The head of `system` that the root told last. */
+    systemHead: () => systemHead,
+  }
+}
 
-/** Commits the root to the system stream as it stands, so that a checkpoint covers it too; false when it does already. */
-const coverSystem = Effect.fnUntraced(function* (root: Chain.Chain) {
+/**
+ * What signs the root again and again, as `make` does: from one time to the next it knows the tree, and reads only what
+ * was added.
+ */
+export const signer = Effect.gen(function* () {
   const ledger = yield* Ledger
-  const closed = yield* systemClosed()
-  const last = root.entries.findLast(isOfSystem)
-  if (closed === undefined || (isClosed(last?.data) && last.data.head === closed.data.head)) return false
-  yield* ledger.record(StreamName.root, [closed])
-  return true
+  const key = yield* LedgerKey
+  let root = rootTail(ledger)
+  const system = StreamTail.make(StreamName.system, StreamTail.of(ledger, StreamName.system), () => {})
+
+  /** The newest checkpoint, which the root must bear out before another is signed. */
+  const newest = Effect.gen(function* () {
+    const file = yield* ledger.newestCheckpoint
+    const size = file?.size ?? 0
+    // Later ones than the newest are gone: from the beginning.
+    if (size < root.covered().size) root = rootTail(ledger)
+    const { sequence } = yield* root.readOn(size)
+    if (sequence === 0) return yield* new StreamMissing({ stream: StreamName.root })
+    if (file === undefined) return undefined
+    const { text } = file
+    const found = parse(text)
+    if (found === undefined) return yield* damaged(file.size, `${file.name} is no checkpoint`)
+    if (found.size !== file.size) return yield* damaged(file.size, `${file.name} covers ${found.size} entries`)
+    if (found.size > sequence) {
+      return yield* damaged(sequence, `${file.name} covers ${found.size} entries, but only ${sequence} are there`)
+    }
+    if (found.tree !== base64(Merkle.frontierHash(root.covered()))) {
+      return yield* damaged(found.size, `the entries up to line ${found.size} are not those that ${file.name} covers`)
+    }
+    const [made = "made", closed = "system", ...more] = root.kinds()
+    const news = made !== "made" || closed !== "system" || more.length > 0
+    return { ...found, text, news }
+  })
+
+  /** The root entry that commits to the system stream as it stands; undefined where there is no such stream. */
+  const systemClosed = Effect.map(system.readOn, ({ hash: head, sequence: entries }) =>
+    entries === 0
+      ? undefined
+      : ({ type: "dev.dandori.stream.closed.v1", data: { stream: StreamName.system, entries, head } } as const),
+  )
+
+  /** Commits the root to the system stream as it stands, so that a checkpoint covers it too; false when it does already. */
+  const coverSystem = Effect.gen(function* () {
+    const closed = yield* systemClosed
+    if (closed === undefined || root.systemHead() === closed.data.head) return false
+    yield* ledger.record(StreamName.root, [closed])
+    return true
+  })
+
+  const sign = Effect.fnUntraced(function* (anchor: string | undefined) {
+    const before = yield* newest
+    const covered = yield* coverSystem
+    const send = (text: string) =>
+      anchor === undefined ? Effect.void : DurableFiles.writeFileDurably(anchor, text).pipe(Effect.mapError(failed))
+    if (before !== undefined && !before.news && !covered) {
+      yield* send(before.text)
+      return { text: before.text, size: before.size, tree: before.tree }
+    }
+
+    if (covered) yield* root.readOn(before?.size ?? 0)
+    const all = root.all()
+    const { size } = all
+    const tree = base64(Merkle.frontierHash(all))
+    const origin = root.origin()
+    const text = yield* SignedNote.sign(bodyOf({ origin, size, tree }), origin, key.publicKey, key.sign)
+    yield* ledger.keepCheckpoint(size, text)
+    yield* send(text)
+    const data = { entries: size, tree, keyid: key.keyid }
+    const made: Event = { type: "dev.dandori.ledger.checkpointed.v1", data }
+    yield* ledger.record(StreamName.system, [made])
+    const closed = yield* systemClosed
+    yield* ledger.record(StreamName.root, closed === undefined ? [made] : [made, closed])
+    return { text, size, tree }
+  })
+  const turn = Semaphore.makeUnsafe(1)
+  return (options: { readonly anchor?: string } = {}) => turn.withPermit(sign(options.anchor))
 })
 
 /**
@@ -121,33 +187,5 @@ const coverSystem = Effect.fnUntraced(function* (root: Chain.Chain) {
  * without the other. Answers with the newest one when nothing has happened since. Refuses to sign a root that does not bear out the checkpoint before.
  */
 export const make = Effect.fn("Checkpoint.make")(function* (options: { readonly anchor?: string } = {}) {
-  const ledger = yield* Ledger
-  const key = yield* LedgerKey
-  const found = yield* ledger.read(StreamName.root)
-  yield* unlessDamaged(StreamName.root, found)
-  const known = leavesOf(found.entries)
-  const before = yield* newest(found.entries, known)
-  const covered = yield* coverSystem(found)
-  const { anchor } = options
-  const send = (text: string) =>
-    anchor === undefined ? Effect.void : DurableFiles.writeFileDurably(anchor, text).pipe(Effect.mapError(failed))
-  if (before !== undefined && !before.news && !covered) {
-    yield* send(before.text)
-    return { text: before.text, size: before.size, tree: before.tree }
-  }
-
-  const root = covered ? yield* ledger.read(StreamName.root) : found
-  const leaves = covered ? leavesOf(root.entries) : known
-  const size = leaves.length
-  const tree = treeOf(leaves, size)
-  const origin = originOf(root.entries[0])
-  const text = yield* SignedNote.sign(bodyOf({ origin, size, tree }), origin, key.publicKey, key.sign)
-  yield* ledger.keepCheckpoint(size, text)
-  yield* send(text)
-  const data = { entries: size, tree, keyid: key.keyid }
-  const made: Event = { type: "dev.dandori.ledger.checkpointed.v1", data }
-  yield* ledger.record(StreamName.system, [made])
-  const closed = yield* systemClosed()
-  yield* ledger.record(StreamName.root, closed === undefined ? [made] : [made, closed])
-  return { text, size, tree }
+  return yield* (yield* signer)(options)
 })

@@ -4,8 +4,8 @@ import { Entry, data as eventData } from "../domain/event.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import type { EndedRun } from "../domain/run-retention.ts"
 import { Ledger } from "./ledger.ts"
+import type { RootTestimonies } from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
-import type { Testimony } from "./testimony.ts"
 
 /** A run that has ended, by its first and its last entry; nothing is verified. `bytes` is the size of its stream. */
 export interface Ended extends EndedRun {
@@ -37,16 +37,16 @@ const read = (run: string, bytes: Uint8Array): Ended | undefined => {
 const known = new WeakMap<Ledger["Service"], Map<string, Ended>>()
 
 /**
- * The runs that the root has closed and that are there, oldest first. Each is read once in a process: the first and the
+ * The runs that the root has closed and not purged and that are there, oldest first. Each is read once in a process: the first and the
  * last line of its stream. One that does not tell what it was is left out; `ledger verify` tells of it.
  */
-export const list = Effect.fn("EndedRuns.list")(function* (said: ReadonlyMap<string, Testimony>) {
+export const list = Effect.fn("EndedRuns.list")(function* (said: RootTestimonies) {
   const ledger = yield* Ledger
   const before = known.get(ledger) ?? new Map<string, Ended>()
   const now = new Map<string, Ended>()
   for (const run of yield* ledger.runs) {
     const stream = StreamName.ofRun(run)
-    if ((said.get(stream)?.closed ?? []).length === 0) continue
+    if ((said.of(stream)?.closed ?? []).length === 0) continue
     const ended =
       before.get(run) ??
       (yield* ledger.bytes(stream).pipe(

@@ -59,6 +59,12 @@ export const migrations: ReadonlyArray<Migration> = [
   },
 ]
 
+/** A checkpoint as it is kept: how many entries of the root it covers, and its text. */
+export interface Checkpoint {
+  readonly size: number
+  readonly text: string
+}
+
 /** A line of a stream. */
 export interface Row {
   readonly sequence: number
@@ -155,8 +161,12 @@ export const make = (sql: SqlClient) => ({
     (rows): ReadonlyArray<Misplaced> => rows,
   ),
   checkpoints: Effect.map(
-    sql<{ size: number; text: string }>`SELECT size, text FROM ledger.checkpoints ORDER BY size`,
-    (rows): ReadonlyArray<{ readonly size: number; readonly text: string }> => rows,
+    sql<Checkpoint>`SELECT size, text FROM ledger.checkpoints ORDER BY size`,
+    (rows): ReadonlyArray<Checkpoint> => rows,
+  ),
+  newestCheckpoint: Effect.map(
+    sql<Checkpoint>`SELECT size, text FROM ledger.checkpoints ORDER BY size DESC LIMIT 1`,
+    (rows): ReadonlyArray<Checkpoint> => rows,
   ),
   keepCheckpoint: (size: number, text: string): Effect.Effect<void, SqlError> =>
     Effect.asVoid(sql`INSERT INTO ledger.checkpoints ${sql.insert({ size, text })} ON CONFLICT (size) DO NOTHING`),

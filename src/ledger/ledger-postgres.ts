@@ -24,8 +24,10 @@ import {
   wasPurged,
 } from "./errors.ts"
 import * as EventTable from "./event-table.ts"
-import { Ledger, type Writing } from "./ledger.ts"
+import * as KeptStreams from "./kept-streams.ts"
+import { type KeptCheckpoint, Ledger, type Writing } from "./ledger.ts"
 import * as Outage from "../services/outage.ts"
+import * as RootTestimonies from "./root-testimonies.ts"
 import { type Author, type Head, genesis, seal } from "./sealing.ts"
 import * as StreamLocks from "./stream-locks.ts"
 import * as StreamName from "./stream-name.ts"
@@ -71,13 +73,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         : (error as Exclude<E, SqlError | SchemaTooNew>),
     )
 
-  const verified = new Map<string, Chain.Chain>()
-  const keep = (stream: string, chain: Chain.Chain) => {
-    if (!StreamName.isGathering(stream)) {
-      for (const kept of verified.keys()) if (!StreamName.isGathering(kept)) verified.delete(kept)
-    }
-    verified.set(stream, chain)
-  }
+  const verified = KeptStreams.make<Chain.Chain>()
 
   /** A look outlasts an outage, unless the database was not there from the beginning. */
   const look = <A, E, R>(stream: string, effect: Effect.Effect<A, E | SqlError, R>) =>
@@ -98,7 +94,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     verified.delete(stream)
     const before = known !== undefined && bytes > known.validBytes ? known : empty(stream)
     const chain = grown(stream, before, yield* table.bytesFrom(stream, before.validBytes))
-    if (chain.fault === undefined && chain.validBytes > 0) keep(stream, chain)
+    if (chain.fault === undefined && chain.validBytes > 0) verified.set(stream, chain)
     return chain
   })
 
@@ -107,10 +103,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     return chain.validBytes === 0 && chain.fault === undefined ? yield* new StreamMissing({ stream }) : chain
   })
 
-  const testimonyOf = Effect.fnUntraced(function* (stream: string) {
-    const root = yield* readGrowing(StreamName.root)
-    return Testimony.testimonies(root.entries.filter((entry) => Testimony.streamOf(entry) === stream)).get(stream)
-  })
+  const testimonies = RootTestimonies.make((from) => table.bytesFrom(StreamName.root, from))
 
   /** A writer that goes on from a chain, with the stream's lock, until the scope closes. */
   const writerFrom = Effect.fnUntraced(function* (
@@ -154,6 +147,9 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     return { rows, appended }
   }
 
+  /** How far this process knows `root` and `system`, without their entries. */
+  const recorded = new Map<string, Chain.Chain>()
+
   const record = Effect.fnUntraced(function* (stream: "root" | "system", events: ReadonlyArray<Event>) {
     /** What a try sent whose outcome nobody knows. */
     let sent: ReadonlyArray<EventTable.Row> = []
@@ -161,7 +157,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     const once = sql.withTransaction(
       Effect.gen(function* () {
         yield* sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori ledger append ' || ${stream}, 0))`
-        const known = verified.get(stream) ?? empty(stream)
+        const known = recorded.get(stream) ?? empty(stream)
         const { bytes } = yield* table.extent(stream)
         if (bytes < known.validBytes) {
           const reason = `it has ${bytes} bytes, but had ${known.validBytes} before: entries are missing`
@@ -171,7 +167,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         if (chain.fault !== undefined) {
           return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
         }
-        keep(stream, chain)
+        recorded.set(stream, { ...chain, entries: [] })
         const [first] = sent
         const [there] = first === undefined ? [] : yield* table.lines(stream, first.sequence, first.sequence)
         if (first !== undefined && there === first.line) return
@@ -217,6 +213,13 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     return appended
   })
 
+  const keptAs = ({ size, text }: EventTable.Checkpoint): KeptCheckpoint => ({
+    name: `checkpoints/${size}.txt`,
+    place: `ledger.checkpoints of PostgreSQL, size ${size}`,
+    size,
+    text,
+  })
+
   return Ledger.of({
     create: (stream, writing) =>
       told(
@@ -229,7 +232,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
                 return yield* new LedgerFailed({ stream, reason: "it exists already" })
               }
               const isOld = StreamName.mayBePurged(stream, context.now())
-              if (isOld && (yield* testimonyOf(stream))?.purged !== undefined) return yield* wasPurged(stream)
+              if (isOld && (yield* testimonies).isPurged(stream)) return yield* wasPurged(stream)
               return empty(stream)
             }),
             writing,
@@ -241,7 +244,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
       told(
         stream,
         Effect.gen(function* () {
-          const said = StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream)
+          const said = StreamName.runOf(stream) === undefined ? undefined : (yield* testimonies).of(stream)
           const before = yield* readOrMissing(stream)
           if (said !== undefined && said.closed.length > 0) {
             const contradiction = Testimony.contradiction(before, said)
@@ -292,16 +295,14 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
       Effect.map(table.schedules, (streams) => streams.filter(StreamName.isOne)),
     ),
     extend: (stream, after, events, by) => told(stream, extend(stream, after, events, by)),
+    testimonies: look(StreamName.root, testimonies),
+    newestCheckpoint: look(
+      StreamName.root,
+      Effect.map(table.newestCheckpoint, ([newest]) => newest && keptAs(newest)),
+    ),
     checkpoints: look(
       StreamName.root,
-      Effect.map(table.checkpoints, (all) =>
-        all.map(({ size, text }) => ({
-          name: `checkpoints/${size}.txt`,
-          place: `ledger.checkpoints of PostgreSQL, size ${size}`,
-          size,
-          text,
-        })),
-      ),
+      Effect.map(table.checkpoints, (all) => all.map(keptAs)),
     ),
     keepCheckpoint: (size, text) => look(StreamName.root, table.keepCheckpoint(size, text)),
     seal: () => Effect.void,
@@ -310,7 +311,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         stream,
         Effect.gen(function* () {
           if ((yield* table.extent(stream)).bytes === 0) return
-          if ((yield* testimonyOf(stream))?.purged === undefined) return yield* notPurged(stream)
+          if (!(yield* testimonies).isPurged(stream)) return yield* notPurged(stream)
           if (!(yield* locks.acquire(stream, () => {}))) return yield* new StreamBusy({ stream })
           verified.delete(stream)
           yield* table.remove(stream)

@@ -31,6 +31,8 @@ import {
 } from "./errors.ts"
 import { Ledger, type Opened, type Writing } from "./ledger.ts"
 import { type Author, type Head, genesis } from "./sealing.ts"
+import * as KeptStreams from "./kept-streams.ts"
+import * as RootTestimonies from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
 import * as StreamWriter from "./stream-writer.ts"
 import * as Testimony from "./testimony.ts"
@@ -151,19 +153,9 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   const open = (stream: string, said?: Testimony.Testimony, writing?: Writing) =>
     Effect.flatMap(bytesOf(stream), (bytes) => goOn(stream, bytes, undefined, said, writing))
 
-  const verified = new Map<string, Verified>()
+  const verified = KeptStreams.make<Verified>()
 
-  const keep = (stream: string, chain: Verified) => {
-    if (!StreamName.isGathering(stream)) {
-      for (const kept of verified.keys()) if (!StreamName.isGathering(kept)) verified.delete(kept)
-    }
-    verified.set(stream, chain)
-  }
-
-  /**
-   * Reads a stream: of a file that has grown since this process verified it, only what was added. Kept are `root`,
-   * `system` and what else was read last: cache hits read one run again and again.
-   */
+  /** Reads a stream: of a file that has grown since this process verified it, only what was added, where that is kept. */
   const readGrowing = Effect.fnUntraced(function* (stream: string) {
     if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
       return yield* new StreamMissing({ stream })
@@ -183,16 +175,15 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (bytes.length === 0) return yield* new StreamMissing({ stream })
       chain = Chain.read(stream, bytes)
     }
-    if (chain.fault === undefined) keep(stream, { chain, time })
+    if (chain.fault === undefined) verified.set(stream, { chain, time })
     return chain
   })
 
-  /** What the root says of a run; undefined where it says nothing. */
-  const testimonyOf = Effect.fnUntraced(function* (stream: string) {
-    const root = yield* readGrowing(StreamName.root).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-    const about = (root?.entries ?? []).filter((entry) => Testimony.streamOf(entry) === stream)
-    return Testimony.testimonies(about).get(stream)
-  })
+  const testimonies = RootTestimonies.make((from) =>
+    Effect.flatMap(Effect.mapError(fs.exists(pathOf(StreamName.root)), failedBy(StreamName.root)), (isThere) =>
+      isThere ? bytesFrom(StreamName.root, from) : Effect.succeed(new Uint8Array()),
+    ),
+  )
 
   const left = new Map<string, Left>()
   const turns = new Map<string, Semaphore.Semaphore>()
@@ -266,9 +257,22 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       }).pipe(Effect.onError(() => close))
     }).pipe(Effect.scoped, turnOf(stream).withPermit)
 
+  /** The checkpoints from one on, smallest first; counted from the end where it is negative. */
+  const readCheckpoints = (from: number) =>
+    Effect.gen(function* () {
+      const files = yield* Checkpoint.list(options.folder)
+      return yield* Effect.forEach(files.slice(from), ({ name, path: place, size }) =>
+        Effect.map(fs.readFileString(place), (text) => ({ name, place, size, text })),
+      )
+    }).pipe(
+      Effect.provideService(FileSystem.FileSystem, fs),
+      Effect.provideService(Path.Path, path),
+      Effect.mapError(failedBy(StreamName.root)),
+    )
+
   return Ledger.of({
     create: Effect.fnUntraced(function* (stream, writing) {
-      if (StreamName.mayBePurged(stream, context.now()) && (yield* testimonyOf(stream))?.purged !== undefined) {
+      if (StreamName.mayBePurged(stream, context.now()) && (yield* testimonies).isPurged(stream)) {
         return yield* wasPurged(stream)
       }
       yield* newLock(stream)
@@ -280,7 +284,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
-      const said = StreamName.runOf(stream) === undefined ? undefined : yield* testimonyOf(stream)
+      const said = StreamName.runOf(stream) === undefined ? undefined : (yield* testimonies).of(stream)
       if (said !== undefined && said.closed.length > 0) {
         const contradiction = Testimony.contradiction(Chain.read(stream, yield* bytesOf(stream)), said)
         return yield* contradiction === undefined
@@ -332,16 +336,9 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       Effect.flatMap(appendHeld(stream, events, after, by), (heads) =>
         heads === undefined ? Effect.fail(new StreamMoved({ stream })) : Effect.succeed(heads),
       ),
-    checkpoints: Effect.gen(function* () {
-      const files = yield* Checkpoint.list(options.folder)
-      return yield* Effect.forEach(files, ({ name, path: place, size }) =>
-        Effect.map(fs.readFileString(place), (text) => ({ name, place, size, text })),
-      )
-    }).pipe(
-      Effect.provideService(FileSystem.FileSystem, fs),
-      Effect.provideService(Path.Path, path),
-      Effect.mapError(failedBy(StreamName.root)),
-    ),
+    testimonies,
+    newestCheckpoint: Effect.map(readCheckpoints(-1), ([newest]) => newest),
+    checkpoints: readCheckpoints(0),
     keepCheckpoint: (size, text) =>
       Effect.gen(function* () {
         const folder = path.join(options.folder, Checkpoint.folderName)
@@ -357,7 +354,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       Effect.gen(function* () {
         const isThere = fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream)))
         if (!(yield* isThere)) return
-        if ((yield* testimonyOf(stream))?.purged === undefined) return yield* notPurged(stream)
+        if (!(yield* testimonies).isPurged(stream)) return yield* notPurged(stream)
         yield* lock(stream, 0)
         verified.delete(stream)
         if (yield* isThere) {
@@ -370,7 +367,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
         yield* lock(stream, 0)
         const bytes = yield* bytesOf(stream)
         // A first entry that a crash tore was acknowledged to nobody, unless the root names it.
-        if (bytes.includes(newline) || (bytes.length > 0 && (yield* testimonyOf(stream)) !== undefined)) return
+        if (bytes.includes(newline) || (bytes.length > 0 && RootTestimonies.isNamed(yield* testimonies, stream))) return
         const remove = (file: string) => fs.remove(file, { force: true }).pipe(Effect.mapError(failedBy(stream)))
         yield* remove(pathOf(stream))
         yield* remove(lockOf(stream))

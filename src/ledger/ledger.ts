@@ -7,6 +7,7 @@ import type { Audit } from "../domain/plan.ts"
 import type { StoreSize } from "../services/folder-size.ts"
 import type * as Chain from "./chain.ts"
 import type { LedgerFailed, StreamBusy, StreamDamaged, StreamEnded, StreamMissing, StreamMoved } from "./errors.ts"
+import type { RootTestimonies } from "./root-testimonies.ts"
 import type { Head } from "./sealing.ts"
 import type * as StreamWriter from "./stream-writer.ts"
 
@@ -95,6 +96,10 @@ export class Ledger extends Context.Service<
       events: ReadonlyArray<Event>,
       by?: ReadonlyArray<Actor | undefined>,
     ) => Effect.Effect<ReadonlyArray<StreamWriter.Appended>, OpenError | StreamMoved>
+    /** What the root says of the streams. It is read once; from then on only what was added to it. */
+    readonly testimonies: Effect.Effect<RootTestimonies, LedgerFailed | StreamDamaged>
+    /** The checkpoint that covers most. */
+    readonly newestCheckpoint: Effect.Effect<KeptCheckpoint | undefined, LedgerFailed>
     /** The checkpoints, smallest first. */
     readonly checkpoints: Effect.Effect<ReadonlyArray<KeptCheckpoint>, LedgerFailed>
     /** Keeps a checkpoint. Durable on return. */
@@ -105,8 +110,8 @@ export class Ledger extends Context.Service<
      * Removes a run's stream that the root says was purged; refuses any other, and one that a process holds. One that is
      * gone already changes nothing.
      */
-    readonly remove: (stream: string) => Effect.Effect<void, LedgerFailed | StreamBusy>
+    readonly remove: (stream: string) => Effect.Effect<void, LedgerFailed | StreamBusy | StreamDamaged>
     /** Removes what is left of a run's stream that holds no whole entry, that the root does not name and no process holds. */
-    readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed>
+    readonly discard: (stream: string) => Effect.Effect<void, LedgerFailed | StreamDamaged>
   }
 >()("dandori/ledger/Ledger") {}

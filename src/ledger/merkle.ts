@@ -35,6 +35,27 @@ export const treeHash = (leaves: ReadonlyArray<Hash>): Hash => {
   return level[0] ?? sha256("")
 }
 
+/** A tree that grows by leaves and keeps only the roots of its full subtrees, largest first: one for each bit of its size. */
+export interface Frontier {
+  readonly size: number
+  readonly roots: ReadonlyArray<Hash>
+}
+
+/** The tree of no leaves. */
+export const emptyFrontier: Frontier = { size: 0, roots: [] }
+
+/** The tree with one more leaf. */
+export const grown = ({ roots, size }: Frontier, leafHash: Hash): Frontier => {
+  let at = roots.length
+  let hash = leafHash
+  for (let full = size; full % 2 === 1; full = (full - 1) / 2) hash = node(roots[--at], hash)
+  return { size: size + 1, roots: [...roots.slice(0, at), hash] }
+}
+
+/** Its tree hash, as `treeHash` of all of its leaves. */
+export const frontierHash = ({ roots }: Frontier): Hash =>
+  roots.length === 0 ? sha256("") : roots.reduceRight((right, left) => node(left, right))
+
 /** Audit path of the leaf at `index` (from 0), lowest sibling first (RFC 6962 section 2.1.1). */
 export const inclusionProof = (leaves: ReadonlyArray<Hash>, index: number): ReadonlyArray<Hash> => {
   const proof: Array<Hash> = []

@@ -36,7 +36,7 @@ const read = (stream: string) =>
 
 /** All that is looked at to decide about runs: the root, and what could keep them. */
 const looked = Effect.fnUntraced(function* (outside: Keeps.Around) {
-  const said = Testimony.testimonies(yield* Root.readWhole("root"))
+  const said = yield* (yield* Ledger).testimonies
   return { said, outside, known: yield* Keeps.registered }
 })
 type Looked = Effect.Success<ReturnType<typeof looked>>
@@ -61,8 +61,8 @@ const finish = Effect.fnUntraced(function* (run: string) {
 /** Why a run stays; else its end as the root has it, or that it was purged and is only to be removed. */
 const judge = Effect.fnUntraced(function* (run: string, { known, outside, said }: Looked) {
   const stream = StreamName.ofRun(run)
-  const testimony = said.get(stream)
-  if (testimony?.purged !== undefined) return "purged"
+  if (said.isPurged(stream)) return "purged"
+  const testimony = said.of(stream)
   const chain = yield* read(stream)
   if (chain === undefined) return { why: "the ledger has no such run" }
   const last = testimony?.closed.at(-1)
@@ -150,9 +150,9 @@ export const runs = Effect.fn("Purge.runs")(function* (asked: ReadonlyArray<Aske
 const judged = Effect.fnUntraced(function* (rules: RunRetention.Rules) {
   const now = yield* Clock.currentTimeMillis
   const { env } = yield* Settings
-  const said = Testimony.testimonies(yield* Root.readWhole("root"))
-  const isPurged = (run: string) => said.get(StreamName.ofRun(run))?.purged !== undefined
-  const ended = (yield* EndedRuns.list(said)).filter((one) => one.env === env && !isPurged(one.run))
+  const said = yield* (yield* Ledger).testimonies
+  const isPurged = (run: string) => said.isPurged(StreamName.ofRun(run))
+  const ended = (yield* EndedRuns.list(said)).filter((one) => one.env === env)
   const begun = (yield* (yield* Ledger).runs).filter(isPurged)
   return { begun, isPurged, all: RunRetention.judge(ended, rules, now) }
 })

@@ -5,6 +5,7 @@ import * as Chain from "./chain.ts"
 import { RootMissing, StreamDamaged } from "./errors.ts"
 import { Ledger } from "./ledger.ts"
 import { genesis } from "./sealing.ts"
+import * as RootTestimonies from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
 import * as Testimony from "./testimony.ts"
 
@@ -61,13 +62,13 @@ const hasFinished = Effect.fnUntraced(function* (stream: string) {
 })
 
 /** Fails when other streams testify to root entries that are gone: entries made anew would only cover that up. */
-const refuseLoss = Effect.fnUntraced(function* (root: ReadonlyArray<Entry>, runs: ReadonlyArray<string>) {
+const refuseLoss = Effect.fnUntraced(function* (entries: number, runs: ReadonlyArray<string>) {
   const sealed = Testimony.newestCheckpoint(yield* readWhole("system"))
-  if (sealed !== undefined && root.length < sealed.entries) {
-    const reason = `${root.length} entries are there; line ${sealed.line} of system names a checkpoint of ${sealed.entries}`
+  if (sealed !== undefined && entries < sealed.entries) {
+    const reason = `${entries} entries are there; line ${sealed.line} of system names a checkpoint of ${sealed.entries}`
     return yield* new RootMissing({ reason })
   }
-  if (root.length > 0) return
+  if (entries > 0) return
   for (const stream of runs) {
     if (yield* hasFinished(stream)) return yield* new RootMissing({ reason: `it is gone, but ${stream} has finished` })
   }
@@ -102,24 +103,23 @@ const reconcileRun = Effect.fnUntraced(function* (stream: string, said: Testimon
  */
 export const reconcile = Effect.fn("Root.reconcile")(function* () {
   const ledger = yield* Ledger
-  const root = yield* readWhole("root")
+  const before = yield* ledger.testimonies
   const runs = (yield* ledger.runs).map(StreamName.ofRun)
-  yield* refuseLoss(root, runs)
-  const before = Testimony.testimonies(root)
-  const candidates = runs.filter((stream) => (before.get(stream)?.closed ?? []).length === 0)
+  yield* refuseLoss(before.entries, runs)
+  const candidates = runs.filter((stream) => !RootTestimonies.isOver(before, stream))
   const free = yield* Effect.filter(candidates, (stream) => Effect.map(ledger.owned(stream), (owned) => !owned))
   const added = { opened: 0, closed: 0 }
   for (const stream of yield* ledger.schedules) {
-    if (before.has(stream)) continue
+    if (before.of(stream) !== undefined) continue
     const [first] = (yield* readChain(stream)).entries
     if (first === undefined) continue
     yield* opened(stream, first.entryhash, true)
     added.opened++
   }
   if (free.length === 0) return added
-  const now = Testimony.testimonies(yield* readWhole("root"))
+  const now = yield* ledger.testimonies
   for (const stream of free) {
-    const one = yield* reconcileRun(stream, now.get(stream))
+    const one = yield* reconcileRun(stream, now.of(stream))
     added.opened += one.opened
     added.closed += one.closed
   }

@@ -32,27 +32,40 @@ export interface Purged {
 /** The stream that a root entry is about; empty where it is about none. */
 export const streamOf = ({ data }: Entry): string => (data as { readonly stream?: string } | null)?.stream ?? ""
 
-/** What the root's entries say, by stream; reading them has checked their data. The same said twice counts once. */
+/** What the root says of one stream while its entries are gone through. */
+export interface Said extends Testimony {
+  opened: Testimony["opened"]
+  readonly closed: Array<Testimony["closed"][number]>
+  purged: Testimony["purged"]
+}
+
+/** Nothing so far. */
+export const nothing = (): Said => ({ opened: undefined, closed: [], purged: undefined })
+
+/** Adds what an entry of the root says of its stream; false where it says nothing. The same said twice counts once. */
+export const add = (known: Said, entry: Entry): boolean => {
+  const { data, sequence, type } = entry
+  const line = Number(sequence)
+  if (type === "dev.dandori.stream.opened.v1") {
+    const { first } = data as EventData<typeof type>
+    known.opened ??= { first, line }
+  } else if (type === "dev.dandori.stream.closed.v1") {
+    const { entries, head } = data as EventData<typeof type>
+    if (known.closed.at(-1)?.head !== head) known.closed.push({ entries, head, line })
+  } else if (type === "dev.dandori.run.purged.v1") {
+    const { run: _, stream: __, ...said } = data as EventData<typeof type>
+    known.purged ??= { ...said, line, who: entry.authid, time: entry.time }
+  } else return false
+  return true
+}
+
+/** What the root's entries say, by stream; reading them has checked their data. */
 export const testimonies = (root: ReadonlyArray<Entry>): ReadonlyMap<string, Testimony> => {
-  const streams = new Map<
-    string,
-    { opened: Testimony["opened"]; closed: Array<Testimony["closed"][number]>; purged: Testimony["purged"] }
-  >()
+  const streams = new Map<string, Said>()
   for (const entry of root) {
-    const { type, data, sequence } = entry
     const stream = streamOf(entry)
-    const known = streams.get(stream) ?? { opened: undefined, closed: [], purged: undefined }
-    if (type === "dev.dandori.stream.opened.v1") {
-      const { first } = data as EventData<typeof type>
-      known.opened ??= { first, line: Number(sequence) }
-    } else if (type === "dev.dandori.stream.closed.v1") {
-      const { entries, head } = data as EventData<typeof type>
-      if (known.closed.at(-1)?.head !== head) known.closed.push({ entries, head, line: Number(sequence) })
-    } else if (type === "dev.dandori.run.purged.v1") {
-      const { run: _, stream: __, ...said } = data as EventData<typeof type>
-      known.purged ??= { ...said, line: Number(sequence), who: entry.authid, time: entry.time }
-    } else continue
-    streams.set(stream, known)
+    const known = streams.get(stream) ?? nothing()
+    if (add(known, entry)) streams.set(stream, known)
   }
   return streams
 }

@@ -10,9 +10,8 @@ import { EvidenceError } from "../services/evidence.ts"
 import { type UnfinishedRun, UnfinishedRuns } from "../services/unfinished-runs.ts"
 import * as Chain from "./chain.ts"
 import { Ledger } from "./ledger.ts"
-import * as Root from "./root.ts"
+import * as RootTestimonies from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
-import * as Testimony from "./testimony.ts"
 
 const finished = "dev.dandori.run.finished.v1"
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
@@ -89,8 +88,8 @@ const make = Effect.gen(function* () {
   return UnfinishedRuns.of({
     list: Effect.fn("UnfinishedRuns.list")(
       function* (without) {
-        const said = Testimony.testimonies(yield* Root.readWhole("root"))
-        const open = (yield* ledger.runs).filter((run) => (said.get(StreamName.ofRun(run))?.closed ?? []).length === 0)
+        const said = yield* ledger.testimonies
+        const open = (yield* ledger.runs).filter((run) => !RootTestimonies.isOver(said, StreamName.ofRun(run)))
         return (yield* Effect.forEach(open, (run) => look(run, without))).flat()
       },
       (effect) => Effect.mapError(Effect.provideService(effect, Ledger, ledger), failed),

@@ -1,5 +1,6 @@
 import * as Fs from "node:fs/promises"
 import { connect } from "node:net"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Durable from "./durable-files.ts"
@@ -10,6 +11,9 @@ export class SocketTaken extends Schema.TaggedError<SocketTaken>()("SocketTaken"
     return `another process listens at ${this.path} already; end it first`
   }
 }
+
+/** The local socket of a project's daemon; `home` is the project's. */
+export const daemonIn = (home: string): string => join(home, "daemon.sock")
 
 /** Longest path of a socket, bytes (`sun_path` of unix(7), with its end). */
 export const longestPath = 107

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { who } from "../../src/cli/who.ts"
 import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
 import { type Said, dandori, ndjson, start } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
@@ -129,6 +130,7 @@ describe("the command line with the URL of a daemon, in a folder without a proje
       const watcher = started(far, ["runs", "watch", String(run)], operator)
       yield* watcher.says(/work +started/)
       const cancelled = yield* ask("runs", "cancel", String(run), "--reason", "enough", "--json")
+      assert.strictEqual(cancelled.code, 0, cancelled.err)
       assert.deepStrictEqual(ndjson(cancelled.out), [{ v: 1, kind: "cancelled", run, by: "olga" }])
       assert.strictEqual((yield* watcher.said).code, 130)
       const over = yield* ask("runs", "cancel", String(run))
@@ -187,6 +189,44 @@ describe("the command line with the URL of a daemon, in a folder without a proje
         assert.notInclude(err, "Nobody drives this run")
         assert.strictEqual((yield* queued.said).code, 0)
       }),
+  )
+
+  it.live("ends when the process is gone that drove the run, which is no process of the daemon's", () =>
+    Effect.gen(function* () {
+      const { ask, far, folder, operator } = yield* served
+      const own = started(folder, ["run", "long"], {})
+      const run = yield* until(
+        Effect.map(ask("runs", "list", "--json"), ({ out }) => {
+          const runs = out === "" ? [] : ndjson(out)
+          const found = runs.find(({ pipeline, status }) => pipeline === "long" && status === "running")
+          return found === undefined ? undefined : String(found.run)
+        }),
+      )
+      const watched = started(far, ["runs", "watch", run], operator)
+      yield* watched.says(/work +started/)
+      own.signal("SIGKILL")
+      const { err } = yield* watched.said
+      assert.include(err, `Nobody drives this run. Go on with it: dandori runs resume ${run}`)
+    }),
+  )
+
+  it.live("asks the daemon of its own project over the local socket, without a token, as the user of the machine", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* served
+      const local = (...args: ReadonlyArray<string>) => dandori(folder, ...args, "--server", "local")
+      const { code, err, out } = yield* local("run", "often", "--json")
+      assert.strictEqual(code, 0, err)
+      const run = String(ndjson(out)[0].run)
+      const [shown] = ndjson((yield* local("runs", "show", run, "--json")).out)
+      assert.deepInclude(shown, { run, status: "succeeded", who: who() })
+      assert.include((yield* local("runs", "list")).out, "often")
+      assert.strictEqual((yield* local("schedule", "pause", "often", "--reason", "the feed is late")).code, 0)
+      const away = yield* started(folder, ["runs", "list", "--server", "local"], { DANDORI_HOME: "elsewhere" }).said
+      assert.strictEqual(away.code, 69, away.err)
+      assert.match(away.err, /The daemon of this project cannot be reached: .*Start it: dandori daemon/)
+      const nowhere = yield* started(yield* empty, ["runs", "list", "--server", "local"], {}).said
+      assert.include(nowhere.err, "No project")
+    }),
   )
 
   it.live("pauses, resumes, explains and backfills a schedule, and raises and lifts cordons", () =>

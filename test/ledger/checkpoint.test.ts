@@ -98,3 +98,50 @@ describe("checkpoints", () => {
     ),
   )
 })
+
+describe("what signs again and again", () => {
+  it.live("signs what one that begins anew would, also after others have signed or a checkpoint is gone", () =>
+    inProject((home) =>
+      Effect.gen(function* () {
+        const sign = yield* Checkpoint.signer
+        for (let run = 1; run <= 40; run++) {
+          yield* Project.writeRun(Project.runId(run), [])
+          // Somebody else signs now and then, or adds what only the next one signs, or loses the newest.
+          if (run % 5 === 0) yield* Checkpoint.make()
+          if (run % 7 === 0) yield* Project.writeRun(Project.runId(100 + run), [])
+          if (run % 9 === 0) {
+            const { newestCheckpoint } = yield* Ledger
+            yield* Effect.flatMap(newestCheckpoint, (newest) => Effect.promise(() => Fs.rm(newest?.place ?? "")))
+          }
+          const made = yield* sign()
+          assert.deepStrictEqual(yield* Checkpoint.make(), made)
+          const lines = (yield* read(join(home, "ledger/root.ndjson"))).split("\n").slice(0, made.size)
+          const tree = Merkle.treeHash(lines.map((line) => Merkle.leaf(line)))
+          assert.strictEqual(made.tree, Buffer.from(tree).toString("base64"))
+          assert.deepStrictEqual(yield* sign(), made)
+        }
+      }),
+    ),
+  )
+
+  it.live("refuses a root whose end is gone or was changed meanwhile", () =>
+    inProject((home) =>
+      Effect.gen(function* () {
+        const path = join(home, "ledger/root.ndjson")
+        for (const change of ["cut", "changed"]) {
+          const sign = yield* Checkpoint.signer
+          yield* Project.writeRun(Project.runId(change.length), [])
+          const { size } = yield* sign()
+          const text = yield* read(path)
+          const lines = text.trimEnd().split("\n")
+          const other = change === "cut" ? [] : [lines[size - 1].replace(/"time":"2/, '"time":"3')]
+          yield* Effect.promise(() => Fs.writeFile(path, `${[...lines.slice(0, size - 1), ...other].join("\n")}\n`))
+          const refused = yield* Effect.flip(sign())
+          assert.strictEqual(refused._tag, "StreamDamaged")
+          assert.include(refused.message, `line ${size} is not there any more`)
+          yield* Effect.promise(() => Fs.writeFile(path, text))
+        }
+      }),
+    ),
+  )
+})

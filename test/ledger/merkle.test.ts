@@ -51,6 +51,20 @@ describe("the Merkle tree of RFC 6962", () => {
     }
   })
 
+  it("has the same tree hash where it grows leaf by leaf", () => {
+    fc.assert(
+      fc.property(data, (blocks) => {
+        let grown = Merkle.emptyFrontier
+        assert.strictEqual(hex(Merkle.frontierHash(grown)), vectors.empty)
+        for (const [index, block] of blocks.entries()) {
+          grown = Merkle.grown(grown, Merkle.leaf(block))
+          assert.strictEqual(grown.size, index + 1)
+          assert.strictEqual(hex(Merkle.frontierHash(grown)), hex(naive(blocks.slice(0, index + 1))))
+        }
+      }),
+    )
+  })
+
   it("agrees with the definition, in tree hash and audit path", () => {
     fc.assert(
       fc.property(data, fc.nat(), (blocks, place) => {

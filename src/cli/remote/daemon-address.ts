@@ -16,10 +16,14 @@ export class TokenUnusable extends Schema.TaggedError<TokenUnusable>()("TokenUnu
   }
 }
 
+/** In place of a URL: the daemon of the project, by its local socket. */
+export const local = "local"
+
 /** The base of a daemon's URLs, without a slash at its end; with or without `/api/v1`, as the daemon says it. */
 export const baseOf = (text: string): Effect.Effect<string, UsageError> => {
   const wrong = (reason: string) => Effect.fail(new UsageError({ reason: `--server (DANDORI_SERVER) ${reason}` }))
-  if (!URL.canParse(text)) return wrong("is no URL. Write it like http://127.0.0.1:4600")
+  if (!URL.canParse(text))
+    return wrong("is no URL. Write it like http://127.0.0.1:4600, or local for the daemon of this project")
   const { host, origin, password, pathname, protocol, username } = new URL(text)
   if (host === "" || (protocol !== "http:" && protocol !== "https:")) {
     return wrong("has to begin with http:// or https://, like http://127.0.0.1:4600")

@@ -10,6 +10,8 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { Api } from "../../daemon/api/document.ts"
+import * as LocalSocket from "../../services/local-socket.ts"
+import * as WorkspaceFiles from "../../services/workspace-files.ts"
 import { UsageError } from "../output.ts"
 import { root } from "../root.ts"
 import { named } from "../server-choice.ts"
@@ -26,6 +28,8 @@ const again = { times: 2, pauseMillis: 250 }
 export interface Place {
   /** The base of its URLs, without a slash at its end. */
   readonly url: string
+  /** What it is called in messages. */
+  readonly name: string
   readonly token: string | undefined
 }
 
@@ -70,7 +74,7 @@ const refusalOf = Effect.fnUntraced(function* (url: string, response: HttpClient
 })
 
 /** A client of the daemon at a place. Each call fails with a `DaemonError`, whose message holds the daemon's own words. */
-export const make = Effect.fnUntraced(function* ({ token, url }: Place) {
+export const make = Effect.fnUntraced(function* ({ name, token, url }: Place) {
   const plain = yield* HttpClient.HttpClient
   let sent = 0
   const http = plain.pipe(
@@ -80,8 +84,8 @@ export const make = Effect.fnUntraced(function* ({ token, url }: Place) {
     }),
     HttpClient.transform((answer) =>
       answer.pipe(
-        Effect.mapError((error) => new DaemonUnreachable({ url, reason: reasonOf(error) })),
-        Effect.flatMap((response) => (response.status >= 300 ? refusalOf(url, response) : Effect.succeed(response))),
+        Effect.mapError((error) => new DaemonUnreachable({ url: name, reason: reasonOf(error) })),
+        Effect.flatMap((response) => (response.status >= 300 ? refusalOf(name, response) : Effect.succeed(response))),
       ),
     ),
   )
@@ -96,7 +100,7 @@ export const make = Effect.fnUntraced(function* ({ token, url }: Place) {
         if (error instanceof DaemonRefused || error instanceof DaemonUnreachable) return error
         const reason = reasonOf(error)
         // What does not fit the document was not even sent.
-        return sent === before ? new UsageError({ reason }) : new AnswerUnknown({ url, reason })
+        return sent === before ? new UsageError({ reason }) : new AnswerUnknown({ url: name, reason })
       })
     }).pipe(
       Effect.timeoutOrElse({
@@ -104,14 +108,14 @@ export const make = Effect.fnUntraced(function* ({ token, url }: Place) {
         orElse: () =>
           Effect.fail(
             new DaemonUnreachable({
-              url,
+              url: name,
               reason: `it gave no whole answer in ${answerMillis / 1_000} s, and may have done what was asked`,
             }),
           ),
       }),
     )
   return {
-    url,
+    url: name,
     ask,
     /** One request that carries a key, so that it is sent again where its answer was lost. */
     askKeyed: <A>(
@@ -137,15 +141,30 @@ export const make = Effect.fnUntraced(function* ({ token, url }: Place) {
 /** A client of a daemon. */
 export type DaemonClient = Effect.Success<ReturnType<typeof make>>
 
-/** The runtime's own fetch. A daemon never sends a request elsewhere: who does is not to see the token. */
-const fetching = FetchHttpClient.layer.pipe(
-  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })),
-)
+/**
+ * The runtime's own fetch, over the local socket `unix` where there is one. A daemon never sends a request elsewhere: who
+ * does is not to see the token.
+ */
+const fetching = (unix?: string) => {
+  const init: RequestInit & { readonly unix?: string } = {
+    redirect: "manual",
+    ...(unix === undefined ? {} : { unix }),
+  }
+  return FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, init)))
+}
 
 /** The daemon that the command line names, and the flags of the call. */
 export const find = Effect.gen(function* () {
   const flags = yield* root
-  const url = yield* Address.baseOf((yield* named) ?? "")
-  const daemon = yield* make({ url, token: yield* Address.token }).pipe(Effect.provide(fetching))
+  const text = (yield* named) ?? ""
+  if (text === Address.local) {
+    const { home } = yield* WorkspaceFiles.findProject(process.cwd(), process.env.DANDORI_HOME)
+    // Who may open the socket is the machine's user: no token says more.
+    const place = { url: "http://localhost", name: Address.local, token: undefined }
+    const daemon = yield* make(place).pipe(Effect.provide(fetching(LocalSocket.daemonIn(home))))
+    return { daemon, flags }
+  }
+  const url = yield* Address.baseOf(text)
+  const daemon = yield* make({ url, name: url, token: yield* Address.token }).pipe(Effect.provide(fetching()))
   return { daemon, flags }
 })

@@ -1,6 +1,9 @@
 import * as Schema from "effect/Schema"
 import * as ExitCode from "../exit-code.ts"
 import { plain } from "../plain-text.ts"
+import { local } from "./daemon-address.ts"
+
+const socketOr = (url: string): string => (url === local ? "the local socket" : url)
 
 /** The daemon is not there, or gives no whole answer in time. */
 export class DaemonUnreachable extends Schema.TaggedError<DaemonUnreachable>()("DaemonUnreachable", {
@@ -9,7 +12,10 @@ export class DaemonUnreachable extends Schema.TaggedError<DaemonUnreachable>()("
 }) {
   readonly exitCode = ExitCode.exitCodes.unavailable
   override get message() {
-    return `The daemon at ${this.url} cannot be reached: ${plain(this.reason)}. Start it, or correct --server (DANDORI_SERVER)`
+    const why = `cannot be reached: ${plain(this.reason)}`
+    return this.url === local
+      ? `The daemon of this project ${why}. Start it: dandori daemon`
+      : `The daemon at ${this.url} ${why}. Start it, or correct --server (DANDORI_SERVER)`
   }
 }
 
@@ -20,7 +26,7 @@ export class AnswerUnknown extends Schema.TaggedError<AnswerUnknown>()("AnswerUn
 }) {
   readonly exitCode = ExitCode.exitCodes.unavailable
   override get message() {
-    return `What answers at ${this.url} is no daemon of this version: ${plain(this.reason)}. Correct --server (DANDORI_SERVER), or use the version of dandori that runs there`
+    return `What answers at ${socketOr(this.url)} is no daemon of this version: ${plain(this.reason)}. Correct --server (DANDORI_SERVER), or use the version of dandori that runs there`
   }
 }
 
@@ -72,7 +78,7 @@ export class DaemonRefused extends Schema.TaggedError<DaemonRefused>()("DaemonRe
         : this.retryAfter === undefined
           ? ""
           : `. Try again in ${plain(this.retryAfter)} s`
-    return `${words} (${this.url} answered ${this.status})${next}`
+    return `${words} (${socketOr(this.url)} answered ${this.status})${next}`
   }
 }
 

@@ -17,6 +17,9 @@ const finished = "dev.dandori.run.finished.v1"
 /** Between two looks for a run that waits in the daemon's queue, milliseconds. */
 const queueMillis = 250
 
+/** Between two looks whether anything drives a run that is followed, milliseconds. */
+const leftMillis = 10_000
+
 /** What is asked of a run that is followed. */
 export interface FollowOptions {
   /** Whether it was asked for just now, so that it may still wait in the daemon's queue. */
@@ -57,7 +60,7 @@ export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: st
     const facts = RunFacts.make(plan)
     const events = RunEvents.make(daemon, run)
     const patience = Patience.make(view.say)
-    const isLeft = at.status === "interrupted"
+    let isLeft = at.status === "interrupted"
 
     /** Whether the run waits for people as it stands now, and not only as it stood at an earlier event. */
     const awaitsPeople = Effect.gen(function* () {
@@ -72,9 +75,19 @@ export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: st
       if (entry.type === finished || (isLeft && events.count() >= at.sequence)) return true
       return yield* awaitsPeople
     })
+    /** Ends where the process that drove the run is gone: no event tells that. */
+    const left = Effect.gen(function* () {
+      while (!isLeft) {
+        yield* Effect.sleep(leftMillis)
+        const { sequence, status } = yield* daemon.ask((api) => api.runs.show({ params: { run } }))
+        isLeft = status === "interrupted" && sequence === events.count()
+      }
+      return true
+    })
     const connection = Effect.gen(function* () {
       if (yield* awaitsPeople) return
-      if (yield* events.take(take, patience.answered)) return
+      const taken = events.take(take, patience.answered)
+      if (yield* isLeft ? taken : Effect.raceFirst(taken, left)) return
       if (facts.state.phase === "ended") return
       return yield* new DaemonUnreachable({ url: daemon.url, reason: "it ended the stream of events" })
     })

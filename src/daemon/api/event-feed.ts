@@ -78,8 +78,10 @@ const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }
     return chain.entries.length > 0
   })
   const tell = Effect.sync(() => {
-    for (const wake of listeners) wake()
+    // Who is woken may listen again before the next one is.
+    const woken = [...listeners]
     listeners.clear()
+    for (const wake of woken) wake()
   })
 
   yield* look

@@ -60,9 +60,14 @@ export const summaryOf = (run: RecordedRun.RecordedRun, asked: AskedRun | undefi
   }
 }
 
-/** What the daemon knows of a run that it does not drive yet. */
+/** What the daemon knows of a run that it does not drive yet. One that starts cannot tell whether it has to. */
 const askedOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
-  return isUndriven(run) ? (yield* (yield* Host).asked).find((one) => one.run === run.id) : undefined
+  if (!isUndriven(run)) return undefined
+  const asked = yield* Effect.mapError(
+    (yield* Host).asked,
+    ({ _tag, message }) => new Problems.Unavailable({ code: _tag, detail: message }),
+  )
+  return asked.find((one) => one.run === run.id)
 })
 
 const approvalOf = (
@@ -150,10 +155,11 @@ export const detail = Effect.fnUntraced(function* (id: string) {
 export const page = Effect.fnUntraced(function* (limit: number, before: string | undefined) {
   const { home } = yield* Workspace
   const created = yield* Effect.mapError((yield* Ledger).runs, unreadable)
-  const asked = new Map((yield* (yield* Host).asked).map((one) => [one.run, one]))
+  const all = yield* Effect.orElseSucceed((yield* Host).asked, (): ReadonlyArray<AskedRun> => [])
+  const asked = new Map(all.map((one) => [one.run, one]))
   const next = [...asked.values()].flatMap(({ isLater, run }) => (isLater ? [] : [run]))
-  const all = next.length === 0 ? created : [...new Set([...created, ...next])].toSorted()
-  const older = before === undefined ? all : all.filter((run) => run < before)
+  const runIds = next.length === 0 ? created : [...new Set([...created, ...next])].toSorted()
+  const older = before === undefined ? runIds : runIds.filter((run) => run < before)
   const ids = older.slice(-limit).toReversed()
   const runs = yield* Effect.mapError(
     Effect.forEach(ids, (run) => RecordedRun.read(home, run)),

@@ -1,6 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { EventFeeds } from "../../../src/daemon/api/event-feed.ts"
@@ -72,11 +73,29 @@ describe.each([
           yield* writer.durable
           yield* Effect.forEach(others, (other) => other.beyond(1), { concurrency: "unbounded" })
           assert.isBelow(looks - after, 100)
+
+          // Who has taken what came listens again at once, and hears no more than comes: else nobody else had a turn.
+          let heard = 0
+          const listening = yield* Effect.gen(function* () {
+            while (feed.end() === "open" && heard < 1_000) {
+              yield* Effect.timeoutOption(Effect.raceFirst(feed.beyond(feed.frames.length), Effect.never), 15_000)
+              heard++
+            }
+          }).pipe(Effect.forkScoped({ startImmediately: true }))
+          for (const event of Project.attempts(2)) {
+            const count = feed.frames.length
+            writer.append(event)
+            yield* writer.durable
+            while (feed.frames.length === count) yield* Effect.sleep(5)
+          }
+          assert.isAtMost(heard, feed.frames.length)
           writer.append({ type: "dev.dandori.run.finished.v1", data: { status: "succeeded", durationMillis: 1 } })
           yield* writer.durable
           const { head } = yield* ledger.read(stream)
           while (feed.end() === "open") yield* feed.beyond(feed.frames.length)
           assert.strictEqual(feed.end(), "finished")
+          yield* Fiber.join(listening)
+          assert.isAtMost(heard, feed.frames.length + 1)
           assert.deepStrictEqual(
             idsOf(feed.frames),
             Array.from({ length: head.sequence }, (_, n) => n + 1),

@@ -5,6 +5,7 @@ import type { Event } from "../../../src/domain/event.ts"
 import * as Chain from "../../../src/ledger/chain.ts"
 import { StreamMissing, StreamMoved } from "../../../src/ledger/errors.ts"
 import { Ledger } from "../../../src/ledger/ledger.ts"
+import * as RootTestimonies from "../../../src/ledger/root-testimonies.ts"
 import { type Author, type Head, genesis, seal } from "../../../src/ledger/sealing.ts"
 import * as StreamName from "../../../src/ledger/stream-name.ts"
 import { Acting } from "../../../src/services/acting.ts"
@@ -82,6 +83,10 @@ export const make = (store: Store): Ledger["Service"] => {
         if (after.sequence !== sequence || after.hash !== hash) return Effect.fail(new StreamMoved({ stream }))
         return Effect.succeed(append(stream, events, by, time))
       }),
+    testimonies: RootTestimonies.make((from) =>
+      Effect.catchTag(bytes(StreamName.root, from), "StreamMissing", () => Effect.succeed(new Uint8Array())),
+    ),
+    newestCheckpoint: Effect.undefined,
     checkpoints: Effect.succeed([]),
     keepCheckpoint: () => Effect.void,
     seal: () => Effect.void,

@@ -1,0 +1,100 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { genesis, seal } from "../../src/ledger/sealing.ts"
+import * as StreamTail from "../../src/ledger/stream-tail.ts"
+
+const author = { source: "dandori://dev/test", authid: "tester", authtype: "user" } as const
+
+/** Lines of a root stream: `count` runs that were opened, each with a text of so many characters. */
+const linesOf = (count: number, characters = 10) => {
+  let head = genesis("root")
+  return Array.from({ length: count }, (_, index) => {
+    const first = index.toString(16).padStart(64, "0")
+    const data = { stream: `runs/${"x".repeat(characters)}`, first }
+    const id = `00000000-0000-7000-8000-${index.toString(16).padStart(12, "0")}`
+    const event = { type: "dev.dandori.stream.opened.v1", data } as Parameters<typeof seal>[2]
+    const sealed = seal(head, author, event, { id, subject: "root", time: 0 })
+    head = sealed.head
+    return sealed.line
+  })
+}
+
+const following = () => {
+  let bytes = Buffer.alloc(0)
+  const taken: Array<string> = []
+  const tail = StreamTail.make(
+    "root",
+    (from) => Effect.sync(() => new Uint8Array(bytes.subarray(from))),
+    ({ sequence }) => void taken.push(sequence),
+  )
+  return {
+    taken,
+    readOn: tail.readOn,
+    become: (text: string) => {
+      bytes = Buffer.from(text)
+    },
+  }
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1))
+
+describe("the end of a stream", () => {
+  it.effect("gives each entry once, however it is cut where it is torn", () =>
+    Effect.gen(function* () {
+      const all = linesOf(8).join("")
+      const { become, readOn, taken } = following()
+      assert.strictEqual((yield* readOn).sequence, 0)
+      for (let bytes = 0; bytes <= all.length; bytes += 37) {
+        become(all.slice(0, bytes))
+        const { sequence } = yield* readOn
+        const there = all.slice(0, bytes).split("\n").length - 1
+        assert.strictEqual(sequence, there)
+        assert.deepStrictEqual(taken, numbers(there))
+      }
+      become(all)
+      yield* readOn
+      assert.deepStrictEqual(taken, numbers(8))
+    }),
+  )
+
+  it.effect("reads much in pieces that end with lines, also lines longer than a piece", () =>
+    Effect.gen(function* () {
+      const { become, readOn, taken } = following()
+      become([...linesOf(3, 3 << 20)].join(""))
+      yield* readOn
+      assert.deepStrictEqual(taken, numbers(3))
+      const many = following()
+      many.become(linesOf(6_000, 500).join(""))
+      yield* many.readOn
+      assert.deepStrictEqual(many.taken, numbers(6_000))
+    }),
+  )
+
+  it.effect("says where a stream is not any more as it was read, or goes on with something else", () =>
+    Effect.gen(function* () {
+      const lines = linesOf(5)
+      const others = linesOf(5, 11)
+      for (const [text, line] of [
+        [lines.slice(0, 2).join(""), 3],
+        ["", 3],
+        [`${lines[0]}${lines[1]}${others[2]}${others[3]}`, 3],
+        [`${lines.slice(0, 3).join("")}${others[3]}${others[4]}`, 4],
+        [`${lines.slice(0, 3).join("")}${lines[4]}`, 4],
+        [`${lines.slice(0, 3).join("")}{"not":"an entry"}\n${lines[3]}`, 4],
+      ] as const) {
+        const { become, readOn, taken } = following()
+        become(lines.slice(0, 3).join(""))
+        yield* readOn
+        become(text)
+        const refused = yield* Effect.flip(readOn)
+        assert.deepInclude(refused, { _tag: "StreamDamaged", stream: "root", line }, text)
+        assert.deepStrictEqual(taken, numbers(3))
+        // It does not go on as if nothing had been.
+        assert.strictEqual((yield* Effect.flip(readOn)).line, line)
+        become(lines.join(""))
+        yield* readOn
+        assert.deepStrictEqual(taken, numbers(5))
+      }
+    }),
+  )
+})
