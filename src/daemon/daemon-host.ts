@@ -208,6 +208,7 @@ const make = Effect.fnUntraced(function* (version: string) {
         ),
       ),
     ),
+    notCreated: (run) => Effect.map(book, (found) => found.notCreated(run)),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
       const { created } = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))
       const { config, params, pipeline, plan } = created

@@ -159,6 +159,8 @@ export class Host extends Context.Service<
     >
     /** The runs that are asked for. */
     readonly asked: Effect.Effect<ReadonlyArray<AskedRun>, HostUnready>
+    /** Why a run that was asked for was not created; undefined where that is not known. */
+    readonly notCreated: (run: string) => Effect.Effect<string | undefined, HostUnready>
     /** A new run of a plan whose run has ended, which takes over what succeeded there. */
     readonly retryRun: (request: {
       readonly of: string

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -175,7 +176,6 @@ const make = Effect.fnUntraced(function* () {
   const run = Effect.gen(function* () {
     const runs = yield* FiberSet.make<void>()
 
-    leads = true
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         leads = false
@@ -281,6 +281,7 @@ const make = Effect.fnUntraced(function* () {
 
     // What is due by what is deployed comes first: compiling takes longer.
     yield* pipelines.recall
+    leads = true
     yield* closeAll([...book.pipelines()])
     yield* pipelines.reload(true)
     yield* adoptAll
@@ -295,7 +296,10 @@ const make = Effect.fnUntraced(function* () {
     /** Beside the loop: compiling may take longer than a tick may wait. */
     const reload = (anew: boolean) =>
       (anew ? announced(pipelines.reload(true)) : pipelines.reload(false)).pipe(
-        Effect.catch(({ message }) => Effect.as(say(`Nothing was reloaded: ${message}`), false)),
+        Effect.catchCauseIf(
+          (cause) => !Cause.hasInterruptsOnly(cause),
+          (cause) => Effect.as(say(`Nothing was reloaded: ${Cause.prettyErrors(cause)[0]?.message ?? ""}`), false),
+        ),
         Effect.tap((changed) => {
           if (!changed) return Effect.void
           isChanged = true

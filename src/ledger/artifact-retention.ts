@@ -28,14 +28,16 @@ export interface Swept extends ArtifactSweep.Swept {
  * Why it cannot be told what is named: the ledger lacks runs of which its root knows, or runs were driven from this home
  * that are in another ledger, as where two environments share a home, or a ledger was put back from an earlier copy.
  */
-const doubt = Effect.fnUntraced(function* (said: RootTestimonies.RootTestimonies, runs: ReadonlySet<string>) {
+const doubt = Effect.fnUntraced(function* (named: ReadonlyArray<string>, runs: ReadonlySet<string>) {
   const fs = yield* FileSystem.FileSystem
   const { home } = yield* Workspace
   const { store } = (yield* Settings).sections.ledger
+  // A later look: what is gone by now was purged meanwhile.
+  const said = yield* (yield* Ledger).testimonies
   if (said.entries === 0 && runs.size === 0) return "the ledger is empty"
-  for (const stream of said.streams()) {
+  for (const stream of named) {
     const run = StreamName.runOf(stream)
-    if (run === undefined || runs.has(run)) continue
+    if (run === undefined || runs.has(run) || said.isPurged(stream)) continue
     return `run ${run} is missing from the ledger: dandori ledger verify`
   }
   const inFiles = join(home, "ledger", StreamName.segmentPath(StreamName.root))
@@ -74,11 +76,12 @@ const limit = Effect.fnUntraced(function* (
 export const sweep = Effect.fn("ArtifactRetention.sweep")(function* () {
   const root = join((yield* Workspace).home, "artifacts")
   const now = yield* Clock.currentTimeMillis
-  const runs = new Set(yield* (yield* Ledger).runs)
   const said = yield* (yield* Ledger).testimonies
+  const streams = [...said.streams()]
+  const runs = new Set(yield* (yield* Ledger).runs)
   // What is put after this is young, and what a run names after this was named by another before, or is put again.
   const stored = yield* ArtifactSweep.list(root)
-  const why = stored.length === 0 ? undefined : yield* doubt(said, runs)
+  const why = stored.length === 0 ? undefined : yield* doubt(streams, runs)
   if (why !== undefined) return { removed: 0, bytes: 0, marked: 0, why } as Swept
   const before = yield* limit(said, runs, now)
   const named = yield* ArtifactNames.find(new Set(stored.map(({ sha256 }) => sha256)))

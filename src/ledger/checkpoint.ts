@@ -120,7 +120,7 @@ export const signer = Effect.gen(function* () {
     const size = file?.size ?? 0
     // Later ones than the newest are gone: from the beginning.
     if (size < root.covered().size) root = rootTail(ledger)
-    const { sequence } = yield* root.readOn(size)
+    const { sequence } = (yield* root.readOn(size)).head
     if (sequence === 0) return yield* new StreamMissing({ stream: StreamName.root })
     if (file === undefined) return undefined
     const { text } = file
@@ -139,7 +139,7 @@ export const signer = Effect.gen(function* () {
   })
 
   /** The root entry that commits to the system stream as it stands; undefined where there is no such stream. */
-  const systemClosed = Effect.map(system.readOn, ({ hash: head, sequence: entries }) =>
+  const systemClosed = Effect.map(system.readOn, ({ head: { hash: head, sequence: entries } }) =>
     entries === 0
       ? undefined
       : ({ type: "dev.dandori.stream.closed.v1", data: { stream: StreamName.system, entries, head } } as const),

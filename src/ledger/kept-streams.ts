@@ -17,7 +17,7 @@ export const make = <A extends object>(): KeptStreams<A> => {
   return {
     get: (stream) => (last?.stream === stream ? last.read : gathering.get(stream)?.deref()),
     set: (stream, read) => {
-      if (StreamName.isGathering(stream)) gathering.set(stream, new WeakRef(read))
+      if (StreamName.runOf(stream) === undefined) gathering.set(stream, new WeakRef(read))
       else last = { stream, read }
     },
     delete: (stream) => {

@@ -154,10 +154,15 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     /** What a try sent whose outcome nobody knows. */
     let sent: ReadonlyArray<EventTable.Row> = []
     const author = { ...context.author, ...(yield* Acting) }
+    const lasting = <A, E, R>(effect: Effect.Effect<A, E, R>) => Outage.outlast(`The ledger's stream ${stream}`, effect)
+    // Where it is known to end already, it is not read once more.
+    const { end } =
+      stream === StreamName.root && !recorded.has(stream) ? yield* lasting(testimonies) : { end: undefined }
+    const begun = end === undefined ? empty(stream) : { ...empty(stream), head: end.head, validBytes: end.bytes }
     const once = sql.withTransaction(
       Effect.gen(function* () {
         yield* sql`SELECT pg_advisory_xact_lock(hashtextextended('dandori ledger append ' || ${stream}, 0))`
-        const known = recorded.get(stream) ?? empty(stream)
+        const known = recorded.get(stream) ?? begun
         const { bytes } = yield* table.extent(stream)
         if (bytes < known.validBytes) {
           const reason = `it has ${bytes} bytes, but had ${known.validBytes} before: entries are missing`
@@ -178,7 +183,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         }
       }),
     )
-    yield* turns[stream].withPermit(Outage.outlast(`The ledger's stream ${stream}`, Effect.andThen(ready, once)))
+    yield* turns[stream].withPermit(lasting(Effect.andThen(ready, once)))
   })
 
   /** Where the streams of schedules end that this process has extended. */
@@ -244,8 +249,10 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
       told(
         stream,
         Effect.gen(function* () {
-          const said = StreamName.runOf(stream) === undefined ? undefined : (yield* testimonies).of(stream)
+          const known = StreamName.runOf(stream) === undefined ? undefined : yield* testimonies
+          const said = known?.of(stream)
           const before = yield* readOrMissing(stream)
+          if (known?.isPurged(stream) === true) return yield* new StreamEnded({ stream })
           if (said !== undefined && said.closed.length > 0) {
             const contradiction = Testimony.contradiction(before, said)
             return yield* contradiction === undefined

@@ -195,6 +195,11 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
 
   /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
   const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
+    if (before === undefined && stream === StreamName.root) {
+      // Where it is known to end already, it is not read once more.
+      const { end } = yield* testimonies
+      if (end.bytes > 0) return (yield* goOn(stream, yield* bytesFrom(stream, end.bytes), end)).writer
+    }
     if (before === undefined) {
       const known = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
       if (known === undefined || known.fault !== undefined) return (yield* open(stream)).writer
@@ -257,6 +262,13 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       }).pipe(Effect.onError(() => close))
     }).pipe(Effect.scoped, turnOf(stream).withPermit)
 
+  /** What the root says of a run that is to go on; one that was purged has ended. */
+  const saidOf = Effect.fnUntraced(function* (stream: string) {
+    if (StreamName.runOf(stream) === undefined) return undefined
+    const { isPurged, of } = yield* testimonies
+    return isPurged(stream) ? yield* new StreamEnded({ stream }) : of(stream)
+  })
+
   /** The checkpoints from one on, smallest first; counted from the end where it is negative. */
   const readCheckpoints = (from: number) =>
     Effect.gen(function* () {
@@ -284,7 +296,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
-      const said = StreamName.runOf(stream) === undefined ? undefined : (yield* testimonies).of(stream)
+      const said = yield* saidOf(stream)
       if (said !== undefined && said.closed.length > 0) {
         const contradiction = Testimony.contradiction(Chain.read(stream, yield* bytesOf(stream)), said)
         return yield* contradiction === undefined

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type * as Chain from "./chain.ts"
 import type { StreamDamaged } from "./errors.ts"
 import * as StreamName from "./stream-name.ts"
 import * as StreamTail from "./stream-tail.ts"
@@ -8,6 +9,8 @@ import * as Testimony from "./testimony.ts"
 export interface RootTestimonies {
   /** How many entries the root has. */
   readonly entries: number
+  /** Where they end. */
+  readonly end: Chain.Start
   /** Of a stream that was not purged; of one that is no run's only how far it got last. */
   readonly of: (stream: string) => Testimony.Testimony | undefined
   /** The streams that it speaks of, but for those that were purged. */
@@ -59,8 +62,9 @@ export const make = <E>(
     streams.delete(stream)
     purged.add(keyOf(stream))
   })
-  return Effect.map(tail.readOn, ({ sequence }) => ({
-    entries: sequence,
+  return Effect.map(tail.readOn, (end) => ({
+    entries: end.head.sequence,
+    end,
     of: (stream) => streams.get(stream),
     streams: () => streams.keys(),
     isPurged,

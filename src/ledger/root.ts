@@ -119,6 +119,7 @@ export const reconcile = Effect.fn("Root.reconcile")(function* () {
   if (free.length === 0) return added
   const now = yield* ledger.testimonies
   for (const stream of free) {
+    if (RootTestimonies.isOver(now, stream)) continue
     const one = yield* reconcileRun(stream, now.of(stream))
     added.opened += one.opened
     added.closed += one.closed

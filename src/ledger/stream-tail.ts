@@ -4,12 +4,12 @@ import type { Entry } from "../domain/event.ts"
 import * as Chain from "./chain.ts"
 import { type LedgerFailed, StreamDamaged } from "./errors.ts"
 import type { Ledger } from "./ledger.ts"
-import { type Head, genesis } from "./sealing.ts"
+import { genesis } from "./sealing.ts"
 
 /** The end of a stream that grows: what is added is read, verified against what was before, and not kept. */
 export interface StreamTail<E> {
-  /** Reads what was added since the last time, and gives the head after it. What a crash tore at the end is left out. */
-  readonly readOn: Effect.Effect<Head, E | StreamDamaged>
+  /** Reads what was added since the last time, and gives the end of it. What a crash tore at the end is left out. */
+  readonly readOn: Effect.Effect<Chain.Start, E | StreamDamaged>
 }
 
 /** Bytes that are read at once; after so many others have their turn. */
@@ -62,7 +62,7 @@ export const make = <E>(
       at = end
       if (at < bytes.length) yield* Effect.yieldNow
     }
-    return read.head
+    return read
   })
   return { readOn: turn.withPermit(readOn) }
 }

@@ -25,6 +25,8 @@ export type ClosedTick = Extract<Written, { readonly type: "dev.dandori.schedule
 
 /** How many closed ticks of each schedule are kept in memory. */
 const recentTicks = 20
+/** How many runs that were not created are kept in memory. */
+const notCreatedRuns = 1_000
 
 /** What is to be recorded of one schedule as it stands: nothing, or events that are about it. */
 export type Decision = (state: ScheduleState) => ReadonlyArray<Event>
@@ -36,6 +38,8 @@ export interface ScheduleBook {
   readonly state: (pipeline: string) => ScheduleState
   /** The newest ticks that were closed, oldest first; not all of them. */
   readonly recent: (pipeline: string) => ReadonlyArray<ClosedTick>
+  /** Why a run that was asked for was not created; of the newest ones. */
+  readonly notCreated: (run: string) => string | undefined
   /** The pipelines of which something was recorded. */
   readonly pipelines: () => Iterable<string>
   readonly head: () => Head
@@ -78,9 +82,19 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   let read: Chain.Start = { head, bytes: 0 }
   const stateOf = (pipeline: string) => states.get(pipeline) ?? initial
   const recent = new Map<string, ReadonlyArray<ClosedTick>>()
+  const notCreated = new Map<string, string>()
+  const isNotCreated = (run: string, reason: string) => {
+    notCreated.set(run, reason)
+    const [oldest] = notCreated.keys()
+    if (notCreated.size > notCreatedRuns) notCreated.delete(oldest)
+  }
   const fold = (event: Written) => {
     const { pipeline } = event.data
     states.set(pipeline, evolve(stateOf(pipeline), event))
+    const { data, type } = event
+    if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined) isNotCreated(data.run, data.reason)
+    if (type === "dev.dandori.schedule.tick.coalesced.v1")
+      isNotCreated(data.run, `that of ${data.into} is run in its place`)
     if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
     recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
   }
@@ -171,6 +185,7 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     env,
     state: stateOf,
     recent: (pipeline) => recent.get(pipeline) ?? [],
+    notCreated: (run) => notCreated.get(run),
     pipelines: () => states.keys(),
     head: () => head,
     record: (pipeline, decide) =>

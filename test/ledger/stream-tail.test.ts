@@ -43,12 +43,12 @@ describe("the end of a stream", () => {
     Effect.gen(function* () {
       const all = linesOf(8).join("")
       const { become, readOn, taken } = following()
-      assert.strictEqual((yield* readOn).sequence, 0)
+      assert.strictEqual((yield* readOn).head.sequence, 0)
       for (let bytes = 0; bytes <= all.length; bytes += 37) {
         become(all.slice(0, bytes))
-        const { sequence } = yield* readOn
+        const { bytes: read, head } = yield* readOn
         const there = all.slice(0, bytes).split("\n").length - 1
-        assert.strictEqual(sequence, there)
+        assert.deepStrictEqual([head.sequence, read], [there, all.slice(0, bytes).lastIndexOf("\n") + 1])
         assert.deepStrictEqual(taken, numbers(there))
       }
       become(all)

@@ -38,11 +38,11 @@ const begun = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, is
   for (;;) {
     const found = yield* patience.until(
       Effect.catchTag(show, "DaemonRefused", (error) =>
-        mayBeMissing && error.status === 404 ? Effect.undefined : Effect.fail(error),
+        mayBeMissing && error.code === "RunMissing" ? Effect.undefined : Effect.fail(error),
       ),
     )
-    if (found !== undefined && found.sequence > 0) return found
-    // Once it is known it is gone when it is not known any more: a later one was run in its place.
+    if (found !== undefined && (found.sequence > 0 || found.status !== "queued")) return found
+    // Once it is known it is gone when it is not known any more.
     if (found !== undefined) mayBeMissing = false
     yield* Effect.sleep(queueMillis)
   }
@@ -102,7 +102,9 @@ export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: st
     Effect.scoped,
     Effect.onInterrupt(() => Output.message(goesOn)),
     Effect.tapError((error) =>
-      error instanceof DaemonUnreachable || error instanceof DaemonRefused ? Output.message(goesOn) : Effect.void,
+      error instanceof DaemonUnreachable || (error instanceof DaemonRefused && error.status !== 404)
+        ? Output.message(goesOn)
+        : Effect.void,
     ),
   )
 })

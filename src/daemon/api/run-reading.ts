@@ -9,7 +9,7 @@ import * as Standing from "../../engine/standing.ts"
 import { tasksJson } from "../../engine/tasks-json.ts"
 import { Ledger } from "../../ledger/ledger.ts"
 import { Workspace } from "../../services/workspace.ts"
-import { type AskedRun, Host } from "../host.ts"
+import { type AskedRun, Host, type HostUnready } from "../host.ts"
 import * as Problems from "./problems.ts"
 import { type PendingApproval, type RunDetail, RunStatus, type RunSummary } from "./run-views.ts"
 
@@ -60,14 +60,20 @@ export const summaryOf = (run: RecordedRun.RecordedRun, asked: AskedRun | undefi
   }
 }
 
+const unready = ({ _tag, message }: HostUnready) => new Problems.Unavailable({ code: _tag, detail: message })
+
 /** What the daemon knows of a run that it does not drive yet. One that starts cannot tell whether it has to. */
 const askedOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
   if (!isUndriven(run)) return undefined
-  const asked = yield* Effect.mapError(
-    (yield* Host).asked,
-    ({ _tag, message }) => new Problems.Unavailable({ code: _tag, detail: message }),
-  )
+  const asked = yield* Effect.mapError((yield* Host).asked, unready)
   return asked.find((one) => one.run === run.id)
+})
+
+/** There is no run of an id, or it was asked for and not created. */
+const neverThere = Effect.fnUntraced(function* (run: string) {
+  const why = yield* Effect.mapError((yield* Host).notCreated(run), unready)
+  if (why === undefined) return yield* missing(run)
+  return yield* new Problems.NotFound({ code: "RunNotCreated", detail: `Run ${run} was not created: ${why}` })
 })
 
 const approvalOf = (
@@ -118,7 +124,7 @@ export const plan = Effect.fnUntraced(function* (id: string) {
   const { home } = yield* Workspace
   const run = yield* recorded(id)
   const asked = run.entries.length === 0 ? yield* askedOf(run) : undefined
-  if (asked === undefined && isMissing(run)) return yield* missing(id)
+  if (asked === undefined && isMissing(run)) return yield* neverThere(id)
   const found = asked === undefined ? RecordedRun.planOf(home, run) : RecordedRun.planAt(home, id, asked.plan)
   return yield* Effect.mapError(found, ({ what }) => new Problems.NotFound({ code: "PlanMissing", detail: what }))
 })
@@ -127,7 +133,7 @@ export const plan = Effect.fnUntraced(function* (id: string) {
 export const detail = Effect.fnUntraced(function* (id: string) {
   const run = yield* recorded(id)
   const asked = yield* askedOf(run)
-  if (asked === undefined && isMissing(run)) return yield* missing(id)
+  if (asked === undefined && isMissing(run)) return yield* neverThere(id)
   const facts = yield* factsOf(run)
   const { data } = run
   const last = run.entries.at(-1)

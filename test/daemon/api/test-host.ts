@@ -139,6 +139,7 @@ export const layer = (
           return yield* drive(plan, run, found.values, who)
         }),
         asked: Effect.succeed([]),
+        notCreated: () => Effect.undefined,
         retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
           const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })
           const recalled = yield* Effect.mapError(Effect.provide(Resume.recall(of), services), refused)
