@@ -42,8 +42,8 @@ const tidyEvery = 600_000
 const tidyTakes = 250
 /** How long what could not be recorded is left alone, milliseconds. */
 const retryAfter = 1_000
-/** How often it is looked at cordons that cannot be read before they count as raised. */
-const cordonLooks = 3
+/** How often it is looked at cordons that cannot be read, while the ledger can, before they count as raised. */
+const cordonLooks = 5
 
 /** Closes ticks and sees their runs through. */
 export class Scheduler extends Context.Service<
@@ -120,7 +120,10 @@ const make = Effect.fnUntraced(function* () {
       const cordon = yield* cordons.against({ pipeline })
       const isUnseen = Option.isSome(cordon) && Cordon.isUnreadable(cordon.value)
       if (!isUnseen || looks === cordonLooks) return cordon
+      const before = yield* monotonic
       yield* (yield* opened).refresh
+      // It took a while to be there again: what was seen before says nothing.
+      if ((yield* monotonic) - before > retryAfter) looks = 0
       yield* Effect.sleep(retryAfter)
     }
   })
