@@ -31,6 +31,9 @@ export interface KeyedRequest {
   readonly fingerprint: Sha256
 }
 
+/** In place of the digest of what a request says, where nothing is said yet. */
+const nothing = ""
+
 /** How long a key is remembered, milliseconds. */
 const keptMillis = 2 * 86_400_000
 
@@ -46,7 +49,10 @@ export class StartKeys extends Context.Service<
       request: KeyedRequest,
       run: string,
     ) => Effect.Effect<{ readonly run: string; readonly fingerprint: string }, StartKeysUnavailable>
-    /** Forgets a key whose request was refused, so that it may be sent again otherwise. */
+    /**
+     * Forgets what was said under a key whose request was refused, so that it may be sent again otherwise. The run stays that
+     * of the key: a daemon that knew more may have begun it.
+     */
     readonly release: (request: KeyedRequest, run: string) => Effect.Effect<void, StartKeysUnavailable>
   }
 >()("dandori/services/StartKeys") {}
@@ -96,7 +102,8 @@ const make = Effect.gen(function* () {
         sql.withTransaction(
           Effect.gen(function* () {
             yield* sql`DELETE FROM start_keys WHERE reserved < ${time(now - keptMillis)}`
-            yield* sql`INSERT INTO start_keys ${row} ON CONFLICT (scope, key) DO NOTHING`
+            yield* sql`INSERT INTO start_keys ${row} ON CONFLICT (scope, key)
+              DO UPDATE SET fingerprint = excluded.fingerprint WHERE start_keys.fingerprint = ${nothing}`
             const there = sql`SELECT run, fingerprint FROM start_keys WHERE scope = ${scope} AND key = ${key}`
             return yield* Effect.flatMap(there, decode)
           }),
@@ -105,7 +112,11 @@ const make = Effect.gen(function* () {
       return found ?? { run, fingerprint }
     }),
     release: ({ key, scope }, run) =>
-      Effect.asVoid(told(sql`DELETE FROM start_keys WHERE scope = ${scope} AND key = ${key} AND run = ${run}`)),
+      Effect.asVoid(
+        told(
+          sql`UPDATE start_keys SET fingerprint = ${nothing} WHERE scope = ${scope} AND key = ${key} AND run = ${run}`,
+        ),
+      ),
   })
 })
 

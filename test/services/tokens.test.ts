@@ -134,17 +134,24 @@ describe("the keys of requests that start runs", () => {
   )
 
   test(
-    "are given back by the run that has them, and one of many at once wins",
+    "may be said otherwise when the run that has them gives them back, keep that run, and one of many at once wins",
     Effect.gen(function* () {
       const keys = yield* StartKeys
       yield* keys.reserve(request, "r1")
+      const otherwise = (text: string) => keys.reserve({ ...request, fingerprint: Sha256.of(text) }, text)
+      const all = Effect.forEach(["a", "b", "c", "d"], otherwise, { concurrency: "unbounded" })
       yield* keys.release(request, "r2")
-      assert.strictEqual((yield* keys.reserve(request, "r3")).run, "r1")
+      assert.deepStrictEqual(yield* otherwise("r3"), { run: "r1", fingerprint: request.fingerprint })
       yield* keys.release(request, "r1")
-      const many = yield* Effect.forEach(["a", "b", "c", "d"], (run) => keys.reserve(request, run), {
+      const many = yield* all
+      assert.deepStrictEqual(new Set(many.map(({ run }) => run)), new Set(["r1"]))
+      assert.strictEqual(new Set(many.map(({ fingerprint }) => fingerprint)).size, 1)
+      assert.notStrictEqual(many[0].fingerprint, request.fingerprint)
+      const other = { ...request, key: "another" }
+      const first = yield* Effect.forEach(["a", "b", "c", "d"], (run) => keys.reserve(other, run), {
         concurrency: "unbounded",
       })
-      assert.strictEqual(new Set(many.map(({ run }) => run)).size, 1)
+      assert.strictEqual(new Set(first.map(({ run }) => run)).size, 1)
     }),
   )
 })

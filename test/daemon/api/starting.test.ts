@@ -81,7 +81,13 @@ describe("a run that is asked for", () => {
       const operator = yield* place.token("olga", "operator")
       const ask = (params: object) => place.post(path, operator, { params }, { "idempotency-key": "k" })
       assert.strictEqual((yield* ask({})).status, 422)
-      assert.strictEqual((yield* ask({ city: "Kyoto" })).status, 201)
+      const begun = yield* ask({ city: "Kyoto" })
+      assert.strictEqual(begun.status, 201)
+      // Another daemon that knows less refuses it: the run stays that of the key.
+      const keys = Context.get(place.services, StartKeys)
+      const fingerprint = Sha256.of(CanonicalJson.encode({ params: { city: "Kyoto" } }))
+      yield* keys.release({ scope: "api olga given", key: "k", fingerprint }, begun.body.run)
+      assert.deepStrictEqual((yield* ask({ city: "Kyoto" })).body, { run: begun.body.run, isNew: false })
     }),
   )
 
