@@ -5,7 +5,7 @@ import * as StreamName from "./stream-name.ts"
 import * as StreamTail from "./stream-tail.ts"
 import * as Testimony from "./testimony.ts"
 
-/** What the root says of the streams, as of the last look at it. */
+/** What the root says of the streams: how far it was read at this look, and of a stream what any look since has found. */
 export interface RootTestimonies {
   /** How many entries the root has. */
   readonly entries: number

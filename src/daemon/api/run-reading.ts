@@ -136,16 +136,14 @@ export const detail = Effect.fnUntraced(function* (id: string) {
   if (asked === undefined && isMissing(run)) return yield* neverThere(id)
   const facts = yield* factsOf(run)
   const { data } = run
+  const told = data ?? asked
   const last = run.entries.at(-1)
   const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? time(run.created))
   const known = facts._tag === "Some" ? facts.value : undefined
   return {
     ...summaryOf(run, asked),
-    ...(data === undefined
-      ? asked === undefined
-        ? {}
-        : { plan: asked.plan }
-      : { plan: data.plan, params: data.params }),
+    ...(told === undefined ? {} : { plan: told.plan }),
+    ...(data === undefined ? {} : { params: data.params }),
     ...(data?.from === undefined ? {} : { from: data.from }),
     ...(data?.only === undefined ? {} : { only: data.only }),
     sequence: run.entries.length,
@@ -161,6 +159,7 @@ export const detail = Effect.fnUntraced(function* (id: string) {
 export const page = Effect.fnUntraced(function* (limit: number, before: string | undefined) {
   const { home } = yield* Workspace
   const created = yield* Effect.mapError((yield* Ledger).runs, unreadable)
+  // Runs that are there are listed also while a daemon that starts cannot tell what waits.
   const all = yield* Effect.orElseSucceed((yield* Host).asked, (): ReadonlyArray<AskedRun> => [])
   const asked = new Map(all.map((one) => [one.run, one]))
   const next = [...asked.values()].flatMap(({ isLater, run }) => (isLater ? [] : [run]))
