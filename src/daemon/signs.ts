@@ -1,6 +1,7 @@
 import { hostname } from "node:os"
 import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as ClockLook from "../domain/clock-look.ts"
 import { millisOf } from "../domain/config/daemon.ts"
@@ -8,6 +9,7 @@ import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as ClockWatch from "../services/clock-watch.ts"
 import * as DeadMan from "../services/dead-man.ts"
+import { Secrets } from "../services/secrets.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
 import { Scheduler } from "./scheduler.ts"
@@ -46,11 +48,12 @@ const deadMan = Effect.gen(function* () {
   const scheduler = yield* Scheduler
   const { project } = yield* Surroundings
   const serviceManager = yield* ServiceManager
+  const secrets = yield* Secrets
   const { every, file, url } = (yield* Settings).sections.daemon.dead_man
   return yield* DeadMan.make({
     everyMillis: millisOf(every),
     ...(file === undefined ? {} : { file: resolve(project, file) }),
-    url,
+    ...(url === undefined ? {} : { url: Effect.map(secrets.resolve(url), Redacted.value) }),
     serviceManager,
     healthy: Effect.map(scheduler.sinceTurn, (millis) => millis === undefined || millis < turnMillis),
     onTry: DaemonMetrics.deadManTried,

@@ -5,6 +5,7 @@ import { dirname } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { isHttpUrl } from "../domain/config/http-url.ts"
 import * as Durable from "./durable-files.ts"
 import * as Http from "./http.ts"
 import type { ServiceManager } from "./service-manager.ts"
@@ -43,7 +44,8 @@ export interface Options {
   /** The signal leaves at least so often by file and URL, milliseconds. */
   readonly everyMillis: number
   readonly file?: string | undefined
-  readonly url?: string | undefined
+  /** What is requested. It is asked for before each signal: its key may have changed. */
+  readonly url?: Effect.Effect<string, { readonly message: string }> | undefined
   readonly serviceManager: ServiceManager["Service"]
   /** Whether the process does its work; asked before each signal. While it says no, or nothing, none is sent. */
   readonly healthy: Effect.Effect<boolean>
@@ -103,7 +105,11 @@ export const shownUrl = (url: string): string => {
   return pathname === "/" && search === "" ? origin : `${origin}/…`
 }
 
-const request = (url: string, timeoutMillis: number) => {
+const request = (url: string, timeoutMillis: number): Effect.Effect<void, { readonly message: string }> => {
+  if (!isHttpUrl(url)) {
+    const what = "it is no http or https URL like https://host/path, without a user or a password"
+    return Effect.fail({ message: `What daemon.dead_man.url refers to cannot be requested: ${what}` })
+  }
   const shown = shownUrl(url)
   const said = (reason: string) => ({ message: `${shown}: ${reason}` })
   const get = {
@@ -173,7 +179,7 @@ export const make = Effect.fn("DeadMan.make")(function* (
     senders.push({ way: "file", name: `the file ${file}`, periodMillis, send: touch(file) })
   }
   if (url !== undefined) {
-    const send = request(url, Math.min(everyMillis, longestAnswerMillis))
+    const send = Effect.flatMap(url, (is) => request(is, Math.min(everyMillis, longestAnswerMillis)))
     senders.push({ way: "url", name: "the URL of daemon.dead_man.url", periodMillis, send })
   }
   if (serviceManager.watchdogMillis !== undefined) {

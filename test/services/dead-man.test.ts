@@ -150,7 +150,7 @@ describe("dead-man signal", () => {
     Effect.gen(function* () {
       const { answer, origin, received, requests } = yield* server
       const url = `${origin}/ping/0b5e2a6c-secret?key=also-secret`
-      const { next, said, state } = yield* started({ url })
+      const { next, said, state } = yield* started({ url: Effect.succeed(url) })
       assert.strictEqual(yield* next, "url arrived")
       assert.deepStrictEqual(requests, ["GET /ping/0b5e2a6c-secret?key=also-secret"])
       answer(() => {})
@@ -196,6 +196,28 @@ describe("dead-man signal", () => {
     }),
   )
 
+  it.effect("reads its URL anew for each signal, and says why there is none, without a word of what it is", () =>
+    Effect.gen(function* () {
+      const { origin, requests } = yield* server
+      let url: Effect.Effect<string, { readonly message: string }> = Effect.fail({
+        message: "The secret X has no value",
+      })
+      const { next, said, state } = yield* started({ url: Effect.suspend(() => url) })
+      const tryNext = Effect.andThen(halfTime, next)
+      assert.strictEqual(yield* next, "url lost")
+      assert.strictEqual((yield* state)[0].problem, "The secret X has no value")
+      url = Effect.succeed("ftp://secret.example/ping")
+      assert.strictEqual(yield* tryNext, "url lost")
+      assert.include((yield* state)[0].problem, "it is no http or https URL")
+      url = Effect.succeed(`${origin}/ping/first`)
+      assert.strictEqual(yield* tryNext, "url arrived")
+      url = Effect.succeed(`${origin}/ping/second`)
+      assert.strictEqual(yield* tryNext, "url arrived")
+      assert.deepStrictEqual(requests, ["GET /ping/first", "GET /ping/second"])
+      assert.notMatch(said.join("\n"), /secret\.example|ping/)
+    }),
+  )
+
   it.live(
     "by one way does not wait for another: a file is renewed while a URL hangs, and while its server is away",
     () =>
@@ -203,10 +225,10 @@ describe("dead-man signal", () => {
         const { answer, origin, received } = yield* server
         answer(() => {})
         const file = join(yield* folder, "alive")
-        const hanging = yield* started({ url: `${origin}/ping`, file, everyMillis: 600_000 })
+        const hanging = yield* started({ url: Effect.succeed(`${origin}/ping`), file, everyMillis: 600_000 })
         assert.strictEqual(yield* hanging.next, "file arrived")
         yield* Queue.take(received)
-        const away = yield* started({ url: "http://127.0.0.1:1/ping", file, everyMillis: 20 })
+        const away = yield* started({ url: Effect.succeed("http://127.0.0.1:1/ping"), file, everyMillis: 20 })
         yield* away.until("url lost")
         yield* away.until("file arrived")
         assert.include((yield* away.state).find(({ way }) => way === "url")?.problem, "http://127.0.0.1:1/…")

@@ -13,18 +13,11 @@ const between = (least: string, most: string) =>
     }),
   )
 
-/** A URL that is reached over HTTP. */
-const HttpUrl = Schema.String.check(
-  Schema.makeFilter((text) =>
-    /^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? true : "must be an http or https URL",
-  ),
-)
-
 /**
  * The scheduler daemon. It listens on `host` and `port`; `allowed_hosts` are the names, beside its own address, that a
  * request may be addressed to. `max_runs` go on at once and `queue` of them wait; beyond that a tick is skipped and a
  * request is turned away. After SIGTERM running attempts have `shutdown_grace`. The dead-man signal touches `file`, gets
- * `url`, or both, at least as often as `every`. The limits of the API: bytes of a body, time of a request, requests of one
+ * what `url` refers to (such URLs have their key in the path), or both, at least as often as `every`. The limits of the API: bytes of a body, time of a request, requests of one
  * address in a minute, event streams at once. `hooks` are the pipelines that a webhook may start, each with the secret that
  * its requests are signed with.
  */
@@ -38,7 +31,7 @@ export const DaemonSection = Schema.Struct({
   dead_man: Schema.Struct({
     every: between("1s", "1h"),
     file: Schema.optionalKey(Schema.NonEmptyString),
-    url: Schema.optionalKey(HttpUrl),
+    url: Schema.optionalKey(SecretReference),
   }),
   hooks: Schema.optionalKey(Schema.Record(PipelineId, SecretReference)),
   limits: Schema.Struct({

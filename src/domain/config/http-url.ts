@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 
-const isHttpUrl = (text: string): boolean => {
+/** True for an http or https URL without a user or a password. */
+export const isHttpUrl = (text: string): boolean => {
   if (!URL.canParse(text)) return false
   const { password, protocol, username } = new URL(text)
   return (protocol === "http:" || protocol === "https:") && username === "" && password === ""

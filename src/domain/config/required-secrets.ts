@@ -60,6 +60,13 @@ export const requiredSecrets = (sections: Sections): ReadonlyArray<RequiredSecre
       reference: notifications.pagerduty.routing_key,
       use: "nobody is paged",
     },
+    {
+      used: daemon.dead_man.url !== undefined,
+      section: "daemon",
+      key: "dead_man.url",
+      reference: daemon.dead_man.url ?? "",
+      use: "the dead-man signal does not leave by its URL",
+    },
     ...Object.entries(daemon.hooks ?? {}).map(([pipeline, reference]) => ({
       used: true,
       section: "daemon" as const,
