@@ -208,6 +208,14 @@ const make = Effect.fnUntraced(function* (version: string) {
         ),
       ),
     ),
+    cancel: Effect.fnUntraced(function* (run, reason, who) {
+      const isAsked = yield* Orders.cancelRun(yield* book, run, reason, who).pipe(
+        inNameOf(who),
+        Effect.mapError(unready),
+      )
+      scheduler.wake("look")
+      return isAsked
+    }),
     notCreated: (run) => Effect.map(book, (found) => found.notCreated(run)),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
       const { created } = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))

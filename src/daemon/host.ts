@@ -159,6 +159,11 @@ export class Host extends Context.Service<
     >
     /** The runs that are asked for. */
     readonly asked: Effect.Effect<ReadonlyArray<AskedRun>, HostUnready>
+    /**
+     * Ends a run that is asked for, also through a daemon that stands by: one that is not created never is, one that goes
+     * on is asked to end. Durable on return; false where no such run is asked for.
+     */
+    readonly cancel: (run: string, reason: string, who: Actor) => Effect.Effect<boolean, HostUnready>
     /** Why a run that was asked for was not created; undefined where that is not known. */
     readonly notCreated: (run: string) => Effect.Effect<string | undefined, HostUnready>
     /** A new run of a plan whose run has ended, which takes over what succeeded there. */

@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
@@ -16,9 +17,12 @@ import * as Resume from "../engine/resume.ts"
 import * as StoredPlan from "../engine/stored-plan.ts"
 import * as Takeover from "../engine/takeover.ts"
 import * as Run from "../engine/run.ts"
+import * as Submit from "../engine/submit.ts"
 import { runStatus } from "../engine/run-state.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import * as Decide from "../scheduler/decide.ts"
+import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { Settings } from "../services/settings.ts"
@@ -84,6 +88,11 @@ export class Runner extends Context.Service<
   {
     /** Sees a run through to its end, whoever begins it and however often its process ends. */
     readonly seeThrough: (wanted: Wanted) => Effect.Effect<Ended>
+    /**
+     * Ends a run that is seen through here: one that is not created yet never is, one that is there is asked to end.
+     * Returns when that is said, or the run has ended.
+     */
+    readonly cancel: (asked: Decide.ToCancel) => Effect.Effect<void>
     /** Runs that are being seen through here, and those of them that go on. */
     readonly counts: () => { readonly seen: number; readonly running: number }
   }
@@ -94,8 +103,10 @@ const make = Effect.fnUntraced(function* () {
   const ledger = yield* Ledger
   const artifacts = yield* Artifacts
   const { sections } = yield* Settings
+  const submitting = yield* Effect.context<Effect.Services<ReturnType<typeof Submit.submit>>>()
   const permits = Semaphore.makeUnsafe(sections.daemon.max_runs)
-  let seen = 0
+  /** The runs that are seen through here, each with why it is not to be created, once somebody says so. */
+  const seen = new Map<string, Deferred.Deferred<string>>()
   let running = 0
 
   const textOf = (digest: Sha256) => Effect.map(artifacts.get(digest), (bytes) => new TextDecoder().decode(bytes))
@@ -121,6 +132,27 @@ const make = Effect.fnUntraced(function* () {
         () => Effect.sync(() => void running--),
       ),
     )
+
+  /** Does a run's work when there is room for it, unless it is called off before that. */
+  const unlessCalledOff = <A, E, R>(run: string, work: Effect.Effect<A, E, R>) => {
+    let is: "waiting" | "begun" | "called off" = "waiting"
+    const calledOff = Effect.suspend(() => {
+      const said = seen.get(run)
+      return said === undefined ? Effect.never : Deferred.await(said)
+    }).pipe(
+      Effect.flatMap((reason) => {
+        if (is === "begun") return Effect.never
+        is = "called off"
+        return Effect.succeed<Ended>({ status: "cancelled", reason })
+      }),
+    )
+    const begun = Effect.suspend(() => {
+      if (is === "called off") return Effect.never
+      is = "begun"
+      return work
+    })
+    return Effect.raceFirst(calledOff, asOne(begun))
+  }
 
   const takeoverOf = Effect.fnUntraced(
     function* ({ from, of, only }: NonNullable<Wanted["retry"]>, plan: Plan) {
@@ -203,8 +235,11 @@ const make = Effect.fnUntraced(function* () {
       return undefined
     }
     if (chain !== undefined && last === undefined) yield* ledger.discard(stream)
-    const work = last === undefined ? begin(wanted) : goOn(wanted.run)
-    const status = yield* asOne(Effect.scoped(work))
+    const status =
+      last === undefined
+        ? yield* unlessCalledOff(wanted.run, Effect.scoped(begin(wanted)))
+        : yield* asOne(Effect.scoped(goOn(wanted.run)))
+    if (typeof status === "object") return status
     if (isFinal(status)) return { status } satisfies Ended
     yield* forPeople(stream)
     return undefined
@@ -227,13 +262,30 @@ const make = Effect.fnUntraced(function* () {
       }
     }).pipe((work) =>
       Effect.acquireUseRelease(
-        Effect.sync(() => void seen++),
+        Effect.sync(() => void seen.set(wanted.run, Deferred.makeUnsafe())),
         () => work,
-        () => Effect.sync(() => void seen--),
+        () => Effect.sync(() => void seen.delete(wanted.run)),
       ),
     )
 
-  return Runner.of({ seeThrough, counts: () => ({ seen, running }) })
+  const cancel = Effect.fnUntraced(function* (asked: Decide.ToCancel) {
+    const { by, reason, run } = asked
+    const ask = Effect.gen(function* () {
+      const asker = { by: by?.authid ?? surroundings.who, now: yield* Clock.currentTimeMillis }
+      yield* Submit.submit(run, yield* Resume.recall(run), { kind: "cancel", reason }, asker)
+    }).pipe(Effect.provideService(Acting, by))
+    for (;;) {
+      const calledOff = seen.get(run)
+      if (calledOff === undefined) return
+      Deferred.doneUnsafe(calledOff, Effect.succeed(Decide.calledOff(asked)))
+      const found = yield* Effect.result(ask)
+      if (found._tag === "Success" || found.failure._tag === "RequestRefused") return
+      // It may be about to be created, or its ledger may be away.
+      yield* Effect.sleep(lookMillis)
+    }
+  }, Effect.provide(submitting))
+
+  return Runner.of({ seeThrough, cancel, counts: () => ({ seen: seen.size, running }) })
 })
 
 const isFinal = Schema.is(FinalRunStatus)

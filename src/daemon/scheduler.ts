@@ -16,7 +16,6 @@ import * as ScheduleBook from "../scheduler/schedule-book.ts"
 import { evolve } from "../scheduler/schedule-state.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
-import { Inbox } from "../services/inbox.ts"
 import * as Once from "../services/once.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
@@ -71,7 +70,6 @@ const make = Effect.fnUntraced(function* () {
   const pipelines = yield* Pipelines
   const runner = yield* Runner.Runner
   const cordons = yield* Cordons
-  const inbox = yield* Inbox
   const serviceManager = yield* ServiceManager
   const { daemon } = (yield* Settings).sections
   const services = yield* Effect.context<Ledger | Artifacts>()
@@ -193,17 +191,19 @@ const make = Effect.fnUntraced(function* () {
 
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {
+      if (Decide.callOff(pipeline, book.state(pipeline)).length > 0) {
+        yield* book.record(pipeline, (state) => Decide.callOff(pipeline, state))
+      }
       const state = book.state(pipeline)
       for (const own of AskedRun.of(state)) {
         if (seen.has(own.run)) continue
         seen.add(own.run)
         yield* FiberSet.run(runs, see(book, pipeline, own))
       }
-      for (const id of Decide.toCancel(state)) {
-        if (cancelled.has(id)) continue
-        cancelled.add(id)
-        const reason = "a later tick of its schedule is due (overlap cancel-running)"
-        yield* Effect.ignore(inbox.put(id, { kind: "cancel", reason }))
+      for (const asked of Decide.toCancel(state)) {
+        if (cancelled.has(asked.run)) continue
+        cancelled.add(asked.run)
+        yield* FiberSet.run(runs, runner.cancel(asked))
       }
     })
 
@@ -211,7 +211,9 @@ const make = Effect.fnUntraced(function* () {
     const isUnsettled = (pipeline: string) => {
       const state = book.state(pipeline)
       return (
-        AskedRun.of(state).some((own) => !seen.has(own.run)) || Decide.toCancel(state).some((id) => !cancelled.has(id))
+        AskedRun.of(state).some((own) => !seen.has(own.run)) ||
+        Decide.toCancel(state).some((asked) => !cancelled.has(asked.run)) ||
+        Decide.callOff(pipeline, state).length > 0
       )
     }
 

@@ -59,6 +59,13 @@ export const scheduleEvents = {
       }),
     ),
   }),
+  /** A run that has not ended is not wanted any more: it is not created, or, where it goes on, asked to end. */
+  "dev.dandori.schedule.run.cancel.requested.v1": Schema.Struct({
+    ...ofPipeline,
+    run: Schema.String,
+    reason: Schema.String,
+    by: Actor,
+  }),
   /** A run of the schedule, or one that somebody asked for, has ended; `reason` where it could not be created. */
   "dev.dandori.schedule.run.ended.v1": Schema.Struct({
     ...ofPipeline,

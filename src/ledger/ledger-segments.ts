@@ -313,11 +313,14 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       }
       return yield* unlessPurged(stream, bytesFrom(stream, from))
     }),
-    owned: (stream) =>
-      Effect.scoped(lock(stream, 0)).pipe(
+    owned: Effect.fnUntraced(function* (stream) {
+      // Who owns a stream has made its lock: to look makes none.
+      if (!(yield* Effect.mapError(fs.exists(lockOf(stream)), failedBy(stream)))) return false
+      return yield* Effect.scoped(lock(stream, 0)).pipe(
         Effect.as(false),
         Effect.catchTag("StreamBusy", () => Effect.succeed(true)),
-      ),
+      )
+    }),
     runs: Effect.gen(function* () {
       const folder = path.join(options.folder, "runs")
       if (!(yield* fs.exists(folder))) return []

@@ -2,7 +2,7 @@ import type { Event } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Schedule } from "../domain/schedule.ts"
 import * as Occurrences from "./occurrences.ts"
-import { type ScheduleState, evolve, isSame, pauseAt, pauseOf } from "./schedule-state.ts"
+import { type Cancel, type OwnRun, type ScheduleState, evolve, isSame, pauseAt, pauseOf } from "./schedule-state.ts"
 
 /** What a decision about a schedule goes by, beside its state. */
 export interface Facts {
@@ -230,8 +230,42 @@ export const pauseAfter = (pipeline: string, state: ScheduleState, limit: number
         },
       ]
 
+/** A run that is to end; `by` whom, where that is no policy. */
+export type ToCancel = Pick<Cancel, "run" | "reason"> & Partial<Pick<Cancel, "by">>
+
 /** The runs that the policy cancel-running ends: those that go on while a later one waits. */
-export const toCancel = ({ deployed, runs }: ScheduleState): ReadonlyArray<string> =>
-  deployed?.schedule.overlap === "cancel-running" && runs.some(({ queued }) => queued)
-    ? runs.flatMap(({ queued, run }) => (queued ? [] : [run]))
-    : []
+const inTheWay = ({ deployed, runs }: ScheduleState): ReadonlyArray<ToCancel> => {
+  if (deployed?.schedule.overlap !== "cancel-running" || !runs.some(({ queued }) => queued)) return []
+  const reason = "a later tick of its schedule is due (overlap cancel-running)"
+  return runs.flatMap(({ queued, run }) => (queued ? [] : [{ run, reason }]))
+}
+
+/** The runs that wait for others, which nobody begins before: of the schedule's queue, and of backfills. */
+const waiting = ({ backfills, runs }: ScheduleState): ReadonlyArray<Pick<OwnRun, "run" | "tick">> => [
+  ...runs.filter(({ queued }) => queued),
+  ...backfills.flatMap(({ ticks }) => ticks.slice(1)),
+]
+
+/** Why a run was never created: somebody wanted it to end before that. */
+export const calledOff = ({ by, reason }: ToCancel): string =>
+  by === undefined ? reason : `${by.authid} cancelled it before it began: ${reason}`
+
+/** That the runs end of which that is asked while they wait for others. */
+export const callOff = (pipeline: string, state: ScheduleState): ReadonlyArray<Event> => {
+  if (state.cancels.length === 0) return []
+  const all = new Map(waiting(state).map(({ run, tick }) => [run, tick]))
+  return state.cancels.flatMap((cancel): ReadonlyArray<Event> => {
+    const { run } = cancel
+    const tick = all.get(run)
+    if (tick === undefined) return []
+    const data = { pipeline, tick: Occurrence.timeText(tick), run, reason: calledOff(cancel) }
+    return [{ type: "dev.dandori.schedule.run.ended.v1", data: { ...data, status: "cancelled" } }]
+  })
+}
+
+/** The runs that are to end and do not wait for others. */
+export const toCancel = (state: ScheduleState): ReadonlyArray<ToCancel> => {
+  if (state.cancels.length === 0) return inTheWay(state)
+  const others = new Set(waiting(state).map(({ run }) => run))
+  return [...state.cancels.filter(({ run }) => !others.has(run)), ...inTheWay(state)]
+}

@@ -1,12 +1,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Actor } from "../domain/actor.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import { timeText } from "../domain/occurrence.ts"
 import { Ids } from "../services/ids.ts"
 import { mostTicks, ticksOf } from "./backfill-ticks.ts"
 import type { ScheduleBook } from "./schedule-book.ts"
-import { pauseOf } from "./schedule-state.ts"
+import { isAsked, pauseOf } from "./schedule-state.ts"
 
 /** No schedule of this pipeline is deployed. */
 export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("ScheduleMissing", {
@@ -133,4 +134,28 @@ export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(functio
     return yield* new BackfillRefused({ reason: `The schedule has no backfill ${id} that goes on` })
   }
   return left
+})
+
+/**
+ * Asks a run to be cancelled that a schedule, or somebody, has asked for: one that is not created never is, one that goes on
+ * is asked to end. False where no such run is asked for; asking again changes nothing.
+ */
+export const cancelRun = Effect.fn("ScheduleOrders.cancelRun")(function* (
+  book: ScheduleBook,
+  run: string,
+  reason: string,
+  by: Actor,
+) {
+  const pipelineOf = () => [...book.pipelines()].find((id) => isAsked(book.state(id), run))
+  // Another process may have been asked for it just now.
+  if (pipelineOf() === undefined) yield* book.refresh
+  const pipeline = pipelineOf()
+  if (pipeline === undefined) return false
+  let isThere = false
+  yield* book.record(pipeline, (state) => {
+    isThere = isAsked(state, run)
+    if (!isThere || state.cancels.some((one) => one.run === run)) return []
+    return [{ type: "dev.dandori.schedule.run.cancel.requested.v1", data: { pipeline, run, reason, by } }]
+  })
+  return isThere
 })

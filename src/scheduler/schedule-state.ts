@@ -33,6 +33,9 @@ export interface Backfill {
 /** A run that somebody asked for and that has not ended. */
 export type Requested = EventData<"dev.dandori.schedule.run.requested.v1">
 
+/** That a run is to end, and who says so. */
+export type Cancel = Pick<EventData<"dev.dandori.schedule.run.cancel.requested.v1">, "run" | "reason" | "by">
+
 /** A time in which no tick runs; without `to` it goes on. */
 export interface Pause {
   readonly from: number
@@ -65,6 +68,8 @@ export interface ScheduleState {
   readonly backfills: ReadonlyArray<Backfill>
   /** In the order in which they were asked for. */
   readonly requests: ReadonlyArray<Requested>
+  /** Those that were asked for, of runs that have not ended. */
+  readonly cancels: ReadonlyArray<Cancel>
 }
 
 export const initial: ScheduleState = {
@@ -75,6 +80,7 @@ export const initial: ScheduleState = {
   definitions: [],
   backfills: [],
   requests: [],
+  cancels: [],
 }
 
 /** The pause that goes on, if one does. */
@@ -83,6 +89,12 @@ export const pauseOf = (state: ScheduleState): Pause | undefined => state.pauses
 /** The pause that a time falls into, or the one that goes on: what is due now does not run, whenever it was due. */
 export const pauseAt = (state: ScheduleState, time: number): Pause | undefined =>
   state.pauses.find(({ from, to }) => to === undefined || (from <= time && time < to))
+
+/** Whether a run is asked for, and has not ended: by the schedule, a backfill or somebody. */
+export const isAsked = ({ backfills, requests, runs }: ScheduleState, run: string): boolean =>
+  runs.some((own) => own.run === run) ||
+  requests.some((one) => one.run === run) ||
+  backfills.some(({ ticks }) => ticks.some((one) => one.run === run))
 
 /** Lets the first of the queue go on where none does and nothing holds it. */
 const promoted = (state: ScheduleState): ScheduleState => {
@@ -110,14 +122,36 @@ export const isSame = (before: Schedule | undefined, schedule: Schedule): boolea
 const ended = (definitions: ReadonlyArray<Definition>, time: number): ReadonlyArray<Definition> =>
   definitions.map((definition) => (definition.to === undefined ? { ...definition, to: time } : definition))
 
+/** The state of which no run that has ended is to be cancelled. */
+const withoutCancel = (state: ScheduleState, ended: (run: string) => boolean): ScheduleState =>
+  state.cancels.some(({ run }) => ended(run))
+    ? { ...state, cancels: state.cancels.filter(({ run }) => !ended(run)) }
+    : state
+
 /** What is left of backfills after the end of a run; the very same where it is none of theirs. */
-const withoutRun = (backfills: ReadonlyArray<Backfill>, run: string): ReadonlyArray<Backfill> =>
-  backfills.some(({ ticks }) => ticks[0].run === run)
-    ? backfills.flatMap((backfill) => {
-        const ticks = backfill.ticks[0].run === run ? backfill.ticks.slice(1) : backfill.ticks
-        return ticks.length === 0 ? [] : [{ ...backfill, ticks }]
-      })
-    : backfills
+const withoutRun = (backfills: ReadonlyArray<Backfill>, run: string): ReadonlyArray<Backfill> => {
+  const isOf = (backfill: Backfill) => backfill.ticks.some((one) => one.run === run)
+  if (!backfills.some(isOf)) return backfills
+  return backfills.flatMap((backfill) => {
+    const ticks = isOf(backfill) ? backfill.ticks.filter((one) => one.run !== run) : backfill.ticks
+    return ticks.length === 0 ? [] : [{ ...backfill, ticks }]
+  })
+}
+
+/** The state after the end of a run. */
+const withEnded = (
+  state: ScheduleState,
+  { run, status }: EventData<"dev.dandori.schedule.run.ended.v1">,
+): ScheduleState => {
+  if (state.requests.some((one) => one.run === run)) {
+    return { ...state, requests: state.requests.filter((one) => one.run !== run) }
+  }
+  const backfills = withoutRun(state.backfills, run)
+  if (backfills !== state.backfills) return { ...state, backfills }
+  if (!state.runs.some((one) => one.run === run)) return state
+  const runs = state.runs.filter((one) => one.run !== run)
+  return promoted({ ...state, runs, failures: failuresAfter(state.failures, status) })
+}
 
 /** The state after an event; `time` is when it was written, `by` who did it, where that is known. What is not about a schedule changes nothing. */
 export const evolve = (
@@ -147,8 +181,10 @@ export const evolve = (
       const own = { run: outcome.run, tick: Date.parse(tick), plan: state.deployed.plan }
       return promoted({ ...closed, runs: [...state.runs, { ...own, queued: outcome.queued === true }] })
     }
-    case "dev.dandori.schedule.tick.coalesced.v1":
-      return { ...state, runs: state.runs.filter(({ run }) => run !== event.data.run) }
+    case "dev.dandori.schedule.tick.coalesced.v1": {
+      const runs = state.runs.filter(({ run }) => run !== event.data.run)
+      return withoutCancel({ ...state, runs }, (run) => run === event.data.run)
+    }
     case "dev.dandori.schedule.backfill.requested.v1": {
       const { backfill, env, pipeline } = event.data
       const ticks = ticksOf(state.definitions, event.data).map(({ plan, tick }) => ({
@@ -160,18 +196,18 @@ export const evolve = (
     }
     case "dev.dandori.schedule.run.requested.v1":
       return { ...state, requests: [...state.requests, event.data] }
-    case "dev.dandori.schedule.backfill.cancelled.v1":
-      return { ...state, backfills: state.backfills.filter(({ id }) => id !== event.data.backfill) }
-    case "dev.dandori.schedule.run.ended.v1": {
-      if (state.requests.some(({ run }) => run === event.data.run)) {
-        return { ...state, requests: state.requests.filter(({ run }) => run !== event.data.run) }
-      }
-      const backfills = withoutRun(state.backfills, event.data.run)
-      if (backfills !== state.backfills) return { ...state, backfills }
-      if (!state.runs.some(({ run }) => run === event.data.run)) return state
-      const runs = state.runs.filter(({ run }) => run !== event.data.run)
-      return promoted({ ...state, runs, failures: failuresAfter(state.failures, event.data.status) })
+    case "dev.dandori.schedule.run.cancel.requested.v1": {
+      const { by, reason, run } = event.data
+      return { ...state, cancels: [...state.cancels.filter((one) => one.run !== run), { run, reason, by }] }
     }
+    case "dev.dandori.schedule.backfill.cancelled.v1": {
+      const { backfill } = event.data
+      const left = { ...state, backfills: state.backfills.filter(({ id }) => id !== backfill) }
+      const gone = state.backfills.find(({ id }) => id === backfill)?.ticks ?? []
+      return withoutCancel(left, (run) => gone.some((one) => one.run === run))
+    }
+    case "dev.dandori.schedule.run.ended.v1":
+      return withoutCancel(withEnded(state, event.data), (run) => run === event.data.run)
     case "dev.dandori.schedule.paused.v1":
       if (pauseOf(state) !== undefined) return state
       return {

@@ -2,13 +2,14 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { asked } from "./daemon-callers.ts"
 import { daemon, ended, says, ticking, ticks, until } from "./daemon-project.ts"
 import { dandori } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
 /** A daemon with one pipeline, and how to ask it as the holder of a token. */
-const asked = Effect.gen(function* () {
+const askedOfOften = Effect.gen(function* () {
   const folder = yield* project
   const text = ticking("often", "0 0 * * *", ["sh", "-c", "echo $$ >> ran.txt; sleep 0.5"])
   yield* write(
@@ -16,41 +17,13 @@ const asked = Effect.gen(function* () {
     "pipelines/often.yaml",
     text.replace("tasks:", "params: { n: { type: integer, default: 1 } }\ntasks:"),
   )
-  const process = yield* daemon(folder)
-  const [, url] = yield* says(process, /The API listens on (\S+)/)
-  yield* says(process, /Leading/)
-  const token = (role: string) =>
-    Effect.map(dandori(folder, "token", "create", `${role}-token`, "--role", role, "--quiet"), ({ err, out }) => {
-      const found = /dandori_\S+/.exec(`${out}${err}`)?.[0]
-      assert.isDefined(found, `${out}${err}`)
-      return found
-    })
-  const ask = (
-    path: string,
-    by: string | undefined,
-    body?: unknown,
-    headers: Readonly<Record<string, string>> = {},
-    at = url,
-  ) =>
-    Effect.promise(async () => {
-      const response = await fetch(`${at}${path}`, {
-        method: body === undefined ? "GET" : "POST",
-        headers: {
-          ...(by === undefined ? {} : { authorization: `Bearer ${by}` }),
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      return { status: response.status, json: (await response.json()) as Record<string, any> }
-    })
-  return { folder, process, token, ask, url }
+  return yield* asked(folder)
 })
 
 describe("the API of a daemon", () => {
   it.live("starts a deployed pipeline once for each idempotency key, in the name of the token's owner", () =>
     Effect.gen(function* () {
-      const { ask, folder, process, token } = yield* asked
+      const { ask, folder, process, token } = yield* askedOfOften
       const operator = yield* token("operator")
       const viewer = yield* token("viewer")
       const path = "/pipelines/often/runs"
@@ -76,7 +49,7 @@ describe("the API of a daemon", () => {
 
   it.live("loses no run that it has taken when its process is killed", () =>
     Effect.gen(function* () {
-      const { ask, folder, process, token } = yield* asked
+      const { ask, folder, process, token } = yield* askedOfOften
       const operator = yield* token("operator")
       yield* until(Effect.map(ask("/pipelines", operator), ({ json }) => (json.pipelines[0]?.plan ? json : undefined)))
       const runs: Array<string> = []
@@ -93,7 +66,7 @@ describe("the API of a daemon", () => {
 
   it.live("pauses and resumes a schedule and backfills it in the name of who asks", () =>
     Effect.gen(function* () {
-      const { ask, folder, process, token } = yield* asked
+      const { ask, folder, process, token } = yield* askedOfOften
       const operator = yield* token("operator")
       const path = "/schedules/often"
       yield* until(Effect.map(ask(path, operator), ({ status }) => (status === 200 ? status : undefined)))
@@ -114,7 +87,7 @@ describe("the API of a daemon", () => {
 
   it.live("is served by a daemon that stands by, too: what it is asked for the leader runs", () =>
     Effect.gen(function* () {
-      const { ask, folder, process, token } = yield* asked
+      const { ask, folder, process, token } = yield* askedOfOften
       const operator = yield* token("operator")
       const other = yield* daemon(folder)
       const [, url] = yield* says(other, /The API listens on (\S+)/)
@@ -140,7 +113,7 @@ describe("the API of a daemon", () => {
 
   it.live("counts its requests, its open streams and how long ticks take to be durable", () =>
     Effect.gen(function* () {
-      const { folder, process, token, url } = yield* asked
+      const { folder, process, token, url } = yield* askedOfOften
       yield* write(folder, "pipelines/often.yaml", ticking("often", "* * * * * *", ["sleep", "30"]))
       const viewer = yield* token("viewer")
       const headers = { authorization: `Bearer ${viewer}` }

@@ -100,6 +100,20 @@ describe("a ledger of segment files", () => {
     }),
   )
 
+  it.live("leaves nothing behind when it is asked who owns a run that there never was", () =>
+    Effect.gen(function* () {
+      const home = yield* Project.folder
+      yield* openRun(home)
+      const names = Effect.promise(() => Fs.readdir(home, { recursive: true }))
+      const before = (yield* names).toSorted()
+      const never = ["01a220b3-7f8e-74e8-b0f0-c541ff00350a", Project.runId(9)]
+      for (const run of never) {
+        assert.isFalse(yield* onLedger(home, (ledger) => ledger.owned(StreamName.ofRun(run))))
+      }
+      assert.deepStrictEqual((yield* names).toSorted(), before)
+    }),
+  )
+
   it.live("cuts what a crash left torn at any byte of the last line, records the cut, and goes on", () =>
     Effect.gen(function* () {
       const home = yield* Project.folder

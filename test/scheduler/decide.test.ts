@@ -109,9 +109,52 @@ describe("while a run of the schedule goes on", () => {
     const stream = busy("cancel-running")
     const [first] = stream.state().runs
     stream.decide(at("02:00:00"))
-    assert.deepStrictEqual(Decide.toCancel(stream.state()), [first.run])
+    const reason = "a later tick of its schedule is due (overlap cancel-running)"
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [{ run: first.run, reason }])
     stream.end(at("02:00:05"), first, "cancelled")
     assert.deepStrictEqual(going(stream), ["02:00"])
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [])
+  })
+})
+
+describe("a run that somebody cancels", () => {
+  const by = { authid: "ada", authtype: "user" } as const
+  const cancel = (stream: ReturnType<typeof newStream>, run: string) =>
+    stream.append(at("02:05:00"), {
+      type: "dev.dandori.schedule.run.cancel.requested.v1",
+      data: { pipeline, run, reason: "not needed", by },
+    })
+
+  it("and that waits for others ends at once, and the next one waits in its place", () => {
+    const stream = deployed(hourly({ overlap: "queue-all" }))
+    for (const hour of ["01", "02", "03"]) stream.decide(at(`${hour}:00:00`))
+    const [first, second, third] = stream.state().runs
+    cancel(stream, second.run)
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [])
+    const [event, ...more] = Decide.callOff(pipeline, stream.state())
+    assert.deepInclude(event.data, {
+      run: second.run,
+      tick: "2026-03-02T02:00:00Z",
+      status: "cancelled",
+      reason: "ada cancelled it before it began: not needed",
+    })
+    assert.deepStrictEqual(more, [])
+    stream.append(at("02:05:01"), event)
+    assert.deepStrictEqual(
+      stream.state().runs.map(({ run }) => run),
+      [first.run, third.run],
+    )
+    assert.deepStrictEqual(stream.state().cancels, [])
+  })
+
+  it("and that goes on, or waits for nobody, is to be ended by who sees it through", () => {
+    const stream = deployed(hourly({ overlap: "queue-all" }))
+    stream.decide(at("01:00:00"))
+    const [first] = stream.state().runs
+    cancel(stream, first.run)
+    assert.deepStrictEqual(Decide.callOff(pipeline, stream.state()), [])
+    assert.deepStrictEqual(Decide.toCancel(stream.state()), [{ run: first.run, reason: "not needed", by }])
+    stream.end(at("02:06:00"), first, "cancelled")
     assert.deepStrictEqual(Decide.toCancel(stream.state()), [])
   })
 })

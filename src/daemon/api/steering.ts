@@ -47,8 +47,13 @@ const inTheirName = Effect.fnUntraced(function* <A, E extends Told, R>(
 const submit = (run: string, request: Request) =>
   inTheirName(run, (recalled, asker) => Submit.submit(run, recalled, request, asker))
 
-/** Asks a run to be cancelled. */
-export const cancel = (run: string, reason: string) => submit(run, { kind: "cancel", reason })
+/** Cancels a run, wherever it goes on or waits: what the daemon was asked for through its leader, another one by itself. */
+export const cancel = Effect.fnUntraced(function* (run: string, reason: string) {
+  const { actor } = yield* Caller
+  const host = yield* Host
+  const isAsked = yield* Effect.mapError(host.cancel(run, reason, actor), problemOf(run))
+  return isAsked ? { run, by: actor.authid } : yield* submit(run, { kind: "cancel", reason })
+})
 
 /** Says what became of a task whose outcome nobody knows. */
 export const resolve = (

@@ -139,6 +139,7 @@ export const layer = (
           return yield* drive(plan, run, found.values, who)
         }),
         asked: Effect.succeed([]),
+        cancel: () => Effect.succeed(false),
         notCreated: () => Effect.undefined,
         retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
           const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })

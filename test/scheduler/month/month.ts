@@ -215,6 +215,18 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
           return paused.length === 0 ? Effect.void : Orders.resume(book, chance.among(paused), "mended")
         }),
     ],
+    cancel: [
+      45,
+      () =>
+        order((book) => {
+          const asked = ids.flatMap((id) => {
+            const { backfills, runs } = book.state(id)
+            return [...runs, ...backfills.flatMap(({ ticks }) => ticks)].map(({ run }) => run)
+          })
+          const by = { authid: "ada", authtype: "user" } as const
+          return asked.length === 0 ? Effect.void : Orders.cancelRun(book, chance.among(asked), why("not needed"), by)
+        }),
+    ],
     deploy: [
       20,
       () =>

@@ -48,6 +48,7 @@ export const reckon = (
   const closed: Array<Closed> = []
   const fates = new Map<string, { is: string; reason?: string }>()
   const ran = new Set<string>()
+  const cancels = new Set<string>()
   let open: Array<{ run: string; queued: boolean }> = []
   let pauses: Array<{ from: number; to: number }> = []
   let reign: Drawn | undefined
@@ -188,11 +189,16 @@ export const reckon = (
         fates.set(run, { is: "coalesced", reason: `its run ${run} waited, and made way for that of ${into}` })
         break
       }
+      case "dev.dandori.schedule.run.cancel.requested.v1":
+        if (fates.has(event.data.run)) violations.push(`${pipeline}: ${event.data.run} was cancelled after its end`)
+        cancels.add(event.data.run)
+        break
       case "dev.dandori.schedule.run.ended.v1": {
         const { reason, run, status } = event.data
         if (fates.has(run)) violations.push(`${pipeline}: ${run} ended twice`)
         fates.set(run, { is: status, ...(reason === undefined ? {} : { reason }) })
-        if (ran.has(run) && !open.some((own) => own.run === run && !own.queued))
+        const isCalledOff = cancels.has(run) && status === "cancelled"
+        if (ran.has(run) && !open.some((own) => own.run === run && (!own.queued || isCalledOff)))
           violations.push(`${pipeline}: ${run} ended before it began`)
         open = open.filter((own) => own.run !== run)
         promote()

@@ -14,7 +14,6 @@ import { type Place, Surroundings } from "../../../src/daemon/surroundings.ts"
 import { Ledger } from "../../../src/ledger/ledger.ts"
 import { Artifacts } from "../../../src/services/artifacts.ts"
 import { Cordons } from "../../../src/services/cordons.ts"
-import { Inbox } from "../../../src/services/inbox.ts"
 import { ServiceManager } from "../../../src/services/service-manager.ts"
 import { Settings } from "../../../src/services/settings.ts"
 import type { Chance } from "../../../src/simulation/chance.ts"
@@ -55,7 +54,7 @@ export interface World {
   /** All that a scheduler is surrounded by, with a ledger; for each process anew. */
   readonly around: (
     ledger: Ledger["Service"],
-  ) => Layer.Layer<Surroundings | Pipelines | Runner | Cordons | Inbox | ServiceManager | Settings | Artifacts | Ledger>
+  ) => Layer.Layer<Surroundings | Pipelines | Runner | Cordons | ServiceManager | Settings | Artifacts | Ledger>
 }
 
 const hour = 3_600_000
@@ -79,12 +78,17 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
   /** Runs of schedules that go on. */
   const going = new Map<string, Set<string>>()
   const overlaps = new Map<string, string>()
+  const calledOff = new Set<string>()
   const violations: Array<string> = []
   let version = 0
   const now = () => virtual.currentTimeMillisUnsafe()
 
   const written = (events: ReadonlyArray<Event>) => {
     for (const { data, type } of events) {
+      if (type === "dev.dandori.schedule.run.ended.v1" && data.reason?.includes("before it began")) {
+        calledOff.add(data.run)
+        if (begun.has(data.run)) violations.push(`run ${data.run} was called off after it had begun`)
+      }
       if (type === "dev.dandori.schedule.deployed.v1") overlaps.set(data.pipeline, data.schedule.overlap)
       if (type !== "dev.dandori.schedule.tick.closed.v1" || data.outcome.is !== "ran") continue
       const { pipeline } = data
@@ -94,6 +98,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
 
   const begin = (run: string, trigger: string): Begun => {
     const of = recorded.get(run)
+    if (calledOff.has(run)) violations.push(`run ${run} began after it was called off`)
     const one = running(now() + chance.millis(1_000, 2 * hour), chance.among(endings))
     begun.set(run, one)
     if (trigger !== "schedule") return one
@@ -112,6 +117,15 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
   }
 
   const runner = Runner.of({
+    // A run that is asked to end does so in a moment.
+    cancel: ({ run }) =>
+      Effect.gen(function* () {
+        const one = begun.get(run)
+        if (one === undefined || one.end <= now() + 2_000) return
+        one.end = now() + 2_000
+        one.status = "cancelled"
+        yield* Deferred.succeed(one.cancelled, undefined)
+      }),
     counts: () => ({ seen: 0, running: 0 }),
     seeThrough: ({ run, trigger }) =>
       Effect.gen(function* () {
@@ -183,23 +197,6 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
           against: ({ pipeline }) => Effect.sync(() => Option.fromUndefinedOr(cordons.get(pipeline))),
           raise: () => Effect.never,
           lift: () => Effect.never,
-        }),
-        Layer.succeed(Inbox, {
-          // A run that is asked to end does so in a moment.
-          put: (run) =>
-            Effect.gen(function* () {
-              const one = begun.get(run)
-              if (one === undefined || one.end <= now() + 2_000) return run
-              one.end = now() + 2_000
-              one.status = "cancelled"
-              yield* Deferred.succeed(one.cancelled, undefined)
-              return run
-            }),
-          answerTo: () => Effect.succeedNone,
-          withdraw: () => Effect.void,
-          arrivals: () => Effect.never,
-          answer: () => Effect.void,
-          clear: () => Effect.void,
         }),
         Layer.succeed(ServiceManager, { watchdogMillis: undefined, tell: () => Effect.void }),
         Layer.succeed(Settings, {

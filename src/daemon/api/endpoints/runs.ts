@@ -83,7 +83,10 @@ export const runs = HttpApiGroup.make("runs").add(
     error: [Problems.NotFound, Problems.Conflict],
   })
     .annotate(Needs, "operate")
-    .annotate(OpenApi.Summary, "Cancels a run; its tasks get their grace to stop"),
+    .annotate(
+      OpenApi.Summary,
+      "Cancels a run: its tasks get their grace to stop, and one that is not created yet never is",
+    ),
   HttpApiEndpoint.post("resolve", "/runs/:run/resolutions", {
     params: run,
     payload: Schema.Struct({
