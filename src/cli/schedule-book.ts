@@ -17,11 +17,9 @@ const missing = (pipeline: string) =>
 /** Reads a pipeline's schedule as its stream tells it: all events, oldest first. */
 export const readEvents = Effect.fnUntraced(function* (pipeline: string) {
   const { env, home, project } = yield* ProjectReaders.find
-  const { entries } = yield* Root.readChain(StreamName.ofSchedules(env)).pipe(
+  const own = yield* ScheduleBook.eventsOf(env, pipeline).pipe(
     Effect.provide(ProjectReaders.ledger({ env, home, project })),
   )
-  const events = entries.flatMap((entry) => ScheduleBook.written(entry) ?? [])
-  const own = events.filter(({ data }) => data.pipeline === pipeline)
   return own.length === 0 ? yield* missing(pipeline) : own
 })
 

@@ -57,6 +57,11 @@ export const migrations: ReadonlyArray<Migration> = [
         FOR EACH STATEMENT EXECUTE FUNCTION ledger.events_stay()`,
     ],
   },
+  {
+    // So that what was added to a stream is found without going through all of it.
+    name: "bytes of a stream",
+    statements: ["CREATE INDEX events_bytes ON ledger.events (stream, ends_at)"],
+  },
 ]
 
 /** A checkpoint as it is kept: how many entries of the root it covers, and its text. */
@@ -100,10 +105,15 @@ export const make = (sql: SqlClient) => ({
         SELECT sequence, ends_at AS bytes FROM ledger.events WHERE stream = ${stream} ORDER BY sequence DESC LIMIT 1`,
       ([row]) => row ?? { sequence: 0, bytes: 0 },
     ),
-  /** The lines that end after so many bytes, as NDJSON. */
-  bytesFrom: (stream: string, from: number): Effect.Effect<Uint8Array, SqlError> =>
+  /** The lines that end after so many bytes, as NDJSON: all, or up to the one with which they are `least` bytes. */
+  bytesFrom: (stream: string, from: number, least = Infinity): Effect.Effect<Uint8Array, SqlError> =>
     Effect.map(
-      sql`SELECT line FROM ledger.events WHERE stream = ${stream} AND ends_at > ${from} ORDER BY sequence`.values,
+      (Number.isFinite(least)
+        ? sql`SELECT line FROM ledger.events WHERE stream = ${stream} AND ends_at > ${from} AND ends_at <= coalesce(
+            (SELECT min(ends_at) FROM ledger.events WHERE stream = ${stream} AND ends_at >= ${from + least}),
+            9223372036854775807) ORDER BY sequence`
+        : sql`SELECT line FROM ledger.events WHERE stream = ${stream} AND ends_at > ${from} ORDER BY sequence`
+      ).values,
       (rows) => new TextEncoder().encode(rows.map(([line]) => `${line as string}\n`).join("")),
     ),
   lines: (stream: string, first: number, last: number): Effect.Effect<ReadonlyArray<string>, SqlError> =>

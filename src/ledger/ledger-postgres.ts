@@ -103,7 +103,7 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     return chain.validBytes === 0 && chain.fault === undefined ? yield* new StreamMissing({ stream }) : chain
   })
 
-  const testimonies = RootTestimonies.make((from) => table.bytesFrom(StreamName.root, from))
+  const testimonies = RootTestimonies.make((from, least) => table.bytesFrom(StreamName.root, from, least))
 
   /** A writer that goes on from a chain, with the stream's lock, until the scope closes. */
   const writerFrom = Effect.fnUntraced(function* (
@@ -272,11 +272,11 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
         }),
       ),
     read: (stream) => look(stream, readOrMissing(stream)),
-    bytes: (stream, from = 0) =>
+    bytes: (stream, from = 0, least = Infinity) =>
       look(
         stream,
         Effect.gen(function* () {
-          const bytes = yield* table.bytesFrom(stream, from)
+          const bytes = yield* table.bytesFrom(stream, from, least)
           if (bytes.length > 0 || (yield* table.extent(stream)).bytes > 0) return bytes
           return yield* new StreamMissing({ stream })
         }),

@@ -29,7 +29,7 @@ import {
   StreamMoved,
   wasPurged,
 } from "./errors.ts"
-import { Ledger, type Opened, type Writing } from "./ledger.ts"
+import { type After, Ledger, type Opened, type Writing } from "./ledger.ts"
 import { type Author, type Head, genesis } from "./sealing.ts"
 import * as KeptStreams from "./kept-streams.ts"
 import * as RootTestimonies from "./root-testimonies.ts"
@@ -107,8 +107,10 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       if (!(yield* fs.exists(file))) return new Uint8Array()
       return yield* fs.readFile(file)
     }).pipe(Effect.mapError(failedBy(stream)))
-  const bytesFrom = (stream: string, offset: number) =>
-    Stream.mkUint8Array(fs.stream(pathOf(stream), { offset })).pipe(Effect.mapError(failedBy(stream)))
+  const bytesFrom = (stream: string, offset: number, least = Infinity) => {
+    const part = Number.isFinite(least) ? { offset, bytesToRead: least, chunkSize: least } : { offset }
+    return Stream.mkUint8Array(fs.stream(pathOf(stream), part)).pipe(Effect.mapError(failedBy(stream)))
+  }
   const appendTo = (stream: string, writing: Writing = {}, keepBytes?: number) => {
     const { audit = "required", flushMillis = options.flushIntervalMillis } = writing
     const file = {
@@ -179,9 +181,9 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     return chain
   })
 
-  const testimonies = RootTestimonies.make((from) =>
+  const testimonies = RootTestimonies.make((from, least) =>
     Effect.flatMap(Effect.mapError(fs.exists(pathOf(StreamName.root)), failedBy(StreamName.root)), (isThere) =>
-      isThere ? bytesFrom(StreamName.root, from) : Effect.succeed(new Uint8Array()),
+      isThere ? bytesFrom(StreamName.root, from, least) : Effect.succeed(new Uint8Array()),
     ),
   )
 
@@ -193,29 +195,26 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     return turn
   }
 
-  /** A stream's writer, opened for an append: only what another process added since this one's last append is read. */
-  const openForAppend = Effect.fnUntraced(function* (stream: string, before: Left | undefined) {
-    if (before === undefined && stream === StreamName.root) {
-      // Where it is known to end already, it is not read once more.
-      const { end } = yield* testimonies
-      if (end.bytes > 0) return (yield* goOn(stream, yield* bytesFrom(stream, end.bytes), end)).writer
-    }
-    if (before === undefined) {
-      const known = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-      if (known === undefined || known.fault !== undefined) return (yield* open(stream)).writer
-      return writer(stream, known.head, yield* appendTo(stream))
+  /** A stream's writer, opened for an append: only what was added since it was last read or appended to is read. */
+  const openForAppend = Effect.fnUntraced(function* (stream: string, before?: Left, after?: After) {
+    const read = after?.bytes === undefined ? undefined : { head: after, bytes: after.bytes }
+    const known = before ?? (stream === StreamName.root ? (yield* testimonies).end : read)
+    if (known === undefined || known.bytes === 0) {
+      const chain = yield* readGrowing(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
+      if (chain === undefined || chain.fault !== undefined) return (yield* open(stream)).writer
+      return writer(stream, chain.head, yield* appendTo(stream))
     }
     const now = yield* shapeOf(stream)
-    if (now.bytes < before.bytes) {
-      const reason = `its file has ${now.bytes} bytes, but had ${before.bytes} after the last append: entries are missing`
-      return yield* new StreamDamaged({ stream, line: before.head.sequence, reason })
+    if (now.bytes < known.bytes) {
+      const reason = `its file has ${now.bytes} bytes, but had ${known.bytes} before: entries are missing`
+      return yield* new StreamDamaged({ stream, line: known.head.sequence, reason })
     }
-    if (now.bytes === before.bytes) return (yield* open(stream)).writer
-    return (yield* goOn(stream, yield* bytesFrom(stream, before.bytes), before)).writer
+    if (before !== undefined && now.bytes === before.bytes) return (yield* open(stream)).writer
+    return (yield* goOn(stream, yield* bytesFrom(stream, known.bytes), known)).writer
   })
 
   /** A stream's writer for one append: that of the last one, where nothing has happened to the file since. */
-  const keptForAppend = Effect.fnUntraced(function* (stream: string) {
+  const keptForAppend = Effect.fnUntraced(function* (stream: string, after: After | undefined) {
     const before = left.get(stream)
     if (before?.kept !== undefined) {
       if (AppendFile.isSame(before, yield* shapeOf(stream))) return before.kept
@@ -224,7 +223,7 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
     }
     const own = yield* Scope.fork(scope)
     const close = Scope.close(own, Exit.void)
-    const opened = openForAppend(stream, before).pipe(
+    const opened = openForAppend(stream, before, after).pipe(
       Scope.provide(own),
       Effect.onError(() => close),
     )
@@ -244,13 +243,13 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
   const appendHeld = (
     stream: string,
     events: ReadonlyArray<Event>,
-    after?: Head,
+    after?: After,
     by: ReadonlyArray<Actor | undefined> = [],
   ) =>
     Effect.gen(function* () {
       if (!left.has(stream)) yield* folderOf(stream)
       yield* lock(stream, 10_000)
-      const kept = yield* keptForAppend(stream)
+      const kept = yield* keptForAppend(stream, after)
       left.delete(stream)
       const { close, writer } = kept
       return yield* Effect.gen(function* () {
@@ -307,11 +306,11 @@ const make = Effect.fnUntraced(function* (options: SegmentOptions) {
       return yield* open(stream, said, writing)
     }),
     read: (stream) => unlessPurged(stream, readGrowing(stream)),
-    bytes: Effect.fnUntraced(function* (stream, from = 0) {
+    bytes: Effect.fnUntraced(function* (stream, from = 0, least = Infinity) {
       if (!(yield* fs.exists(pathOf(stream)).pipe(Effect.mapError(failedBy(stream))))) {
         return yield* new StreamMissing({ stream })
       }
-      return yield* unlessPurged(stream, bytesFrom(stream, from))
+      return yield* unlessPurged(stream, bytesFrom(stream, from, least))
     }),
     owned: Effect.fnUntraced(function* (stream) {
       // Who owns a stream has made its lock: to look makes none.

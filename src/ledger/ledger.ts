@@ -49,6 +49,9 @@ export interface Disorder {
   }>
 }
 
+/** A head that something was decided on; `bytes`: where it ends, by who has read the stream so far. */
+export type After = Head & { readonly bytes?: number }
+
 /** Append-only streams of sealed events: segment files (`ledger-segments.ts`) or a table of PostgreSQL (`ledger-postgres.ts`). */
 export class Ledger extends Context.Service<
   Ledger,
@@ -71,8 +74,15 @@ export class Ledger extends Context.Service<
     ) => Effect.Effect<Opened, OpenError | StreamEnded | StreamMissing, Scope.Scope>
     /** Reads a stream without holding it. */
     readonly read: (stream: string) => Effect.Effect<Chain.Chain, LedgerFailed | StreamMissing>
-    /** The bytes of a stream from one of them on, nothing of them checked: lines of NDJSON, the last perhaps torn. */
-    readonly bytes: (stream: string, from?: number) => Effect.Effect<Uint8Array, LedgerFailed | StreamMissing>
+    /**
+     * The bytes of a stream from one of them on, nothing of them checked: lines of NDJSON, the last perhaps torn, or cut
+     * where only a part is asked for: at least `least` bytes where there are so many, and not much more.
+     */
+    readonly bytes: (
+      stream: string,
+      from?: number,
+      least?: number,
+    ) => Effect.Effect<Uint8Array, LedgerFailed | StreamMissing>
     /** True while a process writes the stream. */
     readonly owned: (stream: string) => Effect.Effect<boolean, LedgerFailed>
     /** The ids of the runs that have a stream, oldest first. */
@@ -92,7 +102,7 @@ export class Ledger extends Context.Service<
      */
     readonly extend: (
       stream: string,
-      after: Head,
+      after: After,
       events: ReadonlyArray<Event>,
       by?: ReadonlyArray<Actor | undefined>,
     ) => Effect.Effect<ReadonlyArray<StreamWriter.Appended>, OpenError | StreamMoved>

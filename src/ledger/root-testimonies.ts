@@ -47,9 +47,7 @@ const kept = (stream: string, { closed, opened }: Testimony.Said): Testimony.Sai
  * Keeps what the root says, and at each look reads only what was added to it since. Of a run that was purged only that is
  * kept: who looks again and again for years has in memory what there is, and not what there was.
  */
-export const make = <E>(
-  bytesFrom: (from: number) => Effect.Effect<Uint8Array, E>,
-): Effect.Effect<RootTestimonies, E | StreamDamaged> => {
+export const make = <E>(bytesFrom: StreamTail.BytesFrom<E>): Effect.Effect<RootTestimonies, E | StreamDamaged> => {
   const streams = new Map<string, Testimony.Said>()
   const purged = new Set<string>()
   const isPurged = (stream: string) => StreamName.runOf(stream) !== undefined && purged.has(keyOf(stream))

@@ -13,62 +13,68 @@ export interface StreamTail<E> {
 }
 
 /** Bytes that are read at once; after so many others have their turn. */
-const most = 1 << 20
+const piece = 1 << 20
 
 const newline = 10
 
-/** The end of the piece of `bytes` from `at` on that has whole lines and at most `most` bytes, or one line; else of all. */
-const endOf = (bytes: Uint8Array, at: number): number => {
-  if (bytes.length - at <= most) return bytes.length
-  const last = bytes.lastIndexOf(newline, at + most - 1)
-  const end = last >= at ? last : bytes.indexOf(newline, at)
-  return end === -1 ? bytes.length : end + 1
-}
-
 /**
- * Begins before a stream's first entry. `bytesFrom` reads the stream from a byte on, nothing where it is not there; `take`
- * is told of each entry once, in order.
+ * Reads a stream from a byte on, at least `least` bytes where there are so many, and not much more; nothing where the stream
+ * is not there.
  */
-export const make = <E>(
-  stream: string,
-  bytesFrom: (from: number) => Effect.Effect<Uint8Array, E>,
-  take: (entry: Entry) => void,
-): StreamTail<E> => {
+export type BytesFrom<E> = (from: number, least: number) => Effect.Effect<Uint8Array, E>
+
+/** Begins before a stream's first entry. `take` is told of each entry once, in order. */
+export const make = <E>(stream: string, bytesFrom: BytesFrom<E>, take: (entry: Entry) => void): StreamTail<E> => {
   let read: Chain.Start = { head: genesis(stream), bytes: 0 }
   /** The last line that was read, which has to be there still. */
   let last = new Uint8Array()
   const turn = Semaphore.makeUnsafe(1)
   const damaged = (line: number, reason: string) => new StreamDamaged({ stream, line, reason })
 
-  const readOn = Effect.gen(function* () {
+  /** What follows, in whole lines unless it is the end of the stream; a line may be longer than a piece. */
+  const following = Effect.gen(function* () {
     const from = read.bytes - last.length
-    const bytes = yield* bytesFrom(from)
-    if (Buffer.compare(bytes.subarray(0, last.length), last) !== 0) {
-      return yield* damaged(read.head.sequence, `line ${read.head.sequence} is not there any more as it was read`)
-    }
-    for (let at = last.length; at < bytes.length;) {
-      const end = endOf(bytes, at)
-      const piece = bytes.subarray(at, end)
-      const chain = Chain.read(stream, piece, read)
-      for (const entry of chain.entries) take(entry)
-      const valid = chain.validBytes - from
-      if (chain.entries.length > 0) last = bytes.slice(bytes.lastIndexOf(newline, valid - 2) + 1, valid)
-      const before = read.bytes
-      read = { head: chain.head, bytes: chain.validBytes }
-      if (chain.fault !== undefined) {
-        if (Chain.isTornTail(bytes.subarray(at), chain, before)) break
-        return yield* damaged(chain.fault.line, chain.fault.reason)
+    for (let least = last.length + piece; ; least *= 2) {
+      const bytes = yield* bytesFrom(from, least)
+      if (Buffer.compare(bytes.subarray(0, last.length), last) !== 0) {
+        return yield* damaged(read.head.sequence, `line ${read.head.sequence} is not there any more as it was read`)
       }
-      at = end
-      if (at < bytes.length) yield* Effect.yieldNow
+      const isEnd = bytes.length < least
+      const end = isEnd ? bytes.length : bytes.lastIndexOf(newline) + 1
+      if (isEnd || end > last.length) return { isEnd, bytes: bytes.subarray(last.length, end) }
     }
-    return read
+  })
+
+  /** Whether all that follows after a fault is what a crash tore. */
+  const isTorn = (chain: Chain.Chain) =>
+    Effect.map(bytesFrom(chain.validBytes, Infinity), (rest) => Chain.isTornTail(rest, chain, chain.validBytes))
+
+  const readOn = Effect.gen(function* () {
+    for (;;) {
+      const { bytes, isEnd } = yield* following
+      const chain = Chain.read(stream, bytes, read)
+      for (const entry of chain.entries) take(entry)
+      const valid = chain.validBytes - read.bytes
+      if (chain.entries.length > 0) last = bytes.slice(bytes.lastIndexOf(newline, valid - 2) + 1, valid)
+      read = { head: chain.head, bytes: chain.validBytes }
+      const { fault } = chain
+      if (fault !== undefined && !(yield* isTorn(chain))) return yield* damaged(fault.line, fault.reason)
+      if (isEnd || fault !== undefined) return read
+      yield* Effect.yieldNow
+    }
   })
   return { readOn: turn.withPermit(readOn) }
 }
 
-/** The bytes of a stream of a ledger from one on, nothing where the stream is not there. */
+/** The bytes of a stream of a ledger. */
 export const of =
-  (ledger: Ledger["Service"], stream: string) =>
-  (from: number): Effect.Effect<Uint8Array, LedgerFailed> =>
-    Effect.catchTag(ledger.bytes(stream, from), "StreamMissing", () => Effect.succeed(new Uint8Array()))
+  (ledger: Ledger["Service"], stream: string): BytesFrom<LedgerFailed> =>
+  (from, least) =>
+    Effect.catchTag(ledger.bytes(stream, from, least), "StreamMissing", () => Effect.succeed(new Uint8Array()))
+
+/**
+ * Tells of each entry of a whole stream, in order, and keeps none: what a crash tore at its end is left out, and a stream
+ * that is not there has none.
+ */
+export const whole = (ledger: Ledger["Service"], stream: string, take: (entry: Entry) => void) =>
+  make(stream, of(ledger, stream), take).readOn

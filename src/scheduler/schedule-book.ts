@@ -5,13 +5,13 @@ import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type { Actor } from "../domain/actor.ts"
 import type { Entry, Event } from "../domain/event.ts"
-import * as Chain from "../ledger/chain.ts"
-import { StreamDamaged } from "../ledger/errors.ts"
+import type * as Chain from "../ledger/chain.ts"
 import { Ledger, type OpenError } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import { type Head, genesis } from "../ledger/sealing.ts"
 import { Acting } from "../services/acting.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import * as StreamTail from "../ledger/stream-tail.ts"
 import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
 
 /** An event of a schedule. */
@@ -78,8 +78,6 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   const stream = StreamName.ofSchedules(env)
   const states = new Map<string, ScheduleState>()
   let head = genesis(stream)
-  /** How far the stream's bytes were read; entries of this process may follow. */
-  let read: Chain.Start = { head, bytes: 0 }
   const stateOf = (pipeline: string) => states.get(pipeline) ?? initial
   const recent = new Map<string, ReadonlyArray<ClosedTick>>()
   const notCreated = new Map<string, string>()
@@ -101,24 +99,17 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
 
   /** Whether others have recorded something that nobody was told of yet. */
   let isNews = false
-  const readOn = Effect.gen(function* () {
-    const bytes = yield* ledger
-      .bytes(stream, read.bytes)
-      .pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
-    if (bytes.length === 0) return
-    const chain = Chain.read(stream, bytes, read)
-    if (chain.fault !== undefined && !Chain.isTornTail(bytes, chain, read.bytes)) {
-      return yield* new StreamDamaged({ stream, line: chain.fault.line, reason: chain.fault.reason })
-    }
-    for (const entry of chain.entries) {
-      if (Number(entry.sequence) <= head.sequence) continue
-      isNews = true
-      const event = written(entry)
-      if (event !== undefined) fold(event)
-      head = { sequence: Number(entry.sequence), hash: entry.entryhash }
-    }
-    read = { head: chain.head, bytes: chain.validBytes }
+  const tail = StreamTail.make(stream, StreamTail.of(ledger, stream), (entry) => {
+    // Entries of this process are read on, too.
+    if (Number(entry.sequence) <= head.sequence) return
+    isNews = true
+    const event = written(entry)
+    if (event !== undefined) fold(event)
+    head = { sequence: Number(entry.sequence), hash: entry.entryhash }
   })
+  /** How far the stream was read. */
+  let read: Chain.Start | undefined
+  const readOn = Effect.map(tail.readOn, (end) => void (read = end))
   yield* readOn
   isNews = false
 
@@ -142,7 +133,8 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       if (events.length === 0) return decided.map(() => [])
       const isNew = head.sequence === 0
       const by = decided.flatMap((own, index) => own.map(() => batch[index].by))
-      const appended = yield* ledger.extend(stream, head, events, by)
+      const after = read?.head.hash === head.hash ? { ...head, bytes: read.bytes } : head
+      const appended = yield* ledger.extend(stream, after, events, by)
       const all = events.map((event, index) => {
         const who = by[index] === undefined ? {} : { by: by[index].authid }
         return { ...event, time: appended[index].time, ...who } as Written
@@ -200,4 +192,14 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       return yield* Deferred.await(done)
     }),
   } satisfies ScheduleBook
+})
+
+/** The events of a pipeline's schedule, oldest first, as a stream of an environment tells them; whole, unless a crash tore its end. */
+export const eventsOf = Effect.fn("ScheduleBook.eventsOf")(function* (env: string, pipeline: string) {
+  const events: Array<Written> = []
+  yield* StreamTail.whole(yield* Ledger, StreamName.ofSchedules(env), (entry) => {
+    const event = written(entry)
+    if (event?.data.pipeline === pipeline) events.push(event)
+  })
+  return events
 })

@@ -46,6 +46,41 @@ describe.each([
       ),
     )
 
+    test.effect("are read in pieces that follow on each other, from any byte on", () =>
+      Places.withTwo((ledger, other) =>
+        Effect.gen(function* () {
+          const texts = Array.from({ length: 20 }, (_, index) => paused("x".repeat(index * 37)))
+          yield* ledger.extend(stream, genesis(stream), texts)
+          const whole = Buffer.from(yield* other.bytes(stream))
+          for (const least of [1, 500, 4_000, whole.length, whole.length + 1]) {
+            // Each piece begins where a line does, as who goes on from what was verified reads.
+            for (let from = 0; from < whole.length; from = whole.indexOf(10, from) + 1) {
+              const piece = Buffer.from(yield* other.bytes(stream, from, least))
+              assert.isAtLeast(piece.length, Math.min(least, whole.length - from))
+              assert.isTrue(piece.equals(whole.subarray(from, from + piece.length)))
+            }
+          }
+          assert.strictEqual((yield* other.bytes(stream, whole.length, 10)).length, 0)
+        }),
+      ),
+    )
+
+    test.effect("go on from where who decided has read to, and from nowhere else", () =>
+      Places.withTwo((ledger, other) =>
+        Effect.gen(function* () {
+          const [one] = yield* ledger.extend(stream, genesis(stream), [paused("one")])
+          const { length } = yield* ledger.bytes(stream)
+          const [two] = yield* ledger.extend(stream, one, [paused("two")])
+          const late = yield* Effect.flip(other.extend(stream, { ...one, bytes: length }, [paused("late")]))
+          assert.strictEqual(late._tag, "StreamMoved")
+          const bytes = (yield* ledger.bytes(stream)).length
+          yield* other.extend(stream, { ...two, bytes }, [paused("three")])
+          const { fault, head } = yield* ledger.read(stream)
+          assert.deepStrictEqual([fault, head.sequence], [undefined, 3])
+        }),
+      ),
+    )
+
     test.effect("say of each entry who acted", () =>
       Places.withTwo((ledger, other) =>
         Effect.gen(function* () {

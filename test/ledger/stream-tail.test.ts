@@ -22,13 +22,21 @@ const linesOf = (count: number, characters = 10) => {
 const following = () => {
   let bytes = Buffer.alloc(0)
   const taken: Array<string> = []
+  /** How many bytes were read at once. */
+  const reads: Array<number> = []
   const tail = StreamTail.make(
     "root",
-    (from) => Effect.sync(() => new Uint8Array(bytes.subarray(from))),
+    (from, least) =>
+      Effect.sync(() => {
+        const part = new Uint8Array(bytes.subarray(from, from + least))
+        reads.push(part.length)
+        return part
+      }),
     ({ sequence }) => void taken.push(sequence),
   )
   return {
     taken,
+    reads,
     readOn: tail.readOn,
     become: (text: string) => {
       bytes = Buffer.from(text)
@@ -67,6 +75,24 @@ describe("the end of a stream", () => {
       many.become(linesOf(6_000, 500).join(""))
       yield* many.readOn
       assert.deepStrictEqual(many.taken, numbers(6_000))
+      assert.isAbove(many.reads.length, 3)
+      assert.isBelow(Math.max(...many.reads), 1.1 * 2 ** 20)
+    }),
+  )
+
+  it.effect("leaves out what a crash tore, however much that is", () =>
+    Effect.gen(function* () {
+      const lines = linesOf(6_000, 500).join("")
+      for (const torn of ["\0".repeat(3 << 20), `${"\0".repeat(3 << 20)}\n${"\0".repeat(3 << 20)}`, '{"half']) {
+        const { become, readOn, taken } = following()
+        become(lines + torn)
+        const { bytes, head } = yield* readOn
+        assert.deepStrictEqual([bytes, head.sequence, taken.length], [lines.length, 6_000, 6_000])
+        become(lines)
+        yield* readOn
+        become(`${lines}${torn}\n{"not":"an entry"}\n`)
+        assert.strictEqual((yield* Effect.flip(readOn)).line, 6_001)
+      }
     }),
   )
 

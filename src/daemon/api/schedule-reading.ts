@@ -1,7 +1,5 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Root from "../../ledger/root.ts"
-import * as StreamName from "../../ledger/stream-name.ts"
 import * as Explain from "../../scheduler/explain.ts"
 import * as ScheduleBook from "../../scheduler/schedule-book.ts"
 import { viewOf } from "../../scheduler/tick-view.ts"
@@ -17,10 +15,7 @@ export const explain = Effect.fnUntraced(function* (
   { last = usualLast, tick }: { readonly tick?: string; readonly last?: number },
 ) {
   const { env } = yield* Settings
-  const { entries } = yield* Effect.mapError(Root.readChain(StreamName.ofSchedules(env)), RunReading.unreadable)
-  const events = entries
-    .flatMap((entry) => ScheduleBook.written(entry) ?? [])
-    .filter(({ data }) => data.pipeline === pipeline)
+  const events = yield* Effect.mapError(ScheduleBook.eventsOf(env, pipeline), RunReading.unreadable)
   if (events.length === 0) {
     const detail = `No schedule of ${pipeline} was ever deployed`
     return yield* new Problems.NotFound({ code: "ScheduleMissing", detail })
