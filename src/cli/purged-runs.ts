@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
-import * as Root from "../ledger/root.ts"
+import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import * as StreamTail from "../ledger/stream-tail.ts"
 import * as Testimony from "../ledger/testimony.ts"
 import { plain } from "./plain-text.ts"
 
@@ -13,16 +14,16 @@ export interface PurgedRun extends Testimony.Purged {
 const shortest = 4
 
 /** The runs that the root says were purged, by id; none where the root does not verify. */
-export const all = Effect.map(
-  Effect.orElseSucceed(Root.readWhole("root"), () => []),
-  (root): ReadonlyMap<string, PurgedRun> =>
-    new Map(
-      [...Testimony.testimonies(root)].flatMap(([stream, { purged }]) => {
-        const run = StreamName.runOf(stream)
-        return run === undefined || purged === undefined ? [] : [[run, { run, ...purged }] as const]
-      }),
-    ),
-)
+export const all: Effect.Effect<ReadonlyMap<string, PurgedRun>, never, Ledger> = Effect.gen(function* () {
+  const found = new Map<string, PurgedRun>()
+  yield* StreamTail.whole(yield* Ledger, StreamName.root, (entry) => {
+    const run = StreamName.runOf(Testimony.streamOf(entry))
+    if (run === undefined || found.has(run)) return
+    const said = Testimony.nothing()
+    if (Testimony.add(said, entry) && said.purged !== undefined) found.set(run, { run, ...said.purged })
+  })
+  return found
+}).pipe(Effect.orElseSucceed(() => new Map<string, PurgedRun>()))
 
 /** The one purged run whose id begins or ends with these characters. */
 export const find = Effect.fnUntraced(function* (part: string) {
