@@ -61,6 +61,9 @@ export class BytesUnusable extends Schema.TaggedError<BytesUnusable>()("BytesUnu
 const lookMillis = 1_000
 const longestWait = 30_000
 
+/** How long to wait after so many tries that failed and one more, milliseconds. */
+const waitAfter = (failures: number): number => Math.min(lookMillis * 2 ** failures, longestWait)
+
 /** How long the services of a configuration stay when no run uses them, milliseconds. */
 const keptMillis = 60_000
 
@@ -257,7 +260,7 @@ const make = Effect.fnUntraced(function* () {
         const { _tag, message } = found.failure as { readonly _tag?: string; readonly message: string }
         if (_tag === undefined || !passing.has(_tag)) return { status: "failed", reason: message } satisfies Ended
         if (failures === 0) yield* surroundings.say(`Run ${wanted.run} waits: ${message}`)
-        yield* Effect.sleep(Math.min(lookMillis * 2 ** failures, longestWait))
+        yield* Effect.sleep(waitAfter(failures))
         failures++
       }
     }).pipe((work) =>
@@ -274,14 +277,16 @@ const make = Effect.fnUntraced(function* () {
       const asker = { by: by?.authid ?? surroundings.who, now: yield* Clock.currentTimeMillis }
       yield* Submit.submit(run, yield* Resume.recall(run), { kind: "cancel", reason }, asker)
     }).pipe(Effect.provideService(Acting, by))
-    for (;;) {
+    for (let failures = 0; ; failures++) {
       const calledOff = seen.get(run)
       if (calledOff === undefined) return
       Deferred.doneUnsafe(calledOff, Effect.succeed(Decide.calledOff(asked)))
       const found = yield* Effect.result(ask)
-      if (found._tag === "Success" || found.failure._tag === "RequestRefused") return
-      // It may be about to be created, or its ledger may be away.
-      yield* Effect.sleep(lookMillis)
+      if (found._tag === "Success") return
+      // It may be about to be created, its ledger may be away, or somebody else may drive it.
+      const { _tag, message } = found.failure
+      if (failures === 1 && _tag !== "StreamMissing") yield* surroundings.say(`Run ${run} goes on: ${message}`)
+      yield* Effect.sleep(waitAfter(failures))
     }
   }, Effect.provide(submitting))
 

@@ -192,7 +192,8 @@ const make = Effect.fnUntraced(function* () {
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {
       if (Decide.callOff(pipeline, book.state(pipeline)).length > 0) {
-        yield* book.record(pipeline, (state) => Decide.callOff(pipeline, state))
+        const ended = yield* book.record(pipeline, (state) => Decide.callOff(pipeline, state))
+        yield* Effect.forEach(ended, () => DaemonMetrics.runEnded("cancelled"))
       }
       const state = book.state(pipeline)
       for (const own of AskedRun.of(state)) {
