@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs"
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { ServerMissing } from "./missing.ts"
@@ -6,7 +6,10 @@ import { ServerMissing } from "./missing.ts"
 /** A server of this machine that runs until it is stopped, at most as long as this process. */
 export interface Server {
   readonly port: number
-  /** Ends it by a signal (by default SIGTERM), and waits for its exit. PostgreSQL waits for its clients, unless it is SIGINT. */
+  /**
+   * Ends it by a signal (by default SIGTERM), and waits for its exit. PostgreSQL waits for its clients, unless it is SIGINT.
+   * SIGKILL ends its children too: they would go on with what they were asked for.
+   */
   readonly stop: (signal?: NodeJS.Signals) => Promise<unknown>
 }
 
@@ -34,6 +37,20 @@ export const words = (user?: number): ReadonlyArray<string> => {
   if (setpriv === null) return []
   const other = user === undefined ? [] : [`--reuid=${user}`, "--clear-groups"]
   return [setpriv, "--pdeathsig=KILL", ...other, "--"]
+}
+
+const childrenOf = (pid: number): ReadonlyArray<number> => {
+  const list = `/proc/${pid}/task/${pid}/children`
+  return existsSync(list) ? (readFileSync(list, "utf8").match(/\d+/g) ?? []).map(Number) : []
+}
+
+/** Whether a process is there, one that has ended and that nobody has asked about apart. */
+const isThere = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
 }
 
 /** How a server is started. */
@@ -64,9 +81,13 @@ export const start = async (
     }
     await Bun.sleep(20)
   }
-  const stop = (signal: NodeJS.Signals = "SIGTERM") => {
+  const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
+    const children = signal === "SIGKILL" ? childrenOf(child.pid) : []
     child.kill(signal)
-    return child.exited
+    for (const pid of children) if (isThere(pid)) process.kill(pid, signal)
+    const code = await child.exited
+    while (children.some(isThere)) await Bun.sleep(1)
+    return code
   }
   return { port, stop }
 }
