@@ -14,7 +14,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import * as Occurrences from "../scheduler/occurrences.ts"
 import * as Orders from "../scheduler/schedule-orders.ts"
 import { type ScheduleBook } from "../scheduler/schedule-book.ts"
-import { pauseOf } from "../scheduler/schedule-state.ts"
+import { isAsked, pauseOf } from "../scheduler/schedule-state.ts"
 import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Settings } from "../services/settings.ts"
@@ -107,10 +107,11 @@ const make = Effect.fnUntraced(function* (version: string) {
     })
 
   /** Records that a run is asked for, once; false where it was asked for already. */
-  const ask = Effect.fnUntraced(function* (asked: Requested) {
+  const ask = Effect.fnUntraced(function* (asked: Requested, isOver: (found: ScheduleBook) => boolean) {
     const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data: asked }
-    const written = yield* (yield* book)
-      .record(asked.pipeline, (state) => (AskedRun.all(state).some(({ run }) => run === asked.run) ? [] : [event]))
+    const found = yield* book
+    const written = yield* found
+      .record(asked.pipeline, (state) => (isAsked(state, asked.run) || isOver(found) ? [] : [event]))
       .pipe(inNameOf(asked.by), Effect.mapError(unready))
     scheduler.wake("look")
     return written.length > 0
@@ -119,15 +120,17 @@ const make = Effect.fnUntraced(function* (version: string) {
   /** Asks for a run that is not there yet. */
   const request = Effect.fnUntraced(function* (asked: Requested) {
     const { run } = asked
-    const isThere = yield* ledger.read(StreamName.ofRun(run)).pipe(
+    const stream = StreamName.ofRun(run)
+    const isThere = yield* ledger.read(stream).pipe(
       Effect.as(true),
-      Effect.catchTag("StreamMissing", () => Effect.succeed(false)),
+      Effect.catchTag("StreamMissing", () => Effect.map(ledger.testimonies, ({ isPurged }) => isPurged(stream))),
       Effect.mapError(unready),
     )
     if (isThere) return { run, isNew: false }
     const waiting = runner.counts().seen - runner.counts().running
     if (waiting >= sections.daemon.queue) return yield* new Host.QueueFull({ waiting })
-    return { run, isNew: yield* ask(asked) }
+    // One that was asked for before and has ended uncreated is not asked for again.
+    return { run, isNew: yield* ask(asked, (found) => found.notCreated(run) !== undefined) }
   })
 
   const factsWith = (apiStreams: number) => {
@@ -237,7 +240,8 @@ const make = Effect.fnUntraced(function* (version: string) {
       const owned = yield* ledger.owned(StreamName.ofRun(run)).pipe(Effect.mapError(unready))
       if (owned) return yield* new Host.HostRefused({ reason: "a process drives it already" })
       const { config, params, pipeline, plan } = created
-      yield* ask({ pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who })
+      const asked = { pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who } as const
+      yield* ask(asked, () => false)
     }),
     metrics: (apiStreams) => Effect.suspend(() => DaemonMetrics.render(factsWith(apiStreams))),
   })

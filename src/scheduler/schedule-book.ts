@@ -25,8 +25,10 @@ export type ClosedTick = Extract<Written, { readonly type: "dev.dandori.schedule
 
 /** How many closed ticks of each schedule are kept in memory. */
 const recentTicks = 20
-/** How many runs that were not created are kept in memory. */
+/** How many runs of ticks that were not created are kept in memory. */
 const notCreatedRuns = 1_000
+/** How long a run is kept that somebody asked for and that was not created: they may ask again, milliseconds. */
+const notCreatedMillis = 2 * 86_400_000
 
 /** What is to be recorded of one schedule as it stands: nothing, or events that are about it. */
 export type Decision = (state: ScheduleState) => ReadonlyArray<Event>
@@ -38,7 +40,7 @@ export interface ScheduleBook {
   readonly state: (pipeline: string) => ScheduleState
   /** The newest ticks that were closed, oldest first; not all of them. */
   readonly recent: (pipeline: string) => ReadonlyArray<ClosedTick>
-  /** Why a run that was asked for was not created; of the newest ones. */
+  /** Why a run that was asked for was not created; of the newest ticks, and of what was asked for in the last two days. */
   readonly notCreated: (run: string) => string | undefined
   /** The pipelines of which something was recorded. */
   readonly pipelines: () => Iterable<string>
@@ -80,19 +82,29 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   let head = genesis(stream)
   const stateOf = (pipeline: string) => states.get(pipeline) ?? initial
   const recent = new Map<string, ReadonlyArray<ClosedTick>>()
-  const notCreated = new Map<string, string>()
-  const isNotCreated = (run: string, reason: string) => {
-    notCreated.set(run, reason)
-    const [oldest] = notCreated.keys()
-    if (notCreated.size > notCreatedRuns) notCreated.delete(oldest)
+  const notCreated = {
+    ofTicks: new Map<string, string>(),
+    asked: new Map<string, { readonly reason: string; readonly time: number }>(),
+  }
+  const isNotCreated = ({ reason, run, tick }: { run: string; tick?: string; reason: string }, time: number) => {
+    if (tick === undefined) {
+      notCreated.asked.set(run, { reason, time })
+      const [[oldest, old]] = notCreated.asked
+      if (old.time + notCreatedMillis < time) notCreated.asked.delete(oldest)
+    } else {
+      notCreated.ofTicks.set(run, reason)
+      const [oldest] = notCreated.ofTicks.keys()
+      if (notCreated.ofTicks.size > notCreatedRuns) notCreated.ofTicks.delete(oldest)
+    }
   }
   const fold = (event: Written) => {
     const { pipeline } = event.data
     states.set(pipeline, evolve(stateOf(pipeline), event))
-    const { data, type } = event
-    if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined) isNotCreated(data.run, data.reason)
+    const { data, time, type } = event
+    if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined)
+      isNotCreated({ ...data, reason: data.reason }, time)
     if (type === "dev.dandori.schedule.tick.coalesced.v1")
-      isNotCreated(data.run, `that of ${data.into} is run in its place`)
+      isNotCreated({ ...data, reason: `that of ${data.into} is run in its place` }, time)
     if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
     recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
   }
@@ -177,7 +189,7 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     env,
     state: stateOf,
     recent: (pipeline) => recent.get(pipeline) ?? [],
-    notCreated: (run) => notCreated.get(run),
+    notCreated: (run) => notCreated.ofTicks.get(run) ?? notCreated.asked.get(run)?.reason,
     pipelines: () => states.keys(),
     head: () => head,
     record: (pipeline, decide) =>

@@ -47,6 +47,25 @@ describe("the API of a daemon", () => {
     }),
   )
 
+  it.live("begins no run anew whose record was purged when its request is sent again", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token } = yield* askedOfOften
+      const operator = yield* token("operator")
+      yield* until(Effect.map(ask("/pipelines", operator), ({ json }) => (json.pipelines[0]?.plan ? json : undefined)))
+      // Its id is so old that it may have been purged.
+      const start = ask("/pipelines/often/runs", operator, {}, { "idempotency-key": "deploy-18" })
+      const { run } = (yield* start).json
+      yield* until(Effect.map(ended(folder, "often"), (all) => (all.has(run) ? all : undefined)))
+      const purged = yield* dandori(folder, "runs", "purge", run, "--reason", "a secret got in", "--yes")
+      assert.strictEqual(purged.code, 0, purged.err)
+      const again = yield* start
+      assert.deepStrictEqual([again.status, again.json], [200, { run, isNew: false }])
+      assert.notInclude(JSON.stringify((yield* ask("/runs", operator)).json), run)
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0)
+    }),
+  )
+
   it.live("loses no run that it has taken when its process is killed", () =>
     Effect.gen(function* () {
       const { ask, folder, process, token } = yield* askedOfOften

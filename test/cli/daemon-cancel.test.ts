@@ -19,12 +19,14 @@ const holding = Effect.fnUntraced(function* (room: number, more: ReadonlyArray<s
   yield* write(folder, "pipelines/often.yaml", ticking("often", "0 0 1 1 *", argv, more))
   const place = yield* asked(folder)
   const operator = yield* place.token("operator")
-  const ask = (path: string, body?: unknown, at?: string) => place.ask(path, operator, body, {}, at)
+  const ask = (path: string, body?: unknown, at?: string, headers: Readonly<Record<string, string>> = {}) =>
+    place.ask(path, operator, body, headers, at)
   yield* until(Effect.map(ask("/pipelines"), ({ json }) => (json.pipelines[0]?.plan ? json : undefined)))
   const start = Effect.map(ask("/pipelines/often/runs", {}), ({ json, status }) => {
     assert.strictEqual(status, 201, JSON.stringify(json))
     return json.run as string
   })
+  const startBy = (key: string) => ask("/pipelines/often/runs", {}, undefined, { "idempotency-key": key })
   const is = (run: string, status: string) =>
     until(Effect.map(ask(`/runs/${run}`), ({ json }) => (json.status === status ? json : undefined)))
   const cancel = (run: string, at?: string) => ask(`/runs/${run}/cancel`, { reason: "not needed" }, at)
@@ -36,7 +38,7 @@ const holding = Effect.fnUntraced(function* (room: number, more: ReadonlyArray<s
     assert.strictEqual(yield* place.process.ended, 0, place.process.said())
     assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
   })
-  return { ...place, ask, begun, cancel, endedAs, is, start, stop, streams }
+  return { ...place, ask, startBy, begun, cancel, endedAs, is, start, stop, streams }
 })
 
 const isOf = (run: string) => (name: string) => name.includes(run)
@@ -44,10 +46,10 @@ const isOf = (run: string) => (name: string) => name.includes(run)
 describe("cancelling over the API of a daemon", () => {
   it.live("ends a run that waits for room before it is created, and says so to those who ask for it", () =>
     Effect.gen(function* () {
-      const { ask, cancel, endedAs, folder, is, start, stop, streams } = yield* holding(1)
+      const { ask, cancel, endedAs, folder, is, start, startBy, stop, streams } = yield* holding(1)
       const first = yield* start
       yield* is(first, "running")
-      const second = yield* start
+      const { run: second } = (yield* startBy("second")).json
       const third = yield* start
       yield* is(second, "queued")
       const answer = yield* cancel(second)
@@ -57,6 +59,9 @@ describe("cancelling over the API of a daemon", () => {
       assert.deepStrictEqual([gone.status, gone.json.code], [404, "RunNotCreated"])
       assert.include(gone.json.detail, "operator-token cancelled it before it began: not needed")
       assert.strictEqual((yield* cancel(second)).status, 404)
+      // Who sends the request again, having seen no answer, does not begin it after all.
+      const again = yield* startBy("second")
+      assert.deepStrictEqual([again.status, again.json], [200, { run: second, isNew: false }])
       yield* write(folder, "go", "")
       assert.strictEqual(yield* endedAs(first), "succeeded")
       assert.strictEqual(yield* endedAs(third), "succeeded")

@@ -159,7 +159,7 @@ export const trial = async (options: Trial): Promise<Tally> => {
     const code = await daemon.exited
     if (code !== 0) faults.push(`${machine.name} ended with ${code}: ${daemon.said().slice(-500)}`)
   }
-  const checked = await End.check(server.url, place.work, load.taken)
+  const checked = await End.check(server.url, place.work, load.taken, load.cancelled)
   faults.push(...checked.faults)
   for (const { name } of place.machines) {
     const machine = place.machines.find((one) => one.name === name)

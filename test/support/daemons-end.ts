@@ -8,6 +8,9 @@ export interface Counts {
   /** Entries about closed ticks, by what became of them. */
   readonly outcomes: Readonly<Record<string, number>>
   readonly runs: number
+  /** Runs that somebody asked to be cancelled while they were asked for, and those of them that were never created. */
+  readonly cancels: number
+  readonly calledOff: number
   /** How often a process went on with a run of another one. */
   readonly resumed: number
   readonly leaders: number
@@ -158,6 +161,7 @@ export const check = async (
   url: string,
   work: string,
   taken: ReadonlyMap<string, string>,
+  cancelled: ReadonlyMap<string, boolean>,
 ): Promise<Counts & { readonly faults: ReadonlyArray<string> }> => {
   const entries = await book(url)
   const runs = await streamsIn(url, "runs/%")
@@ -167,9 +171,27 @@ export const check = async (
   const asked = wanted(entries)
   const ended = entries.flatMap(({ data, type }) => (type === "schedule.run.ended" ? [data] : []))
   for (const run of twice(ended.map(({ run }) => run))) faults.push(`run ${run} has ended twice by its schedule`)
+  const cancels = new Set(
+    entries.flatMap(({ data, type }) => (type === "schedule.run.cancel.requested" ? [data.run as string] : [])),
+  )
+  const calledOff = new Set(
+    ended.flatMap(({ reason, run, status }) => (status === "cancelled" && reason !== undefined ? [run as string] : [])),
+  )
+  for (const { reason, run } of ended) {
+    if (!calledOff.has(run) || cancels.has(run) || String(reason).includes("overlap cancel-running")) continue
+    faults.push(`run ${run} was called off, and nobody asked for that: ${reason}`)
+  }
+  for (const [run, isAcknowledged] of cancelled) {
+    const isSaid = cancels.has(run) || runs.get(`runs/${run}`)?.some(({ type }) => type === "cancel.requested")
+    if (isAcknowledged && isSaid !== true) faults.push(`that run ${run} is to be cancelled was lost`)
+  }
   const statuses = new Map(ended.map(({ run, status }) => [run as string, status as string]))
   for (const run of asked.keys()) {
     const stream = runs.get(`runs/${run}`)
+    if (calledOff.has(run)) {
+      if (stream !== undefined) faults.push(`run ${run} was called off, and is there`)
+      continue
+    }
     if (stream === undefined) faults.push(`run ${run} was to be, and is not: ${statuses.get(run)}`)
     const status = stream?.at(-1)?.data.status
     if (stream !== undefined && status !== statuses.get(run)) {
@@ -206,6 +228,8 @@ export const check = async (
     ticks: ofSchedules.reduce((sum, one) => sum + one.ticks, 0),
     outcomes,
     runs: runs.size,
+    cancels: cancels.size,
+    calledOff: calledOff.size,
     resumed: [...runs.values()].flat().filter(({ type }) => type === "run.resumed").length,
     leaders: system.filter(({ type }) => type === "leadership.taken").length,
     takeovers: { p50: takeovers[Math.floor(takeovers.length / 2)] ?? 0, max: takeovers.at(-1) ?? 0 },
