@@ -3,8 +3,10 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Exit from "effect/Exit"
 import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Actor } from "../domain/actor.ts"
 import * as Durability from "../domain/durability.ts"
@@ -16,6 +18,7 @@ import type { Sha256 } from "../domain/sha256.ts"
 import * as Resume from "../engine/resume.ts"
 import * as StoredPlan from "../engine/stored-plan.ts"
 import * as Takeover from "../engine/takeover.ts"
+import * as Room from "../engine/room.ts"
 import * as Run from "../engine/run.ts"
 import * as Submit from "../engine/submit.ts"
 import { runStatus } from "../engine/run-state.ts"
@@ -126,35 +129,61 @@ const make = Effect.fnUntraced(function* () {
     idleTimeToLive: keptMillis,
   })
 
-  /** Does a run's work as one of those that go on at once. */
-  const asOne = <A, E, R>(work: Effect.Effect<A, E, R>) =>
-    permits.withPermit(
-      Effect.acquireUseRelease(
-        Effect.sync(() => void running++),
-        () => work,
-        () => Effect.sync(() => void running--),
+  /** The room of one run. */
+  const newRoom = (): Room.Room => {
+    let taken: Scope.Closeable | undefined
+    return {
+      enter: Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          if (taken !== undefined) return
+          const own = yield* Scope.make()
+          yield* restore(Scope.provide(permits.takeScoped(1), own)).pipe(
+            Effect.onError(() => Scope.close(own, Exit.void)),
+          )
+          taken = own
+          running++
+        }),
       ),
-    )
+      leave: Effect.suspend(() => {
+        const own = taken
+        if (own === undefined) return Effect.void
+        taken = undefined
+        running--
+        return Scope.close(own, Exit.void)
+      }),
+    }
+  }
+  /**
+   * Does a run's work as one of those that go on at once, but for the times in which it only waits. It does not wait for
+   * room where `must` comes before there is any.
+   */
+  const asOne = <A, E, R>(work: Effect.Effect<A, E, R>, must: Effect.Effect<unknown> = Effect.never) =>
+    Effect.suspend(() => {
+      const room = newRoom()
+      const entered = Effect.raceFirst(room.enter, Effect.asVoid(must))
+      return Effect.andThen(entered, work).pipe(Effect.provideService(Room.Room, room), Effect.ensuring(room.leave))
+    })
+  /** Comes with the reason when a run is to end. */
+  const calledOff = (run: string) =>
+    Effect.suspend(() => {
+      const said = seen.get(run)
+      return said === undefined ? Effect.never : Deferred.await(said)
+    })
 
   /** Does a run's work when there is room for it, unless it is called off before that. */
   const unlessCalledOff = <A, E, R>(run: string, work: Effect.Effect<A, E, R>) => {
     let is: "waiting" | "begun" | "called off" = "waiting"
-    const calledOff = Effect.suspend(() => {
-      const said = seen.get(run)
-      return said === undefined ? Effect.never : Deferred.await(said)
-    }).pipe(
-      Effect.flatMap((reason) => {
-        if (is === "begun") return Effect.never
-        is = "called off"
-        return Effect.succeed<Ended>({ status: "cancelled", reason })
-      }),
-    )
+    const off = Effect.flatMap(calledOff(run), (reason) => {
+      if (is === "begun") return Effect.never
+      is = "called off"
+      return Effect.succeed<Ended>({ status: "cancelled", reason })
+    })
     const begun = Effect.suspend(() => {
       if (is === "called off") return Effect.never
       is = "begun"
       return work
     })
-    return Effect.raceFirst(calledOff, asOne(begun))
+    return Effect.raceFirst(off, asOne(begun))
   }
 
   const takeoverOf = Effect.fnUntraced(
@@ -241,7 +270,7 @@ const make = Effect.fnUntraced(function* () {
     const status =
       last === undefined
         ? yield* unlessCalledOff(wanted.run, Effect.scoped(begin(wanted)))
-        : yield* asOne(Effect.scoped(goOn(wanted.run)))
+        : yield* asOne(Effect.scoped(goOn(wanted.run)), calledOff(wanted.run))
     if (typeof status === "object") return status
     if (isFinal(status)) return { status } satisfies Ended
     yield* forPeople(stream)
@@ -278,9 +307,9 @@ const make = Effect.fnUntraced(function* () {
       yield* Submit.submit(run, yield* Resume.recall(run), { kind: "cancel", reason }, asker)
     }).pipe(Effect.provideService(Acting, by))
     for (let failures = 0; ; failures++) {
-      const calledOff = seen.get(run)
-      if (calledOff === undefined) return
-      Deferred.doneUnsafe(calledOff, Effect.succeed(Decide.calledOff(asked)))
+      const said = seen.get(run)
+      if (said === undefined) return
+      Deferred.doneUnsafe(said, Effect.succeed(Decide.calledOff(asked)))
       const found = yield* Effect.result(ask)
       if (found._tag === "Success") return
       // It may be about to be created, its ledger may be away, or somebody else may drive it.

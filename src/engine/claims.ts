@@ -65,6 +65,8 @@ export const make = Effect.fnUntraced(function* <E>(
 
   return {
     start,
+    /** Whether any task waits for its lease. */
+    isAnyWaiting: (): boolean => waiting.size > 0,
     /** Whether a task waits for its lease. */
     isWaiting: (index: number): boolean => waiting.has(index),
     /** A claim's wait is over. */

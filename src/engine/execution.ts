@@ -31,6 +31,7 @@ import * as Takeover from "./takeover.ts"
 import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
+import * as Room from "./room.ts"
 import { type RunState, handledBy, isTimed, runStatus, taskAt } from "./run-state.ts"
 import * as Transitions from "./transitions.ts"
 
@@ -346,6 +347,14 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     latch.openUnsafe()
   }
 
+  /** Comes when the run is told to cancel, or broken. */
+  const cancelled = Effect.gen(function* () {
+    while (recorder.state().cancelling === undefined && broken === undefined) {
+      latch.closeUnsafe()
+      yield* latch.await
+    }
+  })
+  const isIdle = () => fibers.size === 0 && !claims.isAnyWaiting()
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()
@@ -359,7 +368,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
       if (status === "waiting" && (options.wait !== true || isLeftUnknown(recorder.state()))) return
-      yield* latch.await
+      yield* Room.wait(latch.await, isIdle, cancelled)
     }
   })
   /** Waits for the run's turn in its concurrency group; a cancel ends the waiting, and so does what breaks the run. */
@@ -368,16 +377,11 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     const { group } = concurrency
     const queue = (behind: ReadonlyArray<string>) =>
       void recorder.record({ type: "dev.dandori.run.queued.v1", data: { group, behind } })
-    const cancelled = Effect.gen(function* () {
-      while (recorder.state().cancelling === undefined && broken === undefined) {
-        latch.closeUnsafe()
-        yield* latch.await
-      }
-    })
     const taken = Turn.take(context.id, concurrency, recorder.state().capacity, queue).pipe(
       Effect.provideService(Scope.Scope, scope),
     )
     place = (yield* Effect.raceFirst(taken, cancelled)) ?? lasting
+    yield* Room.enter(cancelled)
     if (recorder.state().queued && broken === undefined)
       recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
   })

@@ -4,6 +4,7 @@ import type { Capacity } from "../domain/event.ts"
 import type { Concurrency } from "../domain/plan.ts"
 import { Inbox } from "../services/inbox.ts"
 import { Leases } from "../services/leases.ts"
+import * as Room from "./room.ts"
 
 /** Another run of the concurrency group goes on, and the pipeline does not want to wait. */
 export class GroupBusy extends Schema.TaggedError<GroupBusy>()("GroupBusy", {
@@ -48,7 +49,7 @@ export const takeNow = Effect.fnUntraced(function* (run: string, concurrency: Co
 
 /**
  * Takes a place in the group, held until the scope closes: at once, or by waiting for those before it. `onQueued` is told
- * of the runs that it waits for; with the policy `cancel-running` those are asked to be cancelled.
+ * of the runs that it waits for; with the policy `cancel-running` those are asked to be cancelled. Who waits leaves the room.
  */
 export const take = Effect.fnUntraced(function* (
   run: string,
@@ -69,6 +70,7 @@ export const take = Effect.fnUntraced(function* (
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         onQueued(runs)
+        yield* Room.leave
         const asked = yield* Effect.forEach(onConflict === "cancel-running" ? runs : [], ask)
         // A run that gives up its place needs nobody to make way.
         const takeBack = Effect.forEach(asked.flat(), (withdraw) => Effect.ignore(withdraw))

@@ -1,0 +1,136 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { asked } from "./daemon-callers.ts"
+import { ended, until } from "./daemon-project.ts"
+import { write } from "./guarded-project.ts"
+import { project } from "./run-project.ts"
+
+/** Goes on until there is a file. */
+const untilThere = (file: string) => `[sh, -c, "while ! [ -e ${file} ]; do sleep 0.05; done"]`
+
+const pipeline = (id: string, argv: string, more: ReadonlyArray<string> = [], ofTask = "") =>
+  [
+    "version: 1",
+    `id: ${id}`,
+    ...more,
+    "tasks:",
+    `  work: { uses: command, ${ofTask}with: { effects: idempotent, argv: ${argv} } }`,
+    "",
+  ].join("\n")
+
+/** A daemon with room for so many runs, and how to start one and to wait for its status. */
+const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Record<string, string>>) {
+  const folder = yield* project
+  const usual = yield* Effect.promise(() =>
+    Fs.readFile(join(import.meta.dirname, "../../configs/base/daemon.yaml"), "utf8"),
+  )
+  yield* write(
+    folder,
+    "configs/base/daemon.yaml",
+    usual
+      .replace(/^max_runs: \d+/m, `max_runs: ${room}`)
+      .replace(/requests_per_minute: \d+/, "requests_per_minute: 60000"),
+  )
+  for (const [id, text] of Object.entries(pipelines)) yield* write(folder, `pipelines/${id}.yaml`, text)
+  const { ask, process, token } = yield* asked(folder)
+  const operator = yield* token("operator")
+  const wanted = Object.keys(pipelines)
+  yield* until(
+    Effect.map(ask("/pipelines", operator), ({ json }) => {
+      const deployed = (json.pipelines ?? []).flatMap((one: { readonly id: string; readonly plan?: string }) =>
+        one.plan === undefined ? [] : [one.id],
+      )
+      return wanted.every((id) => deployed.includes(id)) ? true : undefined
+    }),
+  )
+  const start = (id: string) =>
+    Effect.map(ask(`/pipelines/${id}/runs`, operator, {}), ({ json, status }) => {
+      assert.strictEqual(status, 201, JSON.stringify(json))
+      return json.run as string
+    })
+  const runOf = (run: string) => Effect.map(ask(`/runs/${run}`, operator), ({ json }) => json)
+  const is = (run: string, status: string) =>
+    until(Effect.map(runOf(run), (json) => (json.status === status ? json : undefined)))
+  const endedAs = (id: string, run: string) => until(Effect.map(ended(folder, id), (all) => all.get(run)))
+  const stop = Effect.gen(function* () {
+    process.signal("SIGTERM")
+    assert.strictEqual(yield* process.ended, 0, process.said())
+  })
+  return { ask, endedAs, folder, is, operator, start, stop }
+})
+
+describe("runs of a daemon that has room for few", () => {
+  it.live("leave it while they wait to try again, and try again when there is room", () =>
+    Effect.gen(function* () {
+      const failing = pipeline(
+        "flaky",
+        `[sh, -c, "echo x >> tries; test $(wc -l < tries) -gt 1"]`,
+        [],
+        "retry: { attempts: 2, backoff: { initial: 5s, factor: 1, max: 5s, jitter: none }, on: [CommandFailed] }, ",
+      )
+      const { endedAs, folder, is, start, stop } = yield* place(1, {
+        flaky: failing,
+        other: pipeline("other", untilThere("go")),
+      })
+      const flaky = yield* start("flaky")
+      const { waiting } = yield* is(flaky, "waiting")
+      assert.strictEqual(waiting.for, "retry")
+      const other = yield* start("other")
+      yield* is(other, "running")
+      // Its time comes, but there is no room.
+      yield* Effect.sleep(Math.max(0, Date.parse(waiting.due) - Date.now()) + 1_500)
+      assert.strictEqual(yield* Effect.promise(() => Fs.readFile(join(folder, "tries"), "utf8")), "x\n")
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("other", other), "succeeded")
+      assert.strictEqual(yield* endedAs("flaky", flaky), "succeeded")
+      yield* stop
+    }),
+  )
+
+  it.live("leave it while they wait for their turn in a concurrency group", () =>
+    Effect.gen(function* () {
+      const group = ["concurrency: { group: one, limit: 1, onConflict: queue }"]
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(2, {
+        first: pipeline("first", untilThere("go"), group),
+        second: pipeline("second", "['true']", group),
+        third: pipeline("third", "['true']"),
+      })
+      const first = yield* start("first")
+      yield* is(first, "running")
+      const second = yield* start("second")
+      const again = yield* start("second")
+      yield* is(second, "queued")
+      const third = yield* start("third")
+      assert.strictEqual(yield* endedAs("third", third), "succeeded")
+      // One that waits for its turn is cancelled at once.
+      assert.strictEqual((yield* ask(`/runs/${again}/cancel`, operator, { reason: "enough" })).status, 200)
+      assert.strictEqual(yield* endedAs("second", again), "cancelled")
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("first", first), "succeeded")
+      assert.strictEqual(yield* endedAs("second", second), "succeeded")
+      yield* stop
+    }),
+  )
+
+  it.live("need none to be cancelled while they wait for people", () =>
+    Effect.gen(function* () {
+      const agreed = "approval: { approvers: 1, timeout: 1h, onTimeout: fail }, "
+      const asking = pipeline("asking", "['true']", [], agreed)
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        asking,
+        other: pipeline("other", untilThere("go")),
+      })
+      const waiting = yield* start("asking")
+      yield* is(waiting, "waiting")
+      const other = yield* start("other")
+      yield* is(other, "running")
+      assert.strictEqual((yield* ask(`/runs/${waiting}/cancel`, operator, { reason: "enough" })).status, 200)
+      assert.strictEqual(yield* endedAs("asking", waiting), "cancelled")
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("other", other), "succeeded")
+      yield* stop
+    }),
+  )
+})
