@@ -61,11 +61,11 @@ const make = Effect.fnUntraced(function* (version: string) {
     }
   }
 
-  const pipelineView = (found: ScheduleBook, { broken, deployed, file, id }: Pipeline): Host.PipelineView => ({
+  const pipelineView = (found: ScheduleBook, { broken, deployed, file, id, isGone }: Pipeline): Host.PipelineView => ({
     id,
     ...(file === undefined ? {} : { file: relative(surroundings.project, file) }),
     ...(deployed === undefined ? {} : { plan: deployed.digest }),
-    ...(deployed?.plan.schedule === undefined ? {} : { schedule: deployed.plan.schedule }),
+    ...(deployed?.plan.schedule === undefined || isGone ? {} : { schedule: deployed.plan.schedule }),
     ...pausedOf(found, id),
     ...(broken === undefined
       ? {}

@@ -35,11 +35,21 @@ export interface Deployed {
 /** A pipeline as the daemon has it. */
 export interface Pipeline {
   readonly id: string
-  /** Absolute; none where its file is gone. */
+  /** Absolute; none where it is not known. */
   readonly file?: string
+  /** That no file has it any more, and no file that is broken may be its own. */
+  readonly isGone: boolean
   readonly deployed?: Deployed
   /** Why its file is not what is deployed, and since when (milliseconds since the epoch). */
   readonly broken?: { readonly message: string; readonly since: number }
+}
+
+/** Why a file does not take over. */
+interface Fault {
+  readonly file: string
+  readonly message: string
+  /** Whether the file is that of the pipeline for sure. */
+  readonly isCertain: boolean
 }
 
 /** The pipelines of the project: what is deployed of them, and what is wrong with their files. */
@@ -85,26 +95,38 @@ const make = Effect.fnUntraced(function* () {
   })
 
   const shown = (file: string) => relative(project, file)
-  const idOf = (file: string) => basename(file, extname(file))
+  /** The ids that files had when they last compiled. */
+  const ids = new Map<string, string>()
+  /** The id of a file that does not compile: what it had before, what it says, or what it is called. */
+  const idOf = Effect.fnUntraced(function* (file: string) {
+    const said = ids.get(file) ?? (yield* PipelineFile.saidId(file))
+    return { id: said ?? basename(file, extname(file)), isCertain: said !== undefined }
+  })
 
   /** The files that compile, and by id why others do not. */
   const compileAll = Effect.fnUntraced(
     function* (configuration: SettingsFiles.Configuration) {
-      const faults = new Map<string, { readonly file: string; readonly message: string }>()
+      const faults = new Map<string, Fault>()
       const sides: Array<PlanSides.FileSide> = []
       for (const file of yield* PipelineFile.filesIn(join(project, "pipelines"))) {
         const one = yield* compileFile(file).pipe(
           Effect.flatMap(({ plan }) => PlanSides.ofCompiled(project, [{ file, plan }], configuration)),
           Effect.result,
         )
-        if (Result.isSuccess(one)) sides.push(...one.success)
-        else faults.set(idOf(file), { file, message: one.failure.message.replaceAll(`${project}/`, "") })
+        if (Result.isSuccess(one)) {
+          sides.push(...one.success)
+          for (const { side } of one.success) ids.set(file, side.plan.id)
+          continue
+        }
+        const { id, isCertain } = yield* idOf(file)
+        faults.set(id, { file, message: one.failure.message.replaceAll(`${project}/`, ""), isCertain })
       }
       for (const [id, same] of Map.groupBy(sides, ({ side }) => side.plan.id)) {
         // One pipeline written in both languages is one pipeline.
         if (new Set(same.map(({ side }) => digestOf(side.plan))).size === 1) continue
         const files = same.map(({ file }) => shown(file)).join(" and ")
-        faults.set(id, { file: same[0].file, message: `${files} have the same id ${id}: remove one of them` })
+        const message = `${files} have the same id ${id}: remove one of them`
+        faults.set(id, { file: same[0].file, message, isCertain: true })
       }
       const once = new Map(sides.toReversed().map((one) => [one.side.plan.id, one]))
       return { faults, sides: [...once.values()].filter(({ side }) => !faults.has(side.plan.id)) }
@@ -127,13 +149,14 @@ const make = Effect.fnUntraced(function* () {
     })
     for (const one of candidates) {
       const { file, side } = one.compiled
-      if (one.diff.weaker.length > 0) faults.set(side.plan.id, { file, message: weakens(one) })
+      if (one.diff.weaker.length > 0) faults.set(side.plan.id, { file, message: weakens(one), isCertain: true })
     }
     const config = yield* artifacts.put("config.json", "application/json", SettingsFiles.resolved(configuration))
     const files = new Map(candidates.map(({ compiled }) => [compiled.side.plan.id, compiled.file]))
     const deployments = yield* Deployments.current(env)
     const now = yield* Clock.currentTimeMillis
     const found = new Map<string, Pipeline>()
+    const mayBeAny = [...faults.values()].some(({ isCertain }) => !isCertain)
     for (const id of new Set([...deployments.keys(), ...files.keys(), ...faults.keys()])) {
       const deployment = deployments.get(id)
       const fault = faults.get(id)
@@ -141,6 +164,7 @@ const make = Effect.fnUntraced(function* () {
       const before = current.get(id)?.broken
       found.set(id, {
         id,
+        isGone: file === undefined && !mayBeAny,
         ...(file === undefined ? {} : { file }),
         ...(deployment === undefined
           ? {}
@@ -185,12 +209,13 @@ const make = Effect.fnUntraced(function* () {
   )
 
   const recall = Effect.gen(function* () {
-    const files = new Map((yield* PipelineFile.filesIn(join(project, "pipelines"))).map((file) => [idOf(file), file]))
+    const all = yield* PipelineFile.filesIn(join(project, "pipelines"))
+    const files = new Map(yield* Effect.forEach(all, (file) => Effect.map(idOf(file), ({ id }) => [id, file] as const)))
     const found = new Map<string, Pipeline>()
     for (const [id, deployment] of yield* Deployments.current(env)) {
       const file = files.get(id)
       const deployed = yield* deployedOf(deployment, deployment.data.config.sha256)
-      found.set(id, { id, deployed, ...(file === undefined ? {} : { file }) })
+      found.set(id, { id, deployed, isGone: false, ...(file === undefined ? {} : { file }) })
     }
     current = found
   })

@@ -265,15 +265,19 @@ const make = Effect.fnUntraced(function* () {
 
     /** Brings a schedule to what is deployed. */
     const adopt = Effect.fnUntraced(function* (id: string, pipeline: Pipeline | undefined) {
-      const { deployed } = pipeline?.file === undefined ? {} : pipeline
+      const isGone = pipeline === undefined || pipeline.isGone
+      const deployed = isGone ? undefined : pipeline.deployed
       const schedule = deployed?.plan.schedule
       const facts = yield* factsOf(id)
-      const reason = pipeline?.file === undefined ? "its file is gone" : "the pipeline has no schedule any more"
-      yield* book.record(id, (state) =>
+      const reason = isGone ? "its file is gone" : "the pipeline has no schedule any more"
+      const events = yield* book.record(id, (state) =>
         schedule === undefined || deployed === undefined
           ? Decide.withdraw(state, facts, reason)
           : Decide.deploy(state, facts, { plan: deployed.digest, schedule }),
       )
+      if (events.some(({ type }) => type === "dev.dandori.schedule.withdrawn.v1")) {
+        yield* say(`${id}: its schedule is withdrawn: ${reason}`)
+      }
       plan(id)
       yield* settle(id)
     })

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { isUtf8 } from "node:buffer"
 import * as Fs from "node:fs/promises"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as MachineCode from "./machine-code.ts"
@@ -55,6 +56,16 @@ export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
   })).pipe(Effect.mapError(({ code, reason }) => refuse(code, reason)))
   if (bytes.length > large) MachineCode.usual()
   return { text: yield* Effect.fromResult(textOf(file, bytes)), path }
+})
+
+/**
+ * The id that a pipeline file says it has, as far as that can be seen without compiling it: it may be broken. Undefined where
+ * none can be seen.
+ */
+export const saidId = Effect.fn("PipelineFile.saidId")(function* (file: string) {
+  const said = yield* Effect.option(read(file))
+  const found = Option.isNone(said) ? undefined : /^\s*["']?id["']?:\s*["']?([a-z0-9][\w-]*)/m.exec(said.value.text)
+  return found?.[1]
 })
 
 /** Writes the text of a pipeline file that is there (links followed), whole or not at all; its mode stays. */

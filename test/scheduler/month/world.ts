@@ -152,7 +152,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
       current = new Map(
         [...deployed].map(([id, { digest, plan }]) => [
           id,
-          { id, file: `/${id}.yaml`, deployed: { plan, digest, config, since, who: "ada" } },
+          { id, isGone: false, file: `/${id}.yaml`, deployed: { plan, digest, config, since, who: "ada" } },
         ]),
       )
     }
