@@ -3,18 +3,19 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Actor } from "../domain/actor.ts"
-import type { Event, EventData } from "../domain/event.ts"
+import type { EventData } from "../domain/event.ts"
 import { timeText } from "../domain/occurrence.ts"
 import * as ParamValues from "../domain/param-values.ts"
 import * as OutputLimit from "../engine/output-limit.ts"
 import * as Resume from "../engine/resume.ts"
+import * as Takeover from "../engine/takeover.ts"
 import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Occurrences from "../scheduler/occurrences.ts"
 import * as Orders from "../scheduler/schedule-orders.ts"
 import { type ScheduleBook } from "../scheduler/schedule-book.ts"
-import { isAsked, pauseOf } from "../scheduler/schedule-state.ts"
+import { type ScheduleState, isAsked, pauseOf } from "../scheduler/schedule-state.ts"
 import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Settings } from "../services/settings.ts"
@@ -29,7 +30,8 @@ import { Surroundings } from "./surroundings.ts"
 /** Ticks to come that a schedule shows. */
 const shownTicks = 10
 
-type Requested = EventData<"dev.dandori.schedule.run.requested.v1">
+const requestedType = "dev.dandori.schedule.run.requested.v1"
+type Requested = EventData<typeof requestedType>
 
 const unready = ({ message }: { readonly message: string }) => new Host.HostUnready({ reason: message })
 const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })
@@ -106,20 +108,16 @@ const make = Effect.fnUntraced(function* (version: string) {
       return yield* scheduleView(found, pipeline)
     })
 
-  /** Records that a run is asked for, once; false where it was asked for already. */
-  const ask = Effect.fnUntraced(function* (asked: Requested, isOver: (found: ScheduleBook) => boolean) {
-    const event: Event = { type: "dev.dandori.schedule.run.requested.v1", data: asked }
-    const found = yield* book
-    const written = yield* found
-      .record(asked.pipeline, (state) => (isAsked(state, asked.run) || isOver(found) ? [] : [event]))
-      .pipe(inNameOf(asked.by), Effect.mapError(unready))
-    scheduler.wake("look")
-    return written.length > 0
-  })
+  /** How many of the runs that are asked for wait, at least: `max_runs` go on. */
+  const waitingIn = (found: ScheduleBook, pipeline: string, state: ScheduleState) => {
+    let all = AskedRun.of(state).length
+    for (const id of found.pipelines()) if (id !== pipeline) all += AskedRun.of(found.state(id)).length
+    return Math.max(0, all - sections.daemon.max_runs)
+  }
 
-  /** Asks for a run that is not there yet. */
+  /** Asks for a run that is not there yet, once. One that was asked for before and has ended uncreated is not asked for again. */
   const request = Effect.fnUntraced(function* (asked: Requested) {
-    const { run } = asked
+    const { by, pipeline, run } = asked
     const stream = StreamName.ofRun(run)
     const isThere = yield* ledger.read(stream).pipe(
       Effect.as(true),
@@ -127,10 +125,20 @@ const make = Effect.fnUntraced(function* (version: string) {
       Effect.mapError(unready),
     )
     if (isThere) return { run, isNew: false }
-    const waiting = runner.counts().seen - runner.counts().running
-    if (waiting >= sections.daemon.queue) return yield* new Host.QueueFull({ waiting })
-    // One that was asked for before and has ended uncreated is not asked for again.
-    return { run, isNew: yield* ask(asked, (found) => found.notCreated(run) !== undefined) }
+    const found = yield* book
+    let full: number | undefined
+    const written = yield* found
+      .record(pipeline, (state) => {
+        full = undefined
+        if (isAsked(state, run) || found.notCreated(run) !== undefined) return []
+        const waiting = waitingIn(found, pipeline, state)
+        if (waiting >= sections.daemon.queue) full = waiting
+        return full === undefined ? [{ type: requestedType, data: asked }] : []
+      })
+      .pipe(inNameOf(by), Effect.mapError(unready))
+    if (full !== undefined) return yield* new Host.QueueFull({ waiting: full })
+    scheduler.wake("look")
+    return { run, isNew: written.length > 0 }
   })
 
   const factsWith = (apiStreams: number) => {
@@ -221,8 +229,10 @@ const make = Effect.fnUntraced(function* (version: string) {
     }),
     notCreated: (run) => Effect.map(book, (found) => found.notCreated(run)),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
-      const { created } = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))
-      const { config, params, pipeline, plan } = created
+      const recalled = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))
+      const again = Takeover.plan(of, recalled, recalled.plan, { from, only })
+      yield* again.pipe(Effect.provide(services), Effect.mapError(refused))
+      const { config, params, pipeline, plan } = recalled.created
       const retry = { of, ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) }
       return yield* request({
         pipeline,
@@ -240,8 +250,11 @@ const make = Effect.fnUntraced(function* (version: string) {
       const owned = yield* ledger.owned(StreamName.ofRun(run)).pipe(Effect.mapError(unready))
       if (owned) return yield* new Host.HostRefused({ reason: "a process drives it already" })
       const { config, params, pipeline, plan } = created
-      const asked = { pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who } as const
-      yield* ask(asked, () => false)
+      const data = { pipeline, run, plan, config: config.sha256, params, trigger: "api", by: who } as const
+      yield* (yield* book)
+        .record(pipeline, (state) => (isAsked(state, run) ? [] : [{ type: requestedType, data }]))
+        .pipe(inNameOf(who), Effect.mapError(unready))
+      scheduler.wake("look")
     }),
     metrics: (apiStreams) => Effect.suspend(() => DaemonMetrics.render(factsWith(apiStreams))),
   })

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { asked } from "./daemon-callers.ts"
-import { ended, until } from "./daemon-project.ts"
+import { daemon, ended, says, until } from "./daemon-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
@@ -31,6 +31,7 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
     "configs/base/daemon.yaml",
     usual
       .replace(/^max_runs: \d+/m, `max_runs: ${room}`)
+      .replace(/^queue: \d+/m, "queue: 2")
       .replace(/requests_per_minute: \d+/, "requests_per_minute: 60000"),
   )
   for (const [id, text] of Object.entries(pipelines)) yield* write(folder, `pipelines/${id}.yaml`, text)
@@ -130,6 +131,63 @@ describe("runs of a daemon that has room for few", () => {
       assert.strictEqual(yield* endedAs("asking", waiting), "cancelled")
       yield* write(folder, "go", "")
       assert.strictEqual(yield* endedAs("other", other), "succeeded")
+      yield* stop
+    }),
+  )
+
+  it.live("takes as many requests as may wait, however many come at once, and through one that stands by", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+        other: pipeline("other", "['true']"),
+      })
+      yield* is(yield* start("held"), "running")
+      const other = yield* daemon(folder)
+      const [, url] = yield* says(other, /The API listens on (\S+)/)
+      yield* says(other, /Standing by/)
+      yield* until(
+        Effect.map(ask("/pipelines/other", operator, undefined, {}, url), ({ json }) => (json.plan ? true : undefined)),
+      )
+      const burst = (at?: string) =>
+        Effect.forEach(Array.from({ length: 6 }), () => ask("/pipelines/other/runs", operator, {}, {}, at), {
+          concurrency: "unbounded",
+        })
+      const all = [...(yield* burst()), ...(yield* burst(url))]
+      const taken = all.flatMap(({ json, status }) => (status === 201 ? [json.run as string] : []))
+      const turnedAway = all.filter(({ status }) => status === 429)
+      assert.deepStrictEqual([taken.length, turnedAway.length], [2, 10])
+      assert.strictEqual(turnedAway[0].json.code, "QueueFull")
+      yield* write(folder, "go", "")
+      for (const run of taken) assert.strictEqual(yield* endedAs("other", run), "succeeded")
+      // There is room again.
+      assert.strictEqual(yield* endedAs("other", yield* start("other")), "succeeded")
+      other.signal("SIGTERM")
+      assert.strictEqual(yield* other.ended, 0, other.said())
+      yield* stop
+    }),
+  )
+
+  it.live("are refused at once where they are to run again what cannot be", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+      })
+      const run = yield* start("held")
+      yield* is(run, "running")
+      const again = (body: unknown) => ask(`/runs/${run}/retry`, operator, body)
+      const early = yield* again({})
+      assert.deepStrictEqual(
+        [early.status, early.json.detail],
+        [409, `Run ${run} has not ended; go on with it: dandori runs resume ${run}`],
+      )
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("held", run), "succeeded")
+      const unknown = yield* again({ from: "nope" })
+      assert.strictEqual(unknown.status, 409)
+      assert.include(unknown.json.detail, 'no task "nope"')
+      const done = yield* again({ from: "work" })
+      assert.strictEqual(done.status, 201)
+      assert.strictEqual(yield* endedAs("held", done.json.run), "succeeded")
       yield* stop
     }),
   )
