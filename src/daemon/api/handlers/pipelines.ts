@@ -107,15 +107,17 @@ export const hooks = HttpApiBuilder.group(
     const { sections } = yield* Settings
     const known = new Map(Object.entries(sections.daemon.hooks ?? {}))
 
-    /** The same words whether there is no such hook or its secret cannot be read: neither is a stranger's business. */
-    const secretOf = Effect.fnUntraced(function* (pipeline: string) {
-      const reference = known.get(pipeline)
-      if (reference === undefined) return yield* refused("No webhook with this signature starts this pipeline")
-      return yield* Effect.mapError(
-        secrets.resolve(reference),
-        () => new Problems.Unavailable({ code: "SecretMissing", detail: "The secret of this webhook cannot be used" }),
+    /** The same words whether there is no such hook or its secret cannot be read: only the log tells them apart. */
+    const stranger = (pipeline: string, why: string) =>
+      Effect.logWarning(`The webhook of ${pipeline} started nothing: ${why}`).pipe(
+        Effect.andThen(Effect.fail(refused("No webhook with this signature starts this pipeline"))),
       )
-    })
+
+    const secretOf = (pipeline: string) => {
+      const reference = known.get(pipeline)
+      if (reference === undefined) return stranger(pipeline, "daemon.hooks of the configuration does not name it")
+      return Effect.catch(secrets.resolve(reference), ({ message }) => stranger(pipeline, message))
+    }
 
     return handlers.handleRaw(
       "call",
