@@ -23,6 +23,11 @@ export const readEvents = Effect.fnUntraced(function* (pipeline: string) {
   return own.length === 0 ? yield* missing(pipeline) : own
 })
 
+/** Reads where each schedule of the environment stands, by pipeline; makes nothing where nothing was recorded. */
+export const readStates = Effect.flatMap(ProjectReaders.find, ({ env, home, project }) =>
+  ScheduleBook.statesOf(env).pipe(Effect.provide(ProjectReaders.ledger({ env, home, project }))),
+)
+
 /** Adds to a pipeline's schedule; the root then names where its stream stands. */
 export const change = <A, E>(
   pipeline: string,
