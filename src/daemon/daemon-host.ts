@@ -21,7 +21,7 @@ import { Settings } from "../services/settings.ts"
 import * as AskedRun from "./asked-run.ts"
 import { Housekeeping } from "./housekeeping.ts"
 import * as Host from "./host.ts"
-import { type Pipeline, Pipelines } from "./pipelines.ts"
+import { type Pipeline, Pipelines, type Problem } from "./pipelines.ts"
 import { Runner } from "./runner.ts"
 import { Scheduler } from "./scheduler.ts"
 import { Surroundings } from "./surroundings.ts"
@@ -61,15 +61,15 @@ const make = Effect.fnUntraced(function* (version: string) {
     }
   }
 
+  const faultOf = ({ message, since }: Problem) => ({ message, since: new Date(since).toISOString() })
+
   const pipelineView = (found: ScheduleBook, { broken, deployed, file, id }: Pipeline): Host.PipelineView => ({
     id,
     ...(file === undefined ? {} : { file: relative(surroundings.project, file) }),
     ...(deployed === undefined ? {} : { plan: deployed.digest }),
     ...(deployed?.plan.schedule === undefined ? {} : { schedule: deployed.plan.schedule }),
     ...pausedOf(found, id),
-    ...(broken === undefined
-      ? {}
-      : { broken: { message: broken.message, since: new Date(broken.since).toISOString() } }),
+    ...(broken === undefined ? {} : { broken: faultOf(broken) }),
   })
 
   const scheduleView = Effect.fnUntraced(function* (found: ScheduleBook, id: string) {
@@ -144,6 +144,7 @@ const make = Effect.fnUntraced(function* (version: string) {
       runsOpen: running,
       runsQueued: seen - running,
       pipelinesBroken: all.filter(({ broken }) => broken !== undefined).length,
+      configurationBroken: pipelines.problem() !== undefined,
       schedulesPaused:
         found === undefined ? 0 : [...found.pipelines()].filter((id) => pauseOf(found.state(id)) !== undefined).length,
       storeBytes: housekeeping.storeBytes(),
@@ -161,6 +162,10 @@ const make = Effect.fnUntraced(function* (version: string) {
         .map((one) => pipelineView(found, one))
         .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     ),
+    problem: Effect.sync(() => {
+      const problem = pipelines.problem()
+      return problem === undefined ? undefined : faultOf(problem)
+    }),
     plan: (id) => Effect.map(deployedOf(id), ({ plan }) => plan),
     schedules: Effect.gen(function* () {
       const found = yield* book

@@ -59,6 +59,17 @@ export class HostUnready extends Schema.TaggedError<HostUnready>()("HostUnready"
 
 const paused = Schema.Struct({ since: Schema.String, by: Schema.String, reason: Schema.String })
 
+/** Why something does not take over, since when (RFC 3339). */
+const Fault = Schema.Struct({ message: Schema.String, since: Schema.String })
+
+/** What is wrong with the configuration: nothing that has changed is deployed, and what is deployed goes on. */
+export const ConfigurationProblem = Fault.annotate({
+  identifier: "ConfigurationProblem",
+  description:
+    "What is wrong with the configuration, and since when: nothing that has changed is deployed until it is mended, and what is deployed goes on",
+})
+export type ConfigurationProblem = typeof ConfigurationProblem.Type
+
 /** A pipeline as the host knows it: deployed, only a broken file, or both. `plan` is the digest of what is deployed. */
 export const PipelineView = Schema.Struct({
   id: PipelineId,
@@ -66,8 +77,8 @@ export const PipelineView = Schema.Struct({
   plan: Schema.optionalKey(Sha256),
   schedule: Schema.optionalKey(Schedule),
   paused: Schema.optionalKey(paused),
-  /** Why its file does not take over, since when (RFC 3339). */
-  broken: Schema.optionalKey(Schema.Struct({ message: Schema.String, since: Schema.String })),
+  /** Why its file does not take over. */
+  broken: Schema.optionalKey(Fault),
 }).annotate({ identifier: "Pipeline" })
 export type PipelineView = typeof PipelineView.Type
 
@@ -127,6 +138,7 @@ export class Host extends Context.Service<
   {
     readonly state: Effect.Effect<HostState>
     readonly pipelines: Effect.Effect<ReadonlyArray<PipelineView>, HostUnready>
+    readonly problem: Effect.Effect<ConfigurationProblem | undefined>
     /** The plan that is deployed. */
     readonly plan: (pipeline: string) => Effect.Effect<Plan, PipelineNotDeployed | HostUnready>
     readonly schedules: Effect.Effect<ReadonlyArray<ScheduleView>, HostUnready>

@@ -39,7 +39,13 @@ export interface Pipeline {
   readonly file?: string
   readonly deployed?: Deployed
   /** Why its file is not what is deployed, and since when (milliseconds since the epoch). */
-  readonly broken?: { readonly message: string; readonly since: number }
+  readonly broken?: Problem
+}
+
+/** Why nothing is deployed of what has changed, and since when (milliseconds since the epoch). */
+export interface Problem {
+  readonly message: string
+  readonly since: number
 }
 
 /** The pipelines of the project: what is deployed of them, and what is wrong with their files. */
@@ -50,8 +56,8 @@ export class Pipelines extends Context.Service<
     readonly current: () => ReadonlyMap<string, Pipeline>
     /** Takes what is deployed, as it was recorded: what is good before the files have been looked at. */
     readonly recall: Effect.Effect<void, { readonly message: string }>
-    /** What is wrong with the configuration, if anything is: then nothing is deployed. */
-    readonly problem: () => string | undefined
+    /** What is wrong with the configuration, if anything is: then nothing is deployed, since when (milliseconds since the epoch). */
+    readonly problem: () => Problem | undefined
     /**
      * Deploys what has changed on disk and may be deployed: what compiles and weakens no safeguard. True where something
      * has changed since the last look; `anew` looks whether anything seems to have changed or not.
@@ -67,7 +73,7 @@ const make = Effect.fnUntraced(function* () {
   const turn = Semaphore.makeUnsafe(1)
   let print: string | undefined
   let current: ReadonlyMap<string, Pipeline> = new Map()
-  let problem: string | undefined
+  let problem: Problem | undefined
   /** Files that plans name. */
   let named: ReadonlySet<string> = new Set()
   const plans = new Map<Sha256, Plan>()
@@ -205,9 +211,9 @@ const make = Effect.fnUntraced(function* () {
         if (!anew && print === `${files} ${yield* lookAtDeployments}`) return false
         const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
         if (Result.isFailure(loaded)) {
-          const { message } = loaded.failure
-          if (message !== problem) yield* say(`Nothing is deployed: ${message}`)
-          problem = message
+          const message = loaded.failure.message.replaceAll(`${project}/`, "")
+          if (message !== problem?.message) yield* say(`Nothing is deployed: ${message}`)
+          problem = { message, since: problem?.since ?? (yield* Clock.currentTimeMillis) }
           print = `${files} ${yield* lookAtDeployments}`
           return true
         }

@@ -159,4 +159,42 @@ describe("the API of a daemon", () => {
       assert.strictEqual(yield* process.ended, 0, process.said())
     }),
   )
+
+  it.live("says that nothing is deployed any more as long as the configuration is broken, and goes on", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token, url } = yield* askedOfOften
+      const viewer = yield* token("viewer")
+      const get = (path: string) =>
+        Effect.promise(() =>
+          fetch(`${new URL(url).origin}${path}`, { headers: { authorization: `Bearer ${viewer}` } }).then(
+            async (answer) => ({ status: answer.status, text: await answer.text() }),
+          ),
+        )
+      const broken = Effect.map(get("/metrics"), ({ text }) => /^dandori_configuration_broken (\d)$/m.exec(text)?.[1])
+      const pipelines = Effect.map(ask("/pipelines", viewer), ({ json }) => json)
+      const good = yield* until(Effect.map(pipelines, (json) => (json.pipelines[0]?.plan ? json : undefined)))
+      assert.deepStrictEqual([good.problem, yield* broken], [undefined, "0"])
+      const file = "configs/base/retention.yaml"
+      const usual = yield* Effect.promise(() => Fs.readFile(join(folder, file), "utf8"))
+      yield* write(folder, file, "raw_days: many\n")
+      const bad = yield* until(Effect.map(pipelines, (json) => (json.problem ? json : undefined)))
+      assert.match(bad.problem.message, /configs\/base\/retention\.yaml[^]*raw_days/)
+      assert.notInclude(bad.problem.message, folder)
+      assert.isFalse(Number.isNaN(Date.parse(bad.problem.since)))
+      assert.deepStrictEqual(bad.pipelines, good.pipelines)
+      assert.strictEqual(yield* broken, "1")
+      assert.strictEqual((yield* get("/readyz")).status, 200)
+      // Another fault in the same place does not begin anew.
+      yield* write(folder, file, "logs_days: many\n")
+      const worse = yield* until(
+        Effect.map(pipelines, (json) => (/logs_days/.test(json.problem?.message) ? json : undefined)),
+      )
+      assert.strictEqual(worse.problem.since, bad.problem.since)
+      yield* write(folder, file, usual)
+      const mended = yield* until(Effect.map(pipelines, (json) => (json.problem ? undefined : json)))
+      assert.deepStrictEqual([mended, yield* broken], [good, "0"])
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0, process.said())
+    }),
+  )
 })

@@ -107,6 +107,7 @@ export const layer = (
             ),
           )
         }),
+        problem: Effect.undefined,
         plan: planOf,
         schedules: Effect.gen(function* () {
           const names = (yield* files).map((file) => file.replace(/\.yaml$/, ""))

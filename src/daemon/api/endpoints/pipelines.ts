@@ -7,7 +7,7 @@ import { PipelineId, RunId } from "../../../domain/names.ts"
 import { TickTime } from "../../../domain/occurrence.ts"
 import { Plan } from "../../../domain/plan.ts"
 import { TickView } from "../../../scheduler/tick-view.ts"
-import { PipelineView, ScheduleView } from "../../host.ts"
+import { ConfigurationProblem, PipelineView, ScheduleView } from "../../host.ts"
 import { Needs } from "../authorization.ts"
 import { Created, Known, keyed } from "../begun.ts"
 import * as Problems from "../problems.ts"
@@ -26,9 +26,17 @@ const Moment = TickTime.check(
 
 /** Pipelines: what is deployed, and starting it. */
 export const pipelines = HttpApiGroup.make("pipelines").add(
-  HttpApiEndpoint.get("list", "/pipelines", { success: Schema.Struct({ pipelines: Schema.Array(PipelineView) }) })
+  HttpApiEndpoint.get("list", "/pipelines", {
+    success: Schema.Struct({
+      pipelines: Schema.Array(PipelineView),
+      problem: Schema.optionalKey(ConfigurationProblem),
+    }),
+  })
     .annotate(Needs, "read")
-    .annotate(OpenApi.Summary, "The pipelines that are deployed, and files that do not take over"),
+    .annotate(
+      OpenApi.Summary,
+      "The pipelines that are deployed, files that do not take over, and what is wrong with the configuration",
+    ),
   HttpApiEndpoint.get("show", "/pipelines/:pipeline", {
     params: pipeline,
     success: PipelineView,

@@ -38,7 +38,11 @@ export const pipelines = HttpApiBuilder.group(
     const host = yield* Host
     const known = Effect.mapError(host.pipelines, unready)
     return handlers.handleAll({
-      list: () => Effect.map(known, (pipelines) => ({ pipelines })),
+      list: Effect.fnUntraced(function* () {
+        const pipelines = yield* known
+        const problem = yield* host.problem
+        return problem === undefined ? { pipelines } : { pipelines, problem }
+      }),
       show: Effect.fnUntraced(function* ({ params }) {
         const found = (yield* known).find(({ id }) => id === params.pipeline)
         const detail = `There is no pipeline ${params.pipeline}`
