@@ -194,7 +194,20 @@ const make = Effect.fnUntraced(function* (version: string) {
       )
       scheduler.wake("look")
       const own = found.state(pipeline).backfills.find(({ id }) => id === backfill)
-      return (own?.ticks ?? []).slice(0, ticks.length).map(({ run, tick }) => ({ tick: timeText(tick), run }))
+      const runs = (own?.ticks ?? []).slice(0, ticks.length).map(({ run, tick }) => ({ tick: timeText(tick), run }))
+      return { backfill, runs }
+    }),
+    cancelBackfill: Effect.fnUntraced(function* (pipeline, backfill, reason, who) {
+      const left = yield* Orders.cancelBackfill(yield* book, pipeline, backfill, reason).pipe(
+        inNameOf(who),
+        Effect.catchTag(
+          "BackfillRefused",
+          () => Effect.fail(new Host.BackfillMissing({ pipeline, backfill })),
+          (error) => Effect.fail(unready(error)),
+        ),
+      )
+      scheduler.wake("look")
+      return left
     }),
     start: Effect.fnUntraced(function* ({ params, pipeline, run, trigger, who }) {
       const { config, digest, plan } = yield* deployedOf(pipeline)

@@ -26,6 +26,16 @@ export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("Sche
   }
 }
 
+/** The schedule has no backfill of this id, or one that has ended. */
+export class BackfillMissing extends Schema.TaggedError<BackfillMissing>()("BackfillMissing", {
+  pipeline: Schema.String,
+  backfill: Schema.String,
+}) {
+  override get message() {
+    return `The schedule of ${this.pipeline} has no backfill ${this.backfill} that goes on`
+  }
+}
+
 /** Params that do not fit the pipeline's schemas: all of them at once. */
 export class ParamsRefused extends Schema.TaggedError<ParamsRefused>()("ParamsRefused", {
   pipeline: Schema.String,
@@ -155,13 +165,21 @@ export class Host extends Context.Service<
       reason: string,
       who: Actor,
     ) => Effect.Effect<ScheduleView, ScheduleMissing | HostUnready>
-    /** The runs that it asks for, by tick, oldest first. */
-    readonly backfill: (
-      request: BackfillRequest,
-    ) => Effect.Effect<
-      ReadonlyArray<{ readonly tick: string; readonly run: string }>,
+    /** Its id, and the runs that it asks for, by tick, oldest first. */
+    readonly backfill: (request: BackfillRequest) => Effect.Effect<
+      {
+        readonly backfill: string
+        readonly runs: ReadonlyArray<{ readonly tick: string; readonly run: string }>
+      },
       ScheduleMissing | HostRefused | QueueFull | HostUnready
     >
+    /** Leaves out what a backfill has not run yet; durable on return. How many ticks that are. */
+    readonly cancelBackfill: (
+      pipeline: string,
+      backfill: string,
+      reason: string,
+      who: Actor,
+    ) => Effect.Effect<number, BackfillMissing | HostUnready>
     /** Succeeds when `run.created` is durable, or the run waits in a queue that survives a crash. */
     readonly start: (
       request: StartRequest,

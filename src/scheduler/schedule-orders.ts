@@ -122,6 +122,8 @@ export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(functio
   id: string,
   reason: string,
 ) {
+  // Another process may have been asked for it just now.
+  if (!book.state(pipeline).backfills.some((one) => one.id === id)) yield* book.refresh
   let left = 0
   const events = yield* book.record(pipeline, ({ backfills }) => {
     const found = backfills.find((one) => one.id === id)

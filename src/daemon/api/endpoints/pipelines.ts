@@ -65,6 +65,9 @@ export const pipelines = HttpApiGroup.make("pipelines").add(
     ),
 )
 
+/** Id of a backfill: a UUIDv7, as that of a run. */
+const BackfillId = RunId
+
 /** How many ticks, from 1 to 1000. */
 const Last = Schema.String.check(Schema.isPattern(/^([1-9][0-9]{0,2}|1000)$/u)).pipe(
   Schema.decodeTo(Schema.Int, SchemaTransformation.numberFromString),
@@ -109,11 +112,22 @@ export const schedules = HttpApiGroup.make("schedules").add(
   HttpApiEndpoint.post("backfill", "/schedules/:pipeline/backfills", {
     params: pipeline,
     payload: Schema.Struct({ from: Moment, to: Moment, definition: Schema.Literals(["today", "then"]) }),
-    success: Schema.Struct({ runs: Schema.Array(Schema.Struct({ tick: TickTime, run: RunId })) }),
+    success: Schema.Struct({ backfill: BackfillId, runs: Schema.Array(Schema.Struct({ tick: TickTime, run: RunId })) }),
     error: [Problems.NotFound, Problems.Conflict],
   })
     .annotate(Needs, "operate")
     .annotate(OpenApi.Summary, "Runs the ticks from one time to before another, by the definition of today or of then"),
+  HttpApiEndpoint.post("cancelBackfill", "/schedules/:pipeline/backfills/:backfill/cancel", {
+    params: { ...pipeline, backfill: BackfillId },
+    payload: Schema.Struct({ reason: Reason }),
+    success: Schema.Struct({ backfill: BackfillId, left: Schema.Int }),
+    error: Problems.NotFound,
+  })
+    .annotate(Needs, "operate")
+    .annotate(
+      OpenApi.Summary,
+      "Leaves out what a backfill has not run yet, and says how many ticks that are; the run that goes on does so",
+    ),
 )
 
 /** Requests of other systems, signed by the scheme of Standard Webhooks (standardwebhooks.com). */

@@ -21,10 +21,12 @@ interface Told {
   readonly message: string
 }
 
+const missing = new Set(["PipelineNotDeployed", "ScheduleMissing", "BackfillMissing"])
+
 /** What the host could not do, as a problem. */
 const problemOf = ({ _tag, message }: Told) => {
   const words = { code: _tag, detail: message }
-  if (_tag === "PipelineNotDeployed" || _tag === "ScheduleMissing") return new Problems.NotFound(words)
+  if (missing.has(_tag)) return new Problems.NotFound(words)
   return new Problems.Unavailable(words)
 }
 
@@ -92,7 +94,12 @@ export const schedules = HttpApiBuilder.group(
       }),
       backfill: Effect.fnUntraced(function* ({ params, payload }) {
         const { actor } = yield* Caller
-        return { runs: yield* backfill({ pipeline: params.pipeline, ...payload, who: actor }) }
+        return yield* backfill({ pipeline: params.pipeline, ...payload, who: actor })
+      }),
+      cancelBackfill: Effect.fnUntraced(function* ({ params: { backfill: id, pipeline }, payload: { reason } }) {
+        const { actor } = yield* Caller
+        const left = yield* Effect.mapError(host.cancelBackfill(pipeline, id, reason, actor), problemOf)
+        return { backfill: id, left }
       }),
     })
   }),
