@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
@@ -31,7 +32,7 @@ export const readStates = Effect.flatMap(ProjectReaders.find, ({ env, home, proj
 /** Adds to a pipeline's schedule; the root then names where its stream stands. */
 export const change = <A, E>(
   pipeline: string,
-  order: (book: ScheduleBook.ScheduleBook, env: SettingsFiles.Configuration["env"]) => Effect.Effect<A, E>,
+  order: (book: ScheduleBook.ScheduleBook, env: SettingsFiles.Configuration["env"]) => Effect.Effect<A, E, Ledger>,
 ) =>
   Effect.gen(function* () {
     const { env, home, project } = yield* Project.find

@@ -200,6 +200,7 @@ const make = Effect.fnUntraced(function* (version: string) {
     cancelBackfill: Effect.fnUntraced(function* (pipeline, backfill, reason, who) {
       const left = yield* Orders.cancelBackfill(yield* book, pipeline, backfill, reason).pipe(
         inNameOf(who),
+        Effect.provide(services),
         Effect.catchTag(
           "BackfillRefused",
           () => Effect.fail(new Host.BackfillMissing({ pipeline, backfill })),
