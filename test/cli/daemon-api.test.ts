@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { asked } from "./daemon-callers.ts"
 import { daemon, ended, says, ticking, ticks, until } from "./daemon-project.ts"
-import { dandori } from "./evidence-project.ts"
+import { dandori, ndjson } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
@@ -195,6 +195,22 @@ describe("the API of a daemon", () => {
       assert.deepStrictEqual([mended, yield* broken], [good, "0"])
       process.signal("SIGTERM")
       assert.strictEqual(yield* process.ended, 0, process.said())
+    }),
+  )
+
+  it.live("says what it warns of as it says all else: with --json as lines of JSON only", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const process = yield* daemon(folder, "--json")
+      const [, url] = yield* says(process, /The API listens on ([^"\s]+)/)
+      const answer = yield* Effect.promise(() => fetch(`${url}/hooks/nothing`, { method: "POST", body: "{}" }))
+      assert.strictEqual(answer.status, 401)
+      yield* says(process, /The webhook of nothing started nothing.*\n/)
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0, process.said())
+      const lines = ndjson(process.said())
+      assert.isTrue(lines.every(({ kind }) => kind === "note"))
+      assert.isTrue(lines.some(({ text }) => String(text).startsWith("The webhook of nothing started nothing")))
     }),
   )
 })
