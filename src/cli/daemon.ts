@@ -1,6 +1,8 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Clock from "effect/Clock"
+import * as Logger from "effect/Logger"
 import { millisOf } from "../domain/config/daemon.ts"
 import * as Api from "../daemon/api/api.ts"
 import * as Host from "../daemon/daemon-host.ts"
@@ -23,6 +25,7 @@ import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
 import * as LocalSocket from "../services/local-socket.ts"
 import * as Memory from "../services/memory.ts"
+import { conceal } from "../services/secret-forms.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
@@ -99,6 +102,15 @@ const listen = (graceMillis: number, reload: () => void, say: (text: string) => 
       }),
   )
 
+/** What any part of the daemon warns of is said as all else that it says, without secrets. */
+const warnings = (say: (text: string) => Effect.Effect<void>) =>
+  Logger.layer([
+    Logger.make(({ cause, message }) => {
+      const why = cause.reasons.length === 0 ? [] : [Cause.pretty(cause)]
+      Effect.runFork(say(conceal([message, why].flat().map(String).join(": "))))
+    }),
+  ])
+
 /** Listens on the local socket, as soon as no other daemon of the project does. */
 const untilFree = <E extends { readonly message: string }, R>(
   listening: Effect.Effect<void, E, R>,
@@ -158,6 +170,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
       ),
     ),
     Effect.scoped,
+    Effect.provide(warnings(say)),
     Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode === 143 && (process.exitCode = 0)))),
   )
 })

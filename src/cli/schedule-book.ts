@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
@@ -23,10 +24,15 @@ export const readEvents = Effect.fnUntraced(function* (pipeline: string) {
   return own.length === 0 ? yield* missing(pipeline) : own
 })
 
+/** Reads where each schedule of the environment stands, by pipeline; makes nothing where nothing was recorded. */
+export const readStates = Effect.flatMap(ProjectReaders.find, ({ env, home, project }) =>
+  ScheduleBook.statesOf(env).pipe(Effect.provide(ProjectReaders.ledger({ env, home, project }))),
+)
+
 /** Adds to a pipeline's schedule; the root then names where its stream stands. */
 export const change = <A, E>(
   pipeline: string,
-  order: (book: ScheduleBook.ScheduleBook, env: SettingsFiles.Configuration["env"]) => Effect.Effect<A, E>,
+  order: (book: ScheduleBook.ScheduleBook, env: SettingsFiles.Configuration["env"]) => Effect.Effect<A, E, Ledger>,
 ) =>
   Effect.gen(function* () {
     const { env, home, project } = yield* Project.find

@@ -67,14 +67,20 @@ export const backfill = Effect.fnUntraced(function* (
   )
 })
 
-/** Leaves out what a backfill has not run yet. */
-export const cancelBackfill = Effect.fnUntraced(function* (pipeline: string, id: string) {
+/** Why a backfill is cancelled: a command line has no other reason. */
+export const cancelled = "a person cancelled it"
+
+/** Says how many ticks of a backfill are left out. */
+export const toldLeft = Effect.fnUntraced(function* (pipeline: string, id: string, left: number) {
   const { json } = yield* root
-  const left = yield* ScheduleBook.change(pipeline, (book) =>
-    Orders.cancelBackfill(book, pipeline, id, "a person cancelled it"),
-  )
   if (json) return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: id, left })
   return yield* Output.data(
     `${id}  ${count(left, "tick is", "ticks are")} left out; a run of it that goes on: dandori runs cancel`,
   )
+})
+
+/** Leaves out what a backfill has not run yet. */
+export const cancelBackfill = Effect.fnUntraced(function* (pipeline: string, id: string) {
+  const left = yield* ScheduleBook.change(pipeline, (book) => Orders.cancelBackfill(book, pipeline, id, cancelled))
+  yield* toldLeft(pipeline, id, left)
 })

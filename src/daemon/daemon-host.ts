@@ -22,7 +22,7 @@ import { Settings } from "../services/settings.ts"
 import * as AskedRun from "./asked-run.ts"
 import { Housekeeping } from "./housekeeping.ts"
 import * as Host from "./host.ts"
-import { type Pipeline, Pipelines } from "./pipelines.ts"
+import { type Pipeline, Pipelines, type Problem } from "./pipelines.ts"
 import { Runner } from "./runner.ts"
 import { Scheduler } from "./scheduler.ts"
 import { Surroundings } from "./surroundings.ts"
@@ -63,15 +63,15 @@ const make = Effect.fnUntraced(function* (version: string) {
     }
   }
 
+  const faultOf = ({ message, since }: Problem) => ({ message, since: new Date(since).toISOString() })
+
   const pipelineView = (found: ScheduleBook, { broken, deployed, file, id, isGone }: Pipeline): Host.PipelineView => ({
     id,
     ...(file === undefined ? {} : { file: relative(surroundings.project, file) }),
     ...(deployed === undefined ? {} : { plan: deployed.digest }),
     ...(deployed?.plan.schedule === undefined || isGone ? {} : { schedule: deployed.plan.schedule }),
     ...pausedOf(found, id),
-    ...(broken === undefined
-      ? {}
-      : { broken: { message: broken.message, since: new Date(broken.since).toISOString() } }),
+    ...(broken === undefined ? {} : { broken: faultOf(broken) }),
   })
 
   const scheduleView = Effect.fnUntraced(function* (found: ScheduleBook, id: string) {
@@ -152,6 +152,7 @@ const make = Effect.fnUntraced(function* (version: string) {
       runsOpen: running,
       runsQueued: seen - running,
       pipelinesBroken: all.filter(({ broken }) => broken !== undefined).length,
+      configurationBroken: pipelines.problem() !== undefined,
       schedulesPaused:
         found === undefined ? 0 : [...found.pipelines()].filter((id) => pauseOf(found.state(id)) !== undefined).length,
       storeBytes: housekeeping.storeBytes(),
@@ -169,6 +170,10 @@ const make = Effect.fnUntraced(function* (version: string) {
         .map((one) => pipelineView(found, one))
         .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     ),
+    problem: Effect.sync(() => {
+      const problem = pipelines.problem()
+      return problem === undefined ? undefined : faultOf(problem)
+    }),
     plan: (id) => Effect.map(deployedOf(id), ({ plan }) => plan),
     schedules: Effect.gen(function* () {
       const found = yield* book
@@ -197,7 +202,21 @@ const make = Effect.fnUntraced(function* (version: string) {
       )
       scheduler.wake("look")
       const own = found.state(pipeline).backfills.find(({ id }) => id === backfill)
-      return (own?.ticks ?? []).slice(0, ticks.length).map(({ run, tick }) => ({ tick: timeText(tick), run }))
+      const runs = (own?.ticks ?? []).slice(0, ticks.length).map(({ run, tick }) => ({ tick: timeText(tick), run }))
+      return { backfill, runs }
+    }),
+    cancelBackfill: Effect.fnUntraced(function* (pipeline, backfill, reason, who) {
+      const left = yield* Orders.cancelBackfill(yield* book, pipeline, backfill, reason).pipe(
+        inNameOf(who),
+        Effect.provide(services),
+        Effect.catchTag(
+          "BackfillRefused",
+          () => Effect.fail(new Host.BackfillMissing({ pipeline, backfill })),
+          (error) => Effect.fail(unready(error)),
+        ),
+      )
+      scheduler.wake("look")
+      return left
     }),
     start: Effect.fnUntraced(function* ({ params, pipeline, run, trigger, who }) {
       const { config, digest, plan } = yield* deployedOf(pipeline)

@@ -26,6 +26,16 @@ export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("Sche
   }
 }
 
+/** The schedule has no backfill of this id, or one that has ended. */
+export class BackfillMissing extends Schema.TaggedError<BackfillMissing>()("BackfillMissing", {
+  pipeline: Schema.String,
+  backfill: Schema.String,
+}) {
+  override get message() {
+    return `The schedule of ${this.pipeline} has no backfill ${this.backfill} that goes on`
+  }
+}
+
 /** Params that do not fit the pipeline's schemas: all of them at once. */
 export class ParamsRefused extends Schema.TaggedError<ParamsRefused>()("ParamsRefused", {
   pipeline: Schema.String,
@@ -59,6 +69,17 @@ export class HostUnready extends Schema.TaggedError<HostUnready>()("HostUnready"
 
 const paused = Schema.Struct({ since: Schema.String, by: Schema.String, reason: Schema.String })
 
+/** Why something does not take over, since when (RFC 3339). */
+const Fault = Schema.Struct({ message: Schema.String, since: Schema.String })
+
+/** What is wrong with the configuration: nothing that has changed is deployed, and what is deployed goes on. */
+export const ConfigurationProblem = Fault.annotate({
+  identifier: "ConfigurationProblem",
+  description:
+    "What is wrong with the configuration, and since when: nothing that has changed is deployed until it is mended, and what is deployed goes on",
+})
+export type ConfigurationProblem = typeof ConfigurationProblem.Type
+
 /** A pipeline as the host knows it: deployed, only a broken file, or both. `plan` is the digest of what is deployed. */
 export const PipelineView = Schema.Struct({
   id: PipelineId,
@@ -66,8 +87,8 @@ export const PipelineView = Schema.Struct({
   plan: Schema.optionalKey(Sha256),
   schedule: Schema.optionalKey(Schedule),
   paused: Schema.optionalKey(paused),
-  /** Why its file does not take over, since when (RFC 3339). */
-  broken: Schema.optionalKey(Schema.Struct({ message: Schema.String, since: Schema.String })),
+  /** Why its file does not take over. */
+  broken: Schema.optionalKey(Fault),
 }).annotate({ identifier: "Pipeline" })
 export type PipelineView = typeof PipelineView.Type
 
@@ -127,6 +148,7 @@ export class Host extends Context.Service<
   {
     readonly state: Effect.Effect<HostState>
     readonly pipelines: Effect.Effect<ReadonlyArray<PipelineView>, HostUnready>
+    readonly problem: Effect.Effect<ConfigurationProblem | undefined>
     /** The plan that is deployed. */
     readonly plan: (pipeline: string) => Effect.Effect<Plan, PipelineNotDeployed | HostUnready>
     readonly schedules: Effect.Effect<ReadonlyArray<ScheduleView>, HostUnready>
@@ -143,13 +165,21 @@ export class Host extends Context.Service<
       reason: string,
       who: Actor,
     ) => Effect.Effect<ScheduleView, ScheduleMissing | HostUnready>
-    /** The runs that it asks for, by tick, oldest first. */
-    readonly backfill: (
-      request: BackfillRequest,
-    ) => Effect.Effect<
-      ReadonlyArray<{ readonly tick: string; readonly run: string }>,
+    /** Its id, and the runs that it asks for, by tick, oldest first. */
+    readonly backfill: (request: BackfillRequest) => Effect.Effect<
+      {
+        readonly backfill: string
+        readonly runs: ReadonlyArray<{ readonly tick: string; readonly run: string }>
+      },
       ScheduleMissing | HostRefused | QueueFull | HostUnready
     >
+    /** Leaves out what a backfill has not run yet; durable on return. How many ticks that are. */
+    readonly cancelBackfill: (
+      pipeline: string,
+      backfill: string,
+      reason: string,
+      who: Actor,
+    ) => Effect.Effect<number, BackfillMissing | HostUnready>
     /** Succeeds when `run.created` is durable, or the run waits in a queue that survives a crash. */
     readonly start: (
       request: StartRequest,

@@ -41,7 +41,13 @@ export interface Pipeline {
   readonly isGone: boolean
   readonly deployed?: Deployed
   /** Why its file is not what is deployed, and since when (milliseconds since the epoch). */
-  readonly broken?: { readonly message: string; readonly since: number }
+  readonly broken?: Problem
+}
+
+/** Why nothing is deployed of what has changed, and since when (milliseconds since the epoch). */
+export interface Problem {
+  readonly message: string
+  readonly since: number
 }
 
 /** Why a file does not take over. */
@@ -60,8 +66,8 @@ export class Pipelines extends Context.Service<
     readonly current: () => ReadonlyMap<string, Pipeline>
     /** Takes what is deployed, as it was recorded: what is good before the files have been looked at. */
     readonly recall: Effect.Effect<void, { readonly message: string }>
-    /** What is wrong with the configuration, if anything is: then nothing is deployed. */
-    readonly problem: () => string | undefined
+    /** What is wrong with the configuration, if anything is: then nothing is deployed, since when (milliseconds since the epoch). */
+    readonly problem: () => Problem | undefined
     /**
      * Deploys what has changed on disk and may be deployed: what compiles and weakens no safeguard. True where something
      * has changed since the last look; `anew` looks whether anything seems to have changed or not.
@@ -77,7 +83,7 @@ const make = Effect.fnUntraced(function* () {
   const turn = Semaphore.makeUnsafe(1)
   let print: string | undefined
   let current: ReadonlyMap<string, Pipeline> = new Map()
-  let problem: string | undefined
+  let problem: Problem | undefined
   /** Files that plans name. */
   let named: ReadonlySet<string> = new Set()
   const plans = new Map<Sha256, Plan>()
@@ -230,9 +236,9 @@ const make = Effect.fnUntraced(function* () {
         if (!anew && print === `${files} ${yield* lookAtDeployments}`) return false
         const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
         if (Result.isFailure(loaded)) {
-          const { message } = loaded.failure
-          if (message !== problem) yield* say(`Nothing is deployed: ${message}`)
-          problem = message
+          const message = loaded.failure.message.replaceAll(`${project}/`, "")
+          if (message !== problem?.message) yield* say(`Nothing is deployed: ${message}`)
+          problem = { message, since: problem?.since ?? (yield* Clock.currentTimeMillis) }
           print = `${files} ${yield* lookAtDeployments}`
           return true
         }

@@ -57,6 +57,11 @@ export const families = {
     type: "gauge",
     help: "Pipelines whose file does not compile or was not accepted; the deployed version goes on.",
   },
+  configurationBroken: {
+    name: "dandori_configuration_broken",
+    type: "gauge",
+    help: "1 while the configuration is broken: no change is deployed, and the deployed versions go on. Else 0.",
+  },
   schedulesPaused: { name: "dandori_schedules_paused", type: "gauge", help: "Schedules that are paused." },
   storeBytes: {
     name: "dandori_store_bytes",
@@ -160,6 +165,8 @@ export interface Facts {
   readonly runsOpen: number
   readonly runsQueued: number
   readonly pipelinesBroken: number
+  /** Whether nothing can be deployed, since the configuration is not in order. */
+  readonly configurationBroken: boolean
   readonly schedulesPaused: number
   /** Bytes of each store, as far as it was measured. */
   readonly storeBytes: Readonly<Record<string, number>>
@@ -178,6 +185,7 @@ const told = (facts: Facts): Readonly<Partial<Record<Key, ReadonlyArray<OpenMetr
     runsOpen: plain(facts.runsOpen),
     runsQueued: plain(facts.runsQueued),
     pipelinesBroken: plain(facts.pipelinesBroken),
+    configurationBroken: plain(facts.configurationBroken ? 1 : 0),
     schedulesPaused: plain(facts.schedulesPaused),
     storeBytes: Object.entries(facts.storeBytes).map(([store, value]) => ({ labels: { store }, value })),
     apiStreams: plain(facts.apiStreams),

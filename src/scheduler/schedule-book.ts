@@ -215,3 +215,15 @@ export const eventsOf = Effect.fn("ScheduleBook.eventsOf")(function* (env: strin
   })
   return events
 })
+
+/** Where each schedule of an environment stands, by pipeline; as `eventsOf` reads it. */
+export const statesOf = Effect.fn("ScheduleBook.statesOf")(function* (env: string) {
+  const states = new Map<string, ScheduleState>()
+  yield* StreamTail.whole(yield* Ledger, StreamName.ofSchedules(env), (entry) => {
+    const event = written(entry)
+    if (event === undefined) return
+    const { pipeline } = event.data
+    states.set(pipeline, evolve(states.get(pipeline) ?? initial, event))
+  })
+  return states
+})

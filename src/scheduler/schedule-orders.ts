@@ -4,6 +4,8 @@ import * as Schema from "effect/Schema"
 import type { Actor } from "../domain/actor.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import { timeText } from "../domain/occurrence.ts"
+import { Ledger } from "../ledger/ledger.ts"
+import * as StreamName from "../ledger/stream-name.ts"
 import { Ids } from "../services/ids.ts"
 import { mostTicks, ticksOf } from "./backfill-ticks.ts"
 import type { ScheduleBook } from "./schedule-book.ts"
@@ -115,6 +117,15 @@ export const backfill = Effect.fn("ScheduleOrders.backfill")(function* (
   return { backfill: id, ticks }
 })
 
+/** Whether a run has begun. */
+const isCreated = Effect.fnUntraced(function* (run: string) {
+  const ledger = yield* Ledger
+  return yield* ledger.bytes(StreamName.ofRun(run), 0, 1).pipe(
+    Effect.as(true),
+    Effect.catchTag("StreamMissing", () => Effect.succeed(false)),
+  )
+})
+
 /** Leaves out what a backfill has not run yet; gives how many ticks that are. The run that goes on is not touched. */
 export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(function* (
   book: ScheduleBook,
@@ -122,10 +133,15 @@ export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(functio
   id: string,
   reason: string,
 ) {
+  // Another process may have been asked for it just now.
+  const here = () => book.state(pipeline).backfills.find((one) => one.id === id)
+  if (here() === undefined) yield* book.refresh
+  const first = here()?.ticks[0]?.run
+  const goesOn = first !== undefined && (yield* isCreated(first)) ? first : undefined
   let left = 0
   const events = yield* book.record(pipeline, ({ backfills }) => {
     const found = backfills.find((one) => one.id === id)
-    left = found?.ticks.length ?? 0
+    left = found?.ticks.filter(({ run }) => run !== goesOn).length ?? 0
     return found === undefined
       ? []
       : [{ type: "dev.dandori.schedule.backfill.cancelled.v1", data: { pipeline, backfill: id, reason, ticks: left } }]

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { asked } from "./daemon-callers.ts"
 import { daemon, ended, says, ticking, ticks, until } from "./daemon-project.ts"
-import { dandori } from "./evidence-project.ts"
+import { dandori, ndjson } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
@@ -157,6 +157,60 @@ describe("the API of a daemon", () => {
       yield* Effect.promise(async () => stream.body?.cancel())
       process.signal("SIGTERM")
       assert.strictEqual(yield* process.ended, 0, process.said())
+    }),
+  )
+
+  it.live("says that nothing is deployed any more as long as the configuration is broken, and goes on", () =>
+    Effect.gen(function* () {
+      const { ask, folder, process, token, url } = yield* askedOfOften
+      const viewer = yield* token("viewer")
+      const get = (path: string) =>
+        Effect.promise(() =>
+          fetch(`${new URL(url).origin}${path}`, { headers: { authorization: `Bearer ${viewer}` } }).then(
+            async (answer) => ({ status: answer.status, text: await answer.text() }),
+          ),
+        )
+      const broken = Effect.map(get("/metrics"), ({ text }) => /^dandori_configuration_broken (\d)$/m.exec(text)?.[1])
+      const pipelines = Effect.map(ask("/pipelines", viewer), ({ json }) => json)
+      const good = yield* until(Effect.map(pipelines, (json) => (json.pipelines[0]?.plan ? json : undefined)))
+      assert.deepStrictEqual([good.problem, yield* broken], [undefined, "0"])
+      const file = "configs/base/retention.yaml"
+      const usual = yield* Effect.promise(() => Fs.readFile(join(folder, file), "utf8"))
+      yield* write(folder, file, "raw_days: many\n")
+      const bad = yield* until(Effect.map(pipelines, (json) => (json.problem ? json : undefined)))
+      assert.match(bad.problem.message, /configs\/base\/retention\.yaml[^]*raw_days/)
+      assert.notInclude(bad.problem.message, folder)
+      assert.isFalse(Number.isNaN(Date.parse(bad.problem.since)))
+      assert.deepStrictEqual(bad.pipelines, good.pipelines)
+      assert.strictEqual(yield* broken, "1")
+      assert.strictEqual((yield* get("/readyz")).status, 200)
+      // Another fault in the same place does not begin anew.
+      yield* write(folder, file, "logs_days: many\n")
+      const worse = yield* until(
+        Effect.map(pipelines, (json) => (/logs_days/.test(json.problem?.message) ? json : undefined)),
+      )
+      assert.strictEqual(worse.problem.since, bad.problem.since)
+      yield* write(folder, file, usual)
+      const mended = yield* until(Effect.map(pipelines, (json) => (json.problem ? undefined : json)))
+      assert.deepStrictEqual([mended, yield* broken], [good, "0"])
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0, process.said())
+    }),
+  )
+
+  it.live("says what it warns of as it says all else: with --json as lines of JSON only", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const process = yield* daemon(folder, "--json")
+      const [, url] = yield* says(process, /The API listens on ([^"\s]+)/)
+      const answer = yield* Effect.promise(() => fetch(`${url}/hooks/nothing`, { method: "POST", body: "{}" }))
+      assert.strictEqual(answer.status, 401)
+      yield* says(process, /The webhook of nothing started nothing.*\n/)
+      process.signal("SIGTERM")
+      assert.strictEqual(yield* process.ended, 0, process.said())
+      const lines = ndjson(process.said())
+      assert.isTrue(lines.every(({ kind }) => kind === "note"))
+      assert.isTrue(lines.some(({ text }) => String(text).startsWith("The webhook of nothing started nothing")))
     }),
   )
 })

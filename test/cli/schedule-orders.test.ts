@@ -1,5 +1,8 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { who } from "../../src/cli/who.ts"
 import { type ClosedTick, daemon, ended, entries, says, ticking, ticks, until } from "./daemon-project.ts"
 import { dandori, ndjson } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
@@ -48,6 +51,55 @@ describe("dandori schedule", () => {
       assert.match(shown.out, /^tick +outcome +why +decided\n\S+Z +ran +run \S+ succeeded/)
       assert.match(shown.err, /Next tick: \S+Z/)
       assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
+    }),
+  )
+
+  it.live("lists what is paused and what is deployed, also where the files say otherwise", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const ids = ["broken", "changed", "gone", "often"]
+      for (const id of ids) yield* write(folder, `pipelines/${id}.yaml`, ticking(id, "0 0 * * *", ["true"]))
+      const process = yield* daemon(folder)
+      for (const id of ids) yield* until(Effect.map(entries(folder, id), (all) => all[0]))
+      process.signal("SIGTERM")
+      yield* process.ended
+      yield* dandori(folder, "schedule", "pause", "often", "--reason", "the feed is late")
+      yield* dandori(folder, "schedule", "pause", "broken", "--reason", "a holiday")
+      yield* write(folder, "pipelines/broken.yaml", ticking("broken", "@dayly", ["true"]))
+      yield* write(folder, "pipelines/changed.yaml", ticking("changed", "0 1 * * *", ["true"]))
+      yield* Effect.promise(() => Fs.rm(join(folder, "pipelines/gone.yaml")))
+      const said = yield* dandori(folder, "schedule", "list", "--json")
+      assert.strictEqual(said.code, 65)
+      const all = new Map(ndjson(said.out).map((row) => [String(row.pipeline), row]))
+      assert.deepStrictEqual([...all.keys()].toSorted(), ids)
+      const pauseOf = (id: string) => all.get(id)?.paused as Record<string, string> | undefined
+      assert.deepInclude(pauseOf("often") ?? {}, { by: who(), reason: "the feed is late" })
+      assert.deepInclude(pauseOf("broken") ?? {}, { by: who(), reason: "a holiday" })
+      assert.isFalse(Number.isNaN(Date.parse(pauseOf("often")?.since ?? "")))
+      assert.isUndefined(pauseOf("gone"))
+      assert.deepInclude(all.get("often") ?? {}, { file: "pipelines/often.yaml", cron: "0 0 * * *" })
+      for (const id of ["broken", "gone"]) {
+        assert.deepInclude(all.get(id) ?? {}, { kind: "schedule", cron: "0 0 * * *", timezone: "UTC" })
+        assert.notProperty(all.get(id), "file")
+        assert.property(all.get(id), "next")
+      }
+      assert.deepInclude(all.get("changed") ?? {}, { cron: "0 1 * * *" })
+      const shown = yield* dandori(folder, "schedule", "list")
+      assert.match(shown.out, /^often .*00:00:00Z +pipelines\/often\.yaml +paused$/m)
+      assert.match(shown.out, /^broken .*00:00:00Z +as deployed, paused$/m)
+      assert.match(shown.out, /^gone .*00:00:00Z +as deployed$/m)
+      assert.match(shown.err, /broken\.yaml is no pipeline as it stands, and what is deployed of it goes on/)
+      assert.match(shown.err, /changed: another schedule is deployed: 0 0 \* \* \* UTC/)
+      const stream = join(folder, ".dandori/ledger/schedules/dev.ndjson")
+      const text = yield* Effect.promise(() => Fs.readFile(stream, "utf8"))
+      yield* Effect.promise(() => Fs.writeFile(stream, text.replace('"pipeline":"', '"pipeline":"x')))
+      const altered = yield* dandori(folder, "schedule", "list", "--json")
+      assert.deepStrictEqual(
+        ndjson(altered.out).map(({ pipeline }) => pipeline),
+        ["changed", "often"],
+      )
+      assert.strictEqual(altered.code, 10)
+      assert.match(altered.err, /What is paused or deployed cannot be read: /)
     }),
   )
 

@@ -126,6 +126,7 @@ describe("dandori schedule list", () => {
     Effect.gen(function* () {
       const folder = yield* project
       assert.include((yield* dandori(folder, "schedule", "list")).err, "No pipeline of pipelines/ has a schedule.")
+      const before = yield* Effect.promise(() => Fs.readdir(folder))
       yield* write(folder, "plain", "")
       yield* write(folder, "nightly", nightly, month)
       yield* write(folder, "past", "schedule: { cron: '0 0 0 1 1 * 2026', timezone: UTC }")
@@ -136,6 +137,10 @@ describe("dandori schedule list", () => {
       assert.include(first, { pipeline: "nightly", file: "pipelines/nightly.yaml", timezone: "Europe/Berlin" })
       assert.match(String((first.next as { local: string }).local), /T0[23]:[03]0:00\+0[12]:00$/)
       assert.include(second, { pipeline: "past", cron: "0 0 0 1 1 * 2026" })
+      assert.deepStrictEqual(
+        (yield* Effect.promise(() => Fs.readdir(folder))).toSorted(),
+        [...before, "pipelines"].toSorted(),
+      )
       yield* write(folder, "broken", "schedule: { cron: '@dayly', timezone: UTC }")
       const said = yield* dandori(folder, "schedule", "list")
       assert.strictEqual(said.code, 65)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { who } from "../../src/cli/who.ts"
-import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
+import { daemon, ended, entries, says, ticking, until } from "./daemon-project.ts"
 import { type Said, dandori, ndjson, start } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
@@ -233,6 +233,38 @@ describe("the command line with the URL of a daemon, in a folder without a proje
     }),
   )
 
+  it.live("leaves out what a cancelled backfill of a daemon has not run", () =>
+    Effect.gen(function* () {
+      const { as, ask, call, folder, token } = yield* served
+      const range = ["--from", "2026-03-01", "--to", "2026-03-04", "--yes"]
+      const asked = yield* ask("schedule", "backfill", "long", ...range)
+      assert.match(asked.out, /^[0-9a-f-]{36} {2}3 ticks of long\n$/)
+      const [id] = asked.out.split(" ")
+      assert.include(asked.err, `dandori schedule backfill long --cancel ${id}`)
+      const viewer = as(yield* token("vera", "viewer"))
+      assert.strictEqual((yield* call(viewer, "schedule", "backfill", "long", "--cancel", id)).code, 77)
+      assert.strictEqual((yield* ask("schedule", "backfill", "often", "--cancel", id)).code, 66)
+      const statuses = Effect.map(ask("runs", "list", "--json"), ({ out }) =>
+        out === "" ? [] : ndjson(out).flatMap(({ pipeline, status }) => (pipeline === "long" ? [status] : [])),
+      )
+      yield* until(Effect.map(statuses, (all) => (all.includes("running") ? all : undefined)))
+      const cancelled = yield* ask("schedule", "backfill", "long", "--cancel", id, "--json")
+      assert.strictEqual(cancelled.code, 0, cancelled.err)
+      assert.deepStrictEqual(ndjson(cancelled.out), [
+        { v: 1, kind: "backfill", pipeline: "long", backfill: id, left: 2 },
+      ])
+      const again = yield* ask("schedule", "backfill", "long", "--cancel", id)
+      assert.deepStrictEqual([again.code, again.out], [66, ""])
+      assert.include(again.err, `The schedule of long has no backfill ${id} that goes on`)
+      const recorded = (yield* entries(folder, "long")).find(({ type }) => /backfill\.cancelled/.test(String(type)))
+      assert.deepInclude(recorded ?? {}, { authid: "olga" })
+      assert.deepInclude(recorded?.data ?? {}, { backfill: id, ticks: 2 })
+      yield* write(folder, "go", "")
+      const left = yield* until(Effect.map(statuses, (all) => (all.includes("running") ? undefined : all)))
+      assert.deepStrictEqual(left, ["succeeded"])
+    }),
+  )
+
   it.live("pauses, resumes, explains and backfills a schedule, and raises and lifts cordons", () =>
     Effect.gen(function* () {
       const { ask, folder } = yield* served
@@ -249,8 +281,9 @@ describe("the command line with the URL of a daemon, in a folder without a proje
       const range = ["--from", "2026-03-01", "--to", "2026-03-03"]
       assert.strictEqual((yield* ask("schedule", "backfill", "often", ...range)).code, 64)
       const backfill = yield* ask("schedule", "backfill", "often", ...range, "--yes", "--json")
-      const [{ runs, ...said }] = ndjson(backfill.out)
+      const [{ backfill: id, runs, ...said }] = ndjson(backfill.out)
       assert.deepStrictEqual(said, { v: 1, kind: "backfill", pipeline: "often", ticks: 2 })
+      assert.match(String(id), /^[0-9a-f-]{36}$/)
       const [{ run, tick }] = runs as ReadonlyArray<{ readonly run: string; readonly tick: string }>
       yield* until(Effect.map(ended(folder, "often"), (all) => (all.has(run) ? all : undefined)))
       const there = yield* ask("schedule", "explain", "often", tick, "--json")

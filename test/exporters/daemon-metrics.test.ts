@@ -13,6 +13,7 @@ const facts: DaemonMetrics.Facts = {
   runsOpen: 2,
   runsQueued: 1,
   pipelinesBroken: 0,
+  configurationBroken: true,
   schedulesPaused: 3,
   storeBytes: { ledger: 4_096, "state.db": 17 },
   apiStreams: 5,
@@ -87,6 +88,7 @@ describe("metrics of the daemon", () => {
       assert.strictEqual(values.get("dandori_daemon_last_turn_timestamp_seconds"), 1_795_000_000.5)
       assert.strictEqual(values.get("dandori_store_bytes store=state.db"), 17)
       assert.strictEqual(values.get("dandori_schedules_paused"), 3)
+      assert.strictEqual(values.get("dandori_configuration_broken"), 1)
     }),
   )
 

@@ -18,7 +18,11 @@ const list = Command.make(
     )
     yield* listSchedules
   }),
-).pipe(Command.withDescription("List the pipelines in pipelines/ that have a schedule, with their next ticks"))
+).pipe(
+  Command.withDescription(
+    "List the pipelines that have a schedule, in pipelines/ or deployed, with their next ticks and pauses",
+  ),
+)
 
 const preview = Command.make(
   "preview",

@@ -4,7 +4,7 @@ import { confirm } from "../confirm.ts"
 import * as Moment from "../moment.ts"
 import * as Output from "../output.ts"
 import { count } from "../plain-text.ts"
-import { type BackfillFlags, told } from "../schedule-orders.ts"
+import { type BackfillFlags, cancelled, told, toldLeft } from "../schedule-orders.ts"
 import * as Client from "./daemon-client.ts"
 
 /** Pauses a schedule of a daemon, or lets it go on; gives whether that changed anything. */
@@ -44,18 +44,22 @@ export const backfill = Effect.fnUntraced(function* (
   const what = `${pipeline}: the ticks from ${range.from} to before ${range.to} with the definition of ${definition}`
   const sure = { yes, noInput: flags.noInput, what, question: "Run them, one after the other?" }
   if (!(yield* confirm(sure))) return undefined
-  const { runs } = yield* daemon.ask((api) =>
+  const { backfill: id, runs } = yield* daemon.ask((api) =>
     api.schedules.backfill({ params: { pipeline }, payload: { ...range, definition } }),
   )
-  if (flags.json) return yield* Output.json({ v: 1, kind: "backfill", pipeline, ticks: runs.length, runs })
-  yield* Output.data(`${count(runs.length, "tick", "ticks")} of ${pipeline}`)
-  return flags.quiet ? undefined : yield* Output.message("The daemon runs them, oldest first.")
+  if (flags.json)
+    return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: id, ticks: runs.length, runs })
+  yield* Output.data(`${id}  ${count(runs.length, "tick", "ticks")} of ${pipeline}`)
+  if (flags.quiet) return undefined
+  return yield* Output.message(
+    `The daemon runs them, oldest first. To leave out what is left: dandori schedule backfill ${pipeline} --cancel ${id}`,
+  )
 })
 
-/** Not by a daemon. */
-export const cancelBackfill = (pipeline: string, id: string) =>
-  Effect.fail(
-    new Output.UsageError({
-      reason: `Cancel a backfill where the daemon runs: dandori schedule backfill ${pipeline} --cancel ${id}`,
-    }),
-  )
+/** Leaves out what a backfill of a daemon has not run yet. */
+export const cancelBackfill = Effect.fnUntraced(function* (pipeline: string, id: string) {
+  const { daemon } = yield* Client.find
+  const params = { pipeline, backfill: id }
+  const { left } = yield* daemon.ask((api) => api.schedules.cancelBackfill({ params, payload: { reason: cancelled } }))
+  yield* toldLeft(pipeline, id, left)
+})

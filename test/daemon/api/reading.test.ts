@@ -31,6 +31,13 @@ describe("what the API tells", () => {
       const range = { from: "2026-05-01T00:00:00Z", to: "2026-05-04T00:00:00Z", definition: "today" }
       const backfill = yield* place.post("/api/v1/schedules/given/backfills", token, range)
       assert.lengthOf(backfill.body.runs, 3)
+      const cancel = (id: string, body: unknown = { reason: "it is not needed" }) =>
+        place.post(`/api/v1/schedules/given/backfills/${id}/cancel`, token, body)
+      const { backfill: id } = backfill.body
+      assert.strictEqual((yield* cancel(id, {})).status, 400)
+      assert.strictEqual((yield* cancel("nothing")).status, 400)
+      assert.deepStrictEqual((yield* cancel(id)).body, { backfill: id, left: 3 })
+      assert.deepInclude((yield* cancel(id)).body, { status: 404, code: "BackfillMissing" })
       const never = { ...range, from: "2026-02-31T25:00:00Z" }
       assert.strictEqual((yield* place.post("/api/v1/schedules/given/backfills", token, never)).status, 400)
     }),

@@ -59,6 +59,7 @@ describe("what each role may do", () => {
         ["/api/v1/pipelines/good/runs", {}, ["operator", "admin"]],
         ["/api/v1/schedules/given/pause", { reason: "x" }, ["operator", "admin"]],
         ["/api/v1/schedules/given/resume", { reason: "x" }, ["operator", "admin"]],
+        [`/api/v1/schedules/given/backfills/${run}/cancel`, { reason: "x" }, ["operator", "admin"]],
         ["/api/v1/cordons", { reason: "x", scope: ["good"] }, ["operator", "admin"]],
         ["/api/v1/cordons/none/lift", { reason: "x" }, ["operator", "admin"]],
         ["/api/v1/tokens", { name: "eve", role: "viewer" }, ["admin"]],

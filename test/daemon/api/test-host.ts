@@ -35,6 +35,8 @@ export const layer = (
       const ledger = yield* Ledger
       const folder = join(project, "pipelines")
       const paused = new Map<string, { readonly since: string; readonly by: string; readonly reason: string }>()
+      /** How many ticks are left of each. */
+      const backfills = new Map<string, number>()
       const files = Effect.promise(() => Fs.readdir(folder))
       const compile = (file: string) => compileFile(join(folder, file)).pipe(Effect.provide(services))
 
@@ -107,6 +109,7 @@ export const layer = (
             ),
           )
         }),
+        problem: Effect.undefined,
         plan: planOf,
         schedules: Effect.gen(function* () {
           const names = (yield* files).map((file) => file.replace(/\.yaml$/, ""))
@@ -128,7 +131,15 @@ export const layer = (
           const { schedule } = yield* viewOf(pipeline)
           if (from >= to) return yield* new Host.HostRefused({ reason: "from is not before to" })
           const ticks = [...Occurrences.between(schedule, Date.parse(from), Date.parse(to))].slice(0, 100)
-          return ticks.map(({ at }) => ({ tick: timeText(at), run: Bun.randomUUIDv7() }))
+          const id = Bun.randomUUIDv7()
+          backfills.set(id, ticks.length)
+          return { backfill: id, runs: ticks.map(({ at }) => ({ tick: timeText(at), run: Bun.randomUUIDv7() })) }
+        }),
+        cancelBackfill: Effect.fnUntraced(function* (pipeline, backfill) {
+          const left = backfills.get(backfill)
+          if (left === undefined) return yield* new Host.BackfillMissing({ pipeline, backfill })
+          backfills.delete(backfill)
+          return left
         }),
         start: Effect.fnUntraced(function* ({ params, pipeline, run, who }) {
           const plan = yield* planOf(pipeline)

@@ -267,7 +267,10 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
           const found = ids.flatMap((id) => book.state(id).backfills.map((backfill) => [id, backfill.id] as const))
           if (found.length === 0) return Effect.void
           const [pipeline, backfill] = chance.among(found)
-          return Orders.cancelBackfill(book, pipeline, backfill, "no need of it any more")
+          return Orders.cancelBackfill(book, pipeline, backfill, "no need of it any more").pipe(
+            Effect.provideServiceEffect(Ledger, options.ledger),
+            Effect.scoped,
+          )
         }),
     ],
   } satisfies Record<string, readonly [number, () => Effect.Effect<unknown>]>

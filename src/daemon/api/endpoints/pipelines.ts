@@ -7,7 +7,7 @@ import { PipelineId, RunId } from "../../../domain/names.ts"
 import { TickTime } from "../../../domain/occurrence.ts"
 import { Plan } from "../../../domain/plan.ts"
 import { TickView } from "../../../scheduler/tick-view.ts"
-import { PipelineView, ScheduleView } from "../../host.ts"
+import { ConfigurationProblem, PipelineView, ScheduleView } from "../../host.ts"
 import { Needs } from "../authorization.ts"
 import { Created, Known, keyed } from "../begun.ts"
 import * as Problems from "../problems.ts"
@@ -26,9 +26,17 @@ const Moment = TickTime.check(
 
 /** Pipelines: what is deployed, and starting it. */
 export const pipelines = HttpApiGroup.make("pipelines").add(
-  HttpApiEndpoint.get("list", "/pipelines", { success: Schema.Struct({ pipelines: Schema.Array(PipelineView) }) })
+  HttpApiEndpoint.get("list", "/pipelines", {
+    success: Schema.Struct({
+      pipelines: Schema.Array(PipelineView),
+      problem: Schema.optionalKey(ConfigurationProblem),
+    }),
+  })
     .annotate(Needs, "read")
-    .annotate(OpenApi.Summary, "The pipelines that are deployed, and files that do not take over"),
+    .annotate(
+      OpenApi.Summary,
+      "The pipelines that are deployed, files that do not take over, and what is wrong with the configuration",
+    ),
   HttpApiEndpoint.get("show", "/pipelines/:pipeline", {
     params: pipeline,
     success: PipelineView,
@@ -56,6 +64,9 @@ export const pipelines = HttpApiGroup.make("pipelines").add(
       "Starts a run of a deployed pipeline; the same key and body within a day give the same run",
     ),
 )
+
+/** Id of a backfill: a UUIDv7, as that of a run. */
+const BackfillId = RunId
 
 /** How many ticks, from 1 to 1000. */
 const Last = Schema.String.check(Schema.isPattern(/^([1-9][0-9]{0,2}|1000)$/u)).pipe(
@@ -101,11 +112,22 @@ export const schedules = HttpApiGroup.make("schedules").add(
   HttpApiEndpoint.post("backfill", "/schedules/:pipeline/backfills", {
     params: pipeline,
     payload: Schema.Struct({ from: Moment, to: Moment, definition: Schema.Literals(["today", "then"]) }),
-    success: Schema.Struct({ runs: Schema.Array(Schema.Struct({ tick: TickTime, run: RunId })) }),
+    success: Schema.Struct({ backfill: BackfillId, runs: Schema.Array(Schema.Struct({ tick: TickTime, run: RunId })) }),
     error: [Problems.NotFound, Problems.Conflict],
   })
     .annotate(Needs, "operate")
     .annotate(OpenApi.Summary, "Runs the ticks from one time to before another, by the definition of today or of then"),
+  HttpApiEndpoint.post("cancelBackfill", "/schedules/:pipeline/backfills/:backfill/cancel", {
+    params: { ...pipeline, backfill: BackfillId },
+    payload: Schema.Struct({ reason: Reason }),
+    success: Schema.Struct({ backfill: BackfillId, left: Schema.Int }),
+    error: Problems.NotFound,
+  })
+    .annotate(Needs, "operate")
+    .annotate(
+      OpenApi.Summary,
+      "Leaves out what a backfill has not run yet, and says how many ticks that are; the run that goes on does so",
+    ),
 )
 
 /** Requests of other systems, signed by the scheme of Standard Webhooks (standardwebhooks.com). */

@@ -21,10 +21,12 @@ interface Told {
   readonly message: string
 }
 
+const missing = new Set(["PipelineNotDeployed", "ScheduleMissing", "BackfillMissing"])
+
 /** What the host could not do, as a problem. */
 const problemOf = ({ _tag, message }: Told) => {
   const words = { code: _tag, detail: message }
-  if (_tag === "PipelineNotDeployed" || _tag === "ScheduleMissing") return new Problems.NotFound(words)
+  if (missing.has(_tag)) return new Problems.NotFound(words)
   return new Problems.Unavailable(words)
 }
 
@@ -38,7 +40,11 @@ export const pipelines = HttpApiBuilder.group(
     const host = yield* Host
     const known = Effect.mapError(host.pipelines, unready)
     return handlers.handleAll({
-      list: () => Effect.map(known, (pipelines) => ({ pipelines })),
+      list: Effect.fnUntraced(function* () {
+        const pipelines = yield* known
+        const problem = yield* host.problem
+        return problem === undefined ? { pipelines } : { pipelines, problem }
+      }),
       show: Effect.fnUntraced(function* ({ params }) {
         const found = (yield* known).find(({ id }) => id === params.pipeline)
         const detail = `There is no pipeline ${params.pipeline}`
@@ -88,7 +94,12 @@ export const schedules = HttpApiBuilder.group(
       }),
       backfill: Effect.fnUntraced(function* ({ params, payload }) {
         const { actor } = yield* Caller
-        return { runs: yield* backfill({ pipeline: params.pipeline, ...payload, who: actor }) }
+        return yield* backfill({ pipeline: params.pipeline, ...payload, who: actor })
+      }),
+      cancelBackfill: Effect.fnUntraced(function* ({ params: { backfill: id, pipeline }, payload: { reason } }) {
+        const { actor } = yield* Caller
+        const left = yield* Effect.mapError(host.cancelBackfill(pipeline, id, reason, actor), problemOf)
+        return { backfill: id, left }
       }),
     })
   }),
@@ -107,15 +118,17 @@ export const hooks = HttpApiBuilder.group(
     const { sections } = yield* Settings
     const known = new Map(Object.entries(sections.daemon.hooks ?? {}))
 
-    /** The same words whether there is no such hook or its secret cannot be read: neither is a stranger's business. */
-    const secretOf = Effect.fnUntraced(function* (pipeline: string) {
-      const reference = known.get(pipeline)
-      if (reference === undefined) return yield* refused("No webhook with this signature starts this pipeline")
-      return yield* Effect.mapError(
-        secrets.resolve(reference),
-        () => new Problems.Unavailable({ code: "SecretMissing", detail: "The secret of this webhook cannot be used" }),
+    /** The same words whether there is no such hook or its secret cannot be read: only the log tells them apart. */
+    const stranger = (pipeline: string, why: string) =>
+      Effect.logWarning(`The webhook of ${pipeline} started nothing: ${why}`).pipe(
+        Effect.andThen(Effect.fail(refused("No webhook with this signature starts this pipeline"))),
       )
-    })
+
+    const secretOf = (pipeline: string) => {
+      const reference = known.get(pipeline)
+      if (reference === undefined) return stranger(pipeline, "daemon.hooks of the configuration does not name it")
+      return Effect.catch(secrets.resolve(reference), ({ message }) => stranger(pipeline, message))
+    }
 
     return handlers.handleRaw(
       "call",
