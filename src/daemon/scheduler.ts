@@ -224,22 +224,25 @@ const make = Effect.fnUntraced(function* () {
       const facts = { env, pipeline, now: 0, queue: daemon.queue }
       due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
     }
+    /** Why what is due of schedules could not be recorded, each until it was. */
+    const waits = new Map<string, string>()
     /** Does the same for many schedules. What cannot be recorded is tried again, and keeps no other one from being so. */
     const forAll = (
       some: Iterable<string>,
       work: (pipeline: string) => Effect.Effect<void, { readonly message: string }>,
     ) =>
       Effect.gen(function* () {
-        const problems = new Set<string>()
+        const told = new Set(waits.values())
         const one = (pipeline: string) =>
           Effect.catch(work(pipeline), ({ message }) =>
             Effect.map(Clock.currentTimeMillis, (now) => {
               due.set(pipeline, now + retryAfter)
-              problems.add(message)
+              waits.set(pipeline, message)
             }),
           )
         yield* Effect.forEach([...some], one, { concurrency: "unbounded", discard: true })
-        for (const problem of problems) yield* say(`Schedules wait: ${problem}`)
+        for (const problem of new Set(waits.values())) if (!told.has(problem)) yield* say(`Schedules wait: ${problem}`)
+        if (told.size > 0 && waits.size === 0) yield* say("Schedules go on")
       })
 
     const close = Effect.fnUntraced(function* (pipeline: string) {
@@ -254,6 +257,7 @@ const make = Effect.fnUntraced(function* () {
         const tick = Date.parse(data.through ?? data.tick)
         yield* DaemonMetrics.tickLate(time - Decide.dueAt(facts, deployed.schedule, tick))
       }
+      waits.delete(pipeline)
       plan(pipeline)
     })
     const closeAll = (some: ReadonlyArray<string>) =>
@@ -278,6 +282,7 @@ const make = Effect.fnUntraced(function* () {
       if (events.some(({ type }) => type === "dev.dandori.schedule.withdrawn.v1")) {
         yield* say(`${id}: its schedule is withdrawn: ${reason}`)
       }
+      waits.delete(id)
       plan(id)
       yield* settle(id)
     })
@@ -292,6 +297,7 @@ const make = Effect.fnUntraced(function* () {
     // What is due by what is deployed comes first: compiling takes longer.
     yield* pipelines.recall
     leads = true
+    turned = yield* monotonic
     yield* closeAll([...book.pipelines()])
     yield* pipelines.reload(true)
     yield* adoptAll
@@ -323,8 +329,11 @@ const make = Effect.fnUntraced(function* () {
         const late = [...due].flatMap(([pipeline, at]) => (at <= now ? [pipeline] : []))
         yield* closeAll(late)
         const turn = yield* monotonic
-        turned = turn
-        turnedAt = now
+        // A loop that turns and cannot record what is due does not do its work.
+        if (waits.size === 0) {
+          turned = turn
+          turnedAt = now
+        }
         if (told === "reload") reloadAsked = true
         if (!isReloading && (reloadAsked || turn - reloaded >= reloadEvery)) {
           reloaded = turn
