@@ -246,6 +246,11 @@ const make = Effect.fnUntraced(function* (version: string) {
       scheduler.wake("look")
       return isAsked
     }),
+    passOn: Effect.fnUntraced(function* (run, answer, who) {
+      const owned = yield* Effect.mapError(ledger.owned(StreamName.ofRun(run)), unready)
+      if (scheduler.isTurning() || !owned) return false
+      return yield* Orders.answerRun(yield* book, run, answer, who).pipe(inNameOf(who), Effect.mapError(unready))
+    }),
     notCreated: (run) => Effect.map(book, (found) => found.notCreated(run)),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
       const recalled = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))

@@ -5,6 +5,7 @@ import type { Actor } from "../domain/actor.ts"
 import { type EnvironmentName, PipelineId } from "../domain/names.ts"
 import { Outcome, TickTime } from "../domain/occurrence.ts"
 import type { Plan } from "../domain/plan.ts"
+import type { ApprovalAnswer } from "../domain/request.ts"
 import { Schedule } from "../domain/schedule.ts"
 import { Sha256 } from "../domain/sha256.ts"
 
@@ -194,6 +195,11 @@ export class Host extends Context.Service<
      * on is asked to end. Durable on return; false where no such run is asked for.
      */
     readonly cancel: (run: string, reason: string, who: Actor) => Effect.Effect<boolean, HostUnready>
+    /**
+     * Passes an answer to an approval on to the daemon that drives the run; false where that is this one, or none. Durable on
+     * return.
+     */
+    readonly passOn: (run: string, answer: ApprovalAnswer, who: Actor) => Effect.Effect<boolean, HostUnready>
     /** Why a run that was asked for was not created; undefined where that is not known. */
     readonly notCreated: (run: string) => Effect.Effect<string | undefined, HostUnready>
     /** A new run of a plan whose run has ended, which takes over what succeeded there. */

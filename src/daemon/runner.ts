@@ -12,6 +12,7 @@ import type { Actor } from "../domain/actor.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EventData } from "../domain/event.ts"
 import { FinalRunStatus } from "../domain/final-run-status.ts"
+import type { Request } from "../domain/request.ts"
 import type { Trigger } from "../domain/trigger.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
@@ -25,6 +26,7 @@ import { runStatus } from "../engine/run-state.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as Decide from "../scheduler/decide.ts"
+import type { Answered } from "../scheduler/schedule-state.ts"
 import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
@@ -99,6 +101,8 @@ export class Runner extends Context.Service<
      * Returns when that is said, or the run has ended.
      */
     readonly cancel: (asked: Decide.ToCancel) => Effect.Effect<void>
+    /** Brings an answer to an approval before a run that is seen through here. */
+    readonly answer: (answered: Answered) => Effect.Effect<void>
     /** Runs that are being seen through here, and those of them that go on. */
     readonly counts: () => { readonly seen: number; readonly running: number }
   }
@@ -300,26 +304,42 @@ const make = Effect.fnUntraced(function* () {
       ),
     )
 
-  const cancel = Effect.fnUntraced(function* (asked: Decide.ToCancel) {
-    const { by, reason, run } = asked
+  /** Brings a request before a run, again and again until it is done or the run has ended; `refused` may end that. */
+  const insist = Effect.fnUntraced(function* (
+    run: string,
+    request: Request,
+    by: Actor | undefined,
+    refused: (reason: string) => Effect.Effect<"again" | "enough">,
+  ) {
     const ask = Effect.gen(function* () {
       const asker = { by: by?.authid ?? surroundings.who, now: yield* Clock.currentTimeMillis }
-      yield* Submit.submit(run, yield* Resume.recall(run), { kind: "cancel", reason }, asker)
+      yield* Submit.submit(run, yield* Resume.recall(run), request, asker)
     }).pipe(Effect.provideService(Acting, by))
-    for (let failures = 0; ; failures++) {
-      const said = seen.get(run)
-      if (said === undefined) return
-      Deferred.doneUnsafe(said, Effect.succeed(Decide.calledOff(asked)))
+    for (let failures = 0; seen.has(run); failures++) {
       const found = yield* Effect.result(ask)
       if (found._tag === "Success") return
       // It may be about to be created, its ledger may be away, or somebody else may drive it.
       const { _tag, message } = found.failure
+      if (_tag === "RequestRefused" && (yield* refused(message)) === "enough") return
       if (failures === 1 && _tag !== "StreamMissing") yield* surroundings.say(`Run ${run} goes on: ${message}`)
       yield* Effect.sleep(waitAfter(failures))
     }
   }, Effect.provide(submitting))
 
-  return Runner.of({ seeThrough, cancel, counts: () => ({ seen: seen.size, running }) })
+  const cancel = (asked: Decide.ToCancel) =>
+    Effect.suspend(() => {
+      const { by, reason, run } = asked
+      const said = seen.get(run)
+      if (said !== undefined) Deferred.doneUnsafe(said, Effect.succeed(Decide.calledOff(asked)))
+      return insist(run, { kind: "cancel", reason }, by, () => Effect.succeed("again"))
+    })
+
+  const answer = ({ answer: given, by, run }: Answered) =>
+    insist(run, given, by, (reason) =>
+      Effect.as(surroundings.say(`What ${by.authid} answered to run ${run} came too late: ${reason}`), "enough"),
+    )
+
+  return Runner.of({ seeThrough, cancel, answer, counts: () => ({ seen: seen.size, running }) })
 })
 
 const isFinal = Schema.is(FinalRunStatus)

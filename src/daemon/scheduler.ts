@@ -13,7 +13,7 @@ import type { Ledger, OpenError } from "../ledger/ledger.ts"
 import * as Decide from "../scheduler/decide.ts"
 import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
-import { evolve } from "../scheduler/schedule-state.ts"
+import { type Answered, evolve } from "../scheduler/schedule-state.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
 import * as Once from "../services/once.ts"
@@ -176,6 +176,8 @@ const make = Effect.fnUntraced(function* () {
 
   const run = Effect.gen(function* () {
     const runs = yield* FiberSet.make<void>()
+    /** The answers that runs were told of; they are told again by the next one that leads. */
+    const passedOn = new WeakSet<Answered>()
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -206,6 +208,11 @@ const make = Effect.fnUntraced(function* () {
         cancelled.add(asked.run)
         yield* FiberSet.run(runs, runner.cancel(asked))
       }
+      for (const answered of state.answers) {
+        if (passedOn.has(answered)) continue
+        passedOn.add(answered)
+        yield* FiberSet.run(runs, runner.answer(answered))
+      }
     })
 
     /** Whether the state of a schedule asks for something that was not begun. */
@@ -213,6 +220,7 @@ const make = Effect.fnUntraced(function* () {
       const state = book.state(pipeline)
       return (
         AskedRun.of(state).some((own) => !seen.has(own.run)) ||
+        state.answers.some((answered) => !passedOn.has(answered)) ||
         Decide.toCancel(state).some((asked) => !cancelled.has(asked.run)) ||
         Decide.callOff(pipeline, state).length > 0
       )

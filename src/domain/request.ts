@@ -3,11 +3,17 @@ import { Sha256 } from "./sha256.ts"
 
 const answered = { task: Schema.String, input: Sha256 }
 
-/** What a person asks of a run. An answer to an approval names the digest of the input that the person saw. */
-export const Request = Schema.Union([
-  Schema.Struct({ kind: Schema.Literal("cancel"), reason: Schema.String }),
+/** What a person says to a request for agreement; it names the digest of the input that the person saw. */
+export const ApprovalAnswer = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("approve"), ...answered, reason: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ kind: Schema.Literal("refuse"), ...answered, reason: Schema.String }),
+])
+export type ApprovalAnswer = typeof ApprovalAnswer.Type
+
+/** What a person asks of a run. */
+export const Request = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("cancel"), reason: Schema.String }),
+  ...ApprovalAnswer.members,
   Schema.Struct({
     kind: Schema.Literal("resolve"),
     task: Schema.String,

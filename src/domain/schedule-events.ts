@@ -3,6 +3,7 @@ import { Actor } from "./actor.ts"
 import { FinalRunStatus } from "./final-run-status.ts"
 import { EnvironmentName } from "./names.ts"
 import { Outcome, TickTime } from "./occurrence.ts"
+import { ApprovalAnswer } from "./request.ts"
 import { Schedule } from "./schedule.ts"
 import { Sha256 } from "./sha256.ts"
 import { Trigger } from "./trigger.ts"
@@ -64,6 +65,13 @@ export const scheduleEvents = {
     ...ofPipeline,
     run: Schema.String,
     reason: Schema.String,
+    by: Actor,
+  }),
+  /** Somebody has agreed to what a run asks for, or refused, at a process that does not drive it: that one hears of it here. */
+  "dev.dandori.schedule.run.answered.v1": Schema.Struct({
+    ...ofPipeline,
+    run: Schema.String,
+    answer: ApprovalAnswer,
     by: Actor,
   }),
   /** A run of the schedule, or one that somebody asked for, has ended; `reason` where it could not be created. */

@@ -34,6 +34,8 @@ export interface Asker {
 const lookMillis = 50
 /** After how long without an answer the person who asked is told. */
 const looksInSilence = 40
+/** After how long a run of this process would have taken what was asked here. */
+const looksUntaken = 200
 
 const throughInbox = Effect.fnUntraced(function* (
   run: string,
@@ -43,10 +45,12 @@ const throughInbox = Effect.fnUntraced(function* (
 ) {
   const inbox = yield* Inbox
   const ledger = yield* Ledger
-  if ((yield* Acting) !== undefined && pid !== undefined && pid !== process.pid) {
-    const where = `Process ${pid} drives the run, which takes requests of the users of its machine only`
-    return yield* new RequestRefused({ run, reason: `${where}. Ask there, on the command line` })
+  const isSpoken = (yield* Acting) !== undefined
+  const elsewhere = (owner: string) => {
+    const where = `${owner} drives the run, which takes requests of the users of its machine only`
+    return new RequestRefused({ run, reason: `${where}. Ask there, on the command line` })
   }
+  if (isSpoken && pid !== undefined && pid !== process.pid) return yield* elsewhere(`Process ${pid}`)
   const id = yield* inbox.put(run, request)
   return yield* Effect.gen(function* () {
     for (let looks = 0; ; looks++) {
@@ -57,6 +61,9 @@ const throughInbox = Effect.fnUntraced(function* (
         yield* inbox.withdraw(run, id)
         return yield* inbox.answerTo(run, id)
       }
+      if (isSpoken && looks === looksUntaken && (yield* inbox.withdraw(run, id))) {
+        return yield* elsewhere("Another process")
+      }
       if (looks === looksInSilence && say !== undefined) {
         const owner = pid === undefined ? "The process" : `Process ${pid}`
         yield* say(
@@ -66,6 +73,28 @@ const throughInbox = Effect.fnUntraced(function* (
       yield* Effect.sleep(lookMillis)
     }
   }).pipe(Effect.onInterrupt(() => Effect.ignore(inbox.withdraw(run, id))))
+})
+
+const partiesOf = (settings: Settings["Service"], recalled: Recalled, { by, now }: Asker): Requests.Parties => ({
+  by,
+  requester: recalled.requester,
+  selfApproval: Requests.selfApproval(settings, recalled.created.env),
+  now,
+  writes: true,
+})
+
+/** Fails where a run would not do what is asked, as it stands now. */
+export const check = Effect.fn("Requests.check")(function* (
+  run: string,
+  recalled: Recalled,
+  request: Request,
+  asker: Asker,
+) {
+  const prepared = yield* Prepared.prepare(recalled.plan)
+  const { entries } = yield* (yield* Ledger).read(StreamName.ofRun(run))
+  const parties = partiesOf(yield* Settings, recalled, asker)
+  const verdict = Requests.judge(run, prepared, fold(prepared, entries, asker.now), request, parties)
+  if ("refused" in verdict) return yield* new RequestRefused({ run, reason: verdict.refused })
 })
 
 /**
@@ -83,13 +112,7 @@ export const submit = Effect.fn("Requests.submit")(function* (
   const prepared = yield* Prepared.prepare(recalled.plan)
   const actor = yield* Acting
   const stream = StreamName.ofRun(run)
-  const parties = {
-    by: asker.by,
-    requester: recalled.requester,
-    selfApproval: Requests.selfApproval(settings, recalled.created.env),
-    now: asker.now,
-    writes: true,
-  }
+  const parties = partiesOf(settings, recalled, asker)
   const append = Effect.scoped(
     Effect.gen(function* () {
       const { chain, writer } = yield* ledger.reopen(stream)

@@ -2,14 +2,16 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Actor } from "../domain/actor.ts"
+import type { Event } from "../domain/event.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import { timeText } from "../domain/occurrence.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import type { ApprovalAnswer } from "../domain/request.ts"
 import { Ids } from "../services/ids.ts"
 import { mostTicks, ticksOf } from "./backfill-ticks.ts"
 import type { ScheduleBook } from "./schedule-book.ts"
-import { isAsked, pauseOf } from "./schedule-state.ts"
+import { type ScheduleState, isAsked, pauseOf } from "./schedule-state.ts"
 
 /** No schedule of this pipeline is deployed. */
 export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("ScheduleMissing", {
@@ -152,6 +154,25 @@ export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(functio
   return left
 })
 
+/** Records something about a run that is asked for, and not what is said already; false where no such run is asked for. */
+const sayOf = Effect.fnUntraced(function* (
+  book: ScheduleBook,
+  run: string,
+  word: (pipeline: string, state: ScheduleState) => ReadonlyArray<Event>,
+) {
+  const pipelineOf = () => [...book.pipelines()].find((id) => isAsked(book.state(id), run))
+  // Another process may have been asked for it just now.
+  if (pipelineOf() === undefined) yield* book.refresh
+  const pipeline = pipelineOf()
+  if (pipeline === undefined) return false
+  let isThere = false
+  yield* book.record(pipeline, (state) => {
+    isThere = isAsked(state, run)
+    return isThere ? word(pipeline, state) : []
+  })
+  return isThere
+})
+
 /**
  * Asks a run to be cancelled that a schedule, or somebody, has asked for: one that is not created never is, one that goes on
  * is asked to end. False where no such run is asked for; asking again changes nothing.
@@ -162,16 +183,21 @@ export const cancelRun = Effect.fn("ScheduleOrders.cancelRun")(function* (
   reason: string,
   by: Actor,
 ) {
-  const pipelineOf = () => [...book.pipelines()].find((id) => isAsked(book.state(id), run))
-  // Another process may have been asked for it just now.
-  if (pipelineOf() === undefined) yield* book.refresh
-  const pipeline = pipelineOf()
-  if (pipeline === undefined) return false
-  let isThere = false
-  yield* book.record(pipeline, (state) => {
-    isThere = isAsked(state, run)
-    if (!isThere || state.cancels.some((one) => one.run === run)) return []
-    return [{ type: "dev.dandori.schedule.run.cancel.requested.v1", data: { pipeline, run, reason, by } }]
-  })
-  return isThere
+  return yield* sayOf(book, run, (pipeline, state) =>
+    state.cancels.some((one) => one.run === run)
+      ? []
+      : [{ type: "dev.dandori.schedule.run.cancel.requested.v1", data: { pipeline, run, reason, by } }],
+  )
+})
+
+/** Passes an answer to an approval on to the process that drives a run. False where no such run is asked for. */
+export const answerRun = Effect.fn("ScheduleOrders.answerRun")(function* (
+  book: ScheduleBook,
+  run: string,
+  answer: ApprovalAnswer,
+  by: Actor,
+) {
+  return yield* sayOf(book, run, (pipeline) => [
+    { type: "dev.dandori.schedule.run.answered.v1", data: { pipeline, run, answer, by } },
+  ])
 })

@@ -36,6 +36,9 @@ export type Requested = EventData<"dev.dandori.schedule.run.requested.v1">
 /** That a run is to end, and who says so. */
 export type Cancel = Pick<EventData<"dev.dandori.schedule.run.cancel.requested.v1">, "run" | "reason" | "by">
 
+/** What somebody said to a request for agreement of a run. */
+export type Answered = Pick<EventData<"dev.dandori.schedule.run.answered.v1">, "run" | "answer" | "by">
+
 /** A time in which no tick runs; without `to` it goes on. */
 export interface Pause {
   readonly from: number
@@ -70,6 +73,8 @@ export interface ScheduleState {
   readonly requests: ReadonlyArray<Requested>
   /** Those that were asked for, of runs that have not ended. */
   readonly cancels: ReadonlyArray<Cancel>
+  /** Those that were given to runs that have not ended, oldest first. */
+  readonly answers: ReadonlyArray<Answered>
 }
 
 export const initial: ScheduleState = {
@@ -81,6 +86,7 @@ export const initial: ScheduleState = {
   backfills: [],
   requests: [],
   cancels: [],
+  answers: [],
 }
 
 /** The pause that goes on, if one does. */
@@ -122,10 +128,14 @@ export const isSame = (before: Schedule | undefined, schedule: Schedule): boolea
 const ended = (definitions: ReadonlyArray<Definition>, time: number): ReadonlyArray<Definition> =>
   definitions.map((definition) => (definition.to === undefined ? { ...definition, to: time } : definition))
 
-/** The state of which no run that has ended is to be cancelled. */
-const withoutCancel = (state: ScheduleState, ended: (run: string) => boolean): ScheduleState =>
-  state.cancels.some(({ run }) => ended(run))
-    ? { ...state, cancels: state.cancels.filter(({ run }) => !ended(run)) }
+/** The state without what was said to runs that have ended. */
+const withoutWords = (state: ScheduleState, ended: (run: string) => boolean): ScheduleState =>
+  [...state.cancels, ...state.answers].some(({ run }) => ended(run))
+    ? {
+        ...state,
+        cancels: state.cancels.filter(({ run }) => !ended(run)),
+        answers: state.answers.filter(({ run }) => !ended(run)),
+      }
     : state
 
 /** What is left of backfills after the end of a run; the very same where it is none of theirs. */
@@ -183,7 +193,7 @@ export const evolve = (
     }
     case "dev.dandori.schedule.tick.coalesced.v1": {
       const runs = state.runs.filter(({ run }) => run !== event.data.run)
-      return withoutCancel({ ...state, runs }, (run) => run === event.data.run)
+      return withoutWords({ ...state, runs }, (run) => run === event.data.run)
     }
     case "dev.dandori.schedule.backfill.requested.v1": {
       const { backfill, env, pipeline } = event.data
@@ -200,14 +210,18 @@ export const evolve = (
       const { by, reason, run } = event.data
       return { ...state, cancels: [...state.cancels.filter((one) => one.run !== run), { run, reason, by }] }
     }
+    case "dev.dandori.schedule.run.answered.v1": {
+      const { answer, by, run } = event.data
+      return { ...state, answers: [...state.answers, { run, answer, by }] }
+    }
     case "dev.dandori.schedule.backfill.cancelled.v1": {
       const { backfill } = event.data
       const left = { ...state, backfills: state.backfills.filter(({ id }) => id !== backfill) }
       const gone = state.backfills.find(({ id }) => id === backfill)?.ticks ?? []
-      return withoutCancel(left, (run) => gone.some((one) => one.run === run))
+      return withoutWords(left, (run) => gone.some((one) => one.run === run))
     }
     case "dev.dandori.schedule.run.ended.v1":
-      return withoutCancel(withEnded(state, event.data), (run) => run === event.data.run)
+      return withoutWords(withEnded(state, event.data), (run) => run === event.data.run)
     case "dev.dandori.schedule.paused.v1":
       if (pauseOf(state) !== undefined) return state
       return {

@@ -39,8 +39,8 @@ export class Inbox extends Context.Service<
     readonly put: (run: string, request: Request) => Effect.Effect<string, Durable.FileFailed>
     /** The answer to a request, once there is one; it is taken out. */
     readonly answerTo: (run: string, id: string) => Effect.Effect<Option.Option<Answer>, Durable.FileFailed>
-    /** Takes a request back, where nobody has taken it. */
-    readonly withdraw: (run: string, id: string) => Effect.Effect<void, Durable.FileFailed>
+    /** Takes a request back, where nobody has taken it; false where somebody has. */
+    readonly withdraw: (run: string, id: string) => Effect.Effect<boolean, Durable.FileFailed>
     /** Waits until something lies there and takes it, oldest first. What is no request is refused. */
     readonly arrivals: (run: string) => Effect.Effect<ReadonlyArray<Letter>, Durable.FileFailed>
     readonly answer: (run: string, id: string, answer: Answer) => Effect.Effect<void, Durable.FileFailed>
@@ -143,7 +143,7 @@ const make = (root: string) =>
 export const layerNobody: Layer.Layer<Inbox> = Layer.succeed(Inbox, {
   put: () => Effect.never,
   answerTo: () => Effect.succeedNone,
-  withdraw: () => Effect.void,
+  withdraw: () => Effect.succeed(false),
   arrivals: () => Effect.never,
   answer: () => Effect.void,
   clear: () => Effect.void,

@@ -42,11 +42,14 @@ export const make = (uuid: () => string) => {
       if (found !== undefined) asked.delete(id)
       return found
     },
-    withdraw: (run: string, id: string): void => {
-      const left = (waiting.get(run) ?? []).filter((one) => one.id !== id)
+    /** Takes one back; false where it was taken. */
+    withdraw: (run: string, id: string): boolean => {
+      const all = waiting.get(run) ?? []
+      const left = all.filter((one) => one.id !== id)
       if (left.length === 0) waiting.delete(run)
       else waiting.set(run, left)
       if (!answers.has(id)) asked.delete(id)
+      return left.length < all.length
     },
     clear: (run: string): void => void waiting.delete(run),
   }

@@ -1,6 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Request } from "../../domain/request.ts"
+import type { ApprovalAnswer, Request } from "../../domain/request.ts"
 import type { Sha256 } from "../../domain/sha256.ts"
 import * as Requests from "../../engine/requests.ts"
 import * as Resolve from "../../engine/resolve.ts"
@@ -76,6 +76,17 @@ export type Answer =
   | { readonly decision: "approve"; readonly task: string; readonly input: Sha256; readonly reason?: string }
   | { readonly decision: "refuse"; readonly task: string; readonly input: Sha256; readonly reason: string }
 
+/** Brings an answer before a run, wherever it is driven. */
+const tell = (run: string, said: ApprovalAnswer) =>
+  inTheirName(run, (recalled, asker) =>
+    Effect.gen(function* () {
+      yield* Submit.check(run, recalled, said, asker)
+      const { actor } = yield* Caller
+      if (yield* (yield* Host).passOn(run, said, actor)) return
+      yield* Submit.submit(run, recalled, said, asker)
+    }),
+  )
+
 /** Agrees or refuses. Who asked for a run does not agree to what it does, except where env dev allows that. */
 export const answer = Effect.fnUntraced(function* (run: string, given: Answer) {
   const { actor } = yield* Caller
@@ -87,9 +98,9 @@ export const answer = Effect.fnUntraced(function* (run: string, given: Answer) {
     return yield* new Problems.Forbidden({ code: "OwnRequest", detail })
   }
   const { input, task } = given
-  if (given.decision === "refuse") return yield* submit(run, { kind: "refuse", task, input, reason: given.reason })
+  if (given.decision === "refuse") return yield* tell(run, { kind: "refuse", task, input, reason: given.reason })
   const reason = given.reason === undefined ? {} : { reason: given.reason }
-  return yield* submit(run, { kind: "approve", task, input, ...reason })
+  return yield* tell(run, { kind: "approve", task, input, ...reason })
 })
 
 /** Runs the plan of a run that has ended again. */

@@ -151,6 +151,7 @@ export const layer = (
         }),
         asked: Effect.succeed([]),
         cancel: () => Effect.succeed(false),
+        passOn: () => Effect.succeed(false),
         notCreated: () => Effect.undefined,
         retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
           const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })

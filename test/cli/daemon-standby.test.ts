@@ -1,0 +1,100 @@
+import * as Fs from "node:fs/promises"
+import { join } from "node:path"
+import { assert, describe, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Databases from "../support/servers/databases.ts"
+import { asked } from "./daemon-callers.ts"
+import { daemon, says, until } from "./daemon-project.ts"
+import { dandori } from "./evidence-project.ts"
+import { write } from "./guarded-project.ts"
+import { project } from "./run-project.ts"
+
+/** A run of it goes on until there is a file `go`, and waits for two people beside that. */
+const asking = [
+  "version: 1",
+  "id: asking",
+  "tasks:",
+  `  work: { uses: command, with: { effects: idempotent, argv: [sh, -c, "while ! [ -e go ]; do sleep 0.05; done"] } }`,
+  "  agreed:",
+  "    uses: command",
+  "    with: { effects: idempotent, argv: [sh, -c, 'echo done > agreed'] }",
+  "    approval: { approvers: 2, timeout: 1h, onTimeout: fail }",
+  "",
+].join("\n")
+
+const toPostgres = Effect.fnUntraced(function* (folder: string) {
+  const url = yield* Effect.flatMap(Databases.Databases, ({ make }) => make)
+  yield* Effect.promise(() => Fs.mkdir(join(folder, "secrets"), { mode: 0o700, recursive: true }))
+  yield* Effect.promise(() => Fs.writeFile(join(folder, "secrets/dsn"), url, { mode: 0o600 }))
+  yield* write(folder, "configs/envs/dev/database.yaml", "backend: postgres\ndsn: ${file:secrets/dsn}\n")
+  yield* write(folder, "configs/envs/dev/ledger.yaml", "store: postgres\n")
+})
+
+describe("a daemon that stands by", () => {
+  layer(Databases.layer, { excludeTestServices: true })((test) => {
+    for (const [where, prepare] of [
+      ["in files", () => Effect.void],
+      ["in PostgreSQL", toPostgres],
+    ] as const) {
+      test.effect(
+        `takes answers to approvals of runs that the one that leads drives, and refuses what cannot be (${where})`,
+        () =>
+          Effect.gen(function* () {
+            const folder = yield* project
+            yield* prepare(folder)
+            yield* write(folder, "pipelines/asking.yaml", asking)
+            const { ask, process, token } = yield* asked(folder)
+            const people = [yield* token("approver"), yield* token("admin")]
+            const operator = yield* token("operator")
+            const deployed = (at?: string) =>
+              until(
+                Effect.map(ask("/pipelines/asking", operator, undefined, {}, at), ({ json }) =>
+                  json.plan === undefined ? undefined : json,
+                ),
+              )
+            yield* deployed()
+            const other = yield* daemon(folder)
+            const [, url] = yield* says(other, /The API listens on (\S+)/)
+            yield* says(other, /Standing by/)
+            yield* deployed(url)
+            const { run } = (yield* ask("/pipelines/asking/runs", operator, {})).json
+            const pending = yield* until(
+              Effect.map(ask("/approvals", operator, undefined, {}, url), ({ json }) => json.approvals?.[0]),
+            )
+            const answer = (by: string, more: object = {}) =>
+              ask(
+                `/runs/${run}/approvals`,
+                by,
+                { decision: "approve", task: "agreed", input: pending.input, reason: "seen", ...more },
+                {},
+                url,
+              )
+            const stale = yield* answer(people[0], { input: "0".repeat(64) })
+            assert.strictEqual(stale.status, 409, JSON.stringify(stale.json))
+            for (const [index, by] of people.entries()) {
+              const given = yield* answer(by)
+              assert.strictEqual(given.status, 200, JSON.stringify(given.json))
+              // The one that leads has taken it.
+              yield* until(
+                Effect.map(ask(`/runs/${run}`, operator), ({ json }) => {
+                  const [{ granted = [] } = {}] = json.approvals ?? [{}]
+                  return granted.length > index || json.approvals?.length === 0 ? true : undefined
+                }),
+              )
+            }
+            yield* write(folder, "go", "")
+            yield* until(
+              Effect.map(ask(`/runs/${run}`, operator), ({ json }) => (json.status === "succeeded" ? json : undefined)),
+            )
+            const { out } = yield* dandori(folder, "ledger", "show", run, "--json")
+            for (const by of ["approver-token", "admin-token"]) assert.include(out, by)
+            for (const each of [other, process]) {
+              each.signal("SIGTERM")
+              assert.strictEqual(yield* each.ended, 0, each.said())
+            }
+          }),
+        90_000,
+      )
+    }
+  })
+})
