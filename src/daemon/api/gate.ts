@@ -2,6 +2,7 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpServerError from "effect/http/HttpServerError"
 import { HttpServerRequest, MaxBodySize } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -126,14 +127,21 @@ export const guard = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResp
       Effect.as(DaemonMetrics.requestAnswered(request.method, answer.status), finished(answer))
     const refused = yield* refusal(request)
     if (refused !== undefined) return yield* counted(refused)
-    const answered = app.pipe(
+    // It ends with the scope of the request, after the answer: to interrupt who reads a body ends its connection.
+    const answering = yield* app.pipe(
       Effect.provideService(MaxBodySize, ByteSize.bytes(options.bodyBytes)),
-      Effect.timeoutOrElse({
-        duration: options.requestMillis,
-        orElse: () => Effect.succeed(problem(503, "TimedOut", `It took more than ${options.requestMillis} ms`)),
-      }),
       Effect.catchCause((cause) => failed(request, cause)),
+      Effect.forkScoped,
     )
+    const late = Effect.sync(() =>
+      NodeHttpServerRequest.toIncomingMessage(request).complete
+        ? problem(503, "TimedOut", `It took more than ${options.requestMillis} ms`)
+        : problem(408, "RequestTimeout", "The request was not whole in time", { connection: "close" }),
+    )
+    const answered = Effect.timeoutOrElse(Fiber.join(answering), {
+      duration: options.requestMillis,
+      orElse: () => late,
+    })
     return yield* counted(yield* answered)
   })
 }

@@ -201,6 +201,27 @@ describe("the API", () => {
     }),
   )
 
+  it.live("answers who does not send the whole body in time, a webhook too, that it was not taken", () =>
+    Effect.gen(function* () {
+      const { port, token } = yield* ApiPlace.make({ request_timeout: "1s" })
+      const started = `/pipelines/given/runs HTTP/1.1\r\nAuthorization: Bearer ${yield* token("ada", "admin")}`
+      const hooked = "/hooks/given HTTP/1.1\r\nwebhook-id: a\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,AAAA"
+      const ends = [
+        "Content-Length: 23\r\n\r\n",
+        'Content-Length: 23\r\n\r\n{"par',
+        'Transfer-Encoding: chunked\r\n\r\n5\r\n{"par',
+      ]
+      const requests = [started, hooked].flatMap((head) =>
+        ends.map((end) => `POST /api/v1${head}\r\nHost: localhost\r\nContent-Type: application/json\r\n${end}`),
+      )
+      const answers = yield* Effect.forEach(requests, (request) => raw(port, request), { concurrency: "unbounded" })
+      for (const answer of answers) {
+        assert.match(answer, /^HTTP\/1\.1 408 [^]*\r\ncontent-type: application\/problem\+json\r\n/i)
+        assert.deepInclude(bodyOf(answer), { status: 408, title: "Request Timeout", code: "RequestTimeout" })
+      }
+    }),
+  )
+
   it.live("lets in who can open its socket, as the machine's user and without a token", () =>
     Effect.gen(function* () {
       const { call, home } = yield* ApiPlace.make()
