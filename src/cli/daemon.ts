@@ -1,3 +1,4 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Clock from "effect/Clock"
@@ -26,6 +27,7 @@ import * as Memory from "../services/memory.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import { exitCodes } from "./exit-code.ts"
 import * as LeasePlace from "./lease-place.ts"
 import type * as LedgerPlace from "./ledger-place.ts"
 import * as Notifications from "./notifications.ts"
@@ -72,32 +74,45 @@ const surroundings = (project: string, home: string, env: string, say: (text: st
   )
 
 /**
- * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts get their grace; SIGHUP reloads. What
- * is left of a run is resumed by the next process.
+ * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts get their grace, which a second Ctrl-C
+ * skips; SIGHUP reloads. What is left of a run is resumed by the next process. Gives what fails with the first Ctrl-C;
+ * SIGTERM interrupts by itself.
  */
 const listen = (graceMillis: number, reload: () => void, say: (text: string) => Effect.Effect<void>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const others = process.listeners("SIGHUP")
-      process.removeAllListeners("SIGHUP")
-      process.on("SIGHUP", reload)
-      const onStop = () => {
+      const interrupted = Deferred.makeUnsafe<never, Output.Exit>()
+      let isStopping = false
+      const stop = () => {
+        if (isStopping) return
+        isStopping = true
         Effect.runFork(Outage.hasten)
         Effect.runFork(
           say("Stopping: running attempts get their grace; what is left of runs is resumed by the next process"),
         )
         setTimeout(() => Effect.runFork(skipGrace), graceMillis).unref()
       }
-      process.once("SIGTERM", onStop)
-      return { others, onStop }
+      const onInterrupt = () => {
+        if (isStopping) Effect.runFork(Effect.andThen(say("Skipping the grace: child processes are killed"), skipGrace))
+        stop()
+        Deferred.doneUnsafe(interrupted, new Output.Exit({ exitCode: exitCodes.interrupted }))
+      }
+      const heard = [
+        ["SIGHUP", reload],
+        ["SIGTERM", stop],
+        ["SIGINT", onInterrupt],
+      ] as const
+      const others = process.listeners("SIGHUP")
+      process.removeAllListeners("SIGHUP")
+      for (const [signal, listener] of heard) process.on(signal, listener)
+      return { others, heard, interrupted }
     }),
-    ({ onStop, others }) =>
+    ({ heard, others }) =>
       Effect.sync(() => {
-        process.off("SIGHUP", reload)
-        process.off("SIGTERM", onStop)
+        for (const [signal, listener] of heard) process.off(signal, listener)
         for (const other of others) process.on("SIGHUP", other)
       }),
-  )
+  ).pipe(Effect.map(({ interrupted }) => Deferred.await(interrupted)))
 
 /** Listens on the local socket, as soon as no other daemon of the project does. */
 const untilFree = <E extends { readonly message: string }, R>(
@@ -130,7 +145,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
   const { database } = configuration.sections
   return yield* Effect.gen(function* () {
     const scheduler = yield* Scheduler
-    yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
+    const interrupted = yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
     yield* say(`dandori daemon, env ${env}, project ${project}, process ${process.pid}`)
     const { allowed_hosts: allowedHosts, ...section } = configuration.sections.daemon
     const { onSocket, port } = yield* Api.serve({
@@ -142,7 +157,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
     })
     yield* say(`The API listens on http://${host ?? section.host}:${port}/api/v1`)
     yield* Effect.forkScoped(untilFree(onSocket(LocalSocket.daemonIn(home)), say))
-    return yield* Daemon.run
+    return yield* Effect.raceFirst(Daemon.run, interrupted)
   }).pipe(
     Effect.provide(
       Host.layer(version).pipe(
