@@ -1,6 +1,9 @@
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Clock from "effect/Clock"
 import { millisOf } from "../domain/config/daemon.ts"
 import * as Api from "../daemon/api/api.ts"
@@ -114,6 +117,18 @@ const listen = (graceMillis: number, reload: () => void, say: (text: string) => 
       }),
   ).pipe(Effect.map(({ interrupted }) => Deferred.await(interrupted)))
 
+/** What is logged goes where all else goes that a daemon says. */
+const logging = (say: (text: string) => Effect.Effect<void>) =>
+  Logger.layer([
+    Logger.make(({ cause, message }) => {
+      const words = (Array.isArray(message) ? message : [message]).map((word) =>
+        typeof word === "string" ? word : Inspectable.toStringUnknown(word),
+      )
+      const why = cause.reasons.length === 0 ? "" : `: ${Cause.pretty(cause)}`
+      Effect.runFork(say(`${words.join(" ")}${why}`))
+    }),
+  ])
+
 /** Listens on the local socket, as soon as no other daemon of the project does. */
 const untilFree = <E extends { readonly message: string }, R>(
   listening: Effect.Effect<void, E, R>,
@@ -173,6 +188,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
       ),
     ),
     Effect.scoped,
+    Effect.provide(logging(say)),
     Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode === 143 && (process.exitCode = 0)))),
   )
 })
