@@ -1,3 +1,4 @@
+import { resolve } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Clock from "effect/Clock"
 import { millisOf } from "../domain/config/daemon.ts"
 import * as Api from "../daemon/api/api.ts"
+import type { ListenFailed } from "../daemon/api/server.ts"
 import * as Host from "../daemon/daemon-host.ts"
 import * as Daemon from "../daemon/daemon.ts"
 import { Leadership } from "../daemon/leadership.ts"
@@ -25,6 +27,7 @@ import { Leases } from "../services/leases.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
+import * as DeadMan from "../services/dead-man.ts"
 import * as LocalSocket from "../services/local-socket.ts"
 import * as Memory from "../services/memory.ts"
 import { ServiceManager } from "../services/service-manager.ts"
@@ -130,13 +133,17 @@ const logging = (say: (text: string) => Effect.Effect<void>) =>
   ])
 
 /** Listens on the local socket, as soon as no other daemon of the project does. */
-const untilFree = <E extends { readonly message: string }, R>(
-  listening: Effect.Effect<void, E, R>,
+const untilFree = <R>(
+  listening: Effect.Effect<void, ListenFailed, R>,
   say: (text: string) => Effect.Effect<void>,
 ): Effect.Effect<void, never, R> =>
-  Effect.catch(listening, ({ message }) =>
-    Effect.andThen(say(message), Effect.retry(Effect.delay(listening, socketEvery), { while: () => true })),
-  ).pipe(Effect.ignore)
+  Effect.catch(listening, ({ cause, message }) => {
+    const text =
+      cause instanceof LocalSocket.SocketTaken
+        ? `Another daemon of this project listens on ${cause.path}; this one takes the socket over when that one is gone`
+        : message
+    return Effect.andThen(say(text), Effect.retry(Effect.delay(listening, socketEvery), { while: () => true }))
+  }).pipe(Effect.ignore)
 
 /** The leases of leaders, beside those of runs. */
 const leadership = (place: LedgerPlace.Place) =>
@@ -163,6 +170,8 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
     const interrupted = yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
     yield* say(`dandori daemon, env ${env}, project ${project}, process ${process.pid}`)
     const { allowed_hosts: allowedHosts, ...section } = configuration.sections.daemon
+    // Before anybody is told that there is a daemon.
+    if (section.dead_man.file !== undefined) yield* DeadMan.tryFile(resolve(project, section.dead_man.file))
     const { onSocket, port } = yield* Api.serve({
       host: host ?? section.host,
       port: givenPort ?? section.port,

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { daemon, says, ticking, until } from "./daemon-project.ts"
-import { ndjson } from "./evidence-project.ts"
+import { dandori, ndjson } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
@@ -67,6 +67,36 @@ describe("what a daemon says", () => {
       two.signal("SIGINT")
       yield* says(two, /Skipping the grace: child processes are killed/)
       assert.strictEqual(yield* two.ended, 130, two.said())
+    }),
+  )
+
+  it.live("of a dead-man file that cannot be written is what to put right, before it listens", () =>
+    Effect.gen(function* () {
+      const folder = yield* signalling
+      yield* loseFolder(folder)
+      const one = yield* daemon(folder)
+      assert.strictEqual(yield* one.ended, 78, one.said())
+      assert.match(one.said(), /there is no folder .*signs; make it/)
+      assert.notInclude(one.said(), "listens")
+    }),
+  )
+
+  it.live("of a socket that another one of the project has is that it takes it over when that one is gone", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const one = yield* daemon(folder)
+      yield* says(one, /Leading/)
+      const two = yield* daemon(folder)
+      yield* says(two, /Standing by/)
+      yield* says(
+        two,
+        /Another daemon of this project listens on .*; this one takes the socket over when that one is gone/,
+      )
+      assert.notInclude(two.said(), "end it")
+      one.signal("SIGTERM")
+      assert.strictEqual(yield* one.ended, 0)
+      const asked = dandori(folder, "schedule", "list", "--server", "local")
+      yield* until(Effect.map(asked, ({ code }) => (code === 0 ? true : undefined)))
     }),
   )
 })
