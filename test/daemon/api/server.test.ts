@@ -154,16 +154,19 @@ describe("the API", () => {
     }),
   )
 
-  it.live("turns away an address that asks too often, and says when to come again", () =>
+  it.live("turns away an address that asks too often, and says when to come again, but never a monitor", () =>
     Effect.gen(function* () {
       const { call } = yield* ApiPlace.make({ requests_per_minute: 5 })
-      const answers = yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => call("/livez"))
+      const monitored = Effect.forEach(["/livez", "/readyz", "/livez", "/readyz?now"], (path) => call(path))
+      for (const { status } of yield* monitored) assert.strictEqual(status, 200)
+      const answers = yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => call("/api/v1/whoami"))
       assert.deepStrictEqual(
         answers.map(({ status }) => status),
-        [200, 200, 200, 200, 200, 429],
+        [401, 401, 401, 401, 401, 429],
       )
       assert.match(answers[5].headers.get("retry-after") ?? "", /^([1-9]|1[0-2])$/)
       assert.strictEqual(answers[5].body.code, "TooManyRequests")
+      for (const { status } of yield* monitored) assert.strictEqual(status, 200)
     }),
   )
 
