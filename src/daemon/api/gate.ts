@@ -34,7 +34,7 @@ const headers = {
 }
 
 const problem = (
-  status: number,
+  status: Problems.Status,
   code: string,
   detail: string,
   more: Readonly<Record<string, string>> = {},
@@ -59,7 +59,7 @@ const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerRe
   const { status } = response
   const isProblem = response.headers["content-type"]?.startsWith("application/problem+json") === true
   const [code, detail] = said[status] ?? ["Error", "The request was not carried out"]
-  const told = status >= 400 && !isProblem ? problem(status, code, detail) : response
+  const told = status >= 400 && !isProblem ? problem(Problems.statusOf(status), code, detail) : response
   const more = {
     ...headers,
     ...(status === 401 ? { "www-authenticate": 'Bearer realm="dandori"' } : {}),

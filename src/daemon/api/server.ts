@@ -35,16 +35,18 @@ export interface Receiving {
 type App<R> = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, R>
 
 /** What is said on the bare connection to who sends no request that can be read, or sends it too slowly. */
-const farewells: Readonly<Record<string, readonly [number, string, string]>> = {
+const farewells: Readonly<Record<string, readonly [Problems.Status, string, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "RequestTimeout", "The request was not whole in time"],
   HPE_HEADER_OVERFLOW: [431, "HeadTooLarge", "The head of the request is too large"],
 }
 
 const onClientError = (error: Error & { readonly code?: string }, socket: Socket): void => {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
-  const [status, code, detail] = farewells[error.code ?? ""] ?? [400, "RequestInvalid", "This is no HTTP request"]
-  const body = JSON.stringify(Problems.bodyOf(status, code, detail))
-  const { title } = Problems.bodyOf(status, code, detail)
+  const problem = Problems.bodyOf(
+    ...(farewells[error.code ?? ""] ?? [400, "RequestInvalid", "This is no HTTP request"]),
+  )
+  const { status, title } = problem
+  const body = JSON.stringify(problem)
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
