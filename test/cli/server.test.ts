@@ -130,7 +130,20 @@ describe("the command line with the URL of a daemon, in a folder without a proje
       follower.signal("SIGINT")
       const left = yield* follower.said
       assert.strictEqual(left.code, 130, left.err)
-      assert.include(left.err, `to cancel it: dandori runs cancel ${run}`)
+      assert.match(
+        left.err,
+        new RegExp(`To follow it: dandori runs watch ${run}; to cancel it: dandori runs cancel ${run}\n`),
+      )
+      const { DANDORI_SERVER: url = "", ...token } = operator as Readonly<Record<string, string>>
+      const named = started(far, ["runs", "watch", String(run), "--server", url], token)
+      yield* named.says(/work +started/)
+      named.signal("SIGINT")
+      const { err } = yield* named.said
+      const at = `--server ${url.replace(/\/api\/v1$/, "")}`
+      assert.include(
+        err,
+        `To follow it: dandori runs watch ${run} ${at}; to cancel it: dandori runs cancel ${run} ${at}\n`,
+      )
       const watcher = started(far, ["runs", "watch", String(run)], operator)
       yield* watcher.says(/work +started/)
       const cancelled = yield* ask("runs", "cancel", String(run), "--reason", "enough", "--json")
