@@ -99,4 +99,32 @@ describe("what a daemon says", () => {
       yield* until(Effect.map(asked, ({ code }) => (code === 0 ? true : undefined)))
     }),
   )
+
+  it.live("of an address that it cannot listen on is why, and what to choose", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const one = yield* daemon(folder)
+      const [, port = ""] = yield* says(one, /The API listens on http:\/\/127\.0\.0\.1:(\d+)/)
+      for (const [args, words] of [
+        [["--host", "nosuchhost.invalid"], "nosuchhost.invalid:0: there is no host of this name; choose an address"],
+        [["--host", "192.0.2.1"], "192.0.2.1:0: this machine has no such address; choose one"],
+        [["--port", port], `127.0.0.1:${port}: another process listens there already; end it, or choose another port`],
+      ] as const) {
+        const two = yield* daemon(folder, ...args)
+        assert.strictEqual(yield* two.ended, 69)
+        assert.include(two.said(), `The daemon cannot listen on ${words}`)
+      }
+    }),
+  )
+
+  it.live("is missed in words where none runs", () =>
+    Effect.gen(function* () {
+      const { code, err } = yield* dandori(yield* project, "runs", "list", "--server", "local")
+      assert.strictEqual(code, 69)
+      assert.include(
+        err,
+        "The daemon of this project cannot be reached: nobody listens there. Start it: dandori daemon",
+      )
+    }),
+  )
 })

@@ -317,7 +317,7 @@ describe("the command line with the URL of a daemon, in a folder without a proje
         [{ ...none, DANDORI_TOKEN: "secret" }, ["runs", "list"], 78, /DANDORI_TOKEN holds no token/],
         [none, ["runs", "list"], 77, /DANDORI_TOKEN_FILE/],
         [wrong, ["runs", "list"], 77, /Send a token that is valid now/],
-        [viewer, ["run", "often"], 77, /vera is that of a viewer; this takes the role operator or admin/],
+        [viewer, ["run", "often"], 77, /vera has the role viewer; this takes the role operator or admin/],
         [viewer, ["runs", "show", "01990000-0000-7000-8000-000000000000"], 66, /The ledger has no run 0199/],
         [viewer, ["runs", "show", "abcd"], 66, /no run abcd/],
         [viewer, ["run", "nothing"], 66, /No pipeline nothing is deployed/],
@@ -331,7 +331,18 @@ describe("the command line with the URL of a daemon, in a folder without a proje
         [viewer, ["runs", "list", "--server", "localhost:4600"], 64, /http:\/\//],
         [viewer, ["runs", "list", "--server", "http://me:dandori@localhost"], 64, /secret/],
         [viewer, ["schedule", "explain", "No Such"], 64, /pipeline/],
-        [{ ...viewer, DANDORI_SERVER: "http://127.0.0.1:9" }, ["runs", "list"], 69, /127\.0\.0\.1:9 cannot be reached/],
+        [
+          { ...viewer, DANDORI_SERVER: "http://127.0.0.1:9" },
+          ["runs", "list"],
+          69,
+          /127\.0\.0\.1:9 cannot be reached: nobody listens there\. Start it/,
+        ],
+        [
+          { ...viewer, DANDORI_SERVER: "http://nosuchhost.invalid" },
+          ["runs", "list"],
+          69,
+          /nosuchhost\.invalid cannot be reached: there is no host of this name\. Start it/,
+        ],
       ] as const) {
         const said = yield* call(env, ...args)
         assert.deepStrictEqual([said.code, said.out], [code, ""], `${args.join(" ")}\n${said.err}`)

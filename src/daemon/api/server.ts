@@ -7,6 +7,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as HostName from "../../services/host-name.ts"
 import * as LocalSocket from "../../services/local-socket.ts"
 import { pause } from "../../services/process-groups.ts"
 import { Door } from "./door.ts"
@@ -24,6 +25,21 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
     return `The daemon cannot listen on ${this.address}: ${this.reason}`
   }
 }
+
+/** Why a server cannot listen, in place of the runtime's words: it guesses, and gives a name that is not known any code. */
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another process listens there already; end it, or choose another port (--port, daemon.port)",
+  EADDRNOTAVAIL: "this machine has no such address; choose one that it has (--host, daemon.host)",
+  EACCES: "this user may not; choose a port from 1024 on (--port, daemon.port)",
+}
+
+const reasonOf = Effect.fnUntraced(function* (cause: unknown, host: string | undefined) {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  if (host !== undefined && !(yield* HostName.isKnown(host))) {
+    return "there is no host of this name; choose an address of this machine (--host, daemon.host)"
+  }
+  return reasons[code] ?? (cause instanceof Error ? cause.message : String(cause))
+})
 
 /** How requests are received. */
 export interface Receiving {
@@ -91,11 +107,13 @@ const listen = Effect.fnUntraced(function* <R>(
   const server = nodeServer(receiving)
   const options = { ...where, gracefulShutdownTimeout: graceMillis }
   const http = yield* NodeHttpServer.make(() => server, options).pipe(
-    Effect.mapError((error) => {
-      const address = "path" in where ? where.path : `${where.host}:${where.port}`
-      const reason = error.cause instanceof Error ? error.cause.message : String(error.cause)
-      return new ListenFailed({ address, reason, cause: error })
-    }),
+    Effect.catch(
+      Effect.fnUntraced(function* (error) {
+        const [address, host] = "path" in where ? [where.path] : [`${where.host}:${where.port}`, where.host]
+        const reason = yield* reasonOf(error.cause, host)
+        return yield* new ListenFailed({ address, reason, cause: error })
+      }),
+    ),
   )
   // After the grace, and before it is waited for the last connection to go.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
