@@ -8,7 +8,7 @@ import * as Durable from "./durable-files.ts"
 /** A daemon answers at the socket already. */
 export class SocketTaken extends Schema.TaggedError<SocketTaken>()("SocketTaken", { path: Schema.String }) {
   override get message() {
-    return `another daemon of this project listens on ${this.path}`
+    return "another daemon of this project listens there"
   }
 }
 

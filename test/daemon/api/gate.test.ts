@@ -1,9 +1,12 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Api } from "../../../src/daemon/api/document.ts"
+import * as Gate from "../../../src/daemon/api/gate.ts"
+import * as Server from "../../../src/daemon/api/server.ts"
 import * as ApiPlace from "./api-place.ts"
 
 const { components, paths } = OpenApi.fromApi(Api)
@@ -81,6 +84,30 @@ describe("what is answered before any endpoint", () => {
       yield* call("/metrics")
       const { body, status } = yield* call("/metrics")
       assert.strictEqual(documented("/metrics", status, body), "TooManyRequests")
+    }),
+  )
+
+  it.live("is that it took too long where a handler does, which is ended", () =>
+    Effect.gen(function* () {
+      const ended = yield* Deferred.make<void>()
+      const slow = Effect.onInterrupt(Effect.never, () => Deferred.succeed(ended, undefined))
+      const app = Gate.guard(slow, {
+        allowedHosts: ["localhost"],
+        bodyBytes: 1_000,
+        requestMillis: 100,
+        requestsPerMinute: 100,
+        monitored: new Set(),
+        methodsOf: () => [],
+      })
+      const port = yield* Server.onNetwork(
+        app,
+        { requestMillis: 10_000, connections: 10 },
+        { host: "127.0.0.1", port: 0 },
+      )
+      const { body, status } = yield* raw(port, "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+      assert.strictEqual(documented("/livez", status, body), "TimedOut")
+      assert.strictEqual(status, 503)
+      yield* Deferred.await(ended)
     }),
   )
 })
