@@ -1,10 +1,14 @@
+import { resolve } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { millisOf } from "../domain/config/daemon.ts"
 import * as Api from "../daemon/api/api.ts"
+import type { ListenFailed } from "../daemon/api/server.ts"
 import * as Host from "../daemon/daemon-host.ts"
 import * as Daemon from "../daemon/daemon.ts"
 import { Leadership } from "../daemon/leadership.ts"
@@ -23,12 +27,14 @@ import { Leases } from "../services/leases.ts"
 import * as MachineCode from "../services/machine-code.ts"
 import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
+import * as DeadMan from "../services/dead-man.ts"
 import * as LocalSocket from "../services/local-socket.ts"
 import * as Memory from "../services/memory.ts"
 import { conceal } from "../services/secret-forms.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import { exitCodes } from "./exit-code.ts"
 import * as LeasePlace from "./lease-place.ts"
 import type * as LedgerPlace from "./ledger-place.ts"
 import * as Notifications from "./notifications.ts"
@@ -75,50 +81,70 @@ const surroundings = (project: string, home: string, env: string, say: (text: st
   )
 
 /**
- * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts get their grace; SIGHUP reloads. What
- * is left of a run is resumed by the next process.
+ * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts get their grace, which a second Ctrl-C
+ * skips; SIGHUP reloads. What is left of a run is resumed by the next process. Gives what fails with the first Ctrl-C;
+ * SIGTERM interrupts by itself.
  */
 const listen = (graceMillis: number, reload: () => void, say: (text: string) => Effect.Effect<void>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const others = process.listeners("SIGHUP")
-      process.removeAllListeners("SIGHUP")
-      process.on("SIGHUP", reload)
-      const onStop = () => {
+      const interrupted = Deferred.makeUnsafe<never, Output.Exit>()
+      let isStopping = false
+      const stop = () => {
+        if (isStopping) return
+        isStopping = true
         Effect.runFork(Outage.hasten)
         Effect.runFork(
           say("Stopping: running attempts get their grace; what is left of runs is resumed by the next process"),
         )
         setTimeout(() => Effect.runFork(skipGrace), graceMillis).unref()
       }
-      process.once("SIGTERM", onStop)
-      return { others, onStop }
+      const onInterrupt = () => {
+        if (isStopping) Effect.runFork(Effect.andThen(say("Skipping the grace: child processes are killed"), skipGrace))
+        stop()
+        Deferred.doneUnsafe(interrupted, new Output.Exit({ exitCode: exitCodes.interrupted }))
+      }
+      const heard = [
+        ["SIGHUP", reload],
+        ["SIGTERM", stop],
+        ["SIGINT", onInterrupt],
+      ] as const
+      const others = process.listeners("SIGHUP")
+      process.removeAllListeners("SIGHUP")
+      for (const [signal, listener] of heard) process.on(signal, listener)
+      return { others, heard, interrupted }
     }),
-    ({ onStop, others }) =>
+    ({ heard, others }) =>
       Effect.sync(() => {
-        process.off("SIGHUP", reload)
-        process.off("SIGTERM", onStop)
+        for (const [signal, listener] of heard) process.off(signal, listener)
         for (const other of others) process.on("SIGHUP", other)
       }),
-  )
+  ).pipe(Effect.map(({ interrupted }) => Deferred.await(interrupted)))
 
-/** What any part of the daemon warns of is said as all else that it says, without secrets. */
-const warnings = (say: (text: string) => Effect.Effect<void>) =>
+/** What is logged goes where all else goes that a daemon says, without secrets. */
+const logging = (say: (text: string) => Effect.Effect<void>) =>
   Logger.layer([
     Logger.make(({ cause, message }) => {
-      const why = cause.reasons.length === 0 ? [] : [Cause.pretty(cause)]
-      Effect.runFork(say(conceal([message, why].flat().map(String).join(": "))))
+      const words = (Array.isArray(message) ? message : [message]).map((word) =>
+        typeof word === "string" ? word : Inspectable.toStringUnknown(word),
+      )
+      const why = cause.reasons.length === 0 ? "" : `: ${Cause.pretty(cause)}`
+      Effect.runFork(say(conceal(`${words.join(" ")}${why}`)))
     }),
   ])
 
 /** Listens on the local socket, as soon as no other daemon of the project does. */
-const untilFree = <E extends { readonly message: string }, R>(
-  listening: Effect.Effect<void, E, R>,
+const untilFree = <R>(
+  listening: Effect.Effect<void, ListenFailed, R>,
   say: (text: string) => Effect.Effect<void>,
 ): Effect.Effect<void, never, R> =>
-  Effect.catch(listening, ({ message }) =>
-    Effect.andThen(say(message), Effect.retry(Effect.delay(listening, socketEvery), { while: () => true })),
-  ).pipe(Effect.ignore)
+  Effect.catch(listening, ({ cause, message }) => {
+    const text =
+      cause instanceof LocalSocket.SocketTaken
+        ? `Another daemon of this project listens on ${cause.path}; this one takes the socket over when that one is gone`
+        : message
+    return Effect.andThen(say(text), Effect.retry(Effect.delay(listening, socketEvery), { while: () => true }))
+  }).pipe(Effect.ignore)
 
 /** The leases of leaders, beside those of runs. */
 const leadership = (place: LedgerPlace.Place) =>
@@ -142,9 +168,11 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
   const { database } = configuration.sections
   return yield* Effect.gen(function* () {
     const scheduler = yield* Scheduler
-    yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
+    const interrupted = yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
     yield* say(`dandori daemon, env ${env}, project ${project}, process ${process.pid}`)
     const { allowed_hosts: allowedHosts, ...section } = configuration.sections.daemon
+    // Before anybody is told that there is a daemon.
+    if (section.dead_man.file !== undefined) yield* DeadMan.tryFile(resolve(project, section.dead_man.file))
     const { onSocket, port } = yield* Api.serve({
       host: host ?? section.host,
       port: givenPort ?? section.port,
@@ -154,7 +182,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
     })
     yield* say(`The API listens on http://${host ?? section.host}:${port}/api/v1`)
     yield* Effect.forkScoped(untilFree(onSocket(LocalSocket.daemonIn(home)), say))
-    return yield* Daemon.run
+    return yield* Effect.raceFirst(Daemon.run, interrupted)
   }).pipe(
     Effect.provide(
       Host.layer(version).pipe(
@@ -170,7 +198,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
       ),
     ),
     Effect.scoped,
-    Effect.provide(warnings(say)),
+    Effect.provide(logging(say)),
     Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode === 143 && (process.exitCode = 0)))),
   )
 })

@@ -16,6 +16,8 @@ export class DeadManFileRefused extends Schema.TaggedError<DeadManFileRefused>()
   code: Schema.String,
   reason: Schema.String,
 }) {
+  /** As for a configuration that does not work. */
+  readonly exitCode = 78
   override get message() {
     const hint = "or name another file in daemon.dead_man.file"
     if (this.code === "ENOENT") {
@@ -83,7 +85,7 @@ const withFile = <A>(path: string, use: (file: Fs.FileHandle) => Promise<A>) =>
   )
 
 /** Makes the file, if it is missing, and sees that its time could be set, which stays as it is. */
-const tryFile = (path: string) =>
+export const tryFile = (path: string) =>
   withFile(path, async (file) => {
     const found = await file.stat()
     if (found.isFile()) await file.utimes(found.atime, found.mtime)

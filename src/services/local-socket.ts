@@ -5,10 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Durable from "./durable-files.ts"
 
-/** A process answers at the socket already. */
+/** A daemon answers at the socket already. */
 export class SocketTaken extends Schema.TaggedError<SocketTaken>()("SocketTaken", { path: Schema.String }) {
   override get message() {
-    return `another process listens at ${this.path} already; end it first`
+    return "another daemon of this project listens there"
   }
 }
 

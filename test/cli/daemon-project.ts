@@ -10,6 +10,8 @@ export interface Daemon {
   readonly pid: number
   /** All that it has said so far. */
   readonly said: () => string
+  /** What of that came by standard output. */
+  readonly out: () => string
   readonly signal: (signal: NodeJS.Signals) => void
   /** Its exit code; 137 and the like where a signal ended it. */
   readonly ended: Effect.Effect<number>
@@ -21,14 +23,20 @@ export const daemon = (folder: string, ...args: ReadonlyArray<string>) =>
     Effect.sync((): Daemon => {
       const child = start(folder, ["daemon", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args])
       let said = ""
+      let out = ""
       const read = async (stream: ReadableStream<Uint8Array>) => {
         const decoder = new TextDecoder()
-        for await (const chunk of stream) said += decoder.decode(chunk, { stream: true })
+        for await (const chunk of stream) {
+          const text = decoder.decode(chunk, { stream: true })
+          said += text
+          if (stream === child.stdout) out += text
+        }
       }
       const all = Promise.all([read(child.stdout), read(child.stderr)])
       return {
         pid: child.pid,
         said: () => said,
+        out: () => out,
         signal: (signal) => child.kill(signal),
         ended: Effect.promise(() => all.then(() => child.exited)),
       }

@@ -130,7 +130,20 @@ describe("the command line with the URL of a daemon, in a folder without a proje
       follower.signal("SIGINT")
       const left = yield* follower.said
       assert.strictEqual(left.code, 130, left.err)
-      assert.include(left.err, `to cancel it: dandori runs cancel ${run}`)
+      assert.match(
+        left.err,
+        new RegExp(`To follow it: dandori runs watch ${run}; to cancel it: dandori runs cancel ${run}\n`),
+      )
+      const { DANDORI_SERVER: url = "", ...token } = operator as Readonly<Record<string, string>>
+      const named = started(far, ["runs", "watch", String(run), "--server", url], token)
+      yield* named.says(/work +started/)
+      named.signal("SIGINT")
+      const { err } = yield* named.said
+      const at = `--server ${url.replace(/\/api\/v1$/, "")}`
+      assert.include(
+        err,
+        `To follow it: dandori runs watch ${run} ${at}; to cancel it: dandori runs cancel ${run} ${at}\n`,
+      )
       const watcher = started(far, ["runs", "watch", String(run)], operator)
       yield* watcher.says(/work +started/)
       const cancelled = yield* ask("runs", "cancel", String(run), "--reason", "enough", "--json")
@@ -337,7 +350,7 @@ describe("the command line with the URL of a daemon, in a folder without a proje
         [{ ...none, DANDORI_TOKEN: "secret" }, ["runs", "list"], 78, /DANDORI_TOKEN holds no token/],
         [none, ["runs", "list"], 77, /DANDORI_TOKEN_FILE/],
         [wrong, ["runs", "list"], 77, /Send a token that is valid now/],
-        [viewer, ["run", "often"], 77, /vera is that of a viewer; this takes the role operator or admin/],
+        [viewer, ["run", "often"], 77, /vera has the role viewer; this takes the role operator or admin/],
         [viewer, ["runs", "show", "01990000-0000-7000-8000-000000000000"], 66, /The ledger has no run 0199/],
         [viewer, ["runs", "show", "abcd"], 66, /no run abcd/],
         [viewer, ["run", "nothing"], 66, /No pipeline nothing is deployed/],
@@ -351,7 +364,18 @@ describe("the command line with the URL of a daemon, in a folder without a proje
         [viewer, ["runs", "list", "--server", "localhost:4600"], 64, /http:\/\//],
         [viewer, ["runs", "list", "--server", "http://me:dandori@localhost"], 64, /secret/],
         [viewer, ["schedule", "explain", "No Such"], 64, /pipeline/],
-        [{ ...viewer, DANDORI_SERVER: "http://127.0.0.1:9" }, ["runs", "list"], 69, /127\.0\.0\.1:9 cannot be reached/],
+        [
+          { ...viewer, DANDORI_SERVER: "http://127.0.0.1:9" },
+          ["runs", "list"],
+          69,
+          /127\.0\.0\.1:9 cannot be reached: nobody listens there\. Start it/,
+        ],
+        [
+          { ...viewer, DANDORI_SERVER: "http://nosuchhost.invalid" },
+          ["runs", "list"],
+          69,
+          /nosuchhost\.invalid cannot be reached: there is no host of this name\. Start it/,
+        ],
       ] as const) {
         const said = yield* call(env, ...args)
         assert.deepStrictEqual([said.code, said.out], [code, ""], `${args.join(" ")}\n${said.err}`)

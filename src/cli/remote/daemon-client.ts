@@ -42,11 +42,22 @@ const Problem = Schema.Struct({
 })
 const decodeProblem = Schema.decodeUnknownOption(Problem)
 
+/** What the runtime says of it holds a guess at what to do. */
+const unreached: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nobody listens there",
+  ENOENT: "nobody listens there",
+  ENOTFOUND: "there is no host of this name",
+  EAI_AGAIN: "the name of its host cannot be looked up now",
+}
+
 const reasonOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
   const inner = "reason" in error && typeof error.reason === "object" ? error.reason : undefined
   if (inner !== undefined && inner !== null) return reasonOf(inner)
-  if ("cause" in error && error.cause instanceof Error) return error.cause.message
+  if ("cause" in error && error.cause instanceof Error) {
+    const { cause } = error
+    return ("code" in cause ? unreached[String(cause.code)] : undefined) ?? cause.message
+  }
   return "message" in error ? String(error.message) : String(error)
 }
 

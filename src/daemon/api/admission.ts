@@ -52,7 +52,7 @@ export const authorization = Layer.effect(
         const needed = Context.get(endpoint.annotations, Needs)
         if (!may(caller.role, needed)) {
           const roles = rolesFor(needed).join(" or ")
-          const detail = `The token of ${caller.actor.authid} is that of a ${caller.role}; this takes the role ${roles}`
+          const detail = `The token of ${caller.actor.authid} has the role ${caller.role}; this takes the role ${roles}`
           return yield* new Problems.Forbidden({ code: "RoleTooLow", detail })
         }
         if (needed === "operate" || needed === "approve") {

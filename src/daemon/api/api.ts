@@ -9,6 +9,7 @@ import type { Actor } from "../../domain/actor.ts"
 import { type DaemonSection, bytesOf, millisOf } from "../../domain/config/daemon.ts"
 import * as Admission from "./admission.ts"
 import { Api } from "./document.ts"
+import { health as monitor } from "./endpoints/system.ts"
 import { EventFeeds } from "./event-feed.ts"
 import * as EventStreams from "./event-stream.ts"
 import * as Gate from "./gate.ts"
@@ -74,6 +75,7 @@ export const serve = Effect.fn("Api.serve")(function* (options: ServeOptions) {
     bodyBytes: bytesOf(limits.body),
     requestMillis,
     requestsPerMinute: limits.requests_per_minute,
+    monitored: new Set(Object.values(monitor.endpoints).map(({ path }) => path)),
     methodsOf: (path) => known.find(([pattern]) => pattern.test(path))?.[1] ?? [],
   })
   const receiving = { requestMillis, connections: limits.streams + otherConnections }

@@ -22,13 +22,18 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
   },
 ) {}
 
-/** Answers with a problem where a request does not fit the document. */
+/** Answers with a problem where a request does not fit the document; and what the gate answers before any endpoint. */
 export class Checked extends HttpApiMiddleware.Service<Checked>()("dandori/daemon/api/Checked", {
   error: [
     Problems.BadRequest,
+    Problems.Forbidden,
     Problems.RequestTimeout,
     Problems.PayloadTooLarge,
     Problems.UnsupportedMediaType,
+    Problems.Misdirected,
     Problems.TooManyRequests,
+    Problems.HeadTooLarge,
+    Problems.Internal,
+    Problems.Unavailable,
   ],
 }) {}

@@ -2,6 +2,7 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpServerError from "effect/http/HttpServerError"
 import { HttpServerRequest, MaxBodySize } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -18,6 +19,8 @@ export interface GateOptions {
   readonly bodyBytes: number
   readonly requestMillis: number
   readonly requestsPerMinute: number
+  /** Paths that a monitor asks, however many others ask from its address. */
+  readonly monitored: ReadonlySet<string>
   /** The methods of a path that there is; none for one that there is not. */
   readonly methodsOf: (path: string) => ReadonlyArray<string>
 }
@@ -31,7 +34,7 @@ const headers = {
 }
 
 const problem = (
-  status: number,
+  status: Problems.Status,
   code: string,
   detail: string,
   more: Readonly<Record<string, string>> = {},
@@ -56,7 +59,7 @@ const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerRe
   const { status } = response
   const isProblem = response.headers["content-type"]?.startsWith("application/problem+json") === true
   const [code, detail] = said[status] ?? ["Error", "The request was not carried out"]
-  const told = status >= 400 && !isProblem ? problem(status, code, detail) : response
+  const told = status >= 400 && !isProblem ? problem(Problems.statusOf(status), code, detail) : response
   const more = {
     ...headers,
     ...(status === 401 ? { "www-authenticate": 'Bearer realm="dandori"' } : {}),
@@ -77,7 +80,8 @@ export const guard = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResp
     const { host = "", origin, "content-length": length = "0", "sec-fetch-site": site } = request.headers
     if ((yield* Door) === "network") {
       const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
-      const wait = waitOf(socket.remoteAddress ?? "", Number((yield* Clock.monotonicTimeNanos) / 1_000_000n))
+      const now = Number((yield* Clock.monotonicTimeNanos) / 1_000_000n)
+      const wait = options.monitored.has(pathOf(request.url)) ? 0 : waitOf(socket.remoteAddress ?? "", now)
       if (wait > 0) {
         const detail = `More than ${options.requestsPerMinute} requests of one address in a minute`
         return problem(429, "TooManyRequests", detail, { "retry-after": String(Math.ceil(wait / 1_000)) })
@@ -126,14 +130,21 @@ export const guard = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResp
       Effect.as(DaemonMetrics.requestAnswered(request.method, answer.status), finished(answer))
     const refused = yield* refusal(request)
     if (refused !== undefined) return yield* counted(refused)
-    const answered = app.pipe(
+    // It ends with the scope of the request, after the answer: to interrupt who reads a body ends its connection.
+    const answering = yield* app.pipe(
       Effect.provideService(MaxBodySize, ByteSize.bytes(options.bodyBytes)),
-      Effect.timeoutOrElse({
-        duration: options.requestMillis,
-        orElse: () => Effect.succeed(problem(503, "TimedOut", `It took more than ${options.requestMillis} ms`)),
-      }),
       Effect.catchCause((cause) => failed(request, cause)),
+      Effect.forkScoped,
     )
+    const late = Effect.sync(() =>
+      NodeHttpServerRequest.toIncomingMessage(request).complete
+        ? problem(503, "TimedOut", `It took more than ${options.requestMillis} ms`)
+        : problem(408, "RequestTimeout", "The request was not whole in time", { connection: "close" }),
+    )
+    const answered = Effect.timeoutOrElse(Fiber.join(answering), {
+      duration: options.requestMillis,
+      orElse: () => late,
+    })
     return yield* counted(yield* answered)
   })
 }

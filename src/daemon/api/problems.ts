@@ -1,107 +1,89 @@
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Schema from "effect/Schema"
 
-const type = "about:blank"
+/** Titles of all statuses that a problem has, as HTTP names them (RFC 9110). */
+const titles = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  421: "Misdirected Request",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+} as const
+
+/** The status of a problem. */
+export type Status = keyof typeof titles
+
+/** The status of a problem that stands for an answer's: one that has no title is like the first of its class (RFC 9110, 15). */
+export const statusOf = (status: number): Status => (status in titles ? (status as Status) : status < 500 ? 400 : 500)
+
+const declared = <const S extends Status>(status: S) =>
+  ({ type: "about:blank", status, title: titles[status] }) as const
 
 /** `code` says to programs what `detail` says to people; it stays the same over versions. */
 const code = { code: Schema.String }
 const issues = { errors: Schema.optionalKey(Schema.Array(HttpApiError.ProblemIssue)) }
 
 /** The request cannot be read, or does not fit the document (RFC 9457, as all of these). */
-export class BadRequest extends HttpApiError.Problem<BadRequest>()(
-  "BadRequest",
-  { type, status: 400, title: "Bad Request" },
-  { ...code, ...issues },
-) {}
+export class BadRequest extends HttpApiError.Problem<BadRequest>()("BadRequest", declared(400), {
+  ...code,
+  ...issues,
+}) {}
 
 /** Nobody is let in without a token that is valid now. */
-export class Unauthorized extends HttpApiError.Problem<Unauthorized>()(
-  "Unauthorized",
-  { type, status: 401, title: "Unauthorized" },
-  code,
-) {}
+export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", declared(401), code) {}
 
 /** The token's role is not enough, or its owner may not do this. */
-export class Forbidden extends HttpApiError.Problem<Forbidden>()(
-  "Forbidden",
-  { type, status: 403, title: "Forbidden" },
-  code,
-) {}
+export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", declared(403), code) {}
 
 /** There is no such thing. */
-export class NotFound extends HttpApiError.Problem<NotFound>()(
-  "NotFound",
-  { type, status: 404, title: "Not Found" },
-  code,
-) {}
+export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", declared(404), code) {}
 
 /** It does not fit where the thing stands now. */
-export class Conflict extends HttpApiError.Problem<Conflict>()(
-  "Conflict",
-  { type, status: 409, title: "Conflict" },
-  code,
-) {}
+export class Conflict extends HttpApiError.Problem<Conflict>()("Conflict", declared(409), code) {}
 
 /** The body is well formed, and still does not fit: params of a pipeline, another body under a known key. */
-export class Unprocessable extends HttpApiError.Problem<Unprocessable>()(
-  "Unprocessable",
-  { type, status: 422, title: "Unprocessable Content" },
-  { ...code, problems: Schema.optionalKey(Schema.Array(Schema.String)) },
-) {}
+export class Unprocessable extends HttpApiError.Problem<Unprocessable>()("Unprocessable", declared(422), {
+  ...code,
+  problems: Schema.optionalKey(Schema.Array(Schema.String)),
+}) {}
 
 /** Too many requests of one address, or as many runs wait as may wait. */
-export class TooManyRequests extends HttpApiError.Problem<TooManyRequests>()(
-  "TooManyRequests",
-  { type, status: 429, title: "Too Many Requests" },
-  code,
-) {}
+export class TooManyRequests extends HttpApiError.Problem<TooManyRequests>()("TooManyRequests", declared(429), code) {}
 
 /** Not now: the daemon starts, stops or does not lead, or a store is away. */
-export class Unavailable extends HttpApiError.Problem<Unavailable>()(
-  "Unavailable",
-  { type, status: 503, title: "Service Unavailable" },
-  code,
-) {}
+export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", declared(503), code) {}
 
 /** The request was not whole in time. */
-export class RequestTimeout extends HttpApiError.Problem<RequestTimeout>()(
-  "RequestTimeout",
-  { type, status: 408, title: "Request Timeout" },
-  code,
-) {}
+export class RequestTimeout extends HttpApiError.Problem<RequestTimeout>()("RequestTimeout", declared(408), code) {}
 
 /** The body is larger than the daemon takes. */
-export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()(
-  "PayloadTooLarge",
-  { type, status: 413, title: "Content Too Large" },
-  code,
-) {}
+export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()("PayloadTooLarge", declared(413), code) {}
 
 /** The body is no JSON by its media type. */
 export class UnsupportedMediaType extends HttpApiError.Problem<UnsupportedMediaType>()(
   "UnsupportedMediaType",
-  { type, status: 415, title: "Unsupported Media Type" },
+  declared(415),
   code,
 ) {}
 
-/** Titles of the statuses that have no class, since no endpoint answers with them. */
-const titles: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  421: "Misdirected Request",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-}
+/** The name in the head of a request is none of this daemon's. */
+export class Misdirected extends HttpApiError.Problem<Misdirected>()("Misdirected", declared(421), code) {}
+
+/** The head of a request is larger than the daemon takes. */
+export class HeadTooLarge extends HttpApiError.Problem<HeadTooLarge>()("HeadTooLarge", declared(431), code) {}
+
+/** A defect of the daemon's own. */
+export class Internal extends HttpApiError.Problem<Internal>()("Internal", declared(500), code) {}
 
 /** A problem as it goes over the wire. */
-export const bodyOf = (status: number, code: string, detail: string) => ({
-  type,
-  status,
-  title: titles[status] ?? "Error",
-  detail,
-  code,
-})
+export const bodyOf = (status: Status, code: string, detail: string) => ({ ...declared(status), detail, code })

@@ -7,6 +7,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as HostName from "../../services/host-name.ts"
 import * as LocalSocket from "../../services/local-socket.ts"
 import { pause } from "../../services/process-groups.ts"
 import { Door } from "./door.ts"
@@ -25,6 +26,21 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
   }
 }
 
+/** Why a server cannot listen, in place of the runtime's words: it guesses, and gives a name that is not known any code. */
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another process listens there already; end it, or choose another port (--port, daemon.port)",
+  EADDRNOTAVAIL: "this machine has no such address; choose one that it has (--host, daemon.host)",
+  EACCES: "this user may not; choose a port from 1024 on (--port, daemon.port)",
+}
+
+const reasonOf = Effect.fnUntraced(function* (cause: unknown, host: string | undefined) {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  if (host !== undefined && !(yield* HostName.isKnown(host))) {
+    return "there is no host of this name; choose an address of this machine (--host, daemon.host)"
+  }
+  return reasons[code] ?? (cause instanceof Error ? cause.message : String(cause))
+})
+
 /** How requests are received. */
 export interface Receiving {
   /** For the whole of a request; for its head at most ten seconds. */
@@ -35,16 +51,18 @@ export interface Receiving {
 type App<R> = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, R>
 
 /** What is said on the bare connection to who sends no request that can be read, or sends it too slowly. */
-const farewells: Readonly<Record<string, readonly [number, string, string]>> = {
+const farewells: Readonly<Record<string, readonly [Problems.Status, string, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "RequestTimeout", "The request was not whole in time"],
   HPE_HEADER_OVERFLOW: [431, "HeadTooLarge", "The head of the request is too large"],
 }
 
 const onClientError = (error: Error & { readonly code?: string }, socket: Socket): void => {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
-  const [status, code, detail] = farewells[error.code ?? ""] ?? [400, "RequestInvalid", "This is no HTTP request"]
-  const body = JSON.stringify(Problems.bodyOf(status, code, detail))
-  const { title } = Problems.bodyOf(status, code, detail)
+  const problem = Problems.bodyOf(
+    ...(farewells[error.code ?? ""] ?? [400, "RequestInvalid", "This is no HTTP request"]),
+  )
+  const { status, title } = problem
+  const body = JSON.stringify(problem)
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n${body}`,
@@ -89,11 +107,13 @@ const listen = Effect.fnUntraced(function* <R>(
   const server = nodeServer(receiving)
   const options = { ...where, gracefulShutdownTimeout: graceMillis }
   const http = yield* NodeHttpServer.make(() => server, options).pipe(
-    Effect.mapError((error) => {
-      const address = "path" in where ? where.path : `${where.host}:${where.port}`
-      const reason = error.cause instanceof Error ? error.cause.message : String(error.cause)
-      return new ListenFailed({ address, reason, cause: error })
-    }),
+    Effect.catch(
+      Effect.fnUntraced(function* (error) {
+        const [address, host] = "path" in where ? [where.path] : [`${where.host}:${where.port}`, where.host]
+        const reason = yield* reasonOf(error.cause, host)
+        return yield* new ListenFailed({ address, reason, cause: error })
+      }),
+    ),
   )
   // After the grace, and before it is waited for the last connection to go.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))

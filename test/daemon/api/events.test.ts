@@ -175,7 +175,7 @@ describe("the events of a run", () => {
       // Its places are free for the next one, and taken by it.
       yield* place.serve
       const second = yield* Effect.flip(Effect.scoped(place.serve))
-      assert.match(second.message, /daemon\.sock: another process listens/)
+      assert.match(second.message, /daemon\.sock: another daemon of this project listens there/)
       const me = yield* place.call("/api/v1/whoami", { unix: join(place.home, "daemon.sock") })
       assert.strictEqual(me.status, 200)
     }),

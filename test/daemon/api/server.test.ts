@@ -154,16 +154,19 @@ describe("the API", () => {
     }),
   )
 
-  it.live("turns away an address that asks too often, and says when to come again", () =>
+  it.live("turns away an address that asks too often, and says when to come again, but never a monitor", () =>
     Effect.gen(function* () {
       const { call } = yield* ApiPlace.make({ requests_per_minute: 5 })
-      const answers = yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => call("/livez"))
+      const monitored = Effect.forEach(["/livez", "/readyz", "/livez", "/readyz?now"], (path) => call(path))
+      for (const { status } of yield* monitored) assert.strictEqual(status, 200)
+      const answers = yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => call("/api/v1/whoami"))
       assert.deepStrictEqual(
         answers.map(({ status }) => status),
-        [200, 200, 200, 200, 200, 429],
+        [401, 401, 401, 401, 401, 429],
       )
       assert.match(answers[5].headers.get("retry-after") ?? "", /^([1-9]|1[0-2])$/)
       assert.strictEqual(answers[5].body.code, "TooManyRequests")
+      for (const { status } of yield* monitored) assert.strictEqual(status, 200)
     }),
   )
 
@@ -198,6 +201,27 @@ describe("the API", () => {
       assert.deepInclude(bodyOf(garbage), { code: "RequestInvalid" })
       const headed = yield* raw(port, `GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"a".repeat(100_000)}\r\n\r\n`)
       assert.match(headed, /^HTTP\/1\.1 431 /)
+    }),
+  )
+
+  it.live("answers who does not send the whole body in time, a webhook too, that it was not taken", () =>
+    Effect.gen(function* () {
+      const { port, token } = yield* ApiPlace.make({ request_timeout: "1s" })
+      const started = `/pipelines/given/runs HTTP/1.1\r\nAuthorization: Bearer ${yield* token("ada", "admin")}`
+      const hooked = "/hooks/given HTTP/1.1\r\nwebhook-id: a\r\nwebhook-timestamp: 1\r\nwebhook-signature: v1,AAAA"
+      const ends = [
+        "Content-Length: 23\r\n\r\n",
+        'Content-Length: 23\r\n\r\n{"par',
+        'Transfer-Encoding: chunked\r\n\r\n5\r\n{"par',
+      ]
+      const requests = [started, hooked].flatMap((head) =>
+        ends.map((end) => `POST /api/v1${head}\r\nHost: localhost\r\nContent-Type: application/json\r\n${end}`),
+      )
+      const answers = yield* Effect.forEach(requests, (request) => raw(port, request), { concurrency: "unbounded" })
+      for (const answer of answers) {
+        assert.match(answer, /^HTTP\/1\.1 408 [^]*\r\ncontent-type: application\/problem\+json\r\n/i)
+        assert.deepInclude(bodyOf(answer), { status: 408, title: "Request Timeout", code: "RequestTimeout" })
+      }
     }),
   )
 
