@@ -1,6 +1,6 @@
 // The long trial of a daemon: `bun test/chaos/soak.ts [MINUTES] [KEPT]`. A run a second; what a run has left is purged
 // after KEPT (default 5m). Says how the daemon's memory, its open files and its stores went, and exits 1 where a tick is
-// missing or a store grows without bound.
+// missing, or where the memory, the open files or the stores grow without bound (see "judged" below).
 import { readFileSync, readdirSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -60,6 +60,7 @@ const daemon = Bun.spawn([bun, join(repository, "src/cli/main.ts"), "daemon", "-
   stdout: "ignore",
   stderr: Bun.file(join(project, "daemon.log")),
 })
+process.on("exit", () => daemon.kill("SIGKILL"))
 say(`${Machine.machine()}; ${Machine.load()}`)
 say(`${minutes} minutes at one run a second, records kept ${kept}, in ${project}, process ${daemon.pid}`)
 
@@ -69,7 +70,7 @@ const status = (key: string) => {
 }
 const rss: Array<readonly [number, number]> = []
 const files: Array<readonly [number, number]> = []
-const stores: Array<{ readonly at: number; readonly bytes: number; readonly runs: number }> = []
+const stores: Array<readonly [number, number]> = []
 const home = join(project, ".dandori")
 const begun = Date.now()
 let stopped = false
@@ -79,12 +80,15 @@ for (let count = 0; !stopped && Date.now() - begun < minutes * 60_000 && daemon.
   const at = Date.now() - begun
   rss.push([at, status("VmRSS") / 1_024])
   files.push([at, readdirSync(`/proc/${daemon.pid}/fd`).length])
-  if (count % 12 !== 0) continue
-  const runs = (await Fs.readdir(join(home, "ledger/runs"), { recursive: true })).filter((name) =>
-    name.endsWith(".ndjson"),
-  ).length
+  // The stream of the schedules and the root keep a little of each run that is purged: they grow, as they should.
   const bytes = await bytesBelow(home)
-  stores.push({ at, bytes, runs })
+  const lasting =
+    (await bytesBelow(join(home, "ledger/schedules"))) + (await bytesBelow(join(home, "ledger/root.ndjson")))
+  stores.push([at, bytes - lasting])
+  if (count % 12 !== 0) continue
+  // On a busy machine the daemon has not begun by the first look.
+  const names = await Fs.readdir(join(home, "ledger/runs"), { recursive: true }).catch(() => [])
+  const runs = names.filter((name) => name.endsWith(".ndjson")).length
   const [, megabytes] = rss[rss.length - 1]
   const [, open] = files[files.length - 1]
   say(
@@ -126,6 +130,35 @@ if (verify.exitCode !== 0) faults.push(`the ledger does not verify: ${verify.std
 const settled = <A extends readonly [number, number]>(all: ReadonlyArray<A>) => all.slice(Math.floor(all.length / 3))
 const memory = slope(settled(rss))
 const open = slope(settled(files))
+const mean = (all: ReadonlyArray<readonly [number, number]>) => all.reduce((sum, [, v]) => sum + v, 0) / all.length
+const third = Math.floor(stores.length / 3)
+const [middle, last] = [mean(stores.slice(third, 2 * third)), mean(stores.slice(2 * third))]
+
+const longEnough = 60
+const mostMemory = 20
+const mostFiles = 1
+const mostGrowth = 1.5
+/** What a slope is at least, but for one time in forty. */
+const least = ({ error, perHour }: ReturnType<typeof slope>) => perHour - 2 * error
+/** What is judged: what it is, how it went, what it may be at most, and why it is not judged, where that is so. */
+const judged: ReadonlyArray<readonly [what: string, is: number, most: number, unjudged: string | undefined]> = [
+  // The heap grows by steps between two collections, and gives memory back by steps: over less than an hour, one of them
+  // makes a slope of more than this by itself.
+  [
+    "RSS slope less twice its error, MiB an hour",
+    least(memory),
+    mostMemory,
+    minutes < longEnough ? `the soak is shorter than ${longEnough} minutes` : undefined,
+  ],
+  ["open files slope less twice its error, an hour", least(open), mostFiles, undefined],
+  // What is kept for KEPT is all there when the middle third begins, if that is three times as long.
+  [
+    "stores but schedules and root, mean of the last third by that of the middle third",
+    last / middle,
+    mostGrowth,
+    undefined,
+  ],
+]
 const sorted = lateness.toSorted((a, b) => a - b)
 const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]
 const total = [...ends.values()].reduce((sum, count) => sum + count, 0)
@@ -138,6 +171,13 @@ say(`open files slope ${open.perHour.toFixed(2)} ± ${open.error.toFixed(2)} an 
 say(
   `bytes of a run that stay after its purge: ${(schedules / total).toFixed(0)} in the schedules' stream, ${(root / total).toFixed(0)} in the root`,
 )
+for (const [what, is, most, unjudged] of judged) {
+  // NaN, of too few samples, is no pass.
+  const isFine = is <= most
+  const verdict = unjudged === undefined ? (isFine ? "fine" : "TOO MUCH") : `not judged: ${unjudged}`
+  say(`judged: ${what}: ${is.toFixed(2)}, at most ${most}: ${verdict}`)
+  if (unjudged === undefined && !isFine) faults.push(`${what} is ${is.toFixed(2)}, more than ${most}`)
+}
 for (const fault of faults.slice(0, 10)) say(`FAULT ${fault}`)
 say(faults.length === 0 ? "no fault" : `${faults.length} faults, kept in ${project}`)
 if (faults.length === 0) await Fs.rm(project, { recursive: true, force: true })

@@ -2,6 +2,7 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import type { Outcome } from "../../src/domain/occurrence.ts"
 import { ndjson, start } from "./evidence-project.ts"
 
@@ -18,10 +19,18 @@ export interface Daemon {
 }
 
 /** Starts a daemon in a project, on a free port where none is named; it is ended with the scope. */
-export const daemon = (folder: string, ...args: ReadonlyArray<string>) =>
+export const daemon = (folder: string, ...args: ReadonlyArray<string>) => daemonWith({}, folder, ...args)
+
+/** Starts a daemon in a project, with these variables in its environment. */
+export const daemonWith = (
+  env: Readonly<Record<string, string>>,
+  folder: string,
+  ...args: ReadonlyArray<string>
+): Effect.Effect<Daemon, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync((): Daemon => {
-      const child = start(folder, ["daemon", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args])
+      const argv = ["daemon", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args]
+      const child = start(folder, argv, undefined, env)
       let said = ""
       let out = ""
       const read = async (stream: ReadableStream<Uint8Array>) => {

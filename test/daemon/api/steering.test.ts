@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Role } from "../../../src/domain/token.ts"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import { Authorization, Needs } from "../../../src/daemon/api/authorization.ts"
+import { Api } from "../../../src/daemon/api/document.ts"
+import { Role, may, rolesFor } from "../../../src/domain/token.ts"
 import { Host } from "../../../src/daemon/host.ts"
 import { Ledger } from "../../../src/ledger/ledger.ts"
 import * as StreamName from "../../../src/ledger/stream-name.ts"
@@ -44,7 +48,56 @@ const staffed = Effect.gen(function* () {
 
 const input = "a".repeat(64)
 
+/** Every endpoint that changes something, and what it needs: by the API itself, so that none is left out. */
+const changing = Object.values<HttpApiGroup.Constraint>(Api.groups)
+  .flatMap(({ endpoints }) => Object.values(endpoints as Readonly<Record<string, HttpApiEndpoint.Top>>))
+  .filter(({ method }) => method !== "GET")
+  .map(({ annotations, method, middlewares, path }) => ({
+    method,
+    path,
+    needs: Context.get(annotations, Needs),
+    asksForToken: middlewares.has(Authorization),
+  }))
+
 describe("what each role may do", () => {
+  it.live("is less than what changes something needs, whatever is asked of it: a role that is too low gets 403", () =>
+    Effect.gen(function* () {
+      const place = yield* staffed
+      const run = yield* start(place, "hanging")
+      const before = yield* entriesOf(place, run)
+      const known: Readonly<Record<string, string>> = { run, pipeline: "given", cordon: "none", token: run }
+      // Webhooks are signed instead: for them there is no role.
+      const [asking, signed] = [true, false].map((is) => changing.filter(({ asksForToken }) => asksForToken === is))
+      assert.deepStrictEqual(
+        signed.map(({ method, path }) => `${method} ${path}`),
+        ["POST /api/v1/hooks/:pipeline"],
+      )
+      assert.isAbove(asking.length, 10)
+      for (const { method, needs, path } of asking) {
+        assert.notStrictEqual(needs, "read", `${method} ${path}`)
+        for (const role of Role.literals.filter((one) => !may(one, needs))) {
+          // What does not exist and what is no request of the document at all are refused as well: the role comes first.
+          for (const filled of [(name: string) => known[name] ?? "none", () => "%20no-such-thing%20"]) {
+            const url = path.replace(/:(\w+)/g, (_, name: string) => filled(name))
+            for (const body of [{}, { surplus: 1 }, []]) {
+              const { body: problem, status } = yield* place.call(url, {
+                method,
+                token: place[role],
+                headers: { "content-type": "application/json" },
+                body: JSON.stringify(body),
+              })
+              const what = `${role} ${method} ${url} ${JSON.stringify(body)}`
+              assert.strictEqual(status, 403, what)
+              assert.strictEqual(problem.code, "RoleTooLow", what)
+              for (const enough of rolesFor(needs)) assert.include(problem.detail, enough, what)
+            }
+          }
+        }
+      }
+      assert.deepStrictEqual(yield* entriesOf(place, run), before)
+    }),
+  )
+
   it.live("is what it is for: a viewer changes nothing, an approver starts nothing", () =>
     Effect.gen(function* () {
       const place = yield* staffed

@@ -152,10 +152,11 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
   const some = () => Array.from({ length: 1 + chance.draw(10) }, () => chance.among(ids))
   const why = (text: string) => `${text} ${reason++}`
 
+  // Of each there are some in a month: of the rarest at least ten are to be expected.
   const all = {
-    restart: [5, () => restart(chance.millis(1_000, 3 * hour))],
+    restart: [15, () => restart(chance.millis(1_000, 3 * hour))],
     dies: [
-      2,
+      15,
       () =>
         Effect.gen(function* () {
           machine.weather.dies = chance.among(["before", "after"])
@@ -164,7 +165,7 @@ const living = Effect.fnUntraced(function* (options: Options, virtual: VirtualCl
         }),
     ],
     rival: [
-      5,
+      15,
       () =>
         Effect.gen(function* () {
           const rival = Machine.make(
