@@ -145,18 +145,21 @@ const add = (events: Array<Event>, event: Event): void => {
   events[events.length - 1] = { ...before, data: { ...before.data, through: event.data.tick, ticks: ticks + 1 } }
 }
 
-/** What is to be recorded now: each tick that is due with its outcome, in order. Pure. Of very many ticks the oldest. */
-export const decide = (before: ScheduleState, facts: Facts): ReadonlyArray<Event> => {
-  if (before.deployed === undefined) return []
+/** What is to be recorded now; a tick is late by the jitter of the schedule that it was `promised`. */
+const decideBy = (
+  before: ScheduleState & Required<Pick<ScheduleState, "deployed">>,
+  facts: Facts,
+  promised: Schedule,
+): ReadonlyArray<Event> => {
   const { schedule } = before.deployed
   const { now } = facts
   const ticks = dueTicks(facts, schedule, before.closedTo)
   const events: Array<Event> = []
-  let state = before
+  let state: ScheduleState = before
   // A tick waits for the jitter of those before it, and is not late for that.
   let due = 0
   for (const [i, tick] of ticks.slice(0, most).entries()) {
-    due = Math.max(due, dueAt(facts, schedule, tick))
+    due = Math.max(due, dueAt(facts, promised, tick))
     const isLate = now - due > lateAfter
     const nothing = nothingOf(state, facts, tick, isLate ? i === ticks.length - 1 : undefined)
     const decided =
@@ -171,17 +174,22 @@ export const decide = (before: ScheduleState, facts: Facts): ReadonlyArray<Event
   return events
 }
 
+/** What is to be recorded now: each tick that is due with its outcome, in order. Pure. Of very many ticks the oldest. */
+export const decide = (state: ScheduleState, facts: Facts): ReadonlyArray<Event> => {
+  const { deployed } = state
+  return deployed === undefined ? [] : decideBy({ ...state, deployed }, facts, deployed.schedule)
+}
+
 /**
- * What is to be recorded before a schedule changes or is withdrawn: all of its ticks so far, without the jitter of those
- * that are just due. What nobody watched is not caught up any more.
+ * What is to be recorded before a schedule changes or is withdrawn: all of its ticks so far, also those that wait for their
+ * jitter, which are not late. What nobody watched is not caught up any more.
  */
 const decideLast = (state: ScheduleState, facts: Facts): ReadonlyArray<Event> => {
-  if (state.deployed === undefined) return []
-  const { jitter: _, ...schedule } = state.deployed.schedule
-  return decide(
-    { ...state, deployed: { ...state.deployed, schedule: { ...schedule, catchup: { policy: "none" } } } },
-    facts,
-  )
+  const { deployed } = state
+  if (deployed === undefined) return []
+  const { jitter: _, ...schedule } = deployed.schedule
+  const last = { ...deployed, schedule: { ...schedule, catchup: { policy: "none" } as const } }
+  return decideBy({ ...state, deployed: last }, facts, deployed.schedule)
 }
 
 /** The last time up to which ticks were decided: they are whole seconds. */

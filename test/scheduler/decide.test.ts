@@ -317,6 +317,15 @@ describe("a schedule that changes", () => {
     assert.strictEqual(stream.state().runs[0].plan, plan)
   })
 
+  it("runs a tick that waits for its jitter when it changes: it is not late", () => {
+    const jitter = 20 * minute
+    const stream = deployed(hourly({ jitter }))
+    const due = Decide.nextDue(factsAt(at("00:30:00")), stream.state()) ?? 0
+    assert.isAbove(due, at("01:00:00") + 2 * minute)
+    stream.deploy(due - 1_000, scheduleOf("30 * * * *"))
+    assert.deepStrictEqual(shown(stream.events.slice(1)), ["01:00 ran", "dev.dandori.schedule.deployed.v1"])
+  })
+
   it("has no ticks any more once it is withdrawn", () => {
     const stream = deployed(hourly())
     stream.withdraw(at("01:30:00"), "its file is gone")

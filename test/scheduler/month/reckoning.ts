@@ -91,15 +91,14 @@ export const reckon = (
   const isInTime = (at: number, time: number) =>
     time <= at + patience || unwatched.some(({ from, to }) => from <= time && to >= time - patience && to >= at)
 
-  const judge = (event: ClosedTick, tick: number, isLast: boolean): void => {
+  const judge = (event: ClosedTick, tick: number): void => {
     const { outcome } = event.data
     const { time } = event
     const schedule = reign?.schedule
     if (schedule === undefined) return wrong(tick, "nothing is deployed")
     if (tick > time) wrong(tick, `it was closed before it was due, ${time - tick}`)
     lastDue = Math.max(lastDue, tick + jitterOf(schedule, tick))
-    // What is closed because something else is deployed does not wait for jitter.
-    const at = isLast ? tick : lastDue
+    const at = lastDue
     if (!isInTime(at, time))
       wrong(tick, `it was closed late at ${new Date(time).toISOString()}: ${JSON.stringify(outcome)}`)
     const isHeld = isPaused() || pauses.some(({ from, to }) => from <= tick && tick < to)
@@ -139,14 +138,7 @@ export const reckon = (
     }
   }
 
-  /** Whether something else is deployed right after an event. */
-  const isLastOf = (index: number): boolean => {
-    const { time } = events[index]
-    const next = events.slice(index, index + 50).find(({ type }) => !type.startsWith("dev.dandori.schedule.tick."))
-    return next?.time === time && /deployed|withdrawn/.test(next.type)
-  }
-
-  for (const [index, event] of events.entries()) {
+  for (const event of events) {
     switch (event.type) {
       case "dev.dandori.schedule.deployed.v1": {
         const next = drawn.get(event.data.plan)
@@ -174,9 +166,8 @@ export const reckon = (
           )
         }
         closedTo = Math.max(closedTo, Date.parse(through))
-        const isLast = isLastOf(index)
         for (const tick of nominal) {
-          judge(event, tick, isLast)
+          judge(event, tick)
           closed.push({ tick, time: event.time, outcome: event.data.outcome })
         }
         break
