@@ -1,10 +1,11 @@
 import * as Effect from "effect/Effect"
+import type { Event } from "../domain/event.ts"
 import * as Occurrence from "../domain/occurrence.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type { OwnRun, Requested, ScheduleState } from "../scheduler/schedule-state.ts"
 import * as TickParams from "../scheduler/tick-params.ts"
-import type { Wanted } from "./runner.ts"
+import type { Ended, Wanted } from "./runner.ts"
 
 /** A run that a schedule, or somebody, asks for now. */
 export type AskedRun =
@@ -54,3 +55,19 @@ export const wantedOf = (own: AskedRun, deployed: Sha256 | undefined): Wanted | 
   const tick = Occurrence.timeText(own.tick)
   return { run, plan, config: deployed, params: paramsOf(tick), trigger, tick }
 }
+
+/** That a run has ended. */
+export const endedOf = (
+  pipeline: string,
+  { run, tick }: Pick<Wanted, "run" | "tick">,
+  { reason, status }: Ended,
+): Extract<Event, { readonly type: "dev.dandori.schedule.run.ended.v1" }> => ({
+  type: "dev.dandori.schedule.run.ended.v1",
+  data: {
+    pipeline,
+    ...(tick === undefined ? {} : { tick }),
+    run,
+    status,
+    ...(reason === undefined ? {} : { reason }),
+  },
+})

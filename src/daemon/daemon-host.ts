@@ -36,6 +36,11 @@ type Requested = EventData<typeof requestedType>
 const unready = ({ message }: { readonly message: string }) => new Host.HostUnready({ reason: message })
 const refused = ({ message }: { readonly message: string }) => new Host.HostRefused({ reason: message })
 
+/** What may pass by itself. */
+const passing: ReadonlySet<string> = new Set(["ArtifactError", "FileFailed", "LedgerFailed"])
+const refusedOrUnready = (error: { readonly _tag: string; readonly message: string }) =>
+  passing.has(error._tag) ? unready(error) : refused(error)
+
 const make = Effect.fnUntraced(function* (version: string) {
   const surroundings = yield* Surroundings
   const pipelines = yield* Pipelines
@@ -253,9 +258,9 @@ const make = Effect.fnUntraced(function* (version: string) {
     }),
     notCreated: (run) => Effect.map(book, (found) => found.notCreated(run)),
     retryRun: Effect.fnUntraced(function* ({ from, of, only, run, who }) {
-      const recalled = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refused))
+      const recalled = yield* Resume.recall(of).pipe(Effect.provide(services), Effect.mapError(refusedOrUnready))
       const again = Takeover.plan(of, recalled, recalled.plan, { from, only })
-      yield* again.pipe(Effect.provide(services), Effect.mapError(refused))
+      yield* again.pipe(Effect.provide(services), Effect.mapError(refusedOrUnready))
       const { config, params, pipeline, plan } = recalled.created
       const retry = { of, ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) }
       return yield* request({
@@ -270,7 +275,7 @@ const make = Effect.fnUntraced(function* (version: string) {
       })
     }),
     resumeRun: Effect.fnUntraced(function* (run, who) {
-      const { created } = yield* Resume.recall(run).pipe(Effect.provide(services), Effect.mapError(refused))
+      const { created } = yield* Resume.recall(run).pipe(Effect.provide(services), Effect.mapError(refusedOrUnready))
       const owned = yield* ledger.owned(StreamName.ofRun(run)).pipe(Effect.mapError(unready))
       if (owned) return yield* new Host.HostRefused({ reason: "a process drives it already" })
       const { config, params, pipeline, plan } = created

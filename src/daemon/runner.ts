@@ -101,8 +101,10 @@ export class Runner extends Context.Service<
      * Returns when that is said, or the run has ended.
      */
     readonly cancel: (asked: Decide.ToCancel) => Effect.Effect<void>
-    /** Brings an answer to an approval before a run that is seen through here. */
-    readonly answer: (answered: Answered) => Effect.Effect<void>
+    /** Brings an answer to an approval before a run that is seen through here; `isKnown`: it may have heard of it. */
+    readonly answer: (answered: Answered, isKnown: boolean) => Effect.Effect<void>
+    /** Says why a run is not wanted any more: it is not created, unless it is already. */
+    readonly callOff: (run: string, reason: string) => void
     /** Runs that are being seen through here, and those of them that go on. */
     readonly counts: () => { readonly seen: number; readonly running: number }
   }
@@ -304,12 +306,12 @@ const make = Effect.fnUntraced(function* () {
       ),
     )
 
-  /** Brings a request before a run, again and again until it is done or the run has ended; `refused` may end that. */
+  /** Brings a request before a run, again and again until it is done or the run has ended; `refused` ends that, too. */
   const insist = Effect.fnUntraced(function* (
     run: string,
     request: Request,
     by: Actor | undefined,
-    refused: (reason: string) => Effect.Effect<"again" | "enough">,
+    refused?: (reason: string) => Effect.Effect<void>,
   ) {
     const ask = Effect.gen(function* () {
       const asker = { by: by?.authid ?? surroundings.who, now: yield* Clock.currentTimeMillis }
@@ -318,28 +320,35 @@ const make = Effect.fnUntraced(function* () {
     for (let failures = 0; seen.has(run); failures++) {
       const found = yield* Effect.result(ask)
       if (found._tag === "Success") return
+      const error = found.failure
+      const isRefused = error._tag === "RequestRefused" && error.elsewhere !== true
+      if (isRefused && refused !== undefined) return yield* refused(error.message)
       // It may be about to be created, its ledger may be away, or somebody else may drive it.
-      const { _tag, message } = found.failure
-      if (_tag === "RequestRefused" && (yield* refused(message)) === "enough") return
-      if (failures === 1 && _tag !== "StreamMissing") yield* surroundings.say(`Run ${run} goes on: ${message}`)
+      if (failures === 1 && error._tag !== "StreamMissing") {
+        yield* surroundings.say(`Run ${run} goes on: ${error.message}`)
+      }
       yield* Effect.sleep(waitAfter(failures))
     }
   }, Effect.provide(submitting))
 
+  const callOff = (run: string, reason: string) => {
+    const said = seen.get(run)
+    if (said !== undefined) Deferred.doneUnsafe(said, Effect.succeed(reason))
+  }
+
   const cancel = (asked: Decide.ToCancel) =>
     Effect.suspend(() => {
       const { by, reason, run } = asked
-      const said = seen.get(run)
-      if (said !== undefined) Deferred.doneUnsafe(said, Effect.succeed(Decide.calledOff(asked)))
-      return insist(run, { kind: "cancel", reason }, by, () => Effect.succeed("again"))
+      callOff(run, Decide.calledOff(asked))
+      return insist(run, { kind: "cancel", reason }, by)
     })
 
-  const answer = ({ answer: given, by, run }: Answered) =>
+  const answer = ({ answer: given, by, run }: Answered, isKnown: boolean) =>
     insist(run, given, by, (reason) =>
-      Effect.as(surroundings.say(`What ${by.authid} answered to run ${run} came too late: ${reason}`), "enough"),
+      isKnown ? Effect.void : surroundings.say(`What ${by.authid} answered to run ${run} came too late: ${reason}`),
     )
 
-  return Runner.of({ seeThrough, cancel, answer, counts: () => ({ seen: seen.size, running }) })
+  return Runner.of({ seeThrough, cancel, answer, callOff, counts: () => ({ seen: seen.size, running }) })
 })
 
 const isFinal = Schema.is(FinalRunStatus)

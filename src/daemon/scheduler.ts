@@ -7,19 +7,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
-import * as Cordon from "../domain/cordon.ts"
-import type { Event } from "../domain/event.ts"
 import type { Ledger, OpenError } from "../ledger/ledger.ts"
 import * as Decide from "../scheduler/decide.ts"
 import * as DaemonMetrics from "../exporters/daemon-metrics.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
-import { type Answered, evolve } from "../scheduler/schedule-state.ts"
+import { type Answered, evolve, isAsked } from "../scheduler/schedule-state.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
 import * as Once from "../services/once.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
 import * as AskedRun from "./asked-run.ts"
+import * as PatientCordons from "./patient-cordons.ts"
 import { type Pipeline, Pipelines } from "./pipelines.ts"
 import * as Runner from "./runner.ts"
 import { Surroundings } from "./surroundings.ts"
@@ -41,8 +40,8 @@ const tidyEvery = 600_000
 const tidyTakes = 250
 /** How long what could not be recorded is left alone, milliseconds. */
 const retryAfter = 1_000
-/** How often it is looked at cordons that cannot be read, while the ledger can, before they count as raised. */
-const cordonLooks = 5
+/** Milliseconds of a clock that nobody sets. */
+const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
 /** Closes ticks and sees their runs through. */
 export class Scheduler extends Context.Service<
@@ -83,6 +82,8 @@ const make = Effect.fnUntraced(function* () {
   /** Runs that are being seen through, and those of them that were asked to be cancelled. */
   const seen = new Set<string>()
   const cancelled = new Set<string>()
+  /** Runs of backfills that are being seen through, with their pipelines. */
+  const backfilled = new Map<string, string>()
   const wakes = yield* Queue.sliding<"reload" | "look">(16)
   let leads = false
   let turned: number | undefined
@@ -100,6 +101,7 @@ const make = Effect.fnUntraced(function* () {
   const opened = Effect.flatMap(opening, () => Effect.suspend(() => Effect.fromNullishOr(current))).pipe(
     Effect.catchTag("NoSuchElementError", Effect.die),
   )
+  const refresh = Effect.flatMap(opened, (book) => book.refresh)
   let looked = -Infinity
   /** Takes up what is deployed and recorded, where the loop does not do it. */
   const lookAgain = Effect.gen(function* () {
@@ -107,27 +109,11 @@ const make = Effect.fnUntraced(function* () {
     if (leads || now - looked < reloadEvery) return
     looked = now
     yield* pipelines.recall
-    yield* (yield* opened).refresh
-  })
-
-  const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
-
-  /** What keeps a pipeline from starting. A database that is away is waited for: that it cannot tell is no cordon yet. */
-  const cordonAgainst = Effect.fnUntraced(function* (pipeline: string) {
-    for (let looks = 1; ; looks++) {
-      const cordon = yield* cordons.against({ pipeline })
-      const isUnseen = Option.isSome(cordon) && Cordon.isUnreadable(cordon.value)
-      if (!isUnseen || looks === cordonLooks) return cordon
-      const before = yield* monotonic
-      yield* (yield* opened).refresh
-      // It took a while to be there again: what was seen before says nothing.
-      if ((yield* monotonic) - before > retryAfter) looks = 0
-      yield* Effect.sleep(retryAfter)
-    }
+    yield* refresh
   })
 
   const factsOf = Effect.fnUntraced(function* (pipeline: string) {
-    const cordon = yield* cordonAgainst(pipeline)
+    const cordon = yield* PatientCordons.against(cordons, pipeline, refresh)
     return {
       env,
       pipeline,
@@ -140,19 +126,14 @@ const make = Effect.fnUntraced(function* () {
   /** Sees a run of a schedule through, and records its end. */
   const see = Effect.fnUntraced(function* (book: ScheduleBook.ScheduleBook, pipeline: string, own: AskedRun.AskedRun) {
     const wanted = AskedRun.wantedOf(own, pipelines.current().get(pipeline)?.deployed?.config)
-    if (wanted === undefined) return void seen.delete(own.run)
-    const { run: id, tick } = wanted
-    const { reason, status } = yield* runner.seeThrough(wanted)
-    const ended: Event = {
-      type: "dev.dandori.schedule.run.ended.v1",
-      data: {
-        pipeline,
-        ...(tick === undefined ? {} : { tick }),
-        run: id,
-        status,
-        ...(reason === undefined ? {} : { reason }),
-      },
+    if (wanted === undefined) {
+      cancelled.delete(own.run)
+      return void seen.delete(own.run)
     }
+    const { run: id } = wanted
+    const result = yield* runner.seeThrough(wanted)
+    const { reason, status } = result
+    const ended = AskedRun.endedOf(pipeline, wanted, result)
     if (reason !== undefined) yield* say(`Run ${id} of ${pipeline} did not start: ${reason}`)
     const now = yield* Clock.currentTimeMillis
     yield* untilRecorded(
@@ -165,6 +146,7 @@ const make = Effect.fnUntraced(function* () {
     yield* DaemonMetrics.runEnded(status)
     seen.delete(id)
     cancelled.delete(id)
+    backfilled.delete(id)
     yield* Queue.offer(wakes, "look")
   })
 
@@ -176,8 +158,16 @@ const make = Effect.fnUntraced(function* () {
 
   const run = Effect.gen(function* () {
     const runs = yield* FiberSet.make<void>()
+    const book = yield* opened
+    /** Runs that are being seen through, and whose backfill was cancelled. */
+    const unasked = (pipeline: string) =>
+      backfilled.size === 0
+        ? []
+        : [...backfilled].flatMap(([run, of]) => (of === pipeline && !isAsked(book.state(of), run) ? [run] : []))
     /** The answers that runs were told of; they are told again by the next one that leads. */
     const passedOn = new WeakSet<Answered>()
+    /** Those that the one before may have told them of already. */
+    const former = new WeakSet<Answered>()
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -185,11 +175,12 @@ const make = Effect.fnUntraced(function* () {
         turned = undefined
       }),
     )
-    const book = yield* opened
     // Another one may have led since. What was being seen through here then, nobody sees through here any more.
     yield* book.refresh
     seen.clear()
     cancelled.clear()
+    backfilled.clear()
+    for (const id of book.pipelines()) for (const answered of book.state(id).answers) former.add(answered)
 
     /** Begins what the state asks for: runs that are to go on, and runs that are to end. */
     const settle = Effect.fnUntraced(function* (pipeline: string) {
@@ -198,9 +189,11 @@ const make = Effect.fnUntraced(function* () {
         yield* Effect.forEach(ended, () => DaemonMetrics.runEnded("cancelled"))
       }
       const state = book.state(pipeline)
+      for (const run of unasked(pipeline)) runner.callOff(run, "its backfill was cancelled before it began")
       for (const own of AskedRun.of(state)) {
         if (seen.has(own.run)) continue
         seen.add(own.run)
+        if (own.trigger === "backfill") backfilled.set(own.run, pipeline)
         yield* FiberSet.run(runs, see(book, pipeline, own))
       }
       for (const asked of Decide.toCancel(state)) {
@@ -211,7 +204,7 @@ const make = Effect.fnUntraced(function* () {
       for (const answered of state.answers) {
         if (passedOn.has(answered)) continue
         passedOn.add(answered)
-        yield* FiberSet.run(runs, runner.answer(answered))
+        yield* FiberSet.run(runs, runner.answer(answered, former.has(answered)))
       }
     })
 
@@ -220,6 +213,7 @@ const make = Effect.fnUntraced(function* () {
       const state = book.state(pipeline)
       return (
         AskedRun.of(state).some((own) => !seen.has(own.run)) ||
+        unasked(pipeline).length > 0 ||
         state.answers.some((answered) => !passedOn.has(answered)) ||
         Decide.toCancel(state).some((asked) => !cancelled.has(asked.run)) ||
         Decide.callOff(pipeline, state).length > 0
@@ -232,21 +226,25 @@ const make = Effect.fnUntraced(function* () {
       const facts = { env, pipeline, now: 0, queue: daemon.queue }
       due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
     }
-    /** Why what is due of schedules could not be recorded, each until it was. */
+    /** Why something of schedules could not be recorded, by what it was and of which, each until it was. */
     const waits = new Map<string, string>()
     /** Does the same for many schedules. What cannot be recorded is tried again, and keeps no other one from being so. */
     const forAll = (
+      what: "close" | "settle" | "adopt",
       some: Iterable<string>,
       work: (pipeline: string) => Effect.Effect<void, { readonly message: string }>,
     ) =>
       Effect.gen(function* () {
         const told = new Set(waits.values())
         const one = (pipeline: string) =>
-          Effect.catch(work(pipeline), ({ message }) =>
-            Effect.map(Clock.currentTimeMillis, (now) => {
-              due.set(pipeline, now + retryAfter)
-              waits.set(pipeline, message)
-            }),
+          work(pipeline).pipe(
+            Effect.map(() => void waits.delete(`${what} ${pipeline}`)),
+            Effect.catch(({ message }) =>
+              Effect.map(Clock.currentTimeMillis, (now) => {
+                due.set(pipeline, now + retryAfter)
+                waits.set(`${what} ${pipeline}`, message)
+              }),
+            ),
           )
         yield* Effect.forEach([...some], one, { concurrency: "unbounded", discard: true })
         for (const problem of new Set(waits.values())) if (!told.has(problem)) yield* say(`Schedules wait: ${problem}`)
@@ -265,14 +263,13 @@ const make = Effect.fnUntraced(function* () {
         const tick = Date.parse(data.through ?? data.tick)
         yield* DaemonMetrics.tickLate(time - Decide.dueAt(facts, deployed.schedule, tick))
       }
-      waits.delete(pipeline)
       plan(pipeline)
     })
     const closeAll = (some: ReadonlyArray<string>) =>
       Effect.gen(function* () {
-        yield* forAll(some, close)
+        yield* forAll("close", some, close)
         // What is due is recorded before the first of its runs begins.
-        yield* forAll(some, settle)
+        yield* forAll("settle", some, settle)
       })
 
     /** Brings a schedule to what is deployed. */
@@ -282,35 +279,36 @@ const make = Effect.fnUntraced(function* () {
       const schedule = deployed?.plan.schedule
       const facts = yield* factsOf(id)
       const reason = isGone ? "its file is gone" : "the pipeline has no schedule any more"
-      const events = yield* book.record(id, (state) =>
-        schedule === undefined || deployed === undefined
-          ? Decide.withdraw(state, facts, reason)
-          : Decide.deploy(state, facts, { plan: deployed.digest, schedule }),
-      )
+      const events = yield* book.record(id, (state) => {
+        if (schedule === undefined || deployed === undefined) return Decide.withdraw(state, facts, reason)
+        // Of whom no file is known the schedule stays as it is: one that was withdrawn does not begin again.
+        if (pipeline?.file === undefined && state.deployed === undefined) return []
+        return Decide.deploy(state, facts, { plan: deployed.digest, schedule })
+      })
       if (events.some(({ type }) => type === "dev.dandori.schedule.withdrawn.v1")) {
         yield* say(`${id}: its schedule is withdrawn: ${reason}`)
       }
-      waits.delete(id)
       plan(id)
       yield* settle(id)
     })
+    const adoptThose = (some: Iterable<string>) =>
+      forAll("adopt", some, (id) => Effect.suspend(() => adopt(id, pipelines.current().get(id))))
     const adoptAll = Effect.suspend(() => {
-      const all = pipelines.current()
-      const scheduled = [...all.values()].flatMap(({ deployed, id }) =>
+      const scheduled = [...pipelines.current().values()].flatMap(({ deployed, id }) =>
         deployed?.plan.schedule === undefined ? [] : [id],
       )
-      return forAll(new Set([...scheduled, ...book.pipelines()]), (id) => adopt(id, all.get(id)))
+      return adoptThose(new Set([...scheduled, ...book.pipelines()]))
     })
 
     // What is due by what is deployed comes first: compiling takes longer.
     yield* pipelines.recall
     leads = true
-    turned = yield* monotonic
     yield* closeAll([...book.pipelines()])
     yield* pipelines.reload(true)
     yield* adoptAll
 
     let reloaded = yield* monotonic
+    turned = reloaded
     let untidy = reloaded + tidyAfter
     let refreshed = reloaded
     let told: "reload" | "look" | undefined
@@ -335,6 +333,7 @@ const make = Effect.fnUntraced(function* () {
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const late = [...due].flatMap(([pipeline, at]) => (at <= now ? [pipeline] : []))
+        yield* adoptThose(late.filter((pipeline) => waits.has(`adopt ${pipeline}`)))
         yield* closeAll(late)
         const turn = yield* monotonic
         // A loop that turns and cannot record what is due does not do its work.
@@ -361,7 +360,7 @@ const make = Effect.fnUntraced(function* () {
           )
           if (news) for (const pipeline of book.pipelines()) plan(pipeline)
           // Each end of a run leads here: of many schedules only few have something to begin.
-          yield* forAll([...book.pipelines()].filter(isUnsettled), settle)
+          yield* forAll("settle", [...book.pipelines()].filter(isUnsettled), settle)
         }
         const next = earliest(due.values())
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))

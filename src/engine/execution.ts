@@ -3,7 +3,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
@@ -32,7 +31,7 @@ import * as Turn from "./turn.ts"
 import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
 import * as Room from "./room.ts"
-import { type RunState, handledBy, isTimed, runStatus, taskAt } from "./run-state.ts"
+import { type RunState, handledBy, isLeftUnknown, isTimed, runStatus, taskAt } from "./run-state.ts"
 import * as Transitions from "./transitions.ts"
 
 /** Facts of a run that all of its attempts share. */
@@ -86,10 +85,6 @@ const steadyClock = Effect.map(Clock.clockWith(Effect.succeed), (clock) => {
   return () => wall + Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
 })
 
-/** Whether a run was told to cancel and waits for nothing but word of what nobody knows: who said so need not wait. */
-const isLeftUnknown = ({ approvals, cancelling }: RunState): boolean =>
-  cancelling !== undefined && HashMap.isEmpty(approvals)
-
 /** What a cordon keeps from happening. */
 const startsWork = (command: Command): boolean => command._tag === "Start" || command._tag === "Open"
 
@@ -120,6 +115,8 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
   let broken: Cause.Cause<Errors.LedgerLost | Turn.TurnLost> | undefined
   let place = options.turn ?? lasting
   let wake = Infinity
+  /** Attempts that go on, also those that are told to end. */
+  let alive = 0
 
   /** Ends the run with what broke in a fiber of it: nobody else sees that, and others would wait for the fiber for ever. */
   const collapse = (cause: Cause.Cause<Errors.LedgerLost>) =>
@@ -192,10 +189,12 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
           lease,
         }
         fibers.set(index, { attempt, fiber })
+        alive++
         return Outcome.carryOut(shared, context, recorder, begun, options.largeOutputs)
       })
       return Effect.onExit(work, (exit) => {
         if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
+        if (begun !== undefined) alive--
         if (Exit.isSuccess(exit)) return Effect.void
         const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
         return error === undefined ? Effect.void : stop(error, error.unbegun === true ? begun : undefined)
@@ -354,7 +353,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       yield* latch.await
     }
   })
-  const isIdle = () => fibers.size === 0 && !claims.isAnyWaiting()
+  const isIdle = () => alive === 0 && !claims.isAnyWaiting()
   const drive = Effect.gen(function* () {
     while (true) {
       latch.closeUnsafe()

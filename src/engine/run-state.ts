@@ -273,3 +273,7 @@ const isIdle = (state: RunState): boolean => {
   for (const [, queue] of state.ready) if (!Fifo.isEmpty(queue)) return false
   return state.due === null && Fifo.isEmpty(state.unscheduled) && Fifo.isEmpty(state.skips) && Fifo.isEmpty(state.asks)
 }
+
+/** Whether a run was told to cancel and waits for nothing but word of what nobody knows: who said so need not wait. */
+export const isLeftUnknown = ({ approvals, cancelling }: RunState): boolean =>
+  cancelling !== undefined && HashMap.isEmpty(approvals)

@@ -17,6 +17,8 @@ import { type Recalled, fold } from "./resume.ts"
 export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {
   run: Schema.String,
   reason: Schema.String,
+  /** That a process drives it which cannot be asked from here. */
+  elsewhere: Schema.optionalKey(Schema.Boolean),
 }) {
   override get message() {
     return this.reason
@@ -48,7 +50,7 @@ const throughInbox = Effect.fnUntraced(function* (
   const isSpoken = (yield* Acting) !== undefined
   const elsewhere = (owner: string) => {
     const where = `${owner} drives the run, which takes requests of the users of its machine only`
-    return new RequestRefused({ run, reason: `${where}. Ask there, on the command line` })
+    return new RequestRefused({ run, reason: `${where}. Ask there, on the command line`, elsewhere: true })
   }
   if (isSpoken && pid !== undefined && pid !== process.pid) return yield* elsewhere(`Process ${pid}`)
   const id = yield* inbox.put(run, request)

@@ -45,20 +45,24 @@ export const make = <E>(stream: string, bytesFrom: BytesFrom<E>, take: (entry: E
     }
   })
 
-  /** Whether all that follows after a fault is what a crash tore. */
-  const isTorn = (chain: Chain.Chain) =>
-    Effect.map(bytesFrom(chain.validBytes, Infinity), (rest) => Chain.isTornTail(rest, chain, chain.validBytes))
+  /** Whether all that follows after a fault is what a crash tore; at the end of a stream what was read says so. */
+  const isTorn = (chain: Chain.Chain, bytes: Uint8Array, from: number, isEnd: boolean) =>
+    isEnd
+      ? Effect.succeed(Chain.isTornTail(bytes, chain, from))
+      : Effect.map(bytesFrom(chain.validBytes, Infinity), (rest) => Chain.isTornTail(rest, chain, chain.validBytes))
 
   const readOn = Effect.gen(function* () {
     for (;;) {
       const { bytes, isEnd } = yield* following
       const chain = Chain.read(stream, bytes, read)
       for (const entry of chain.entries) take(entry)
-      const valid = chain.validBytes - read.bytes
+      const before = read.bytes
+      const valid = chain.validBytes - before
       if (chain.entries.length > 0) last = bytes.slice(bytes.lastIndexOf(newline, valid - 2) + 1, valid)
       read = { head: chain.head, bytes: chain.validBytes }
       const { fault } = chain
-      if (fault !== undefined && !(yield* isTorn(chain))) return yield* damaged(fault.line, fault.reason)
+      if (fault !== undefined && !(yield* isTorn(chain, bytes, before, isEnd)))
+        return yield* damaged(fault.line, fault.reason)
       if (isEnd || fault !== undefined) return read
       yield* Effect.yieldNow
     }

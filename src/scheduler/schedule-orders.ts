@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Actor } from "../domain/actor.ts"
+import * as CanonicalJson from "../domain/canonical-json.ts"
 import type { Event } from "../domain/event.ts"
 import type { EnvironmentName } from "../domain/names.ts"
 import { timeText } from "../domain/occurrence.ts"
@@ -11,7 +12,7 @@ import type { ApprovalAnswer } from "../domain/request.ts"
 import { Ids } from "../services/ids.ts"
 import { mostTicks, ticksOf } from "./backfill-ticks.ts"
 import type { ScheduleBook } from "./schedule-book.ts"
-import { type ScheduleState, isAsked, pauseOf } from "./schedule-state.ts"
+import { type Answered, type ScheduleState, isAsked, pauseOf } from "./schedule-state.ts"
 
 /** No schedule of this pipeline is deployed. */
 export class ScheduleMissing extends Schema.TaggedError<ScheduleMissing>()("ScheduleMissing", {
@@ -197,7 +198,11 @@ export const answerRun = Effect.fn("ScheduleOrders.answerRun")(function* (
   answer: ApprovalAnswer,
   by: Actor,
 ) {
-  return yield* sayOf(book, run, (pipeline) => [
-    { type: "dev.dandori.schedule.run.answered.v1", data: { pipeline, run, answer, by } },
-  ])
+  const isSaid = (one: Answered) =>
+    one.run === run && one.by.authid === by.authid && CanonicalJson.encode(one.answer) === CanonicalJson.encode(answer)
+  return yield* sayOf(book, run, (pipeline, state) =>
+    state.answers.some(isSaid)
+      ? []
+      : [{ type: "dev.dandori.schedule.run.answered.v1", data: { pipeline, run, answer, by } }],
+  )
 })

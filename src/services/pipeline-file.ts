@@ -58,14 +58,17 @@ export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
   return { text: yield* Effect.fromResult(textOf(file, bytes)), path }
 })
 
+/** Where a file of each language says its pipeline's id. */
+const saysId = { ts: /\bpipeline\(\s*["'`]([a-z0-9][\w-]*)/, yaml: /^["']?id["']?:\s*["']?([a-z0-9][\w-]*)/m }
+
 /**
  * The id that a pipeline file says it has, as far as that can be seen without compiling it: it may be broken. Undefined where
  * none can be seen.
  */
 export const saidId = Effect.fn("PipelineFile.saidId")(function* (file: string) {
   const said = yield* Effect.option(read(file))
-  const found = Option.isNone(said) ? undefined : /^\s*["']?id["']?:\s*["']?([a-z0-9][\w-]*)/m.exec(said.value.text)
-  return found?.[1]
+  if (Option.isNone(said)) return undefined
+  return saysId[file.endsWith(".ts") ? "ts" : "yaml"].exec(said.value.text)?.[1]
 })
 
 /** Writes the text of a pipeline file that is there (links followed), whole or not at all; its mode stays. */

@@ -88,4 +88,29 @@ describe("a daemon whose pipeline lies in a file of another name", () => {
       yield* stop(process)
     }),
   )
+
+  it.live("does not begin a schedule again that was withdrawn, because some other file is broken", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* write(folder, "pipelines/etl.yaml", nightly)
+      yield* write(folder, "pipelines/other.yaml", ticking("other", "* * * * * *", ["true"]))
+      const process = yield* daemon(folder)
+      yield* more(folder, 1)
+      yield* Effect.promise(() => Fs.rm(join(folder, "pipelines/etl.yaml")))
+      yield* says(process, /nightly: its schedule is withdrawn/)
+      const { length } = yield* ticks(folder, "nightly")
+      yield* write(folder, "pipelines/unknown.ts", "export default {{{")
+      yield* says(process, /unknown\.ts/)
+      const others = (yield* ticks(folder, "other")).length
+      yield* until(Effect.map(ticks(folder, "other"), (all) => (all.length > others + 3 ? all : undefined)))
+      assert.lengthOf(yield* ticks(folder, "nightly"), length)
+      yield* stop(process)
+      const next = yield* daemon(folder)
+      yield* says(next, /unknown\.ts/)
+      const before = (yield* ticks(folder, "other")).length
+      yield* until(Effect.map(ticks(folder, "other"), (all) => (all.length > before + 3 ? all : undefined)))
+      assert.lengthOf(yield* ticks(folder, "nightly"), length)
+      yield* stop(next)
+    }),
+  )
 })

@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { asked } from "./daemon-callers.ts"
-import { daemon, ended, says, until } from "./daemon-project.ts"
+import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
@@ -188,6 +189,30 @@ describe("runs of a daemon that has room for few", () => {
       const done = yield* again({ from: "work" })
       assert.strictEqual(done.status, 201)
       assert.strictEqual(yield* endedAs("held", done.json.run), "succeeded")
+      yield* stop
+    }),
+  )
+
+  it.live("do not begin after all when their backfill was cancelled while they waited for room", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+        often: ticking("often", "0 0 1 1 *", ["sh", "-c", "echo x >> often.txt"]),
+      })
+      const held = yield* start("held")
+      yield* is(held, "running")
+      const range = { from: "2023-01-01T00:00:00Z", to: "2026-01-01T00:00:01Z", definition: "today" }
+      const { json } = yield* ask("/schedules/often/backfills", operator, range)
+      const [first] = json.runs
+      yield* is(first.run, "queued")
+      const cancelled = yield* ask(`/schedules/often/backfills/${json.backfill}/cancel`, operator, { reason: "enough" })
+      assert.strictEqual(cancelled.status, 200, JSON.stringify(cancelled.json))
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("held", held), "succeeded")
+      const other = yield* start("held")
+      assert.strictEqual(yield* endedAs("held", other), "succeeded")
+      assert.isFalse(yield* Effect.sync(() => existsSync(join(folder, "often.txt"))))
+      assert.strictEqual((yield* ask(`/runs/${first.run}`, operator)).status, 404)
       yield* stop
     }),
   )

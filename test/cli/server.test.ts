@@ -108,8 +108,8 @@ describe("the command line with the URL of a daemon, in a folder without a proje
       assert.strictEqual(again.code, 1, again.err)
       assert.notStrictEqual(ndjson(again.out)[0].run, run)
       const refused = yield* ask("runs", "retry", run, "--from", "nothing")
-      assert.strictEqual(refused.code, 66, refused.err)
-      assert.match(refused.err, /Run [0-9a-f-]{36} was not created: .*nothing/)
+      assert.strictEqual(refused.code, 64, refused.err)
+      assert.match(refused.err, /The plan has no task "nothing"\. It has work/)
       assert.notInclude(refused.err, "goes on")
       assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(far)), [])
       const flag = yield* started(far, ["runs", "list", "--json", "--server", new URL(url).origin], {}).said

@@ -118,6 +118,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
 
   const runner = Runner.of({
     answer: () => Effect.void,
+    callOff: () => {},
     // A run that is asked to end does so in a moment.
     cancel: ({ run }) =>
       Effect.gen(function* () {
