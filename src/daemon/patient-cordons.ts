@@ -1,15 +1,13 @@
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Cordon from "../domain/cordon.ts"
 import type { Cordons } from "../services/cordons.ts"
+import * as Monotonic from "../services/monotonic.ts"
 
 /** How often it is looked at cordons that cannot be read, while the ledger can, before they count as raised. */
 const mostLooks = 5
 /** The wait between two looks; a `refresh` that took longer has waited for something, milliseconds. */
 const lookMillis = 1_000
-
-const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
 /**
  * What keeps a pipeline from starting. A database that is away is waited for: that it cannot tell is no cordon yet. `refresh`
@@ -24,10 +22,10 @@ export const against = Effect.fnUntraced(function* <E>(
     const cordon = yield* cordons.against({ pipeline })
     const isUnseen = Option.isSome(cordon) && Cordon.isUnreadable(cordon.value)
     if (!isUnseen || looks === mostLooks) return cordon
-    const before = yield* monotonic
+    const before = yield* Monotonic.millis
     yield* refresh
     // It took a while to be there again: what was seen before says nothing.
-    if ((yield* monotonic) - before > lookMillis) looks = 0
+    if ((yield* Monotonic.millis) - before > lookMillis) looks = 0
     yield* Effect.sleep(lookMillis)
   }
 })

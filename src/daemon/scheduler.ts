@@ -14,6 +14,7 @@ import * as ScheduleBook from "../scheduler/schedule-book.ts"
 import { type Answered, evolve, isAsked } from "../scheduler/schedule-state.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Cordons } from "../services/cordons.ts"
+import * as Monotonic from "../services/monotonic.ts"
 import * as Once from "../services/once.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import { Settings } from "../services/settings.ts"
@@ -40,9 +41,6 @@ const tidyEvery = 600_000
 const tidyTakes = 250
 /** How long what could not be recorded is left alone, milliseconds. */
 const retryAfter = 1_000
-/** Milliseconds of a clock that nobody sets. */
-const monotonic = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
-
 /** Closes ticks and sees their runs through. */
 export class Scheduler extends Context.Service<
   Scheduler,
@@ -105,7 +103,7 @@ const make = Effect.fnUntraced(function* () {
   let looked = -Infinity
   /** Takes up what is deployed and recorded, where the loop does not do it. */
   const lookAgain = Effect.gen(function* () {
-    const now = yield* monotonic
+    const now = yield* Monotonic.millis
     if (leads || now - looked < reloadEvery) return
     looked = now
     yield* pipelines.recall
@@ -254,9 +252,9 @@ const make = Effect.fnUntraced(function* () {
     const close = Effect.fnUntraced(function* (pipeline: string) {
       const facts = yield* factsOf(pipeline)
       const { deployed } = book.state(pipeline)
-      const begun = yield* monotonic
+      const begun = yield* Monotonic.millis
       const events = yield* book.record(pipeline, (state) => Decide.decide(state, facts))
-      if (events.length > 0) yield* DaemonMetrics.appended((yield* monotonic) - begun)
+      if (events.length > 0) yield* DaemonMetrics.appended((yield* Monotonic.millis) - begun)
       for (const { data, time, type } of events) {
         if (type !== "dev.dandori.schedule.tick.closed.v1" || deployed === undefined) continue
         yield* DaemonMetrics.ticksClosed(data.outcome.is, data.ticks ?? 1)
@@ -307,7 +305,7 @@ const make = Effect.fnUntraced(function* () {
     yield* pipelines.reload(true)
     yield* adoptAll
 
-    let reloaded = yield* monotonic
+    let reloaded = yield* Monotonic.millis
     turned = reloaded
     let untidy = reloaded + tidyAfter
     let refreshed = reloaded
@@ -335,7 +333,7 @@ const make = Effect.fnUntraced(function* () {
         const late = [...due].flatMap(([pipeline, at]) => (at <= now ? [pipeline] : []))
         yield* adoptThose(late.filter((pipeline) => waits.has(`adopt ${pipeline}`)))
         yield* closeAll(late)
-        const turn = yield* monotonic
+        const turn = yield* Monotonic.millis
         // A loop that turns and cannot record what is due does not do its work.
         if (waits.size === 0) {
           turned = turn
@@ -383,7 +381,7 @@ const make = Effect.fnUntraced(function* () {
     known: () => current,
     sinceTurn: Effect.suspend(() => {
       const last = turned
-      return last === undefined ? Effect.succeed(undefined) : Effect.map(monotonic, (now) => now - last)
+      return last === undefined ? Effect.succeed(undefined) : Effect.map(Monotonic.millis, (now) => now - last)
     }),
     isTurning: () => turned !== undefined,
     lastTurn: () => turnedAt,

@@ -1,9 +1,9 @@
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Look } from "./cordon-rows-postgres.ts"
+import * as Monotonic from "./monotonic.ts"
 
 /** The cordons in the database cannot be read or changed. */
 export class RowsUnseen extends Schema.TaggedError<RowsUnseen>()("RowsUnseen", { reason: Schema.String }) {
@@ -37,7 +37,6 @@ export const make = Effect.fnUntraced(function* ({ look, timeoutMillis }: Option
   const scope = yield* Effect.scope
   let seen: { readonly at: number; readonly result: Seen } | undefined
   let running: { readonly done: Deferred.Deferred<void> } | undefined
-  const time = Clock.clockWith((clock) => Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6))
 
   /** Begins a look, unless one is on its way; the effect waits for its end. */
   const renew = Effect.suspend(() => {
@@ -45,7 +44,7 @@ export const make = Effect.fnUntraced(function* ({ look, timeoutMillis }: Option
     const own = { done: Deferred.makeUnsafe<void>() }
     running = own
     const work = Effect.gen(function* () {
-      const at = yield* time
+      const at = yield* Monotonic.millis
       const result = yield* Effect.result(look)
       // What has changed since may be missing in it.
       if (running === own) seen = { at, result }
@@ -61,7 +60,7 @@ export const make = Effect.fnUntraced(function* ({ look, timeoutMillis }: Option
   })
 
   const recent: Effect.Effect<Seen> = Effect.gen(function* () {
-    const now = yield* time
+    const now = yield* Monotonic.millis
     const before = seen
     const age = before === undefined ? Infinity : now - before.at
     if (before !== undefined && age < renewMillis) return before.result
