@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Cordon from "../domain/cordon.ts"
 import { type Entry, data as eventData } from "../domain/event.ts"
 import * as Hold from "../domain/hold.ts"
-import type { EnvironmentName } from "../domain/names.ts"
 import { filesGo } from "../domain/registry.ts"
 import { Sha256 } from "../domain/sha256.ts"
 import { Cordons } from "../services/cordons.ts"
@@ -17,9 +16,8 @@ import { Settings } from "../services/settings.ts"
 import * as Sqlite from "../services/sqlite.ts"
 import { UnfinishedRuns } from "../services/unfinished-runs.ts"
 import * as WormDestination from "../services/worm-destination.ts"
-import { Ledger } from "./ledger.ts"
+import * as NotedEnds from "./noted-ends.ts"
 import { receiptsOf, subjectsOf } from "./run-leftovers.ts"
-import * as StreamName from "./stream-name.ts"
 import { holdsWord } from "./unfinished-runs-ledger.ts"
 
 /** A run that is looked at, with its entries as verified. */
@@ -38,18 +36,6 @@ export const forgetCursors = Effect.fnUntraced(function* (runs: ReadonlyArray<st
   yield* Effect.provide(forget, cursorsOfState)
 })
 
-const isEnded = Schema.is(eventData["dev.dandori.schedule.run.ended.v1"])
-
-/** The runs of whose end the schedules of an environment have taken note; undefined where it has no schedules. */
-const notedBy = Effect.fnUntraced(function* (env: EnvironmentName) {
-  const ledger = yield* Ledger
-  const stream = StreamName.ofSchedules(env)
-  const chain = yield* ledger.read(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
-  if (chain === undefined) return undefined
-  const ended = chain.entries.filter(({ type }) => type === "dev.dandori.schedule.run.ended.v1")
-  return new Set(ended.flatMap(({ data }) => (isEnded(data) ? [data.run] : []))) as ReadonlySet<string>
-})
-
 /** What is known beside holds and registry, looked up once for several runs. */
 export const around = Effect.gen(function* () {
   const { env, sections } = yield* Settings
@@ -58,7 +44,7 @@ export const around = Effect.gen(function* () {
   const behind = Effect.flatMap(ExportCursors, (cursors) =>
     Effect.forEach(exporters, ({ name }) => Effect.map(cursors.ended(`${env}/${name}`), (ended) => ({ name, ended }))),
   ).pipe(Effect.provide(cursorsOfState))
-  return { unfinished, noted: yield* notedBy(env), exporters: exporters.length === 0 ? [] : yield* behind }
+  return { unfinished, noted: yield* NotedEnds.read(env), exporters: exporters.length === 0 ? [] : yield* behind }
 })
 export type Around = Effect.Success<typeof around>
 

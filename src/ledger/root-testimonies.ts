@@ -27,9 +27,6 @@ export const isOver = ({ isPurged, of }: RootTestimonies, stream: string): boole
 export const isNamed = ({ isPurged, of }: RootTestimonies, stream: string): boolean =>
   of(stream) !== undefined || isPurged(stream)
 
-/** A text of its own: one that was cut out of a line keeps the line in memory. */
-const own = <A extends string>(text: A): A => Buffer.from(text, "latin1").toString("latin1") as A
-
 /** As little as tells one run from another: its id's bytes. */
 const keyOf = (stream: string): string =>
   Buffer.from((StreamName.runOf(stream) ?? "").replaceAll("-", ""), "hex").toString("latin1")
@@ -37,8 +34,8 @@ const keyOf = (stream: string): string =>
 const kept = (stream: string, { closed, opened }: Testimony.Said): Testimony.Said => {
   const isRun = StreamName.runOf(stream) !== undefined
   return {
-    opened: opened === undefined ? undefined : { ...opened, first: own(opened.first) },
-    closed: (isRun ? closed : closed.slice(-1)).map((one) => ({ ...one, head: own(one.head) })),
+    opened: opened === undefined ? undefined : { ...opened, first: StreamTail.own(opened.first) },
+    closed: (isRun ? closed : closed.slice(-1)).map((one) => ({ ...one, head: StreamTail.own(one.head) })),
     purged: undefined,
   }
 }
@@ -56,7 +53,7 @@ export const make = <E>(bytesFrom: StreamTail.BytesFrom<E>): Effect.Effect<RootT
     if (isPurged(stream)) return
     const said = streams.get(stream) ?? Testimony.nothing()
     if (!Testimony.add(said, entry)) return
-    if (said.purged === undefined) return void streams.set(own(stream), kept(stream, said))
+    if (said.purged === undefined) return void streams.set(StreamTail.own(stream), kept(stream, said))
     streams.delete(stream)
     purged.add(keyOf(stream))
   })

@@ -23,6 +23,9 @@ const newline = 10
  */
 export type BytesFrom<E> = (from: number, least: number) => Effect.Effect<Uint8Array, E>
 
+/** A text of ASCII of its own: one that was cut out of a line keeps the line in memory. */
+export const own = <A extends string>(text: A): A => Buffer.from(text, "latin1").toString("latin1") as A
+
 /** Begins before a stream's first entry. `take` is told of each entry once, in order. */
 export const make = <E>(stream: string, bytesFrom: BytesFrom<E>, take: (entry: Entry) => void): StreamTail<E> => {
   let read: Chain.Start = { head: genesis(stream), bytes: 0 }

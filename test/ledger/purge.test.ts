@@ -239,8 +239,11 @@ describe.each([
             )
           const head = yield* note(b, Sealing.genesis(stream))
           assert.match((yield* Purge.runs(asked(a))).left[0]?.why ?? "", /its schedule has not taken note of its end/)
-          yield* note(a, head)
+          // It takes note of several, and one is purged c than the others.
+          yield* Project.writeRun(c, Project.attempts(2), { first: { ...Project.created(), data } as Event })
+          yield* note(c, yield* note(a, head))
           assert.lengthOf((yield* Purge.runs(asked(a))).purged, 1)
+          assert.lengthOf((yield* Purge.runs(asked(c))).purged, 1)
           assert.strictEqual((yield* Place.verified).exitCode, 0)
         }),
       ),
