@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { millisOf } from "../domain/config/daemon.ts"
@@ -14,6 +15,7 @@ import * as Daemon from "../daemon/daemon.ts"
 import { Leadership } from "../daemon/leadership.ts"
 import { Scheduler } from "../daemon/scheduler.ts"
 import { Surroundings, SurroundingsMissing } from "../daemon/surroundings.ts"
+import { Drain } from "../engine/drain.ts"
 import type { RunResult } from "../engine/run.ts"
 import type { Ledger } from "../ledger/ledger.ts"
 import type { LedgerKey } from "../ledger/keys.ts"
@@ -80,27 +82,34 @@ const surroundings = (project: string, home: string, env: string, say: (text: st
     }),
   )
 
+/** How long attempts that were interrupted after the grace have for their own end at most, milliseconds. */
+const interruptedMillis = 15_000
+
 /**
- * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts get their grace, which a second Ctrl-C
- * skips; SIGHUP reloads. What is left of a run is resumed by the next process. Gives what fails with the first Ctrl-C;
- * SIGTERM interrupts by itself.
+ * SIGTERM and Ctrl-C stop the daemon in order: no new ticks, and running attempts have `shutdown_grace` to end, which a
+ * second signal skips; then they are interrupted. SIGHUP reloads. What is left of a run is resumed by the next process. Gives
+ * what fails with the first Ctrl-C; SIGTERM interrupts by itself.
  */
-const listen = (graceMillis: number, reload: () => void, say: (text: string) => Effect.Effect<void>) =>
+const listen = (grace: string, reload: () => void, say: (text: string) => Effect.Effect<void>) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
+    Effect.gen(function* () {
+      const drain = yield* Drain
       const interrupted = Deferred.makeUnsafe<never, Output.Exit>()
       let isStopping = false
       const stop = () => {
-        if (isStopping) return
+        if (isStopping) {
+          Effect.runFork(Effect.andThen(say("Skipping the grace: child processes are killed"), skipGrace))
+          return
+        }
         isStopping = true
+        drain.openUnsafe()
         Effect.runFork(Outage.hasten)
         Effect.runFork(
-          say("Stopping: running attempts get their grace; what is left of runs is resumed by the next process"),
+          say(`Stopping: running attempts have ${grace} to end; what is left of runs is resumed by the next process`),
         )
-        setTimeout(() => Effect.runFork(skipGrace), graceMillis).unref()
+        setTimeout(() => Effect.runFork(skipGrace), millisOf(grace) + interruptedMillis).unref()
       }
       const onInterrupt = () => {
-        if (isStopping) Effect.runFork(Effect.andThen(say("Skipping the grace: child processes are killed"), skipGrace))
         stop()
         Deferred.doneUnsafe(interrupted, new Output.Exit({ exitCode: exitCodes.interrupted }))
       }
@@ -111,7 +120,8 @@ const listen = (graceMillis: number, reload: () => void, say: (text: string) => 
       ] as const
       const others = process.listeners("SIGHUP")
       process.removeAllListeners("SIGHUP")
-      for (const [signal, listener] of heard) process.on(signal, listener)
+      // Before the one that interrupts: what is interrupted asks whether the process is being stopped.
+      for (const [signal, listener] of heard) process.prependListener(signal, listener)
       return { others, heard, interrupted }
     }),
     ({ heard, others }) =>
@@ -168,7 +178,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
   const { database } = configuration.sections
   return yield* Effect.gen(function* () {
     const scheduler = yield* Scheduler
-    const interrupted = yield* listen(millisOf(shutdown_grace), () => scheduler.wake("reload"), say)
+    const interrupted = yield* listen(shutdown_grace, () => scheduler.wake("reload"), say)
     yield* say(`dandori daemon, env ${env}, project ${project}, process ${process.pid}`)
     const { allowed_hosts: allowedHosts, ...section } = configuration.sections.daemon
     // Before anybody is told that there is a daemon.
@@ -199,6 +209,7 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
     ),
     Effect.scoped,
     Effect.provide(logging(say)),
+    Effect.provideService(Drain, Latch.makeUnsafe(false)),
     Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode === 143 && (process.exitCode = 0)))),
   )
 })

@@ -6,6 +6,7 @@ import type { Actor } from "../domain/actor.ts"
 import type { EventData } from "../domain/event.ts"
 import { timeText } from "../domain/occurrence.ts"
 import * as ParamValues from "../domain/param-values.ts"
+import { Drain } from "../engine/drain.ts"
 import * as OutputLimit from "../engine/output-limit.ts"
 import * as Resume from "../engine/resume.ts"
 import * as Takeover from "../engine/takeover.ts"
@@ -46,6 +47,7 @@ const make = Effect.fnUntraced(function* (version: string) {
   const pipelines = yield* Pipelines
   const scheduler = yield* Scheduler
   const runner = yield* Runner
+  const drain = yield* Drain
   const housekeeping = yield* Housekeeping
   const ledger = yield* Ledger
   const services = yield* Effect.context<Ledger | Artifacts>()
@@ -167,7 +169,11 @@ const make = Effect.fnUntraced(function* (version: string) {
 
   return Host.Host.of({
     state: book.pipe(
-      Effect.map((): Host.HostState => ({ ready: true, leader: scheduler.isTurning() })),
+      Effect.map((): Host.HostState =>
+        drain.isOpen()
+          ? { ready: false, leader: false, why: "it is being stopped" }
+          : { ready: true, leader: scheduler.isTurning() },
+      ),
       Effect.catch(({ reason }) => Effect.succeed<Host.HostState>({ ready: false, leader: false, why: reason })),
     ),
     pipelines: Effect.map(book, (found) =>

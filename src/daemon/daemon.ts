@@ -1,7 +1,9 @@
 import { hostname } from "node:os"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import { Drain } from "../engine/drain.ts"
 import * as Checkpoint from "../ledger/checkpoint.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
@@ -41,7 +43,7 @@ const books = Effect.gen(function* () {
 })
 
 /** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
-const lead = Effect.gen(function* () {
+const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
   const leases = yield* Leadership
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
@@ -76,7 +78,19 @@ const lead = Effect.gen(function* () {
     left = reason
     return say(`Leading no more: ${reason}`)
   })
-  yield* Effect.raceFirst(scheduler.run, loss)
+  yield* Effect.raceFirst(scheduler.run(runs), loss)
+}, Effect.scoped)
+
+/**
+ * Leads with runs of its own. They end with the leading; where the process is stopped in order, another one leads
+ * meanwhile, and what goes on of them has its grace.
+ */
+const leadWithRuns = Effect.gen(function* () {
+  const runner = yield* Runner.Runner
+  const drain = yield* Drain
+  const runs = yield* FiberSet.make<void>()
+  yield* Effect.addFinalizer(() => (drain.isOpen() ? runner.drained : Effect.void))
+  yield* lead(runs)
 }).pipe(Effect.scoped)
 
 /** How long a daemon that could not begin waits, milliseconds. */
@@ -86,7 +100,7 @@ const again = 2_000
 export const run = Effect.gen(function* () {
   const { say } = yield* Surroundings
   yield* Signs.begin
-  return yield* lead.pipe(
+  return yield* leadWithRuns.pipe(
     Effect.catch(({ message }) => Effect.andThen(say(`Trying again: ${message}`), Effect.sleep(again))),
     Effect.forever,
   )

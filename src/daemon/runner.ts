@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as RcMap from "effect/RcMap"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -11,11 +12,13 @@ import * as Semaphore from "effect/Semaphore"
 import type { Actor } from "../domain/actor.ts"
 import * as Durability from "../domain/durability.ts"
 import type { EventData } from "../domain/event.ts"
+import { parseDuration } from "../domain/quantity.ts"
 import { FinalRunStatus } from "../domain/final-run-status.ts"
 import type { Request } from "../domain/request.ts"
 import type { Trigger } from "../domain/trigger.ts"
 import type { Plan } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
+import { Drain } from "../engine/drain.ts"
 import * as Resume from "../engine/resume.ts"
 import * as StoredPlan from "../engine/stored-plan.ts"
 import * as Takeover from "../engine/takeover.ts"
@@ -29,6 +32,7 @@ import * as Decide from "../scheduler/decide.ts"
 import type { Answered } from "../scheduler/schedule-state.ts"
 import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
+import { Hurry } from "../services/process-groups.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { Settings } from "../services/settings.ts"
 import { Surroundings } from "./surroundings.ts"
@@ -94,8 +98,8 @@ const finishedType = "dev.dandori.run.finished.v1"
 export class Runner extends Context.Service<
   Runner,
   {
-    /** Sees a run through to its end, whoever begins it and however often its process ends. */
-    readonly seeThrough: (wanted: Wanted) => Effect.Effect<Ended>
+    /** Sees a run through to its end, whoever begins it and however often its process ends, and has `note` take note of it. */
+    readonly seeThrough: (wanted: Wanted, note: (ended: Ended) => Effect.Effect<void>) => Effect.Effect<void>
     /**
      * Ends a run that is seen through here: one that is not created yet never is, one that is there is asked to end.
      * Returns when that is said, or the run has ended.
@@ -103,6 +107,8 @@ export class Runner extends Context.Service<
     readonly cancel: (asked: Decide.ToCancel) => Effect.Effect<void>
     /** Brings an answer to an approval before a run that is seen through here; `isKnown`: it may have heard of it. */
     readonly answer: (answered: Answered, isKnown: boolean) => Effect.Effect<void>
+    /** Comes when nothing of the runs here goes on any more, or, once the drain is open, their attempts had their grace. */
+    readonly drained: Effect.Effect<void>
     /** Says why a run is not wanted any more: it is not created, unless it is already. */
     readonly callOff: (run: string, reason: string) => void
     /** Runs that are being seen through here, and those of them that go on. */
@@ -119,7 +125,14 @@ const make = Effect.fnUntraced(function* () {
   const permits = Semaphore.makeUnsafe(sections.daemon.max_runs)
   /** The runs that are seen through here, each with why it is not to be created, once somebody says so. */
   const seen = new Map<string, Deferred.Deferred<string>>()
+  const drain = yield* Drain
+  const idle = Latch.makeUnsafe(true)
   let running = 0
+  /** The runs that have ended here, and whose end nobody has taken note of yet. */
+  const ending = new Set<string>()
+  const lookWhetherIdle = () => {
+    if (running === 0 && ending.size === 0) idle.openUnsafe()
+  }
 
   const textOf = (digest: Sha256) => Effect.map(artifacts.get(digest), (bytes) => new TextDecoder().decode(bytes))
   const places = yield* RcMap.make({
@@ -146,8 +159,13 @@ const make = Effect.fnUntraced(function* () {
           yield* restore(Scope.provide(permits.takeScoped(1), own)).pipe(
             Effect.onError(() => Scope.close(own, Exit.void)),
           )
+          if (drain.isOpen()) {
+            yield* Scope.close(own, Exit.void)
+            return yield* restore(Effect.never)
+          }
           taken = own
           running++
+          idle.closeUnsafe()
         }),
       ),
       leave: Effect.suspend(() => {
@@ -155,6 +173,7 @@ const make = Effect.fnUntraced(function* () {
         if (own === undefined) return Effect.void
         taken = undefined
         running--
+        lookWhetherIdle()
         return Scope.close(own, Exit.void)
       }),
     }
@@ -272,38 +291,46 @@ const make = Effect.fnUntraced(function* () {
       yield* Effect.sleep(lookMillis)
       return undefined
     }
+    if (drain.isOpen()) return yield* Effect.never
     if (chain !== undefined && last === undefined) yield* ledger.discard(stream)
+    const ends = (status: ReturnType<typeof runStatus>) =>
+      Effect.sync(() => void (isFinal(status) && ending.add(wanted.run)))
     const status =
       last === undefined
-        ? yield* unlessCalledOff(wanted.run, Effect.scoped(begin(wanted)))
-        : yield* asOne(Effect.scoped(goOn(wanted.run)), calledOff(wanted.run))
+        ? yield* unlessCalledOff(wanted.run, Effect.tap(Effect.scoped(begin(wanted)), ends))
+        : yield* asOne(Effect.tap(Effect.scoped(goOn(wanted.run)), ends), calledOff(wanted.run))
     if (typeof status === "object") return status
     if (isFinal(status)) return { status } satisfies Ended
+    if (drain.isOpen()) return yield* Effect.never
     yield* forPeople(stream)
     return undefined
   })
 
-  const seeThrough = (wanted: Wanted) =>
-    Effect.gen(function* () {
-      for (let failures = 0; ;) {
-        const found = yield* Effect.result(step(wanted))
-        if (found._tag === "Success") {
-          if (found.success !== undefined) return found.success
-          failures = 0
-          continue
-        }
-        const { _tag, message } = found.failure as { readonly _tag?: string; readonly message: string }
-        if (_tag === undefined || !passing.has(_tag)) return { status: "failed", reason: message } satisfies Ended
-        if (failures === 0) yield* surroundings.say(`Run ${wanted.run} waits: ${message}`)
-        yield* Effect.sleep(waitAfter(failures))
-        failures++
+  const endOf = Effect.fnUntraced(function* (wanted: Wanted) {
+    for (let failures = 0; ;) {
+      const found = yield* Effect.result(step(wanted))
+      if (found._tag === "Success") {
+        if (found.success !== undefined) return found.success
+        failures = 0
+        continue
       }
-    }).pipe((work) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => void seen.set(wanted.run, Deferred.makeUnsafe())),
-        () => work,
-        () => Effect.sync(() => void seen.delete(wanted.run)),
-      ),
+      const { _tag, message } = found.failure as { readonly _tag?: string; readonly message: string }
+      if (_tag === undefined || !passing.has(_tag)) return { status: "failed", reason: message } satisfies Ended
+      if (failures === 0) yield* surroundings.say(`Run ${wanted.run} waits: ${message}`)
+      yield* Effect.sleep(waitAfter(failures))
+      failures++
+    }
+  })
+  const seeThrough = (wanted: Wanted, note: (ended: Ended) => Effect.Effect<void>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => void seen.set(wanted.run, Deferred.makeUnsafe())),
+      () => Effect.flatMap(endOf(wanted), note),
+      () =>
+        Effect.sync(() => {
+          seen.delete(wanted.run)
+          ending.delete(wanted.run)
+          lookWhetherIdle()
+        }),
     )
 
   /** Brings a request before a run, again and again until it is done or the run has ended; `refused` ends that, too. */
@@ -331,6 +358,12 @@ const make = Effect.fnUntraced(function* () {
     }
   }, Effect.provide(submitting))
 
+  const graceMillis = parseDuration(sections.daemon.shutdown_grace) ?? 0
+  const drained = Effect.gen(function* () {
+    const hurry = yield* Hurry
+    yield* Effect.raceFirst(idle.await, Effect.raceFirst(Effect.sleep(graceMillis), hurry.await))
+  })
+
   const callOff = (run: string, reason: string) => {
     const said = seen.get(run)
     if (said !== undefined) Deferred.doneUnsafe(said, Effect.succeed(reason))
@@ -348,7 +381,7 @@ const make = Effect.fnUntraced(function* () {
       isKnown ? Effect.void : surroundings.say(`What ${by.authid} answered to run ${run} came too late: ${reason}`),
     )
 
-  return Runner.of({ seeThrough, cancel, answer, callOff, counts: () => ({ seen: seen.size, running }) })
+  return Runner.of({ seeThrough, cancel, answer, callOff, drained, counts: () => ({ seen: seen.size, running }) })
 })
 
 const isFinal = Schema.is(FinalRunStatus)

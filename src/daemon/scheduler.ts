@@ -45,8 +45,8 @@ const retryAfter = 1_000
 export class Scheduler extends Context.Service<
   Scheduler,
   {
-    /** Schedules until it is interrupted; fails only where it cannot begin. */
-    readonly run: Effect.Effect<never, { readonly message: string }, Scope.Scope>
+    /** Schedules until it is interrupted, with the runs in `runs`; fails only where it cannot begin. */
+    readonly run: (runs: FiberSet.FiberSet<void>) => Effect.Effect<never, { readonly message: string }, Scope.Scope>
     /** Looks at the disk and at the streams now. */
     readonly wake: (what: "reload" | "look") => void
     /** The schedules, read when they are first asked for; in a daemon that stands by, as they are now. */
@@ -129,19 +129,21 @@ const make = Effect.fnUntraced(function* () {
       return void seen.delete(own.run)
     }
     const { run: id } = wanted
-    const result = yield* runner.seeThrough(wanted)
-    const { reason, status } = result
-    const ended = AskedRun.endedOf(pipeline, wanted, result)
-    if (reason !== undefined) yield* say(`Run ${id} of ${pipeline} did not start: ${reason}`)
-    const now = yield* Clock.currentTimeMillis
-    yield* untilRecorded(
-      book.record(pipeline, (state) => {
-        if (!AskedRun.of(state).some(({ run }) => run === id)) return []
-        const after = evolve(state, { ...ended, time: now })
-        return [ended, ...Decide.pauseAfter(pipeline, after, state.deployed?.schedule.pauseAfter)]
-      }),
-    )
-    yield* DaemonMetrics.runEnded(status)
+    const note = Effect.fnUntraced(function* (result: Runner.Ended) {
+      const { reason, status } = result
+      const ended = AskedRun.endedOf(pipeline, wanted, result)
+      if (reason !== undefined) yield* say(`Run ${id} of ${pipeline} did not start: ${reason}`)
+      const now = yield* Clock.currentTimeMillis
+      yield* untilRecorded(
+        book.record(pipeline, (state) => {
+          if (!AskedRun.of(state).some(({ run }) => run === id)) return []
+          const after = evolve(state, { ...ended, time: now })
+          return [ended, ...Decide.pauseAfter(pipeline, after, state.deployed?.schedule.pauseAfter)]
+        }),
+      )
+      yield* DaemonMetrics.runEnded(status)
+    })
+    yield* runner.seeThrough(wanted, note)
     seen.delete(id)
     cancelled.delete(id)
     backfilled.delete(id)
@@ -154,8 +156,7 @@ const make = Effect.fnUntraced(function* () {
       Effect.andThen(say(`Not recorded yet: ${message}`), Effect.delay(untilRecorded(recording), retryAfter)),
     )
 
-  const run = Effect.gen(function* () {
-    const runs = yield* FiberSet.make<void>()
+  const run = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
     const book = yield* opened
     /** Runs that are being seen through, and whose backfill was cancelled. */
     const unasked = (pipeline: string) =>

@@ -79,6 +79,8 @@ export const data = {
     only: Schema.optionalKey(Schema.String),
   }),
   "dev.dandori.run.resumed.v1": Schema.Struct({ code: Sha256, capacity: Capacity, stopped: Schema.Array(Schema.Int) }),
+  /** Its process was stopped in order, and so were the attempts of these tasks, which do not count as attempts. */
+  "dev.dandori.run.suspended.v1": Schema.Struct({ interrupted: Schema.Array(Schema.String) }),
   "dev.dandori.run.finished.v1": Schema.Struct({ status: FinalRunStatus, durationMillis: Schema.Int }),
   "dev.dandori.attempt.started.v1": Schema.Struct({ ...attempt, input: Schema.optionalKey(Schema.Unknown) }),
   "dev.dandori.attempt.succeeded.v1": Schema.Struct({
@@ -101,7 +103,12 @@ export const data = {
   }),
   "dev.dandori.attempt.timed_out.v1": Schema.Struct({ ...attempt, timeoutMillis: Schema.Int }),
   "dev.dandori.attempt.cancelled.v1": Schema.Struct(attempt),
-  "dev.dandori.attempt.lost.v1": Schema.Struct({ ...attempt, reason: Schema.String }),
+  /** `orderly`: its process was stopped in order, and it does not count as one of the task's attempts. */
+  "dev.dandori.attempt.lost.v1": Schema.Struct({
+    ...attempt,
+    reason: Schema.String,
+    orderly: Schema.optionalKey(Schema.Literal(true)),
+  }),
   "dev.dandori.attempt.unknown.v1": Schema.Struct({ ...attempt, reason: Schema.String }),
   "dev.dandori.task.skipped.v1": Schema.Struct({ task: Schema.String, reason: Schema.String }),
   "dev.dandori.matrix.expanded.v1": Schema.Struct({

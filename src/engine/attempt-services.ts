@@ -12,7 +12,7 @@ import { Progress } from "../services/progress.ts"
 import { Secrets } from "../services/secrets.ts"
 import { Settings } from "../services/settings.ts"
 import type { Started } from "./attempt-run.ts"
-import type { RunContext } from "./execution.ts"
+import type { RunContext } from "./run-context.ts"
 
 /** What the attempts of an execution share, looked up once. */
 export interface Shared {

@@ -23,6 +23,9 @@ import {
 import * as Transitions from "./transitions.ts"
 import { end, leaveReady, put, stopRunning, tryAgain } from "./transitions.ts"
 
+/** Which of the attempts that count an attempt is. */
+const counted = ({ spared = 0 }: TaskState, attempt: number): number => attempt - spared
+
 const withOutput = ({
   output,
   outputArtifact,
@@ -148,7 +151,7 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
       const failed = { ...withOutput(event.data), error, status: "failed" } as const
       return taskOf(state, id).status === "running"
         ? onAttempt(state, event.data, (index, task) => {
-            const retry = Retrying.afterError(CompiledPlan.taskOfNode(state.plan, index), attempt, error)
+            const retry = Retrying.afterError(CompiledPlan.taskOfNode(state.plan, index), counted(task, attempt), error)
             return retry && !isStopping(state, index)
               ? tryAgain(state, index, { ...task, ...failed })
               : end(state, index, { ...task, ...failed })
@@ -158,15 +161,19 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     }
     case "dev.dandori.attempt.timed_out.v1":
       return onAttempt(state, event.data, (index, task) => {
-        const retry = Retrying.afterTimeout(CompiledPlan.taskOfNode(state.plan, index), event.data.attempt)
+        const attempt = counted(task, event.data.attempt)
+        const retry = Retrying.afterTimeout(CompiledPlan.taskOfNode(state.plan, index), attempt)
         return retry && !isStopping(state, index)
           ? tryAgain(state, index, task)
           : end(state, index, { ...task, status: "timed_out" })
       })
     case "dev.dandori.attempt.lost.v1":
       return onAttempt(state, event.data, (index, task) => {
-        const retry = Retrying.afterLoss(CompiledPlan.taskOfNode(state.plan, index), event.data.attempt)
         if (isStopping(state, index)) return end(state, index, { ...task, status: "cancelled" })
+        if (event.data.orderly === true)
+          return tryAgain(state, index, { ...task, lost: true, spared: (task.spared ?? 0) + 1 })
+        const attempt = counted(task, event.data.attempt)
+        const retry = Retrying.afterLoss(CompiledPlan.taskOfNode(state.plan, index), attempt)
         return retry ? tryAgain(state, index, { ...task, lost: true }) : end(state, index, { ...task, status: "lost" })
       })
     case "dev.dandori.attempt.cancelled.v1":

@@ -6,7 +6,6 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Latch from "effect/Latch"
-import type { EnvironmentName } from "../domain/names.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import type * as StreamWriter from "../ledger/stream-writer.ts"
 import { type Lease, lasting } from "../services/leases.ts"
@@ -17,6 +16,7 @@ import * as AttemptServices from "./attempt-services.ts"
 import * as Claims from "./claims.ts"
 import * as CompiledPlan from "./compiled-plan.ts"
 import { type Command, decide } from "./decide.ts"
+import { Drain } from "./drain.ts"
 import * as Errors from "./errors.ts"
 import * as Failure from "./failure.ts"
 import * as Held from "./held.ts"
@@ -32,26 +32,9 @@ import * as Recorder from "./recorder.ts"
 import * as Requests from "./requests.ts"
 import * as Room from "./room.ts"
 import { type RunState, handledBy, isLeftUnknown, isTimed, runStatus, taskAt } from "./run-state.ts"
+import type { RunContext } from "./run-context.ts"
+import * as Suspension from "./suspension.ts"
 import * as Transitions from "./transitions.ts"
-
-/** Facts of a run that all of its attempts share. */
-export interface RunContext {
-  readonly id: string
-  readonly pipeline: string
-  readonly plan: Sha256
-  readonly env: EnvironmentName
-  readonly who: string
-  /** Who asked for the run; never one of its approvers. */
-  readonly requester: string
-  /** Milliseconds since the epoch. */
-  readonly created: number
-  /** With `--only`: the task that is run; the others are skipped. */
-  readonly only?: string
-  readonly params: Readonly<Record<string, unknown>>
-  readonly environment: Readonly<Record<string, string>>
-  /** Succeeds once the root stream knows the run; no effect starts before. */
-  readonly opened: Effect.Effect<void, Errors.LedgerLost>
-}
 
 /** How people steer a run that is going on: a request to cancel. */
 export interface Control {
@@ -74,8 +57,13 @@ export interface Options<E = never> {
   readonly wait?: boolean
   /** Its place in its concurrency group, where it has it already. */
   readonly turn?: Lease
-  /** Attempts that a dead process left open. */
-  readonly lost?: ReadonlyArray<{ readonly task: string; readonly attempt: number; readonly intent: Sha256 }>
+  /** Attempts that a dead process left open; `orderly`: it was stopped in order. */
+  readonly lost?: ReadonlyArray<{
+    readonly task: string
+    readonly attempt: number
+    readonly intent: Sha256
+    readonly orderly: boolean
+  }>
 }
 
 /** Wall time that a stepped clock cannot bend: the time at the start plus what has really passed. */
@@ -110,6 +98,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
   const ask = Asking.make({ prepared, inputs, recorder, large: options.largeOutputs, now })
   const shared = yield* AttemptServices.shared
   const { secrets } = shared
+  const drain = yield* Drain
   const isHeld = yield* Held.make(Held.starterOf(context), recorder, () => latch.openUnsafe())
   const fibers = new Map<number, { readonly attempt: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   let broken: Cause.Cause<Errors.LedgerLost | Turn.TurnLost> | undefined
@@ -171,7 +160,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       let begun: AttemptRun.Started | undefined
       const work = Effect.withFiber<void, Errors.LedgerLost, Outcome.Requirements>((fiber) => {
         claims.settle(index)
-        if (!holds(index) || !admits(index)) return Effect.void
+        if (drain.isOpen() || !holds(index) || !admits(index)) return Effect.void
         const intent = recorder.record(
           { type: "dev.dandori.attempt.started.v1", data: { attempt, ...shown, task: task.id } },
           task.id,
@@ -195,6 +184,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       return Effect.onExit(work, (exit) => {
         if (fibers.get(index)?.attempt === attempt) fibers.delete(index)
         if (begun !== undefined) alive--
+        if (drain.isOpen()) latch.openUnsafe()
         if (Exit.isSuccess(exit)) return Effect.void
         const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
         return error === undefined ? Effect.void : stop(error, error.unbegun === true ? begun : undefined)
@@ -287,7 +277,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
   }
 
   yield* options.begun ?? Effect.void
-  for (const { task: id, attempt, intent } of options.lost ?? []) {
+  for (const { task: id, attempt, intent, orderly } of options.lost ?? []) {
     const index = CompiledPlan.indexOfId(prepared.plan, id)
     if (index === -1) continue
     const task = CompiledPlan.taskOfNode(prepared.plan, index)
@@ -308,7 +298,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       handles: handledBy(recorder.state(), index),
       lease: lasting,
     }
-    yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs)
+    yield* Outcome.recover(shared, context, recorder, started, options.largeOutputs, orderly)
   }
   if (options.control !== undefined) {
     const stop = options.control.onCancel((reason) => {
@@ -361,11 +351,12 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       if (broken !== undefined) return yield* Effect.failCause(broken)
       const state = recorder.state()
       const commands = decide(state, now())
-      const held = commands.some(startsWork) && (yield* isHeld)
+      const held = drain.isOpen() || (commands.some(startsWork) && (yield* isHeld))
       for (const command of commands) if (!held || !startsWork(command)) yield* carryOut(command)
       yield* claims.dropUnless(holds)
       const status = runStatus(recorder.state())
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
+      if (drain.isOpen() && alive === 0) return
       if (status === "waiting" && (options.wait !== true || isLeftUnknown(recorder.state()))) return
       yield* Room.wait(latch.await, isIdle, cancelled)
     }
@@ -389,9 +380,13 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     place === lasting ? Effect.void : inBackground(Effect.map(place.loss, lookAtPlace)),
   )
 
+  yield* inBackground(Effect.map(drain.await, () => latch.openUnsafe()))
   // All attempts that still run are stopped together: the scope would stop one after the other.
-  yield* Effect.onExit(Effect.andThen(Effect.andThen(turn, watchPlace), drive), () =>
-    Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)),
+  yield* Effect.onExit(Effect.andThen(Effect.andThen(turn, watchPlace), drive), (exit) =>
+    Effect.andThen(
+      Fiber.interruptAll([...fibers.values()].map(({ fiber }) => fiber)),
+      Exit.hasInterrupts(exit) && broken === undefined ? Suspension.record(recorder) : Effect.void,
+    ),
   )
   yield* Effect.mapError(writer.durable, ledgerLost)
   return recorder.state()

@@ -24,6 +24,13 @@ export const unknown = ({ secrets }: Shared, recorder: Recorder, { task, attempt
   recorder.record({ type: "dev.dandori.attempt.unknown.v1", data }, task.id)
 }
 
-/** An attempt that ended without a result. */
-export const lose = (recorder: Recorder, { task, attempt }: Pick<Started, "task" | "attempt">, reason: string): void =>
-  void recorder.record({ type: "dev.dandori.attempt.lost.v1", data: { task: task.id, attempt, reason } }, task.id)
+/** An attempt that ended without a result; `orderly`: since its process was stopped in order. */
+export const lose = (
+  recorder: Recorder,
+  { attempt, task }: Pick<Started, "task" | "attempt">,
+  reason: string,
+  orderly = false,
+): void => {
+  const data = { task: task.id, attempt, reason, ...(orderly ? { orderly } : {}) }
+  recorder.record({ type: "dev.dandori.attempt.lost.v1", data }, task.id)
+}

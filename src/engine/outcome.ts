@@ -12,7 +12,7 @@ import * as AttemptRun from "./attempt-run.ts"
 import type * as AttemptServices from "./attempt-services.ts"
 import * as Cache from "./cache.ts"
 import * as Errors from "./errors.ts"
-import type { RunContext } from "./execution.ts"
+import type { RunContext } from "./run-context.ts"
 import * as Failure from "./failure.ts"
 import * as OutputLimit from "./output-limit.ts"
 import type { Recorder } from "./recorder.ts"
@@ -143,7 +143,7 @@ export const carryOut = (
 
 /**
  * Closes an attempt whose process died between intent and result. Pure and idempotent ones are lost and run again; the
- * others ask their probe, and are unknown where there is none.
+ * others ask their probe, and are unknown where there is none. `orderly`: the process was stopped in order.
  */
 export const recover = (
   shared: AttemptServices.Shared,
@@ -151,14 +151,16 @@ export const recover = (
   recorder: Recorder,
   started: AttemptRun.Started,
   large: Map<string, unknown>,
+  orderly: boolean,
 ): Effect.Effect<void, Errors.LedgerLost, Requirements> => {
+  const how = orderly ? "its process was stopped in order" : "its process ended"
   if (repeatable(started))
-    return Effect.sync(() => Failure.lose(recorder, started, "its process ended before its result"))
+    return Effect.sync(() => Failure.lose(recorder, started, `${how} before its result`, orderly))
   const since = shared.millis()
   const work = Effect.flatMap(AttemptRun.afterCrash(shared, run, started), (result) => {
     if (result._tag === "Interrupted") {
       return Effect.sync(() =>
-        Failure.lose(recorder, started, "its process ended; the probe says that nothing had happened"),
+        Failure.lose(recorder, started, `${how}; the probe says that nothing had happened`, orderly),
       )
     }
     const millis = Math.round(shared.millis() - since)

@@ -23,6 +23,7 @@ import * as Execution from "./execution.ts"
 import * as Outputs from "./large-outputs.ts"
 import * as Prepared from "./prepared.ts"
 import * as Run from "./run.ts"
+import * as Suspension from "./suspension.ts"
 import * as Takeover from "./takeover.ts"
 import * as StoredPlan from "./stored-plan.ts"
 import { type RunState, initial, taskAt } from "./run-state.ts"
@@ -159,12 +160,15 @@ export const resume = Effect.fn("Resume.resume")(function* (
         observer.onEvent({ ...cancel, time, run })
       }
       const started = intents(chain.entries)
+      const orderly = Suspension.interruptedIn(chain.entries)
       const lost = [...HashMap.keys(state.running)]
         .toSorted((a, b) => a - b)
         .flatMap((index) => {
           const { id } = CompiledPlan.taskOfNode(prepared.plan, index)
           const intent = started.get(id)
-          return intent === undefined ? [] : [{ task: id, attempt: taskAt(state, index).attempt, intent }]
+          return intent === undefined
+            ? []
+            : [{ task: id, attempt: taskAt(state, index).attempt, intent, orderly: orderly.has(id) }]
         })
       const final = yield* Execution.execute({
         prepared,

@@ -41,6 +41,8 @@ export interface TaskState {
   readonly error?: ErrorData
   /** The last attempt was lost with its process: the next one waits for no backoff. */
   readonly lost?: boolean
+  /** How many of its attempts do not count, as an orderly stop of their process interrupted them. */
+  readonly spared?: number
   /** Until when it is paused (milliseconds since the epoch); stays when that is over. */
   readonly pausedUntil?: number
   readonly approval?: ApprovalState

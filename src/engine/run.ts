@@ -27,6 +27,7 @@ import * as Holding from "./holding.ts"
 import * as Outputs from "./large-outputs.ts"
 import * as OutputLimit from "./output-limit.ts"
 import * as Prepared from "./prepared.ts"
+import type { RunContext } from "./run-context.ts"
 import { type RunState, initial } from "./run-state.ts"
 import * as Turn from "./turn.ts"
 import * as Takeover from "./takeover.ts"
@@ -102,9 +103,9 @@ export const primeSecrets = Effect.fnUntraced(function* (plan: Plan) {
 export const contextOf = (
   run: string,
   created: EventData<"dev.dandori.run.created.v1"> & { readonly time: number },
-  people: Pick<Execution.RunContext, "who" | "requester">,
-  opened: Execution.RunContext["opened"],
-): Execution.RunContext => ({
+  people: Pick<RunContext, "who" | "requester">,
+  opened: RunContext["opened"],
+): RunContext => ({
   opened,
   id: run,
   pipeline: created.pipeline,

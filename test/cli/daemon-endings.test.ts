@@ -57,34 +57,90 @@ const endsAs = (folder: string, run: string, status: string) =>
   })
 
 describe("a daemon that ends while a run goes on", () => {
-  it.live("gives a task that ignores SIGTERM the grace of the configuration, and the next one resumes the run", () =>
+  it.live("lets an attempt end that does so within the grace, also one that may happen only once", () =>
     Effect.gen(function* () {
       const folder = yield* project
-      yield* edit(folder, "configs/base/daemon.yaml", "shutdown_grace: 30s", "shutdown_grace: 1s")
-      // By itself the task would have an hour.
-      const script = `trap "echo asked >> asked.txt" TERM INT; echo begun >> begun.txt; while ! [ -e go ]; do sleep 0.05; done`
-      const input = JSON.stringify({ effects: "idempotent", grace: "1h", argv: ["sh", "-c", script] })
-      const { process, run } = yield* running(folder, `{ uses: command, with: ${input} }`)
+      const script = `echo begun >> begun.txt; while ! [ -e go ]; do sleep 0.05; done`
+      const input = JSON.stringify({ effects: "once", argv: ["sh", "-c", script] })
+      const later = JSON.stringify({ effects: "idempotent", argv: ["touch", "later.txt"] })
+      const { process, run } = yield* running(
+        folder,
+        `{ uses: command, with: ${input} }\n  later: { uses: command, needs: [work], with: ${later} }`,
+      )
       yield* lines(folder, "begun.txt", 1)
       process.signal("SIGTERM")
-      yield* lines(folder, "asked.txt", 1)
+      yield* says(process, /Stopping: running attempts have 30s to end/)
+      yield* write(folder, "go", "")
       assert.strictEqual(yield* process.ended, 0, process.said())
-      assert.include(process.said(), "Stopping: running attempts get their grace")
-      assert.isUndefined((yield* ended(folder, "one")).get(run))
+      const before = yield* eventsOf(folder, run)
+      assert.deepStrictEqual(
+        before.filter(({ type }) => type.startsWith("attempt.") || type.startsWith("run.")).map(({ type }) => type),
+        ["run.created", "attempt.started", "attempt.succeeded"],
+      )
 
       const next = yield* daemon(folder)
-      assert.deepStrictEqual(yield* lines(folder, "begun.txt", 2), ["begun", "begun"])
-      yield* write(folder, "go", "")
       yield* endsAs(folder, run, "succeeded")
       next.signal("SIGTERM")
       assert.strictEqual(yield* next.ended, 0, next.said())
-      const events = yield* eventsOf(folder, run)
-      assert.lengthOf(
-        events.filter(({ type }) => type === "run.resumed"),
-        1,
-      )
+      assert.lengthOf(yield* lines(folder, "begun.txt", 1), 1)
+      assert.include(yield* Effect.promise(() => Fs.readdir(folder)), "later.txt")
       assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
     }),
+  )
+
+  it.live("ends a run whose last attempt ends within the grace", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const script = `echo begun >> begun.txt; while ! [ -e go ]; do sleep 0.05; done`
+      const input = JSON.stringify({ effects: "idempotent", argv: ["sh", "-c", script] })
+      const { process, run } = yield* running(folder, `{ uses: command, with: ${input} }`)
+      yield* lines(folder, "begun.txt", 1)
+      process.signal("SIGTERM")
+      yield* says(process, /Stopping/)
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* process.ended, 0, process.said())
+      assert.strictEqual((yield* ended(folder, "one")).get(run), "succeeded")
+      assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
+    }),
+  )
+
+  it.live(
+    "interrupts a task that goes on after the grace, and the next one resumes the run, as often as it takes",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* project
+        yield* edit(folder, "configs/base/daemon.yaml", "shutdown_grace: 30s", "shutdown_grace: 1s")
+        const script = `trap "echo asked >> asked.txt; exit 3" INT; echo begun >> begun.txt; while ! [ -e go ]; do sleep 0.05; done`
+        const input = JSON.stringify({ effects: "idempotent", argv: ["sh", "-c", script] })
+        const { process, run } = yield* running(folder, `{ uses: command, retry: { attempts: 1 }, with: ${input} }`)
+        yield* lines(folder, "begun.txt", 1)
+        let last = process
+        for (let times = 1; times <= 3; times++) {
+          last.signal("SIGTERM")
+          assert.strictEqual(yield* last.ended, 0, last.said())
+          assert.include(last.said(), "Stopping: running attempts have 1s to end")
+          assert.lengthOf(yield* lines(folder, "asked.txt", times), times)
+          assert.isUndefined((yield* ended(folder, "one")).get(run))
+          last = yield* daemon(folder)
+          yield* lines(folder, "begun.txt", times + 1)
+        }
+        yield* write(folder, "go", "")
+        yield* endsAs(folder, run, "succeeded")
+        last.signal("SIGTERM")
+        assert.strictEqual(yield* last.ended, 0, last.said())
+        const events = yield* eventsOf(folder, run)
+        const of = (type: string) => events.filter((event) => event.type === type).map(({ data }) => data)
+        assert.lengthOf(of("run.resumed"), 3)
+        assert.deepStrictEqual(
+          of("run.suspended"),
+          [1, 2, 3].map(() => ({ interrupted: ["work"] })),
+        )
+        assert.deepStrictEqual(
+          of("attempt.lost").map(({ attempt, orderly }) => [attempt, orderly]),
+          [1, 2, 3].map((attempt) => [attempt, true]),
+        )
+        assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
+      }),
   )
 
   it.live("with kill -9 loses no wait for a retry: the next one makes the second attempt, when it is due", () =>

@@ -52,7 +52,7 @@ describe("what a daemon says", () => {
       const one = yield* daemon(folder)
       yield* says(one, /Leading/)
       one.signal("SIGINT")
-      yield* says(one, /Stopping: running attempts get their grace[^\n]*\n/)
+      yield* says(one, /Stopping: running attempts have 30s to end[^\n]*\n/)
       assert.strictEqual(yield* one.ended, 130, one.said())
       assert.notInclude(one.said(), "Skipping")
       const argv = ["sh", "-c", "trap '' TERM INT; touch begun; while :; do sleep 0.1; done"]

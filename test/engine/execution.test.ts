@@ -166,9 +166,9 @@ describe("a shutdown", () => {
       const type = typeOf("works", "idempotent", () => works)
       const works = onceBegun(begun)
       const { story, resumed, after } = yield* shutDownAt(place, [task("one", type)], begun, [type])
-      assert.deepStrictEqual(story, ["run.created", "attempt.started one"])
+      assert.deepStrictEqual(story, ["run.created", "attempt.started one", "run.suspended"])
       assert.strictEqual(runStatus(resumed.state), "succeeded")
-      assert.deepStrictEqual(after.slice(2), [
+      assert.deepStrictEqual(after.slice(3), [
         "run.resumed",
         "attempt.lost one",
         "retry.scheduled one",
@@ -186,7 +186,7 @@ describe("a shutdown", () => {
       const works = onceBegun(begun)
       const type = typeOf("works", "pure", () => Effect.onInterrupt(works, () => Effect.die("the cleaning failed")))
       const { story, resumed } = yield* shutDownAt(place, [task("one", type)], begun, [type])
-      assert.deepStrictEqual(story, ["run.created", "attempt.started one"])
+      assert.deepStrictEqual(story, ["run.created", "attempt.started one", "run.suspended"])
       assert.strictEqual(runStatus(resumed.state), "succeeded")
     }),
   )
@@ -204,7 +204,7 @@ describe("a shutdown", () => {
         [type, waits],
         starts("long"),
       )
-      assert.strictEqual(story.at(-1), "attempt.started report")
+      assert.deepStrictEqual(story.slice(-2), ["attempt.started report", "run.suspended"])
       assert.strictEqual(taskOf(resumed.state, "report").status, "succeeded")
       assert.strictEqual(runStatus(resumed.state), "cancelled")
     }),

@@ -32,6 +32,8 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       const left = stopped.length === 0 ? "" : `; ${stopped.length} child processes that it left were stopped`
       return news(`run ${facts.run === undefined ? "" : `${facts.run} `}goes on${left}`)
     }
+    case "dev.dandori.run.suspended.v1":
+      return warning("its process was stopped in order; the run is left to be resumed")
     case "dev.dandori.attempt.started.v1":
       return news(event.data.attempt === 1 ? "started" : `started, attempt ${event.data.attempt}`)
     case "dev.dandori.attempt.succeeded.v1": {

@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -81,7 +82,7 @@ export const make = ({ chance, isReal, ledger, virtual, world }: Options, ahead:
     const weathered = WeatheredLedger.make(yield* around(ledger), weather, chance, world.written, around)
     const layer = Scheduler.layer.pipe(Layer.provide(world.around(weathered)))
     current = Context.get(yield* Layer.build(Layer.fresh(layer)), Scheduler.Scheduler)
-    return yield* current.run
+    return yield* current.run(yield* FiberSet.make<void>())
   }).pipe(
     Effect.scoped,
     // Who starts it starts it again.

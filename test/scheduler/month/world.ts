@@ -119,6 +119,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
   const runner = Runner.of({
     answer: () => Effect.void,
     callOff: () => {},
+    drained: Effect.void,
     // A run that is asked to end does so in a moment.
     cancel: ({ run }) =>
       Effect.gen(function* () {
@@ -129,12 +130,12 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
         yield* Deferred.succeed(one.cancelled, undefined)
       }),
     counts: () => ({ seen: 0, running: 0 }),
-    seeThrough: ({ run, trigger }) =>
+    seeThrough: ({ run, trigger }, note) =>
       Effect.gen(function* () {
         // Some cannot be started at all.
         if (!begun.has(run) && chance.hits(0.02)) {
           begun.set(run, running(now(), "failed"))
-          return { status: "failed", reason: "its params do not fit" }
+          return yield* note({ status: "failed", reason: "its params do not fit" })
         }
         const one = begun.get(run) ?? begin(run, trigger)
         while (one.end > now()) {
@@ -142,7 +143,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
           const isCancelled = Deferred.isDoneUnsafe(one.cancelled)
           yield* isCancelled ? wait : Effect.raceFirst(wait, Deferred.await(one.cancelled))
         }
-        return { status: one.status }
+        return yield* note({ status: one.status })
       }),
   })
 

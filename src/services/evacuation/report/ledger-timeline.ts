@@ -74,6 +74,8 @@ const say = (
       return { text: "run started" }
     case "run.resumed.v1":
       return { text: "run goes on after an interruption" }
+    case "run.suspended.v1":
+      return { text: "its process was stopped in order" }
     case "run.finished.v1":
       return { text: `run ${textOf(data.status)}`, ...(data.status === "succeeded" ? {} : { bad: true }) }
     case "run.held.v1":
