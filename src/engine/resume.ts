@@ -135,7 +135,10 @@ export const resume = Effect.fn("Resume.resume")(function* (
         yield* Books.closeIfOver(run, state, writer)
         return yield* new RunEnded({ run, status: state.status })
       }
-      const left = yield* ProcessRecords.stopLeftovers(path.join(workspace.home, "processes"))
+      const left = yield* ProcessRecords.stopLeftovers(
+        path.join(workspace.home, "processes"),
+        (record) => (record.mark?.run ?? run) === run && ProcessRecords.isOrphaned(record),
+      )
       const resumed: Event = {
         type: "dev.dandori.run.resumed.v1",
         data: {

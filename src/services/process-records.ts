@@ -80,7 +80,8 @@ export interface Leftover extends Stopped {
   readonly record: ProcessRecord
 }
 
-const isOrphaned = ({ owner }: ProcessRecord): boolean => !isAlive(owner.pid, owner.started)
+/** Whether the process that started a child is gone. */
+export const isOrphaned = ({ owner }: ProcessRecord): boolean => !isAlive(owner.pid, owner.started)
 
 /**
  * Stops the groups that dead owners left in `folder`, confirms them gone and removes their records. Groups whose

@@ -15,8 +15,25 @@ const everyMillis = 5_000
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** Slope of values over time by least squares, with its standard error; per hour. */
-const slope = (samples: ReadonlyArray<readonly [number, number]>) => {
+type Samples = ReadonlyArray<readonly [number, number]>
+
+/**
+ * Means of so many parts of the samples, one after the other. Samples of a heap depend on those before them, for minutes:
+ * an error that takes them for independent is too small (batch means: https://en.wikipedia.org/wiki/Batch_means).
+ */
+const parts = 10
+const batchMeans = (samples: Samples): Samples => {
+  const size = Math.floor(samples.length / parts)
+  return Array.from({ length: parts }, (_, part) => {
+    const some = samples.slice(part * size, (part + 1) * size)
+    const mean = (i: 0 | 1) => some.reduce((sum, one) => sum + one[i], 0) / some.length
+    return [mean(0), mean(1)] as const
+  })
+}
+
+/** Slope of values over time by least squares of their batch means, with its standard error; per hour. */
+const slope = (all: Samples) => {
+  const samples = batchMeans(all)
   const n = samples.length
   const [meanT, meanV] = [0, 1].map((i) => samples.reduce((sum, one) => sum + one[i], 0) / n)
   const varT = samples.reduce((sum, [t]) => sum + (t - meanT) ** 2, 0)
@@ -138,19 +155,20 @@ const longEnough = 60
 const mostMemory = 20
 const mostFiles = 1
 const mostGrowth = 1.5
-/** What a slope is at least, but for one time in forty. */
-const least = ({ error, perHour }: ReturnType<typeof slope>) => perHour - 2 * error
+/** What a slope is at least, but for one time in forty: Student's t for as many means as there are, less two. */
+const student = 2.31
+const least = ({ error, perHour }: ReturnType<typeof slope>) => perHour - student * error
 /** What is judged: what it is, how it went, what it may be at most, and why it is not judged, where that is so. */
 const judged: ReadonlyArray<readonly [what: string, is: number, most: number, unjudged: string | undefined]> = [
   // The heap grows by steps between two collections, and gives memory back by steps: over less than an hour, one of them
   // makes a slope of more than this by itself.
   [
-    "RSS slope less twice its error, MiB an hour",
+    `RSS slope less ${student} times its error, MiB an hour`,
     least(memory),
     mostMemory,
     minutes < longEnough ? `the soak is shorter than ${longEnough} minutes` : undefined,
   ],
-  ["open files slope less twice its error, an hour", least(open), mostFiles, undefined],
+  [`open files slope less ${student} times its error, an hour`, least(open), mostFiles, undefined],
   // What is kept for KEPT is all there when the middle third begins, if that is three times as long.
   [
     "stores but schedules and root, mean of the last third by that of the middle third",

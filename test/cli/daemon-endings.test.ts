@@ -26,9 +26,12 @@ const running = Effect.fnUntraced(function* (folder: string, task: string) {
   const { ask, process, token } = yield* asked(folder)
   const operator = yield* token("operator")
   yield* until(Effect.map(ask("/pipelines/one/plan", operator), ({ status }) => (status === 200 ? true : undefined)))
-  const { json, status } = yield* ask("/pipelines/one/runs", operator, {})
-  assert.strictEqual(status, 201, JSON.stringify(json))
-  return { process, run: json.run as string }
+  const start = Effect.fnUntraced(function* (pipeline: string) {
+    const { json, status } = yield* ask(`/pipelines/${pipeline}/runs`, operator, {})
+    assert.strictEqual(status, 201, JSON.stringify(json))
+    return json.run as string
+  })
+  return { process, start, run: yield* start("one") }
 })
 
 /** What there is of a run's stream. */
@@ -141,6 +144,39 @@ describe("a daemon that ends while a run goes on", () => {
         )
         assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
       }),
+  )
+
+  it.live("with kill -9 leaves a child that does not want to end, and only its own run waits for that", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const stubborn = `trap "" INT TERM; touch stubborn; while ! [ -e gone ]; do sleep 0.05; done`
+      const grace = { effects: "idempotent", grace: "1h", argv: ["sh", "-c", stubborn] }
+      const file = `version: 1\nid: other\ntasks:\n  work: { uses: command, with: ${JSON.stringify(grace)} }\n`
+      yield* write(folder, "pipelines/other.yaml", file)
+      const script = `echo begun >> begun.txt; while ! [ -e go ]; do sleep 0.05; done`
+      const input = JSON.stringify({ effects: "idempotent", argv: ["sh", "-c", script] })
+      const { process, run, start } = yield* running(folder, `{ uses: command, with: ${input} }`)
+      const other = yield* start("other")
+      yield* lines(folder, "begun.txt", 1)
+      yield* until(
+        Effect.map(
+          Effect.promise(() => Fs.readdir(folder)),
+          (all) => (all.includes("stubborn") ? true : undefined),
+        ),
+      )
+      process.signal("SIGKILL")
+      assert.strictEqual(yield* process.ended, 137)
+
+      const next = yield* daemon(folder)
+      yield* lines(folder, "begun.txt", 2)
+      yield* write(folder, "go", "")
+      yield* endsAs(folder, run, "succeeded")
+      assert.notInclude(yield* bytesOf(folder, other), "run.resumed")
+      yield* write(folder, "gone", "")
+      yield* until(Effect.map(ended(folder, "other"), (all) => all.get(other)))
+      next.signal("SIGTERM")
+      assert.strictEqual(yield* next.ended, 0, next.said())
+    }),
   )
 
   it.live("with kill -9 loses no wait for a retry: the next one makes the second attempt, when it is due", () =>
