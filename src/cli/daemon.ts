@@ -37,6 +37,7 @@ import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import { exitCodes } from "./exit-code.ts"
+import { oneStopMillis } from "./interrupts.ts"
 import * as LeasePlace from "./lease-place.ts"
 import type * as LedgerPlace from "./ledger-place.ts"
 import * as Notifications from "./notifications.ts"
@@ -95,13 +96,15 @@ const listen = (grace: string, reload: () => void, say: (text: string) => Effect
     Effect.gen(function* () {
       const drain = yield* Drain
       const interrupted = Deferred.makeUnsafe<never, Output.Exit>()
-      let isStopping = false
+      let stopped: number | undefined
       const stop = () => {
-        if (isStopping) {
+        const now = performance.now()
+        if (stopped !== undefined) {
+          if (now - stopped < oneStopMillis) return
           Effect.runFork(Effect.andThen(say("Skipping the grace: child processes are killed"), skipGrace))
           return
         }
-        isStopping = true
+        stopped = now
         drain.openUnsafe()
         Effect.runFork(Outage.hasten)
         Effect.runFork(

@@ -4,7 +4,7 @@ import * as Outage from "../services/outage.ts"
 import { skipGrace } from "../services/process-groups.ts"
 
 /** Who stops a process often says it to its group too (`timeout`): within this time it is one stop. */
-const oneStopMillis = 100
+export const oneStopMillis = 100
 
 /**
  * Ctrl-C: the first asks the run to be cancelled, the second skips the grace of its child processes, and both say so. What

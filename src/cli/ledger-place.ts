@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type { DatabaseSection } from "../domain/config/database.ts"
+import { Bookmarks, inFolder } from "../services/bookmarks.ts"
 import { who } from "./who.ts"
 
 /** A project, its home, and the environment that a command is for. */
@@ -57,8 +58,7 @@ const inDatabase = Effect.fnUntraced(function* (place: Place, section: DatabaseS
   return Layer.provide(Layer.merge(ledger, waits), SecretsFiles.layer({ project: place.project }))
 })
 
-/** The ledger of a project where its configuration says that it is. */
-export const layer = (place: Place) =>
+const ledgerOf = (place: Place) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const section = yield* database(place)
@@ -71,3 +71,7 @@ export const layer = (place: Place) =>
       })
     }),
   )
+
+/** The ledger of a project where its configuration says that it is, with the bookmarks of whoever has read it. */
+export const layer = (place: Place) =>
+  Layer.merge(ledgerOf(place), Layer.succeed(Bookmarks, inFolder(join(place.home, "bookmarks"))))

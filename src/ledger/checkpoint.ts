@@ -4,6 +4,7 @@ import * as Path from "effect/Path"
 import * as Semaphore from "effect/Semaphore"
 import type { Entry, Event } from "../domain/event.ts"
 import * as DurableFiles from "../services/durable-files.ts"
+import type * as Bookmark from "./bookmark.ts"
 import * as Chain from "./chain.ts"
 import { LedgerFailed, StreamDamaged, StreamMissing } from "./errors.ts"
 import { LedgerKey } from "./keys.ts"
@@ -30,6 +31,7 @@ const leafOf = (entry: Entry): Merkle.Hash => Merkle.leaf(Chain.lineOf(entry))
 export const leavesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<Merkle.Hash> => entries.map(leafOf)
 
 const base64 = (hash: Merkle.Hash): string => Buffer.from(hash).toString("base64")
+const fromBase64 = (text: string): Merkle.Hash => new Uint8Array(Buffer.from(text, "base64"))
 
 /** Tree hash of the first `size` leaves, in base64. */
 export const treeOf = (leaves: ReadonlyArray<Merkle.Hash>, size: number): string =>
@@ -79,20 +81,51 @@ const rootTail = (ledger: Ledger["Service"]) => {
   let since: Array<{ readonly leaf: Merkle.Hash; readonly kind: ReturnType<typeof kindOf> }> = []
   let origin = ""
   let systemHead: string | undefined
-  const tail = StreamTail.make(StreamName.root, StreamTail.of(ledger, StreamName.root), (entry) => {
+  const take = (entry: Entry) => {
     if (origin === "") origin = originOf(entry)
     if (isClosed(entry.data) && isOfSystem(entry)) systemHead = entry.data.head
     const leaf = leafOf(entry)
     if (covered.size < covers) covered = Merkle.grown(covered, leaf)
     else since.push({ leaf, kind: kindOf(entry) })
-  })
+  }
+  /** Takes what the newest checkpoint covers into the tree. */
+  const cover = () => {
+    const now = since.splice(0, Math.max(0, covers - covered.size))
+    covered = now.reduce((tree, { leaf }) => Merkle.grown(tree, leaf), covered)
+  }
+  const fold: Bookmark.Fold = {
+    name: "root-tree",
+    toJson: () => ({
+      origin,
+      systemHead,
+      size: covered.size,
+      roots: covered.roots.map(base64),
+      since: since.map(({ kind, leaf }) => [kind, base64(leaf)]),
+    }),
+    fromJson: (json) => {
+      const found = json as {
+        readonly origin: string
+        readonly systemHead?: string
+        readonly size: number
+        readonly roots: ReadonlyArray<string>
+        readonly since: ReadonlyArray<readonly [(typeof since)[number]["kind"], string]>
+      }
+      if (found.size > covers) return false
+      origin = found.origin
+      systemHead = found.systemHead
+      covered = { size: found.size, roots: found.roots.map(fromBase64) }
+      since = found.since.map(([kind, leaf]) => ({ kind, leaf: fromBase64(leaf) }))
+      cover()
+      return true
+    },
+  }
+  const tail = StreamTail.make(StreamName.root, StreamTail.of(ledger, StreamName.root), take, fold)
   return {
     /** Reads on; the newest checkpoint is said to cover `size` entries. */
     readOn: (size: number) =>
       Effect.suspend(() => {
         covers = size
-        const now = since.splice(0, Math.max(0, size - covered.size))
-        covered = now.reduce((tree, { leaf }) => Merkle.grown(tree, leaf), covered)
+        cover()
         return tail.readOn
       }),
     origin: () => origin,

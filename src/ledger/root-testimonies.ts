@@ -1,4 +1,6 @@
 import * as Effect from "effect/Effect"
+import type { Entry } from "../domain/event.ts"
+import type * as Bookmark from "./bookmark.ts"
 import type * as Chain from "./chain.ts"
 import type { StreamDamaged } from "./errors.ts"
 import * as StreamName from "./stream-name.ts"
@@ -48,7 +50,7 @@ export const make = <E>(bytesFrom: StreamTail.BytesFrom<E>): Effect.Effect<RootT
   const streams = new Map<string, Testimony.Said>()
   const purged = new Set<string>()
   const isPurged = (stream: string) => StreamName.runOf(stream) !== undefined && purged.has(keyOf(stream))
-  const tail = StreamTail.make(StreamName.root, bytesFrom, (entry) => {
+  const take = (entry: Entry) => {
     const stream = Testimony.streamOf(entry)
     if (isPurged(stream)) return
     const said = streams.get(stream) ?? Testimony.nothing()
@@ -56,7 +58,22 @@ export const make = <E>(bytesFrom: StreamTail.BytesFrom<E>): Effect.Effect<RootT
     if (said.purged === undefined) return void streams.set(StreamTail.own(stream), kept(stream, said))
     streams.delete(stream)
     purged.add(keyOf(stream))
-  })
+  }
+  const fold: Bookmark.Fold = {
+    name: "root-testimonies",
+    toJson: () => ({
+      streams: [...streams],
+      purged: [...purged].map((key) => Buffer.from(key, "latin1").toString("hex")),
+    }),
+    fromJson: (json) => {
+      const found = json as { streams: ReadonlyArray<[string, Testimony.Testimony]>; purged: ReadonlyArray<string> }
+      for (const [stream, { closed, opened }] of found.streams)
+        streams.set(stream, { opened, closed: [...closed], purged: undefined })
+      for (const key of found.purged) purged.add(Buffer.from(key, "hex").toString("latin1"))
+      return true
+    },
+  }
+  const tail = StreamTail.make(StreamName.root, bytesFrom, take, fold)
   return Effect.map(tail.readOn, (end) => ({
     entries: end.head.sequence,
     end,

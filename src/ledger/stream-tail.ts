@@ -1,6 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Entry } from "../domain/event.ts"
+import { Bookmarks } from "../services/bookmarks.ts"
+import * as Bookmark from "./bookmark.ts"
 import * as Chain from "./chain.ts"
 import { type LedgerFailed, StreamDamaged } from "./errors.ts"
 import type { Ledger } from "./ledger.ts"
@@ -26,11 +28,24 @@ export type BytesFrom<E> = (from: number, least: number) => Effect.Effect<Uint8A
 /** A text of ASCII of its own: one that was cut out of a line keeps the line in memory. */
 export const own = <A extends string>(text: A): A => Buffer.from(text, "latin1").toString("latin1") as A
 
-/** Begins before a stream's first entry. `take` is told of each entry once, in order. */
-export const make = <E>(stream: string, bytesFrom: BytesFrom<E>, take: (entry: Entry) => void): StreamTail<E> => {
+/**
+ * Begins before a stream's first entry. `take` is told of each entry once, in order. With a `fold` the first reading begins
+ * where another process has left its bookmark: `take` is not told of what comes before.
+ */
+export const make = <E>(
+  stream: string,
+  bytesFrom: BytesFrom<E>,
+  take: (entry: Entry) => void,
+  fold?: Bookmark.Fold,
+): StreamTail<E> => {
   let read: Chain.Start = { head: genesis(stream), bytes: 0 }
   /** The last line that was read, which has to be there still. */
   let last = new Uint8Array()
+  /** A hash over all that was read, where that is to be kept. */
+  let hasher: Bun.CryptoHasher | undefined
+  let isBegun = fold === undefined
+  /** Bytes that the bookmark stands for. */
+  let marked = 0
   const turn = Semaphore.makeUnsafe(1)
   const damaged = (line: number, reason: string) => new StreamDamaged({ stream, line, reason })
 
@@ -54,7 +69,28 @@ export const make = <E>(stream: string, bytesFrom: BytesFrom<E>, take: (entry: E
       ? Effect.succeed(Chain.isTornTail(bytes, chain, from))
       : Effect.map(bytesFrom(chain.validBytes, Infinity), (rest) => Chain.isTornTail(rest, chain, chain.validBytes))
 
+  /** Begins where a bookmark is. */
+  const begin = Effect.gen(function* () {
+    if (isBegun || fold === undefined) return
+    const isKept = (yield* Bookmarks).every < Infinity
+    const found = isKept ? yield* Bookmark.load(stream, fold, bytesFrom, piece) : undefined
+    // From here to the end nothing comes between: the fold stands where the reading does.
+    isBegun = true
+    if (isKept) hasher = new Bun.CryptoHasher("sha256")
+    if (found === undefined || !fold.fromJson(found.json)) return
+    ;({ end: read, hasher, last } = found.read)
+    marked = read.bytes
+  })
+
+  /** Leaves a bookmark where it pays. */
+  const mark = Effect.gen(function* () {
+    if (hasher === undefined || fold === undefined || read.bytes - marked < (yield* Bookmarks).every) return
+    marked = read.bytes
+    yield* Bookmark.save(stream, fold, { end: read, last, hasher })
+  })
+
   const readOn = Effect.gen(function* () {
+    yield* begin
     for (;;) {
       const { bytes, isEnd } = yield* following
       const chain = Chain.read(stream, bytes, read)
@@ -62,11 +98,15 @@ export const make = <E>(stream: string, bytesFrom: BytesFrom<E>, take: (entry: E
       const before = read.bytes
       const valid = chain.validBytes - before
       if (chain.entries.length > 0) last = bytes.slice(bytes.lastIndexOf(newline, valid - 2) + 1, valid)
+      hasher?.update(bytes.subarray(0, valid))
       read = { head: chain.head, bytes: chain.validBytes }
       const { fault } = chain
       if (fault !== undefined && !(yield* isTorn(chain, bytes, before, isEnd)))
         return yield* damaged(fault.line, fault.reason)
-      if (isEnd || fault !== undefined) return read
+      if (isEnd || fault !== undefined) {
+        yield* mark
+        return read
+      }
       yield* Effect.yieldNow
     }
   })

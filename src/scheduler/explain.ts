@@ -1,7 +1,7 @@
 import type { FinalRunStatus } from "../domain/final-run-status.ts"
 import { timeText } from "../domain/occurrence.ts"
 import * as Occurrences from "./occurrences.ts"
-import type { Written } from "./schedule-book.ts"
+import type { Written } from "./schedule-fold.ts"
 import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
 
 /** Why a tick did or did not run. */

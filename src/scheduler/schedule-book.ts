@@ -8,27 +8,12 @@ import type { Entry, Event } from "../domain/event.ts"
 import type * as Chain from "../ledger/chain.ts"
 import { Ledger, type OpenError } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
-import { type Head, genesis } from "../ledger/sealing.ts"
+import type { Head } from "../ledger/sealing.ts"
 import { Acting } from "../services/acting.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as StreamTail from "../ledger/stream-tail.ts"
-import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
-
-/** An event of a schedule. */
-export type ScheduleEvent = Extract<Event, { readonly type: `dev.dandori.schedule.${string}` }>
-
-/** An event of a schedule as it was written; `time` is milliseconds since the epoch, `by` who acted, where that is known. */
-export type Written = ScheduleEvent & { readonly time: number; readonly by?: string }
-
-/** That a tick was closed. */
-export type ClosedTick = Extract<Written, { readonly type: "dev.dandori.schedule.tick.closed.v1" }>
-
-/** How many closed ticks of each schedule are kept in memory. */
-const recentTicks = 20
-/** How many runs of ticks that were not created are kept in memory. */
-const notCreatedRuns = 1_000
-/** How long a run is kept that somebody asked for and that was not created: they may ask again, milliseconds. */
-const notCreatedMillis = 2 * 86_400_000
+import * as ScheduleFold from "./schedule-fold.ts"
+import { type ScheduleState, evolve } from "./schedule-state.ts"
 
 /** What is to be recorded of one schedule as it stands: nothing, or events that are about it. */
 export type Decision = (state: ScheduleState) => ReadonlyArray<Event>
@@ -39,7 +24,7 @@ export interface ScheduleBook {
   /** As far as this process has read; a pipeline of which nothing was recorded is as at the beginning. */
   readonly state: (pipeline: string) => ScheduleState
   /** The newest ticks that were closed, oldest first; not all of them. */
-  readonly recent: (pipeline: string) => ReadonlyArray<ClosedTick>
+  readonly recent: (pipeline: string) => ReadonlyArray<ScheduleFold.ClosedTick>
   /** Why a run that was asked for was not created; of the newest ticks, and of what was asked for in the last two days. */
   readonly notCreated: (run: string) => string | undefined
   /** The pipelines of which something was recorded. */
@@ -49,23 +34,17 @@ export interface ScheduleBook {
    * Records what is decided of a schedule, durably, and gives it as it was written; decides anew where another process has
    * gone on with the stream meanwhile. What is decided at once is flushed at once.
    */
-  readonly record: (pipeline: string, decide: Decision) => Effect.Effect<ReadonlyArray<Written>, OpenError>
+  readonly record: (pipeline: string, decide: Decision) => Effect.Effect<ReadonlyArray<ScheduleFold.Written>, OpenError>
   /** Reads what other processes have recorded; true where there was something. */
   readonly refresh: Effect.Effect<boolean, OpenError>
 }
-
-const prefix = "dev.dandori.schedule."
-
-/** An entry as the event that a schedule's state is folded from; undefined where it is about none. */
-export const written = ({ authid, data, time, type }: Entry): Written | undefined =>
-  type.startsWith(prefix) ? ({ type, data, time: Date.parse(time), by: authid } as Written) : undefined
 
 /** What waits to be recorded. */
 interface Asked {
   readonly pipeline: string
   readonly decide: Decision
   readonly by: Actor | undefined
-  readonly done: Deferred.Deferred<ReadonlyArray<Written>, OpenError>
+  readonly done: Deferred.Deferred<ReadonlyArray<ScheduleFold.Written>, OpenError>
 }
 
 /** Somebody wants to know what others have recorded. */
@@ -78,47 +57,15 @@ interface Look {
 export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   const ledger = yield* Ledger
   const stream = StreamName.ofSchedules(env)
-  const states = new Map<string, ScheduleState>()
-  let head = genesis(stream)
-  const stateOf = (pipeline: string) => states.get(pipeline) ?? initial
-  const recent = new Map<string, ReadonlyArray<ClosedTick>>()
-  const notCreated = {
-    ofTicks: new Map<string, string>(),
-    asked: new Map<string, { readonly reason: string; readonly time: number }>(),
-  }
-  const isNotCreated = ({ reason, run, tick }: { run: string; tick?: string; reason: string }, time: number) => {
-    if (tick === undefined) {
-      notCreated.asked.set(run, { reason, time })
-      const [[oldest, old]] = notCreated.asked
-      if (old.time + notCreatedMillis < time) notCreated.asked.delete(oldest)
-    } else {
-      notCreated.ofTicks.set(run, reason)
-      const [oldest] = notCreated.ofTicks.keys()
-      if (notCreated.ofTicks.size > notCreatedRuns) notCreated.ofTicks.delete(oldest)
-    }
-  }
-  const fold = (event: Written) => {
-    const { pipeline } = event.data
-    states.set(pipeline, evolve(stateOf(pipeline), event))
-    const { data, time, type } = event
-    if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined)
-      isNotCreated({ ...data, reason: data.reason }, time)
-    if (type === "dev.dandori.schedule.tick.coalesced.v1")
-      isNotCreated({ ...data, reason: `that of ${data.into} is run in its place` }, time)
-    if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
-    recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
-  }
+  const fold = ScheduleFold.make(env)
 
   /** Whether others have recorded something that nobody was told of yet. */
   let isNews = false
-  const tail = StreamTail.make(stream, StreamTail.of(ledger, stream), (entry) => {
+  const take = (entry: Entry) => {
     // Entries of this process are read on, too.
-    if (Number(entry.sequence) <= head.sequence) return
-    isNews = true
-    const event = written(entry)
-    if (event !== undefined) fold(event)
-    head = { sequence: Number(entry.sequence), hash: entry.entryhash }
-  })
+    if (fold.take(entry)) isNews = true
+  }
+  const tail = StreamTail.make(stream, StreamTail.of(ledger, stream), take, fold)
   /** How far the stream was read. */
   let read: Chain.Start | undefined
   const readOn = Effect.map(tail.readOn, (end) => void (read = end))
@@ -131,36 +78,38 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       const drafts = new Map<string, ScheduleState>()
       const now = yield* Clock.currentTimeMillis
       const decided = batch.map(({ decide, pipeline }) => {
-        const events = decide(drafts.get(pipeline) ?? stateOf(pipeline))
+        const events = decide(drafts.get(pipeline) ?? fold.state(pipeline))
         drafts.set(
           pipeline,
           events.reduce(
             (state, event) => evolve(state, { ...event, time: now }),
-            drafts.get(pipeline) ?? stateOf(pipeline),
+            drafts.get(pipeline) ?? fold.state(pipeline),
           ),
         )
         return events
       })
       const events = decided.flat()
       if (events.length === 0) return decided.map(() => [])
+      const head = fold.head()
       const isNew = head.sequence === 0
       const by = decided.flatMap((own, index) => own.map(() => batch[index].by))
       const after = read?.head.hash === head.hash ? { ...head, bytes: read.bytes } : head
       const appended = yield* ledger.extend(stream, after, events, by)
       const all = events.map((event, index) => {
         const who = by[index] === undefined ? {} : { by: by[index].authid }
-        return { ...event, time: appended[index].time, ...who } as Written
+        return { ...event, time: appended[index].time, ...who } as ScheduleFold.Written
       })
-      for (const event of all) fold(event)
       const { hash, sequence } = appended[appended.length - 1]
-      head = { hash, sequence }
+      fold.appended(all, { hash, sequence })
       if (isNew) yield* Root.opened(stream, appended[0].hash)
       let at = 0
       return decided.map(({ length }) => all.slice(at, (at += length)))
     },
     Effect.provideService(Ledger, ledger),
   )
-  const writeAnew = (batch: ReadonlyArray<Asked>): Effect.Effect<ReadonlyArray<ReadonlyArray<Written>>, OpenError> =>
+  const writeAnew = (
+    batch: ReadonlyArray<Asked>,
+  ): Effect.Effect<ReadonlyArray<ReadonlyArray<ScheduleFold.Written>>, OpenError> =>
     write(batch).pipe(Effect.catchTag("StreamMoved", () => Effect.andThen(readOn, writeAnew(batch))))
 
   const jobs = yield* Queue.unbounded<Asked | Look>()
@@ -187,14 +136,14 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
   yield* Effect.forkScoped(Effect.forever(work))
   return {
     env,
-    state: stateOf,
-    recent: (pipeline) => recent.get(pipeline) ?? [],
-    notCreated: (run) => notCreated.ofTicks.get(run) ?? notCreated.asked.get(run)?.reason,
-    pipelines: () => states.keys(),
-    head: () => head,
+    state: fold.state,
+    recent: fold.recent,
+    notCreated: fold.notCreated,
+    pipelines: () => fold.states.keys(),
+    head: fold.head,
     record: (pipeline, decide) =>
       Effect.gen(function* () {
-        const done = yield* Deferred.make<ReadonlyArray<Written>, OpenError>()
+        const done = yield* Deferred.make<ReadonlyArray<ScheduleFold.Written>, OpenError>()
         yield* Queue.offer(jobs, { pipeline, decide, done, by: yield* Acting })
         return yield* Deferred.await(done)
       }),
@@ -208,9 +157,9 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
 
 /** The events of a pipeline's schedule, oldest first, as a stream of an environment tells them; whole, unless a crash tore its end. */
 export const eventsOf = Effect.fn("ScheduleBook.eventsOf")(function* (env: string, pipeline: string) {
-  const events: Array<Written> = []
+  const events: Array<ScheduleFold.Written> = []
   yield* StreamTail.whole(yield* Ledger, StreamName.ofSchedules(env), (entry) => {
-    const event = written(entry)
+    const event = ScheduleFold.written(entry)
     if (event?.data.pipeline === pipeline) events.push(event)
   })
   return events
@@ -218,12 +167,8 @@ export const eventsOf = Effect.fn("ScheduleBook.eventsOf")(function* (env: strin
 
 /** Where each schedule of an environment stands, by pipeline; as `eventsOf` reads it. */
 export const statesOf = Effect.fn("ScheduleBook.statesOf")(function* (env: string) {
-  const states = new Map<string, ScheduleState>()
-  yield* StreamTail.whole(yield* Ledger, StreamName.ofSchedules(env), (entry) => {
-    const event = written(entry)
-    if (event === undefined) return
-    const { pipeline } = event.data
-    states.set(pipeline, evolve(states.get(pipeline) ?? initial, event))
-  })
-  return states
+  const fold = ScheduleFold.make(env)
+  const stream = StreamName.ofSchedules(env)
+  yield* StreamTail.make(stream, StreamTail.of(yield* Ledger, stream), (entry) => void fold.take(entry), fold).readOn
+  return fold.states
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { Bookmarks } from "../../src/services/bookmarks.ts"
 import * as Postgres from "../../src/services/postgres.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
@@ -56,6 +57,38 @@ describe("a ledger in PostgreSQL", () => {
           ]) {
             assert.match((yield* Effect.flip(sql.unsafe(statement))).message, /append-only|not changed/)
           }
+        }),
+      ),
+    )
+
+    test.effect("is read on from where another process has left a bookmark, unless a row before it was edited", () =>
+      withDatabase((url) =>
+        Effect.gen(function* () {
+          const kept = new Map<string, string>()
+          const bookmarks: Bookmarks = {
+            every: 1,
+            read: (name) => Effect.sync(() => kept.get(name)),
+            write: (name, text) => Effect.sync(() => void kept.set(name, text)),
+          }
+          const life = <A, E>(use: Effect.Effect<A, E, Ledger>) =>
+            Effect.flatMap(ledgerOf(url), (ledger) => Effect.provideService(use, Ledger, ledger)).pipe(
+              Effect.scoped,
+              Effect.provideService(Bookmarks, bookmarks),
+            )
+          const testimonies = Effect.flatMap(Ledger, (ledger) => ledger.testimonies)
+          yield* life(Effect.andThen(Project.writeRun(run, Project.attempts(3)), testimonies))
+          const [[name, text]] = kept
+          const marked = JSON.parse(text)
+          const nowhere = Project.runId(9).replaceAll("-", "")
+          kept.set(name, JSON.stringify({ ...marked, fold: { ...marked.fold, purged: [nowhere] } }))
+          yield* life(Project.writeRun(Project.runId(2), Project.attempts(3)))
+          const said = yield* life(testimonies)
+          assert.isTrue(said.isPurged(StreamName.ofRun(Project.runId(9))))
+          for (const n of [1, 2]) assert.lengthOf(said.of(StreamName.ofRun(Project.runId(n)))?.closed ?? [], 1)
+          const sql = yield* Postgres.open(Databases.options(url))
+          yield* sql`ALTER TABLE ledger.events DISABLE TRIGGER USER`
+          yield* sql`UPDATE ledger.events SET line = replace(line, 'tester', 'nobody') WHERE stream = 'root' AND sequence = 1`
+          assert.strictEqual((yield* Effect.flip(life(testimonies)))._tag, "StreamDamaged")
         }),
       ),
     )

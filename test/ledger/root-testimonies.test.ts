@@ -6,6 +6,7 @@ import * as Chain from "../../src/ledger/chain.ts"
 import * as RootTestimonies from "../../src/ledger/root-testimonies.ts"
 import { genesis, seal } from "../../src/ledger/sealing.ts"
 import * as Testimony from "../../src/ledger/testimony.ts"
+import { Bookmarks } from "../../src/services/bookmarks.ts"
 import * as Chance from "../../src/simulation/chance.ts"
 
 const author = { source: "dandori://dev/test", authid: "tester", authtype: "user" } as const
@@ -32,7 +33,14 @@ describe("what the root says of the streams", () => {
         const chance = Chance.make(seed)
         let text = ""
         let head = genesis("root")
-        const testimonies = RootTestimonies.make((from) => Effect.sync(() => Buffer.from(text.slice(from))))
+        const bytesFrom = (from: number) => Effect.sync(() => Buffer.from(text.slice(from)))
+        const kept = new Map<string, string>()
+        const withBookmarks = Effect.provideService(Bookmarks, {
+          every: 200,
+          read: (name) => Effect.sync(() => kept.get(name)),
+          write: (name, json) => Effect.sync(() => void kept.set(name, json)),
+        })
+        const testimonies = withBookmarks(RootTestimonies.make(bytesFrom))
         for (let id = 0; id < 60; id++) {
           const sealed = seal(head, author, drawn(chance), {
             id: `00000000-0000-7000-8000-${id.toString(16).padStart(12, "0")}`,
@@ -55,6 +63,14 @@ describe("what the root says of the streams", () => {
             assert.strictEqual(RootTestimonies.isOver(now, stream), said.closed.length > 0 || said.purged !== undefined)
           }
           assert.isFalse(now.isPurged(`runs/${runOf(999)}`))
+          // Who begins at the bookmark that was left knows the same.
+          const other = yield* RootTestimonies.make(bytesFrom).pipe(withBookmarks)
+          assert.deepStrictEqual([other.entries, other.end], [now.entries, now.end])
+          assert.sameMembers([...other.streams()], [...now.streams()])
+          for (const stream of whole.keys()) {
+            assert.deepStrictEqual(other.of(stream), now.of(stream), `seed ${seed}`)
+            assert.strictEqual(other.isPurged(stream), now.isPurged(stream))
+          }
         }
       }
     }),

@@ -12,6 +12,7 @@ import * as Decide from "../../../src/scheduler/decide.ts"
 import type * as ScheduleBook from "../../../src/scheduler/schedule-book.ts"
 import type { ScheduleState } from "../../../src/scheduler/schedule-state.ts"
 import type { Chance } from "../../../src/simulation/chance.ts"
+import { Bookmarks } from "../../../src/services/bookmarks.ts"
 import * as VirtualClock from "../../../src/testing/virtual-clock.ts"
 import * as SteppedClock from "./stepped-clock.ts"
 import * as WeatheredLedger from "./weathered-ledger.ts"
@@ -69,6 +70,12 @@ export const make = ({ chance, isReal, ledger, virtual, world }: Options, ahead:
     const late = chance.hits(0.02) ? chance.millis(100, 20_000) : 0
     return Math.min(nextDue(book) - clock.wall(), longestNap) + late
   })
+  const kept = new Map<string, string>()
+  const bookmarks: Bookmarks = {
+    every: 100_000,
+    read: (name) => Effect.sync(() => kept.get(name)),
+    write: (name, text) => Effect.sync(() => void kept.set(name, text)),
+  }
   let works = 0
   const around = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
@@ -89,6 +96,7 @@ export const make = ({ chance, isReal, ledger, virtual, world }: Options, ahead:
     Effect.catch(() => Effect.sleep(5_000)),
     Effect.forever,
     Effect.provideService(Clock.Clock, clock.clock),
+    Effect.provideService(Bookmarks, bookmarks),
   )
   return {
     ...clock,

@@ -1,6 +1,6 @@
 import * as Occurrence from "../../../src/domain/occurrence.ts"
 import type { Schedule } from "../../../src/domain/schedule.ts"
-import type { ClosedTick, Written } from "../../../src/scheduler/schedule-book.ts"
+import type { ClosedTick, Written } from "../../../src/scheduler/schedule-fold.ts"
 import type { Deployment, Drawn } from "./drawn-schedule.ts"
 import type { Span } from "./month.ts"
 import { env, queue } from "./world.ts"

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Chain from "../../../src/ledger/chain.ts"
 import * as StreamName from "../../../src/ledger/stream-name.ts"
 import * as Explain from "../../../src/scheduler/explain.ts"
-import * as ScheduleBook from "../../../src/scheduler/schedule-book.ts"
+import * as ScheduleFold from "../../../src/scheduler/schedule-fold.ts"
 import * as Chance from "../../../src/simulation/chance.ts"
 import * as Month from "./month.ts"
 import * as Reckoning from "./reckoning.ts"
@@ -41,7 +41,7 @@ const verdictOf = ({ fates, open }: Reckoning.Reckoning, { outcome }: Reckoning.
 
 /** Has some ticks of a schedule explained, and times that are none; gives how many, and what was explained otherwise. */
 const explain = (
-  events: ReadonlyArray<ScheduleBook.Written>,
+  events: ReadonlyArray<ScheduleFold.Written>,
   reckoning: Reckoning.Reckoning,
   chance: Chance.Chance,
   end: number,
@@ -71,7 +71,7 @@ export const tried = (options: Month.Options) =>
     const bytes = yield* (yield* options.ledger).bytes(StreamName.ofSchedules(World.env))
     const chain = Chain.read(StreamName.ofSchedules(World.env), bytes)
     const violations = [...lived.violations, ...(chain.fault === undefined ? [] : [chain.fault.reason])]
-    const events = chain.entries.flatMap((entry) => ScheduleBook.written(entry) ?? [])
+    const events = chain.entries.flatMap((entry) => ScheduleFold.written(entry) ?? [])
     const chance = Chance.make(options.seed)
     const outcomes: Record<string, number> = {}
     let ticks = 0
