@@ -208,14 +208,19 @@ export class Interpreter {
     this.record({ type: "dev.dandori.attempt.succeeded.v1", data: { ...data, output: { value: this.draw(9) } } })
   }
 
-  /** The process dies and another goes on: open attempts are lost, or what their probe says. */
+  /** The process dies, or is stopped in order, and another goes on: open attempts are lost, or what their probe says. */
   private crash() {
     const { capacity } = RandomPlan
+    const orderly = this.chance(3) ? ({ orderly: true } as const) : {}
+    if ("orderly" in orderly) {
+      const interrupted = this.running().map(({ task }) => task.id)
+      this.record({ type: "dev.dandori.run.suspended.v1", data: { interrupted } })
+    }
     this.record({ type: "dev.dandori.run.resumed.v1", data: { code: digest, capacity, stopped: [] } })
     for (const { task, attempt } of this.running()) {
       const data = { task: task.id, attempt }
       const pick = task.effects === "pure" || task.effects === "idempotent" ? 0 : this.draw(3)
-      if (pick === 0) this.record({ type: "dev.dandori.attempt.lost.v1", data: { ...data, reason: "" } })
+      if (pick === 0) this.record({ type: "dev.dandori.attempt.lost.v1", data: { ...data, reason: "", ...orderly } })
       if (pick === 1) this.record({ type: "dev.dandori.attempt.unknown.v1", data: { ...data, reason: "" } })
       if (pick === 2) this.record({ type: "dev.dandori.attempt.succeeded.v1", data: { ...data, probed: true } })
     }

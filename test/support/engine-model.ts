@@ -11,6 +11,8 @@ export interface ModelTask {
   open: boolean
   due: number | undefined
   lost: boolean
+  /** Attempts that do not count. */
+  spared: number
   started: Array<number>
   ended: Array<number>
   /** Instances that were made of it; undefined while it is not open, and for what is no group. */
@@ -30,6 +32,7 @@ const fresh = (task: PlanTask, isInstance = false): ModelTask => ({
   open: false,
   due: undefined,
   lost: false,
+  spared: 0,
   started: [],
   ended: [],
   own: undefined,
@@ -199,7 +202,7 @@ export class Model {
 
   private retries(one: ModelTask, kind: "failed" | "timed_out" | "lost", attempt: number, error?: ErrorData): boolean {
     const { retry, effects } = one.task
-    if (!one.open || this.isStopping(one) || attempt >= (retry?.attempts ?? 3)) return false
+    if (!one.open || this.isStopping(one) || attempt - one.spared >= (retry?.attempts ?? 3)) return false
     if (kind === "lost") return true
     const safe = effects === "pure" || effects === "idempotent"
     if (kind === "timed_out") return safe && retry?.on?.includes("TimedOut") === true
@@ -345,7 +348,9 @@ export class Model {
       case "dev.dandori.attempt.lost.v1":
         if (this.isStopping(one)) return this.finish(one, "cancelled")
         one.lost = true
-        return this.again(one, "lost", event.data.attempt)
+        if (event.data.orderly !== true) return this.again(one, "lost", event.data.attempt)
+        one.spared++
+        return void Object.assign(one, { status: "retrying", open: false, due: undefined })
       case "dev.dandori.retry.scheduled.v1": {
         this.demand(one.status === "retrying" && one.due === undefined, `a retry of ${id}, which is ${one.status}`)
         this.demand(event.data.attempt === one.attempt + 1, `a retry as attempt ${event.data.attempt} of ${id}`)
