@@ -1,6 +1,15 @@
 /** A daemon: a thousand schedules that tick in one second, what it catches up after kill -9, and what it takes when idle. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Event } from "../src/domain/event.ts"
+import { runOf, timeText } from "../src/domain/occurrence.ts"
+import * as Sha256 from "../src/domain/sha256.ts"
+import * as LedgerSegments from "../src/ledger/ledger-segments.ts"
+import { Ledger } from "../src/ledger/ledger.ts"
+import * as StreamName from "../src/ledger/stream-name.ts"
 import * as CliStart from "./cli-start.ts"
 import type { Bench, Figure } from "./figure.ts"
 import * as Figures from "./figure.ts"
@@ -99,6 +108,66 @@ const catchUp = async (argv: ReadonlyArray<string>, folder: string, how: string,
   return taken
 }
 
+/** Adds so many runs of ticks, noted and purged, to what a daemon has recorded: synthetic, as years would leave it. */
+const age = (project: string, runs: number) => {
+  const together = 1_000
+  const home = join(project, ".dandori")
+  const stream = StreamName.ofSchedules("dev")
+  const head = Sha256.of("the end of a run")
+  const part = Effect.fnUntraced(function* (from: number) {
+    const ledger = yield* Ledger
+    const all = Array.from({ length: together }, (_, n) => {
+      const tick = Date.parse("2020-01-01T00:00:00Z") + (from + n) * 60_000
+      return { tick: timeText(tick), run: runOf({ env: "dev", pipeline: "often", tick }) }
+    })
+    const root = all.flatMap(({ run }): ReadonlyArray<Event> => {
+      const of = { stream: StreamName.ofRun(run) }
+      return [
+        { type: "dev.dandori.stream.opened.v1", data: { ...of, first: head } },
+        { type: "dev.dandori.stream.closed.v1", data: { ...of, entries: 5, head } },
+        { type: "dev.dandori.run.purged.v1", data: { ...of, run, entries: 5, head, rule: "succeeded" } },
+      ]
+    })
+    const ends = all.map(({ run, tick }): Event => ({
+      type: "dev.dandori.schedule.run.ended.v1",
+      data: { pipeline: "often", tick, run, status: "succeeded" },
+    }))
+    yield* ledger.record(StreamName.root, root)
+    yield* ledger.extend(stream, (yield* ledger.read(stream)).head, ends)
+  })
+  const author = { source: "dandori://dev/bench", authid: "bench", authtype: "user" } as const
+  const ledger = LedgerSegments.layer({ folder: join(home, "ledger"), author, flushIntervalMillis: 1_000 })
+  const parts = Array.from({ length: runs / together }, (_, n) => n * together)
+  return Effect.runPromise(
+    Effect.forEach(parts, part, { discard: true }).pipe(Effect.provide(Layer.provide(ledger, NodeServices.layer))),
+  )
+}
+
+/** From the start of a process until the first missed tick is closed, with so many runs on record: the first start, and later ones. */
+const agedCatchUp = async (argv: ReadonlyArray<string>, folder: string, how: string, runs: number, times: number) => {
+  const text = scheduled("often", "* * * * * *", ", catchup: { policy: all, window: 1h }")
+  const project = place(folder, `${how}-aged`, [["often", text]])
+  const stream = join(project, ".dandori/ledger/schedules/dev.ndjson")
+  const daemon = start(argv, project)
+  await until("a tick", daemon, () => closedIn(project).length > 0)
+  await end(daemon)
+  await age(project, runs)
+  const taken: Array<number> = []
+  for (let i = 0; i <= times; i++) {
+    await Bun.sleep(2_500)
+    const known = statSync(stream).size
+    const begun = performance.now()
+    const next = start(argv, project)
+    await until("the first missed tick", next, () => statSync(stream).size > known, 1)
+    taken.push(performance.now() - begun)
+    await Bun.sleep(5_000)
+    next.kill("SIGKILL")
+    await next.exited
+  }
+  const [first, ...later] = taken
+  return { first, later }
+}
+
 const ofProc = (pid: number, file: string, key: string) =>
   Number(new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/${file}`, "utf8"))?.[1] ?? 0)
 
@@ -140,6 +209,14 @@ export const bench: Bench = (scale) =>
           await catchUp(argv, folder, how, isFull ? 5 : 1),
           { target: { atMost: 2_000 } },
         ),
+      )
+      const runs = isFull ? 100_000 : 1_000
+      const aged = await agedCatchUp(argv, folder, how, runs, isFull ? 3 : 1)
+      figures.push(
+        Figures.fromValues(`the same at the first start with ${runs} runs more on record, ${how}`, "ms", [aged.first]),
+        Figures.fromValues(`the same at later starts with ${runs} runs more on record, ${how}`, "ms", aged.later, {
+          target: { atMost: 2_000 },
+        }),
       )
       const { rss, written } = await idle(argv, folder, how, isFull ? 30 : 3)
       figures.push(
