@@ -119,9 +119,12 @@ export const of =
   (from, least) =>
     Effect.catchTag(ledger.bytes(stream, from, least), "StreamMissing", () => Effect.succeed(new Uint8Array()))
 
+/** Whole streams are read one after the other: many who ask for that keep the rest of the process waiting no longer than one. */
+const wholeTurn = Semaphore.makeUnsafe(1)
+
 /**
  * Tells of each entry of a whole stream, in order, and keeps none: what a crash tore at its end is left out, and a stream
  * that is not there has none.
  */
 export const whole = (ledger: Ledger["Service"], stream: string, take: (entry: Entry) => void) =>
-  make(stream, of(ledger, stream), take).readOn
+  wholeTurn.withPermit(make(stream, of(ledger, stream), take).readOn)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { Ledger } from "../../src/ledger/ledger.ts"
 import { genesis, seal } from "../../src/ledger/sealing.ts"
 import * as StreamTail from "../../src/ledger/stream-tail.ts"
 
@@ -121,6 +122,27 @@ describe("the end of a stream", () => {
         yield* readOn
         assert.deepStrictEqual(taken, numbers(5))
       }
+    }),
+  )
+
+  it.live("is read for one after the other of those who want the whole stream", () =>
+    Effect.gen(function* () {
+      const bytes = new TextEncoder().encode(linesOf(4_000, 500).join(""))
+      let going = 0
+      let most = 0
+      const ledger = {
+        bytes: (_stream: string, from = 0, least = Infinity) =>
+          Effect.as(Effect.sleep(1), new Uint8Array(bytes.subarray(from, from + least))),
+      } as unknown as Ledger["Service"]
+      const taken = [0, 0, 0]
+      const one = (index: number) =>
+        StreamTail.whole(ledger, "root", ({ sequence }) => {
+          if (sequence === "1") most = Math.max(most, ++going)
+          if (sequence === "4000") going--
+          taken[index]++
+        })
+      yield* Effect.all([one(0), one(1), one(2)], { concurrency: "unbounded" })
+      assert.deepStrictEqual([taken, most], [[4_000, 4_000, 4_000], 1])
     }),
   )
 })
