@@ -63,6 +63,9 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
   return { ask, endedAs, folder, is, operator, start, stop }
 })
 
+const ifTaken = ({ json, status }: { readonly json: Record<string, any>; readonly status: number }) =>
+  status === 201 ? json : undefined
+
 describe("runs of a daemon that has room for few", () => {
   it.live("leave it while they wait to try again, and try again when there is room", () =>
     Effect.gen(function* () {
@@ -164,6 +167,29 @@ describe("runs of a daemon that has room for few", () => {
       assert.strictEqual(yield* endedAs("other", yield* start("other")), "succeeded")
       other.signal("SIGTERM")
       assert.strictEqual(yield* other.ended, 0, other.said())
+      yield* stop
+    }),
+  )
+
+  it.live("take no place in the queue while they wait for people", () =>
+    Effect.gen(function* () {
+      const agreed = "approval: { approvers: 1, timeout: 1h, onTimeout: fail }, "
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        asking: pipeline("asking", "['true']", [], agreed),
+        held: pipeline("held", untilThere("go")),
+        other: pipeline("other", "['true']"),
+      })
+      for (let n = 0; n < 4; n++) yield* is(yield* start("asking"), "waiting")
+      const held = yield* start("held")
+      yield* is(held, "running")
+      const more = ask("/pipelines/other/runs", operator, {})
+      // Which of them have begun is not looked up for each request.
+      const taken = [yield* start("other"), (yield* until(Effect.map(more, ifTaken))).run]
+      const turnedAway = yield* more
+      assert.deepStrictEqual([turnedAway.status, turnedAway.json.detail], [429, "2 runs wait already; try again later"])
+      yield* write(folder, "go", "")
+      for (const run of taken) assert.strictEqual(yield* endedAs("other", run), "succeeded")
+      assert.strictEqual(yield* endedAs("held", held), "succeeded")
       yield* stop
     }),
   )
