@@ -36,7 +36,7 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
       .replace(/requests_per_minute: \d+/, "requests_per_minute: 60000"),
   )
   for (const [id, text] of Object.entries(pipelines)) yield* write(folder, `pipelines/${id}.yaml`, text)
-  const { ask, process, token } = yield* asked(folder)
+  const { ask, process, token, url } = yield* asked(folder)
   const operator = yield* token("operator")
   const wanted = Object.keys(pipelines)
   yield* until(
@@ -55,12 +55,26 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
   const runOf = (run: string) => Effect.map(ask(`/runs/${run}`, operator), ({ json }) => json)
   const is = (run: string, status: string) =>
     until(Effect.map(runOf(run), (json) => (json.status === status ? json : undefined)))
+  /** Opens the events of a run; gives the type and the data of each, once the stream has ended. */
+  const listen = (run: string) =>
+    Effect.promise(async (signal) => {
+      const headers = { authorization: `Bearer ${operator}` }
+      const response = await fetch(`${url}/runs/${run}/events`, { headers, signal })
+      const whole = Effect.promise(() => response.text())
+      const events = Effect.map(whole, (text) =>
+        text.split("\n\n").flatMap((block) => {
+          const [, event, data] = /^event: (.*)\ndata: (.*)$/m.exec(block) ?? []
+          return event === undefined ? [] : [{ event, data: JSON.parse(data) }]
+        }),
+      )
+      return { status: response.status, events }
+    })
   const endedAs = (id: string, run: string) => until(Effect.map(ended(folder, id), (all) => all.get(run)))
   const stop = Effect.gen(function* () {
     process.signal("SIGTERM")
     assert.strictEqual(yield* process.ended, 0, process.said())
   })
-  return { ask, endedAs, folder, is, operator, start, stop }
+  return { ask, endedAs, folder, is, listen, operator, start, stop }
 })
 
 const ifTaken = ({ json, status }: { readonly json: Record<string, any>; readonly status: number }) =>
@@ -190,6 +204,55 @@ describe("runs of a daemon that has room for few", () => {
       yield* write(folder, "go", "")
       for (const run of taken) assert.strictEqual(yield* endedAs("other", run), "succeeded")
       assert.strictEqual(yield* endedAs("held", held), "succeeded")
+      yield* stop
+    }),
+  )
+
+  it.live("tell their events to who listens before they begin, or why they did not begin", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, listen, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+      })
+      const first = yield* start("held")
+      yield* is(first, "running")
+      const [second, third] = [yield* start("held"), yield* start("held")]
+      const [ofSecond, ofThird] = [yield* listen(second), yield* listen(third)]
+      assert.deepStrictEqual([ofSecond.status, ofThird.status], [200, 200])
+      assert.strictEqual((yield* ask(`/runs/${third}/cancel`, operator, { reason: "enough" })).status, 200)
+      const [last, ...none] = yield* ofThird.events
+      assert.deepStrictEqual([last.event, none], ["problem", []])
+      assert.deepInclude(last.data, { status: 404, code: "RunNotCreated" })
+      assert.include(last.data.detail, "operator-token cancelled it before it began: enough")
+      const late = yield* ask(`/runs/${third}/events`, operator)
+      assert.deepStrictEqual([late.status, late.json], [404, last.data])
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("held", second), "succeeded")
+      const all = yield* ofSecond.events
+      assert.strictEqual(all[0].event, "dev.dandori.run.created.v1")
+      assert.strictEqual(all.at(-1)?.event, "dev.dandori.run.finished.v1")
+      yield* stop
+    }),
+  )
+
+  it.live("are neither retried nor gone on with nor answered while they wait to begin", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+      })
+      yield* is(yield* start("held"), "running")
+      const run = yield* start("held")
+      const bodies: Readonly<Record<string, unknown>> = {
+        retry: {},
+        resume: {},
+        resolutions: { task: "work", as: "failed", reason: "enough" },
+      }
+      for (const [what, body] of Object.entries(bodies)) {
+        const { json, status } = yield* ask(`/runs/${run}/${what}`, operator, body)
+        assert.deepStrictEqual([what, status, json.code], [what, 409, "RunNotBegun"])
+        assert.strictEqual(json.detail, `Run ${run} waits to begin, and begins by itself when it is its turn`)
+      }
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("held", run), "succeeded")
       yield* stop
     }),
   )
