@@ -167,13 +167,13 @@ const make = Effect.fnUntraced(function* (version: string) {
   const factsWith = (apiStreams: number) => {
     const found = scheduler.known()
     const all = [...pipelines.current().values()]
-    const { running, seen } = runner.counts()
+    const { queued, running } = runner.counts()
     return {
       version,
       leader: scheduler.isTurning(),
       lastTurn: scheduler.lastTurn(),
       runsOpen: running,
-      runsQueued: seen - running,
+      runsQueued: queued,
       pipelinesBroken: all.filter(({ broken }) => broken !== undefined).length,
       configurationBroken: pipelines.problem() !== undefined,
       schedulesPaused:

@@ -69,12 +69,18 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
       )
       return { status: response.status, events }
     })
+  /** How many runs wait for room, by the metrics. */
+  const queued = Effect.promise(async () => {
+    const headers = { authorization: `Bearer ${operator}` }
+    const text = await (await fetch(`${new URL(url).origin}/metrics`, { headers })).text()
+    return Number(/^dandori_runs_queued (\d+)$/m.exec(text)?.[1])
+  })
   const endedAs = (id: string, run: string) => until(Effect.map(ended(folder, id), (all) => all.get(run)))
   const stop = Effect.gen(function* () {
     process.signal("SIGTERM")
     assert.strictEqual(yield* process.ended, 0, process.said())
   })
-  return { ask, endedAs, folder, is, listen, operator, start, stop }
+  return { ask, endedAs, folder, is, listen, operator, queued, start, stop }
 })
 
 const ifTaken = ({ json, status }: { readonly json: Record<string, any>; readonly status: number }) =>
@@ -188,7 +194,7 @@ describe("runs of a daemon that has room for few", () => {
   it.live("take no place in the queue while they wait for people", () =>
     Effect.gen(function* () {
       const agreed = "approval: { approvers: 1, timeout: 1h, onTimeout: fail }, "
-      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+      const { ask, endedAs, folder, is, operator, queued, start, stop } = yield* place(1, {
         asking: pipeline("asking", "['true']", [], agreed),
         held: pipeline("held", untilThere("go")),
         other: pipeline("other", "['true']"),
@@ -196,6 +202,7 @@ describe("runs of a daemon that has room for few", () => {
       for (let n = 0; n < 4; n++) yield* is(yield* start("asking"), "waiting")
       const held = yield* start("held")
       yield* is(held, "running")
+      assert.strictEqual(yield* queued, 0)
       const more = ask("/pipelines/other/runs", operator, {})
       // Which of them have begun is not looked up for each request.
       const taken = [yield* start("other"), (yield* until(Effect.map(more, ifTaken))).run]
