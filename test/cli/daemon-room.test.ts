@@ -291,7 +291,7 @@ describe("runs of a daemon that has room for few", () => {
 
   it.live("do not begin after all when their backfill was cancelled while they waited for room", () =>
     Effect.gen(function* () {
-      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+      const { ask, endedAs, folder, is, listen, operator, start, stop } = yield* place(1, {
         held: pipeline("held", untilThere("go")),
         often: ticking("often", "0 0 1 1 *", ["sh", "-c", "echo x >> often.txt"]),
       })
@@ -301,8 +301,12 @@ describe("runs of a daemon that has room for few", () => {
       const { json } = yield* ask("/schedules/often/backfills", operator, range)
       const [first] = json.runs
       yield* is(first.run, "queued")
+      const listening = yield* listen(first.run)
       const cancelled = yield* ask(`/schedules/often/backfills/${json.backfill}/cancel`, operator, { reason: "enough" })
       assert.strictEqual(cancelled.status, 200, JSON.stringify(cancelled.json))
+      const [told, ...none] = yield* listening.events
+      assert.deepStrictEqual([told.event, none], ["problem", []])
+      assert.strictEqual(told.data.detail, `Run ${first.run} was not created: nobody asks for it any more`)
       yield* write(folder, "go", "")
       assert.strictEqual(yield* endedAs("held", held), "succeeded")
       const other = yield* start("held")

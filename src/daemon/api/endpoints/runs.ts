@@ -43,7 +43,7 @@ const eventSchema = {
     data: {
       type: "string",
       contentMediaType: "application/json",
-      description: "the entry as it was sealed, or the problem as it is answered from then on",
+      description: "the entry as it was sealed, or the problem",
     },
   },
 }
