@@ -15,7 +15,8 @@ import * as ScheduleBook from "./schedule-book.ts"
 const why = ({ backfills = [], fate, is, reason, run }: TickView): string => {
   const verdict =
     is === "ran" ? `run ${run} ${fate}${reason === undefined ? "" : `: ${clean(reason)}`}` : clean(reason ?? "")
-  return [verdict, ...backfills.map((one) => `backfilled: run ${one.run} ${one.status}`)].join("; ")
+  const others = backfills.filter((one) => one.run !== run)
+  return [verdict, ...others.map((one) => `backfilled: run ${one.run} ${one.status}`)].join("; ")
 }
 
 /** Shows what became of ticks: a line of JSON for each, or a table. */

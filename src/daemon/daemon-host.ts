@@ -21,6 +21,7 @@ import { Acting } from "../services/acting.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import { Settings } from "../services/settings.ts"
 import * as AskedRun from "./asked-run.ts"
+import * as BegunRuns from "./begun-runs.ts"
 import { Housekeeping } from "./housekeeping.ts"
 import * as Host from "./host.ts"
 import { type Pipeline, Pipelines, type Problem } from "./pipelines.ts"
@@ -30,6 +31,9 @@ import { Surroundings } from "./surroundings.ts"
 
 /** Ticks to come that a schedule shows. */
 const shownTicks = 10
+
+/** How long it is good which of the runs that are asked for have begun, milliseconds: to tell it, all of them are looked at. */
+const freshMillis = 250
 
 const requestedType = "dev.dandori.schedule.run.requested.v1"
 type Requested = EventData<typeof requestedType>
@@ -115,12 +119,20 @@ const make = Effect.fnUntraced(function* (version: string) {
       return yield* scheduleView(found, pipeline)
     })
 
-  /** How many of the runs that are asked for wait, at least: `max_runs` go on. */
-  const waitingIn = (found: ScheduleBook, pipeline: string, state: ScheduleState) => {
-    let all = AskedRun.of(state).length
-    for (const id of found.pipelines()) if (id !== pipeline) all += AskedRun.of(found.state(id)).length
-    return Math.max(0, all - sections.daemon.max_runs)
+  const runsOf = (state: ScheduleState) => AskedRun.of(state).map(({ run }) => run)
+  /** How many of the runs that are asked for wait to be created. */
+  const waitingIn = (found: ScheduleBook, pipeline: string, state: ScheduleState, begun: BegunRuns.BegunRuns) => {
+    const others = [...found.pipelines()].filter((id) => id !== pipeline)
+    const all = [state, ...others.map(found.state)].flatMap(runsOf)
+    return BegunRuns.waiting(all, begun, sections.daemon.max_runs)
   }
+  const begun = yield* Effect.cachedWithTTL(
+    book.pipe(
+      Effect.flatMap((found) => BegunRuns.of([...found.pipelines()].map(found.state).flatMap(runsOf))),
+      Effect.provide(services),
+    ),
+    freshMillis,
+  )
 
   /** Asks for a run that is not there yet, once. One that was asked for before and has ended uncreated is not asked for again. */
   const request = Effect.fnUntraced(function* (asked: Requested) {
@@ -134,15 +146,19 @@ const make = Effect.fnUntraced(function* (version: string) {
     if (isThere) return { run, isNew: false }
     const found = yield* book
     let full: number | undefined
-    const written = yield* found
-      .record(pipeline, (state) => {
-        full = undefined
-        if (isAsked(state, run) || found.notCreated(run) !== undefined) return []
-        const waiting = waitingIn(found, pipeline, state)
-        if (waiting >= sections.daemon.queue) full = waiting
-        return full === undefined ? [{ type: requestedType, data: asked }] : []
-      })
-      .pipe(inNameOf(by), Effect.mapError(unready))
+    const recordWhere = (known: BegunRuns.BegunRuns) =>
+      found
+        .record(pipeline, (state) => {
+          full = undefined
+          if (isAsked(state, run) || found.notCreated(run) !== undefined) return []
+          const waiting = waitingIn(found, pipeline, state, known)
+          if (waiting >= sections.daemon.queue) full = waiting
+          return full === undefined ? [{ type: requestedType, data: asked }] : []
+        })
+        .pipe(inNameOf(by), Effect.mapError(unready))
+    let written = yield* recordWhere(BegunRuns.none)
+    // Only where so many are asked for it matters which of them have begun: they take no place among those that wait.
+    if (full !== undefined) written = yield* recordWhere(yield* Effect.mapError(begun, unready))
     if (full !== undefined) return yield* new Host.QueueFull({ waiting: full })
     scheduler.wake("look")
     return { run, isNew: written.length > 0 }
@@ -151,13 +167,13 @@ const make = Effect.fnUntraced(function* (version: string) {
   const factsWith = (apiStreams: number) => {
     const found = scheduler.known()
     const all = [...pipelines.current().values()]
-    const { running, seen } = runner.counts()
+    const { queued, running } = runner.counts()
     return {
       version,
       leader: scheduler.isTurning(),
       lastTurn: scheduler.lastTurn(),
       runsOpen: running,
-      runsQueued: seen - running,
+      runsQueued: queued,
       pipelinesBroken: all.filter(({ broken }) => broken !== undefined).length,
       configurationBroken: pipelines.problem() !== undefined,
       schedulesPaused:

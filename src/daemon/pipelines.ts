@@ -14,6 +14,7 @@ import { LedgerKey } from "../ledger/keys.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import { Artifacts } from "../services/artifacts.ts"
 import * as FilesPrint from "../services/files-print.ts"
+import * as Monotonic from "../services/monotonic.ts"
 import * as PipelineFile from "../services/pipeline-file.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
@@ -58,19 +59,27 @@ interface Fault {
   readonly isCertain: boolean
 }
 
+/** How long after a failed look everything is looked at anew, though nothing has changed: each time longer, milliseconds. */
+const firstAgain = 2_000
+const longestAgain = 60_000
+
 /** The pipelines of the project: what is deployed of them, and what is wrong with their files. */
 export class Pipelines extends Context.Service<
   Pipelines,
   {
     /** By id. */
     readonly current: () => ReadonlyMap<string, Pipeline>
-    /** Takes what is deployed, as it was recorded: what is good before the files have been looked at. */
+    /**
+     * Takes what is deployed, as it was recorded: what is good before the files have been looked at. Nothing is known of
+     * their faults then.
+     */
     readonly recall: Effect.Effect<void, { readonly message: string }>
     /** What is wrong with the configuration, if anything is: then nothing is deployed, since when (milliseconds since the epoch). */
     readonly problem: () => Problem | undefined
     /**
      * Deploys what has changed on disk and may be deployed: what compiles and weakens no safeguard. True where something
-     * has changed since the last look; `anew` looks whether anything seems to have changed or not.
+     * has changed since the last look; `anew` looks whether anything seems to have changed or not, as it is done now and
+     * then while there is a problem: it may have passed without a change.
      */
     readonly reload: (anew: boolean) => Effect.Effect<boolean, { readonly message: string }>
   }
@@ -84,6 +93,8 @@ const make = Effect.fnUntraced(function* () {
   let print: string | undefined
   let current: ReadonlyMap<string, Pipeline> = new Map()
   let problem: Problem | undefined
+  /** When it is looked whether the problem has passed, by the clock that nobody sets, and how long it was waited for that. */
+  let again = { at: 0, after: 0 }
   /** Files that plans name. */
   let named: ReadonlySet<string> = new Set()
   const plans = new Map<Sha256, Plan>()
@@ -224,6 +235,8 @@ const make = Effect.fnUntraced(function* () {
       found.set(id, { id, deployed, isGone: false, ...(file === undefined ? {} : { file }) })
     }
     current = found
+    problem = undefined
+    print = undefined
   })
 
   return Pipelines.of({
@@ -233,14 +246,18 @@ const make = Effect.fnUntraced(function* () {
     reload: Effect.fnUntraced(
       function* (anew) {
         const files = yield* lookAtFiles
-        if (!anew && print === `${files} ${yield* lookAtDeployments}`) return false
+        const isSame = print === `${files} ${yield* lookAtDeployments}`
+        const isDue = problem !== undefined && (yield* Monotonic.millis) >= again.at
+        if (!anew && isSame && !isDue) return false
         const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
         if (Result.isFailure(loaded)) {
           const message = loaded.failure.message.replaceAll(`${project}/`, "")
           if (message !== problem?.message) yield* say(`Nothing is deployed: ${message}`)
           problem = { message, since: problem?.since ?? (yield* Clock.currentTimeMillis) }
           print = `${files} ${yield* lookAtDeployments}`
-          return true
+          const after = isSame ? Math.min(again.after * 2, longestAgain) : firstAgain
+          again = { at: (yield* Monotonic.millis) + after, after }
+          return anew || !isSame
         }
         if (problem !== undefined) yield* say("What kept everything from being deployed is mended")
         problem = undefined

@@ -111,8 +111,8 @@ export class Runner extends Context.Service<
     readonly drained: Effect.Effect<void>
     /** Says why a run is not wanted any more: it is not created, unless it is already. */
     readonly callOff: (run: string, reason: string) => void
-    /** Runs that are being seen through here, and those of them that go on. */
-    readonly counts: () => { readonly seen: number; readonly running: number }
+    /** Runs that are seen through here and go on, and those that wait for room to do so. */
+    readonly counts: () => { readonly running: number; readonly queued: number }
   }
 >()("dandori/daemon/Runner") {}
 
@@ -128,6 +128,7 @@ const make = Effect.fnUntraced(function* () {
   const drain = yield* Drain
   const idle = Latch.makeUnsafe(true)
   let running = 0
+  let queued = 0
   /** The runs that have ended here, and whose end nobody has taken note of yet. */
   const ending = new Set<string>()
   const lookWhetherIdle = () => {
@@ -156,8 +157,10 @@ const make = Effect.fnUntraced(function* () {
         Effect.gen(function* () {
           if (taken !== undefined) return
           const own = yield* Scope.make()
+          queued++
           yield* restore(Scope.provide(permits.takeScoped(1), own)).pipe(
             Effect.onError(() => Scope.close(own, Exit.void)),
+            Effect.ensuring(Effect.sync(() => queued--)),
           )
           if (drain.isOpen()) {
             yield* Scope.close(own, Exit.void)
@@ -381,7 +384,7 @@ const make = Effect.fnUntraced(function* () {
       isKnown ? Effect.void : surroundings.say(`What ${by.authid} answered to run ${run} came too late: ${reason}`),
     )
 
-  return Runner.of({ seeThrough, cancel, answer, callOff, drained, counts: () => ({ seen: seen.size, running }) })
+  return Runner.of({ seeThrough, cancel, answer, callOff, drained, counts: () => ({ running, queued }) })
 })
 
 const isFinal = Schema.is(FinalRunStatus)

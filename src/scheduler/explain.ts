@@ -1,19 +1,28 @@
 import type { FinalRunStatus } from "../domain/final-run-status.ts"
-import { timeText } from "../domain/occurrence.ts"
+import { runOf, timeText } from "../domain/occurrence.ts"
 import * as Occurrences from "./occurrences.ts"
 import type { Written } from "./schedule-fold.ts"
 import { type ScheduleState, evolve, initial } from "./schedule-state.ts"
 
-/** Why a tick did or did not run. */
+/** Where a run of a tick stands. */
+export type Fate = "waits" | "goes on" | FinalRunStatus
+
+/** Why a tick did or did not run; a time that is no tick ran where a backfill asked for it. */
 export type Verdict =
   | {
       readonly is: "ran"
       readonly run: string
-      readonly fate: "waits" | "goes on" | FinalRunStatus
+      readonly fate: Fate
       readonly reason?: string
     }
   | { readonly is: "skipped" | "coalesced" | "missed" | "held"; readonly reason: string }
   | { readonly is: "due" | "no tick"; readonly reason: string }
+
+/** The run of a backfill. */
+export interface BackfillRun {
+  readonly run: string
+  readonly status: Fate
+}
 
 /** What became of one nominal time, milliseconds since the epoch. */
 export interface Explanation {
@@ -21,8 +30,8 @@ export interface Explanation {
   readonly verdict: Verdict
   /** When that was recorded, milliseconds since the epoch. */
   readonly decided?: number
-  /** The runs of backfills for it, with their status. */
-  readonly backfills: ReadonlyArray<{ readonly run: string; readonly status: FinalRunStatus }>
+  /** The runs of backfills for it and where they stand, those that have ended first. */
+  readonly backfills: ReadonlyArray<BackfillRun>
 }
 
 type ClosedEvent = Extract<Written, { readonly type: "dev.dandori.schedule.tick.closed.v1" }>
@@ -54,11 +63,42 @@ const isTick = ({ definitions }: ScheduleState, tick: number): boolean =>
       from <= tick && tick < to && [...Occurrences.between(schedule, tick, tick + 1)].length > 0,
   )
 
-const unclosed = (events: ReadonlyArray<Written>, state: ScheduleState, tick: number, now: number): Verdict => {
+/** The runs that backfills have for a time; `ownRun` is that of the schedule. */
+const backfillsOf = (
+  events: ReadonlyArray<Written>,
+  { backfills }: ScheduleState,
+  tick: number,
+  ownRun: string | undefined,
+): ReadonlyArray<BackfillRun> => {
+  const text = timeText(tick)
+  const ended = events.flatMap((event) =>
+    event.type === "dev.dandori.schedule.run.ended.v1" && event.data.tick === text && event.data.run !== ownRun
+      ? [{ run: event.data.run, status: event.data.status }]
+      : [],
+  )
+  const open = backfills.flatMap(({ ticks }) =>
+    ticks.flatMap((one, index) =>
+      one.tick === tick ? [{ run: one.run, status: index === 0 ? ("goes on" as const) : ("waits" as const) }] : [],
+    ),
+  )
+  return [...ended, ...open]
+}
+
+/** When the backfill was asked for that a run of a time is of. */
+const askedAt = (events: ReadonlyArray<Written>, tick: number, run: string): number | undefined =>
+  events.find(
+    ({ data, type }) =>
+      type === "dev.dandori.schedule.backfill.requested.v1" &&
+      runOf({ env: data.env, pipeline: data.pipeline, tick, backfill: data.backfill }) === run,
+  )?.time
+
+const notThen = "the schedule that was deployed then has no tick at this time"
+
+const unrun = (events: ReadonlyArray<Written>, state: ScheduleState, tick: number, now: number): Verdict => {
   if (!isTick(state, tick)) {
     const [next] = state.deployed === undefined ? [] : Occurrences.following(state.deployed.schedule, tick, 1)
     const hint = next === undefined ? "" : `; the next one of what is deployed now is ${timeText(next.at)}`
-    return { is: "no tick", reason: `the schedule that was deployed then has no tick at this time${hint}` }
+    return { is: "no tick", reason: `${notThen}${hint}` }
   }
   if (tick > now) return { is: "due", reason: "it is still to come" }
   const last = events.at(-1)
@@ -66,23 +106,38 @@ const unclosed = (events: ReadonlyArray<Written>, state: ScheduleState, tick: nu
   return { is: "due", reason: `it is not closed yet: no daemon has recorded anything${since}` }
 }
 
+/** What became of a time that no event closes. */
+const unclosed = (
+  events: ReadonlyArray<Written>,
+  state: ScheduleState,
+  tick: number,
+  now: number,
+): Omit<Explanation, "tick"> => {
+  const backfills = backfillsOf(events, state, tick, undefined)
+  const last = backfills.at(-1)
+  if (last === undefined || isTick(state, tick)) return { verdict: unrun(events, state, tick, now), backfills }
+  const { run, status } = last
+  const decided = askedAt(events, tick, run)
+  return {
+    verdict: { is: "ran", run, fate: status, reason: `a backfill asked for it: ${notThen}` },
+    ...(decided === undefined ? {} : { decided }),
+    backfills,
+  }
+}
+
 /** Says of a nominal time why it did or did not run, by the events of its schedule. `now`: milliseconds since the epoch. */
 export const of = (events: ReadonlyArray<Written>, tick: number, now: number): Explanation => {
   const state = events.reduce(evolve, initial)
   const closed = events.filter(isClosed).find((event) => covers(event, tick))
-  const text = timeText(tick)
-  const ownRun = closed?.data.outcome.is === "ran" ? closed.data.outcome.run : undefined
-  const backfills = events.flatMap((event) =>
-    event.type === "dev.dandori.schedule.run.ended.v1" && event.data.tick === text && event.data.run !== ownRun
-      ? [{ run: event.data.run, status: event.data.status }]
-      : [],
-  )
-  if (closed === undefined) return { tick, verdict: unclosed(events, state, tick, now), backfills }
+  const isOne = closed !== undefined && (closed.data.ticks === undefined || isTick(state, tick))
+  if (!isOne) return { tick, ...unclosed(events, state, tick, now) }
   const { outcome } = closed.data
-  const verdict = outcome.is === "ran" ? fateOf(events, state, outcome.run) : outcome
-  const isOne = closed.data.ticks === undefined || isTick(state, tick)
-  if (!isOne) return { tick, verdict: unclosed(events, state, tick, now), backfills }
-  return { tick, verdict, decided: closed.time, backfills }
+  if (outcome.is !== "ran") {
+    return { tick, verdict: outcome, decided: closed.time, backfills: backfillsOf(events, state, tick, undefined) }
+  }
+  const { run } = outcome
+  const verdict = fateOf(events, state, run)
+  return { tick, verdict, decided: closed.time, backfills: backfillsOf(events, state, tick, run) }
 }
 
 /** The newest ticks that are closed, at most `count`, newest first. */

@@ -121,7 +121,7 @@ export const backfill = Effect.fn("ScheduleOrders.backfill")(function* (
 })
 
 /** Whether a run has begun. */
-const isCreated = Effect.fnUntraced(function* (run: string) {
+export const isCreated = Effect.fnUntraced(function* (run: string) {
   const ledger = yield* Ledger
   return yield* ledger.bytes(StreamName.ofRun(run), 0, 1).pipe(
     Effect.as(true),

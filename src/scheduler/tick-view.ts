@@ -3,6 +3,8 @@ import { FinalRunStatus } from "../domain/final-run-status.ts"
 import { TickTime, timeText } from "../domain/occurrence.ts"
 import type * as Explain from "./explain.ts"
 
+const Fate = Schema.Literals(["waits", "goes on", ...FinalRunStatus.literals])
+
 /** What became of a nominal time, and why; `due` is still to come or not closed yet. */
 export const TickView = Schema.Struct({
   tick: TickTime,
@@ -10,11 +12,11 @@ export const TickView = Schema.Struct({
   reason: Schema.optionalKey(Schema.String),
   run: Schema.optionalKey(Schema.String),
   /** What became of its run, where it has one. */
-  fate: Schema.optionalKey(Schema.Literals(["waits", "goes on", ...FinalRunStatus.literals])),
+  fate: Schema.optionalKey(Fate),
   /** When that was recorded, RFC 3339. */
   decided: Schema.optionalKey(Schema.String),
-  /** The runs of backfills for it. */
-  backfills: Schema.optionalKey(Schema.Array(Schema.Struct({ run: Schema.String, status: FinalRunStatus }))),
+  /** The runs of backfills for it, and where they stand. */
+  backfills: Schema.optionalKey(Schema.Array(Schema.Struct({ run: Schema.String, status: Fate }))),
 }).annotate({ identifier: "TickState" })
 export type TickView = typeof TickView.Type
 

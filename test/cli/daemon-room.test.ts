@@ -36,7 +36,7 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
       .replace(/requests_per_minute: \d+/, "requests_per_minute: 60000"),
   )
   for (const [id, text] of Object.entries(pipelines)) yield* write(folder, `pipelines/${id}.yaml`, text)
-  const { ask, process, token } = yield* asked(folder)
+  const { ask, process, token, url } = yield* asked(folder)
   const operator = yield* token("operator")
   const wanted = Object.keys(pipelines)
   yield* until(
@@ -55,13 +55,36 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
   const runOf = (run: string) => Effect.map(ask(`/runs/${run}`, operator), ({ json }) => json)
   const is = (run: string, status: string) =>
     until(Effect.map(runOf(run), (json) => (json.status === status ? json : undefined)))
+  /** Opens the events of a run; gives the type and the data of each, once the stream has ended. */
+  const listen = (run: string) =>
+    Effect.promise(async (signal) => {
+      const headers = { authorization: `Bearer ${operator}` }
+      const response = await fetch(`${url}/runs/${run}/events`, { headers, signal })
+      const whole = Effect.promise(() => response.text())
+      const events = Effect.map(whole, (text) =>
+        text.split("\n\n").flatMap((block) => {
+          const [, event, data] = /^event: (.*)\ndata: (.*)$/m.exec(block) ?? []
+          return event === undefined ? [] : [{ event, data: JSON.parse(data) }]
+        }),
+      )
+      return { status: response.status, events }
+    })
+  /** How many runs wait for room, by the metrics. */
+  const queued = Effect.promise(async () => {
+    const headers = { authorization: `Bearer ${operator}` }
+    const text = await (await fetch(`${new URL(url).origin}/metrics`, { headers })).text()
+    return Number(/^dandori_runs_queued (\d+)$/m.exec(text)?.[1])
+  })
   const endedAs = (id: string, run: string) => until(Effect.map(ended(folder, id), (all) => all.get(run)))
   const stop = Effect.gen(function* () {
     process.signal("SIGTERM")
     assert.strictEqual(yield* process.ended, 0, process.said())
   })
-  return { ask, endedAs, folder, is, operator, start, stop }
+  return { ask, endedAs, folder, is, listen, operator, queued, start, stop }
 })
+
+const ifTaken = ({ json, status }: { readonly json: Record<string, any>; readonly status: number }) =>
+  status === 201 ? json : undefined
 
 describe("runs of a daemon that has room for few", () => {
   it.live("leave it while they wait to try again, and try again when there is room", () =>
@@ -168,6 +191,79 @@ describe("runs of a daemon that has room for few", () => {
     }),
   )
 
+  it.live("take no place in the queue while they wait for people", () =>
+    Effect.gen(function* () {
+      const agreed = "approval: { approvers: 1, timeout: 1h, onTimeout: fail }, "
+      const { ask, endedAs, folder, is, operator, queued, start, stop } = yield* place(1, {
+        asking: pipeline("asking", "['true']", [], agreed),
+        held: pipeline("held", untilThere("go")),
+        other: pipeline("other", "['true']"),
+      })
+      for (let n = 0; n < 4; n++) yield* is(yield* start("asking"), "waiting")
+      const held = yield* start("held")
+      yield* is(held, "running")
+      assert.strictEqual(yield* queued, 0)
+      const more = ask("/pipelines/other/runs", operator, {})
+      // Which of them have begun is not looked up for each request.
+      const taken = [yield* start("other"), (yield* until(Effect.map(more, ifTaken))).run]
+      const turnedAway = yield* more
+      assert.deepStrictEqual([turnedAway.status, turnedAway.json.detail], [429, "2 runs wait already; try again later"])
+      yield* write(folder, "go", "")
+      for (const run of taken) assert.strictEqual(yield* endedAs("other", run), "succeeded")
+      assert.strictEqual(yield* endedAs("held", held), "succeeded")
+      yield* stop
+    }),
+  )
+
+  it.live("tell their events to who listens before they begin, or why they did not begin", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, listen, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+      })
+      const first = yield* start("held")
+      yield* is(first, "running")
+      const [second, third] = [yield* start("held"), yield* start("held")]
+      const [ofSecond, ofThird] = [yield* listen(second), yield* listen(third)]
+      assert.deepStrictEqual([ofSecond.status, ofThird.status], [200, 200])
+      assert.strictEqual((yield* ask(`/runs/${third}/cancel`, operator, { reason: "enough" })).status, 200)
+      const [last, ...none] = yield* ofThird.events
+      assert.deepStrictEqual([last.event, none], ["problem", []])
+      assert.deepInclude(last.data, { status: 404, code: "RunNotCreated" })
+      assert.include(last.data.detail, "operator-token cancelled it before it began: enough")
+      const late = yield* ask(`/runs/${third}/events`, operator)
+      assert.deepStrictEqual([late.status, late.json], [404, last.data])
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("held", second), "succeeded")
+      const all = yield* ofSecond.events
+      assert.strictEqual(all[0].event, "dev.dandori.run.created.v1")
+      assert.strictEqual(all.at(-1)?.event, "dev.dandori.run.finished.v1")
+      yield* stop
+    }),
+  )
+
+  it.live("are neither retried nor gone on with nor answered while they wait to begin", () =>
+    Effect.gen(function* () {
+      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+      })
+      yield* is(yield* start("held"), "running")
+      const run = yield* start("held")
+      const bodies: Readonly<Record<string, unknown>> = {
+        retry: {},
+        resume: {},
+        resolutions: { task: "work", as: "failed", reason: "enough" },
+      }
+      for (const [what, body] of Object.entries(bodies)) {
+        const { json, status } = yield* ask(`/runs/${run}/${what}`, operator, body)
+        assert.deepStrictEqual([what, status, json.code], [what, 409, "RunNotBegun"])
+        assert.strictEqual(json.detail, `Run ${run} waits to begin, and begins by itself when it is its turn`)
+      }
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* endedAs("held", run), "succeeded")
+      yield* stop
+    }),
+  )
+
   it.live("are refused at once where they are to run again what cannot be", () =>
     Effect.gen(function* () {
       const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
@@ -195,7 +291,7 @@ describe("runs of a daemon that has room for few", () => {
 
   it.live("do not begin after all when their backfill was cancelled while they waited for room", () =>
     Effect.gen(function* () {
-      const { ask, endedAs, folder, is, operator, start, stop } = yield* place(1, {
+      const { ask, endedAs, folder, is, listen, operator, start, stop } = yield* place(1, {
         held: pipeline("held", untilThere("go")),
         often: ticking("often", "0 0 1 1 *", ["sh", "-c", "echo x >> often.txt"]),
       })
@@ -205,8 +301,12 @@ describe("runs of a daemon that has room for few", () => {
       const { json } = yield* ask("/schedules/often/backfills", operator, range)
       const [first] = json.runs
       yield* is(first.run, "queued")
+      const listening = yield* listen(first.run)
       const cancelled = yield* ask(`/schedules/often/backfills/${json.backfill}/cancel`, operator, { reason: "enough" })
       assert.strictEqual(cancelled.status, 200, JSON.stringify(cancelled.json))
+      const [told, ...none] = yield* listening.events
+      assert.deepStrictEqual([told.event, none], ["problem", []])
+      assert.strictEqual(told.data.detail, `Run ${first.run} was not created: nobody asks for it any more`)
       yield* write(folder, "go", "")
       assert.strictEqual(yield* endedAs("held", held), "succeeded")
       const other = yield* start("held")

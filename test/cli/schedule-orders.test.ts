@@ -138,7 +138,10 @@ describe("dandori schedule", () => {
       process.signal("SIGTERM")
       assert.strictEqual(yield* process.ended, 0)
       const { out } = yield* dandori(folder, "schedule", "explain", "often", "2026-03-02", "--json")
-      assert.deepInclude(ndjson(out)[0], { backfills: [{ run: [...runs.keys()][1], status: "succeeded" }] })
+      const run = [...runs.keys()][1]
+      assert.deepInclude(ndjson(out)[0], { is: "ran", run, backfills: [{ run, status: "succeeded" }] })
+      const shown = yield* dandori(folder, "schedule", "explain", "often", "2026-03-02")
+      assert.match(shown.out, new RegExp(`ran +run ${run} succeeded: a backfill asked for it: [^;]* at this time `))
     }),
   )
 

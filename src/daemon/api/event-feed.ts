@@ -11,6 +11,8 @@ import type { LedgerFailed, StreamMissing } from "../../ledger/errors.ts"
 import { Ledger } from "../../ledger/ledger.ts"
 import * as Sealing from "../../ledger/sealing.ts"
 import * as StreamName from "../../ledger/stream-name.ts"
+import { Host, type HostUnready } from "../host.ts"
+import * as Problems from "./problems.ts"
 
 const finished = "dev.dandori.run.finished.v1"
 
@@ -42,6 +44,12 @@ const mostBytes = 256 * 2 ** 20
 const frameOf = (entry: Entry): Uint8Array =>
   Buffer.from(`id: ${entry.sequence}\nevent: ${entry.type}\ndata: ${Chain.lineOf(entry)}\n\n`)
 
+/** That a run is not created after all, as a server-sent event: it stands alone, and is none of the run's. */
+const notCreatedFrame = (run: string, why: string): Uint8Array => {
+  const { code, detail, status, title, type } = Problems.notCreated(run, why)
+  return Buffer.from(`event: problem\ndata: ${JSON.stringify({ type, status, title, detail, code })}\n\n`)
+}
+
 /** What a feed has read so far: a frame per event in order, and whether more can come. */
 export interface Feed {
   readonly frames: ReadonlyArray<Uint8Array>
@@ -53,6 +61,7 @@ export interface Feed {
 /** Follows one stream for all that listen to it; `held` counts the bytes of all feeds. */
 const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }) {
   const ledger = yield* Ledger
+  const host = yield* Host
   if (held.bytes >= mostBytes) return yield* new FeedsFull({ bytes: held.bytes })
   const stream = StreamName.ofRun(run)
   const frames: Array<Uint8Array> = []
@@ -61,15 +70,18 @@ const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }
   let bytes = 0
   yield* Effect.addFinalizer(() => Effect.sync(() => (held.bytes -= bytes)))
   let start: Chain.Start = { head: Sealing.genesis(stream), bytes: 0 }
+  let isCreated = false
+  const add = (frame: Uint8Array) => {
+    frames.push(frame)
+    bytes += frame.length
+    held.bytes += frame.length
+  }
 
+  /** Whether there was anything new. */
   const look = Effect.gen(function* () {
     const chain = Chain.read(stream, yield* ledger.bytes(stream, start.bytes), start)
-    for (const entry of chain.entries) {
-      const frame = frameOf(entry)
-      frames.push(frame)
-      bytes += frame.length
-      held.bytes += frame.length
-    }
+    isCreated = true
+    for (const entry of chain.entries) add(frameOf(entry))
     start = { head: chain.head, bytes: chain.validBytes }
     // A torn end is being written, or was left by a crash and is cut by whoever goes on.
     if (chain.fault !== undefined && chain.fault.kind !== "torn") {
@@ -84,11 +96,35 @@ const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }
     for (const wake of woken) wake()
   })
 
-  yield* look
+  /** As `look` while the run may still have to be created; `otherwise` where nobody asks for it. */
+  const lookFor = <E, R>(otherwise: (missing: StreamMissing) => Effect.Effect<boolean, E, R>) =>
+    Effect.catchTag(look, "StreamMissing", (missing) =>
+      Effect.flatMap(host.asked, (asked) => {
+        if (asked.some((one) => one.run === run)) return Effect.succeed(false)
+        // It may have begun and ended between the two looks.
+        return Effect.catchTag(look, "StreamMissing", () => otherwise(missing))
+      }),
+    )
+  const lookOn = Effect.suspend(() => {
+    if (isCreated) return look
+    const isNotCreated = Effect.map(host.notCreated(run), (why = "nobody asks for it any more") => {
+      add(notCreatedFrame(run, why))
+      end = "finished"
+      return true
+    })
+    // A host that cannot tell now is asked again.
+    return Effect.catchTag(
+      lookFor(() => isNotCreated),
+      "HostUnready",
+      () => Effect.succeed(false),
+    )
+  })
+
+  yield* lookFor(Effect.fail)
   yield* Effect.gen(function* () {
     for (let pause = soon; end === "open";) {
       yield* Effect.sleep(pause)
-      const grown = yield* look
+      const grown = yield* lookOn
       pause = grown ? soon : Math.min(pause * 1.25, later)
       if (grown || end !== "open") yield* tell
     }
@@ -112,12 +148,19 @@ const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }
   } satisfies Feed
 })
 
-/** The events of runs as they come: a stream is read once, however many listen to it, and forgotten when nobody does. */
+/**
+ * The events of runs as they come: a stream is read once, however many listen to it, and forgotten when nobody does. That of
+ * a run that is asked for and waits to be created begins when it is, or tells why it is not.
+ */
 export class EventFeeds extends Context.Service<
   EventFeeds,
-  { readonly of: (run: string) => Effect.Effect<Feed, StreamMissing | LedgerFailed | FeedsFull, Scope.Scope> }
+  {
+    readonly of: (
+      run: string,
+    ) => Effect.Effect<Feed, StreamMissing | LedgerFailed | FeedsFull | HostUnready, Scope.Scope>
+  }
 >()("dandori/daemon/api/EventFeeds") {
-  static readonly layer: Layer.Layer<EventFeeds, never, Ledger> = Layer.effect(
+  static readonly layer: Layer.Layer<EventFeeds, never, Ledger | Host> = Layer.effect(
     EventFeeds,
     Effect.gen(function* () {
       const held = { bytes: 0 }

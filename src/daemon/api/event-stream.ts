@@ -83,8 +83,15 @@ const make = Effect.fnUntraced(function* (limits: Limits) {
       }
       const response = NodeHttpServerRequest.toServerResponse(request)
       const open: Open = { handed: undefined, drop: () => response.destroy() }
+      const stillHere = (from: number) => {
+        open.handed = clock.currentTimeMillisUnsafe()
+        return [heartbeat, from] as const
+      }
+      let isAnswered = false
       const next = Effect.fnUntraced(function* (from: number) {
         open.handed = undefined
+        const isFirst = !isAnswered
+        isAnswered = true
         while (true) {
           if (from < feed.frames.length) {
             const { bytes, to } = batch(feed.frames, from)
@@ -92,15 +99,14 @@ const make = Effect.fnUntraced(function* (limits: Limits) {
             return [bytes, to] as const
           }
           if (feed.end() !== "open") return
+          // The head of an answer goes with its first bytes.
+          if (isFirst) return stillHere(from)
           const came = yield* Effect.timeoutOption(
             Effect.raceFirst(feed.beyond(from), Deferred.await(closed)),
             heartbeatMillis,
           )
           if (Deferred.isDoneUnsafe(closed)) return
-          if (Option.isNone(came)) {
-            open.handed = clock.currentTimeMillisUnsafe()
-            return [heartbeat, from] as const
-          }
+          if (Option.isNone(came)) return stillHere(from)
         }
       })
       yield* Effect.acquireRelease(

@@ -48,6 +48,10 @@ export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", de
 /** There is no such thing. */
 export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", declared(404), code) {}
 
+/** A run was asked for and is not created after all. */
+export const notCreated = (run: string, why: string) =>
+  new NotFound({ code: "RunNotCreated", detail: `Run ${run} was not created: ${why}` })
+
 /** It does not fit where the thing stands now. */
 export class Conflict extends HttpApiError.Problem<Conflict>()("Conflict", declared(409), code) {}
 

@@ -19,8 +19,7 @@ const isRequested = Schema.is(eventData["dev.dandori.approval.requested.v1"])
 const time = (millis: number): string => new Date(millis).toISOString()
 
 /** There is no run of an id. */
-export const missing = (run: string) =>
-  new Problems.NotFound({ code: "RunMissing", detail: `The ledger has no run ${run}` })
+const missing = (run: string) => new Problems.NotFound({ code: "RunMissing", detail: `The ledger has no run ${run}` })
 
 /** A ledger that cannot be read now. */
 export const unreadable = (error: { readonly message: string }) =>
@@ -33,12 +32,6 @@ const recorded = Effect.fnUntraced(function* (run: string) {
 
 const isMissing = ({ entries, fault, owned }: RecordedRun.RecordedRun): boolean =>
   entries.length === 0 && fault === undefined && !owned
-
-/** A run as its stream tells it. */
-export const read = Effect.fnUntraced(function* (run: string) {
-  const found = yield* recorded(run)
-  return isMissing(found) ? yield* missing(run) : found
-})
 
 /** Whether the daemon is the one that has to drive a run, and does not yet. */
 const isUndriven = ({ status }: RecordedRun.RecordedRun): boolean => status === "interrupted" || status === "empty"
@@ -60,7 +53,8 @@ export const summaryOf = (run: RecordedRun.RecordedRun, asked: AskedRun | undefi
   }
 }
 
-const unready = ({ _tag, message }: HostUnready) => new Problems.Unavailable({ code: _tag, detail: message })
+/** A host that cannot tell now. */
+export const unready = ({ _tag, message }: HostUnready) => new Problems.Unavailable({ code: _tag, detail: message })
 
 /** What the daemon knows of a run that it does not drive yet. One that starts cannot tell whether it has to. */
 const askedOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
@@ -70,10 +64,23 @@ const askedOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
 })
 
 /** There is no run of an id, or it was asked for and not created. */
-const neverThere = Effect.fnUntraced(function* (run: string) {
+export const neverThere = Effect.fnUntraced(function* (run: string) {
   const why = yield* Effect.mapError((yield* Host).notCreated(run), unready)
-  if (why === undefined) return yield* missing(run)
-  return yield* new Problems.NotFound({ code: "RunNotCreated", detail: `Run ${run} was not created: ${why}` })
+  return yield* why === undefined ? missing(run) : Problems.notCreated(run, why)
+})
+
+/** There is no run of an id yet, or there never will be. */
+export const absent = Effect.fnUntraced(function* (run: string) {
+  const asked = yield* Effect.mapError((yield* Host).asked, unready)
+  if (!asked.some((one) => one.run === run)) return yield* neverThere(run)
+  const detail = `Run ${run} waits to begin, and begins by itself when it is its turn`
+  return yield* new Problems.Conflict({ code: "RunNotBegun", detail })
+})
+
+/** A run as its stream tells it. */
+export const read = Effect.fnUntraced(function* (run: string) {
+  const found = yield* recorded(run)
+  return isMissing(found) ? yield* absent(run) : found
 })
 
 const approvalOf = (

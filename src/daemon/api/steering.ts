@@ -23,14 +23,16 @@ interface Told {
 const passing = new Set(["LedgerFailed", "FileFailed", "HostUnready"])
 
 /** Why nothing came of a request to a run, as a problem. */
-const problemOf =
-  (run: string) =>
-  ({ _tag, message }: Told) => {
-    if (_tag === "StreamMissing") return RunReading.missing(run)
-    const words = { code: _tag, detail: message }
-    if (_tag === "QueueFull") return new Problems.TooManyRequests(words)
-    return passing.has(_tag) ? new Problems.Unavailable(words) : new Problems.Conflict(words)
-  }
+const problemOf = ({ _tag, message }: Told) => {
+  const words = { code: _tag, detail: message }
+  if (_tag === "QueueFull") return new Problems.TooManyRequests(words)
+  return passing.has(_tag) ? new Problems.Unavailable(words) : new Problems.Conflict(words)
+}
+
+/** Why nothing came of a request to a run that is to be there, as a problem. */
+const problemOfRun = Effect.fnUntraced(function* (run: string, error: Told) {
+  return yield* error._tag === "StreamMissing" ? RunReading.absent(run) : problemOf(error)
+})
 
 /** What a person said of a run, in the name of who calls. */
 const inTheirName = Effect.fnUntraced(function* <A, E extends Told, R>(
@@ -40,7 +42,10 @@ const inTheirName = Effect.fnUntraced(function* <A, E extends Told, R>(
   const { actor } = yield* Caller
   const now = yield* Clock.currentTimeMillis
   const asked = Effect.flatMap(Resume.recall(run), (recalled) => ask(recalled, { by: actor.authid, now }))
-  yield* Effect.mapError(Effect.provideService(asked, Acting, actor), problemOf(run))
+  yield* asked.pipe(
+    Effect.provideService(Acting, actor),
+    Effect.catch((error) => problemOfRun(run, error)),
+  )
   return { run, by: actor.authid }
 })
 
@@ -51,7 +56,7 @@ const submit = (run: string, request: Request) =>
 export const cancel = Effect.fnUntraced(function* (run: string, reason: string) {
   const { actor } = yield* Caller
   const host = yield* Host
-  const isAsked = yield* Effect.mapError(host.cancel(run, reason, actor), problemOf(run))
+  const isAsked = yield* Effect.mapError(host.cancel(run, reason, actor), problemOf)
   return isAsked ? { run, by: actor.authid } : yield* submit(run, { kind: "cancel", reason })
 })
 
@@ -91,7 +96,7 @@ const tell = (run: string, said: ApprovalAnswer) =>
 export const answer = Effect.fnUntraced(function* (run: string, given: Answer) {
   const { actor } = yield* Caller
   const settings = yield* Settings
-  const { created, requester } = yield* Effect.mapError(Resume.recall(run), problemOf(run))
+  const { created, requester } = yield* Effect.catch(Resume.recall(run), (error) => problemOfRun(run, error))
   const isOwn = given.decision === "approve" && requester === actor.authid
   if (isOwn && !Requests.selfApproval(settings, created.env)) {
     const detail = `${actor.authid} asked for this run and cannot approve it. Somebody else has to`
@@ -113,7 +118,7 @@ export const retry = Effect.fnUntraced(function* (
   const host = yield* Host
   const { once } = yield* Idempotency
   yield* RunReading.read(of)
-  const begin = (run: string) => Effect.mapError(host.retryRun({ of, run, ...again, who: actor }), problemOf(of))
+  const begin = (run: string) => Effect.mapError(host.retryRun({ of, run, ...again, who: actor }), problemOf)
   return yield* once({ scope: `retry ${actor.authid} ${of}`, key, says: again }, begin, ({ status }) => status === 409)
 })
 
@@ -125,6 +130,6 @@ export const resume = Effect.fnUntraced(function* (run: string) {
   if (durationMillis !== undefined) {
     return yield* new Problems.Conflict({ code: "RunEnded", detail: `Run ${run} has ended: ${status}` })
   }
-  yield* Effect.mapError(host.resumeRun(run, actor), problemOf(run))
+  yield* Effect.mapError(host.resumeRun(run, actor), problemOf)
   return { run, by: actor.authid }
 })

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { EventFeeds } from "../../../src/daemon/api/event-feed.ts"
+import { Host } from "../../../src/daemon/host.ts"
 import { Ledger } from "../../../src/ledger/ledger.ts"
 import * as LedgerPostgres from "../../../src/ledger/ledger-postgres.ts"
 import * as StreamName from "../../../src/ledger/stream-name.ts"
@@ -54,7 +55,12 @@ describe.each([
             bytes: (name, from) => Effect.suspend(() => (looks++, ledger.bytes(name, from))),
           })
           const feeds = Context.get(
-            yield* Layer.build(Layer.provide(EventFeeds.layer, Layer.succeed(Ledger, counted))),
+            yield* Layer.build(
+              Layer.provide(EventFeeds.layer, [
+                Layer.succeed(Ledger, counted),
+                Layer.mock(Host)({ asked: Effect.succeed([]) }),
+              ]),
+            ),
             EventFeeds,
           )
           const missing = yield* Effect.flip(Effect.scoped(feeds.of(run)))

@@ -150,9 +150,11 @@ describe("a webhook", () => {
         yield* send(place, body, { "content-type": "application/json" }),
         yield* send(place, body, headersOf("m", at, body), "/api/v1/hooks/good"),
       ]
+      // Nor is it told which of these it was: who asks may be looking for hooks.
+      const detail = "No webhook with this signature starts this pipeline"
       for (const { body: problem, status } of refused) {
         assert.strictEqual(status, 401)
-        assert.strictEqual(problem.code, "SignatureRefused")
+        assert.deepInclude(problem, { code: "SignatureRefused", detail })
       }
       const noJson = yield* send(place, "{", headersOf("m", at, "{"))
       assert.strictEqual(noJson.status, 400)
@@ -169,15 +171,31 @@ describe("a webhook", () => {
     const listening = Logger.layer([Logger.make(({ message }) => void said.push(String(message)))])
     return Effect.gen(function* () {
       const place = yield* ApiPlace.make()
-      const headers = headersOf("m", now(), "{}")
+      const headers = headersOf("m", now(), "{}", "another secret")
       const unknown = yield* send(place, "{}", headers, "/api/v1/hooks/good")
       const noSecret = yield* send(place, "{}", headers, "/api/v1/hooks/shell")
-      assert.deepStrictEqual([noSecret.status, noSecret.body], [401, unknown.body])
-      assert.strictEqual(unknown.status, 401)
-      const [ofUnknown, ofShell, ...more] = said
+      const wrong = yield* send(place, "{}", headers)
+      for (const answer of [unknown, noSecret, wrong]) {
+        assert.deepStrictEqual([answer.status, answer.body], [401, unknown.body])
+      }
+      const [ofUnknown, ofShell, ofGiven, ...more] = said
       assert.deepStrictEqual(more, [])
       assert.match(ofUnknown, /good.*daemon\.hooks/)
       assert.match(ofShell, /shell.*no\.secret/)
+      assert.match(ofGiven, /given.*webhook-signature does not fit/)
+    }).pipe(Effect.provide(listening))
+  })
+
+  it.live("that nobody knows fills no log, whatever names it has", () => {
+    const said: Array<string> = []
+    const listening = Logger.layer([Logger.make(({ message }) => void said.push(String(message)))])
+    return Effect.gen(function* () {
+      const place = yield* ApiPlace.make()
+      for (let n = 0; n < 10; n++) yield* send(place, "{}", {}, `/api/v1/hooks/none-${n}`)
+      for (let n = 0; n < 10; n++) yield* send(place, "{}", {})
+      assert.lengthOf(said, 2)
+      assert.match(said[0], /none-0.*daemon\.hooks/)
+      assert.match(said[1], /given.*webhook-id/)
     }).pipe(Effect.provide(listening))
   })
 

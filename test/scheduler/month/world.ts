@@ -129,7 +129,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
         one.status = "cancelled"
         yield* Deferred.succeed(one.cancelled, undefined)
       }),
-    counts: () => ({ seen: 0, running: 0 }),
+    counts: () => ({ queued: 0, running: 0 }),
     seeThrough: ({ run, trigger }, note) =>
       Effect.gen(function* () {
         // Some cannot be started at all.

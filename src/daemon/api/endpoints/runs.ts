@@ -33,11 +33,18 @@ const Done = Schema.Struct({ run: RunId, by: Schema.String }).annotate({ identif
 /** One server-sent event; the document has no schema of its own for streams of them. */
 const eventSchema = {
   type: "object",
-  required: ["id", "event", "data"],
+  required: ["event", "data"],
   properties: {
-    id: { type: "string", pattern: "^[1-9][0-9]*$", description: "sequence of the entry" },
-    event: { type: "string", description: "type of the entry" },
-    data: { type: "string", contentMediaType: "application/json", description: "the entry as it was sealed" },
+    id: { type: "string", pattern: "^[1-9][0-9]*$", description: "sequence of the entry; a problem has none" },
+    event: {
+      type: "string",
+      description: "type of the entry; or `problem`, which stands alone: the run waited to be created, and is not",
+    },
+    data: {
+      type: "string",
+      contentMediaType: "application/json",
+      description: "the entry as it was sealed, or the problem",
+    },
   },
 }
 
@@ -73,7 +80,7 @@ export const runs = HttpApiGroup.make("runs").add(
     .annotate(Needs, "read")
     .annotate(
       OpenApi.Summary,
-      "The events of a run as server-sent events, live, from any sequence on; ends with the run",
+      "The events of a run as server-sent events, live, from any sequence on; ends with the run, and waits for one to begin that is asked for",
     )
     .annotate(OpenApi.Transform, withEvents),
   HttpApiEndpoint.post("cancel", "/runs/:run/cancel", {

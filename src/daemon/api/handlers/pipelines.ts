@@ -13,6 +13,7 @@ import { Api } from "../document.ts"
 import { Params } from "../endpoints/pipelines.ts"
 import * as Begun from "../begun.ts"
 import * as Problems from "../problems.ts"
+import * as RatedLog from "../rated-log.ts"
 import * as ScheduleReading from "../schedule-reading.ts"
 import * as Starting from "../starting.ts"
 
@@ -107,7 +108,11 @@ export const schedules = HttpApiBuilder.group(
 
 const Body = Schema.fromJsonString(Schema.Struct({ params: Schema.optionalKey(Params) }))
 
-const refused = (detail: string) => new Problems.Unauthorized({ code: "SignatureRefused", detail })
+/** The same words whatever is wrong: only the log tells a hook that is not there from a signature that does not fit. */
+const refused = new Problems.Unauthorized({
+  code: "SignatureRefused",
+  detail: "No webhook with this signature starts this pipeline",
+})
 
 /** Answers to other systems. */
 export const hooks = HttpApiBuilder.group(
@@ -116,13 +121,14 @@ export const hooks = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const secrets = yield* Secrets
     const { sections } = yield* Settings
+    const log = yield* RatedLog.make
     const known = new Map(Object.entries(sections.daemon.hooks ?? {}))
 
-    /** The same words whether there is no such hook or its secret cannot be read: only the log tells them apart. */
-    const stranger = (pipeline: string, why: string) =>
-      Effect.logWarning(`The webhook of ${pipeline} started nothing: ${why}`).pipe(
-        Effect.andThen(Effect.fail(refused("No webhook with this signature starts this pipeline"))),
-      )
+    const stranger = Effect.fnUntraced(function* (pipeline: string, why: string) {
+      const kind = known.has(pipeline) ? `${pipeline}: ${why}` : "unknown"
+      yield* log.warn(kind, `The webhook of ${pipeline} started nothing: ${why}`)
+      return yield* refused
+    })
 
     const secretOf = (pipeline: string) => {
       const reference = known.get(pipeline)
@@ -133,8 +139,9 @@ export const hooks = HttpApiBuilder.group(
     return handlers.handleRaw(
       "call",
       Effect.fnUntraced(function* ({ headers, params: { pipeline }, request }) {
-        const secret = yield* secretOf(pipeline)
+        // Before anything is known of the hook: who sends too much or too slowly is told so whether there is one or not.
         const text = yield* Effect.orDie(request.text)
+        const secret = yield* secretOf(pipeline)
         const now = yield* Clock.currentTimeMillis
         const signed = {
           id: headers["webhook-id"] ?? "",
@@ -142,7 +149,7 @@ export const hooks = HttpApiBuilder.group(
           signature: headers["webhook-signature"] ?? "",
         }
         const fault = WebhookSignature.fault(Redacted.value(secret), signed, text, now)
-        if (fault !== undefined) return yield* refused(fault)
+        if (fault !== undefined) return yield* stranger(pipeline, fault)
         const { params = {} } = yield* Schema.decodeEffect(Body)(text).pipe(
           Effect.mapError(
             () => new Problems.BadRequest({ code: "RequestInvalid", detail: "The body is no JSON object" }),

@@ -27,10 +27,10 @@ export const runs = HttpApiBuilder.group(
       plan: ({ params }) => RunReading.plan(params.run),
       events: Effect.fnUntraced(function* ({ headers, params, query, request }) {
         const feed = yield* feeds.of(params.run).pipe(
-          Effect.catchTag("StreamMissing", () => RunReading.missing(params.run)),
+          Effect.catchTag("StreamMissing", () => RunReading.neverThere(params.run)),
           Effect.catchTag("LedgerFailed", RunReading.unreadable),
           Effect.catchTag(
-            "FeedsFull",
+            ["FeedsFull", "HostUnready"],
             ({ _tag, message }) => new Problems.Unavailable({ code: _tag, detail: message }),
           ),
         )
