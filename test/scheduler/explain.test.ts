@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Explain from "../../src/scheduler/explain.ts"
-import type * as ScheduleBook from "../../src/scheduler/schedule-book.ts"
+import type * as ScheduleFold from "../../src/scheduler/schedule-fold.ts"
 import { newStream, pipeline, scheduleOf } from "./schedule.fixture.ts"
 
 const at = (text: string) => Date.parse(`2026-03-${text}:00:00Z`)
@@ -23,7 +23,7 @@ describe("a time that was backfilled", () => {
     })
     const [{ ticks }] = stream.state().backfills
     const explained = (text: string) =>
-      Explain.of(stream.events as ReadonlyArray<ScheduleBook.Written>, at(text), at("10T14"))
+      Explain.of(stream.events as ReadonlyArray<ScheduleFold.Written>, at(text), at("10T14"))
     return { explained, stream, ticks }
   }
 
