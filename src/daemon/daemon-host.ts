@@ -2,6 +2,7 @@ import { relative } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import type { Actor } from "../domain/actor.ts"
 import type { EventData } from "../domain/event.ts"
 import { timeText } from "../domain/occurrence.ts"
@@ -31,9 +32,6 @@ import { Surroundings } from "./surroundings.ts"
 
 /** Ticks to come that a schedule shows. */
 const shownTicks = 10
-
-/** How long it is good which of the runs that are asked for have begun, milliseconds: to tell it, all of them are looked at. */
-const freshMillis = 250
 
 const requestedType = "dev.dandori.schedule.run.requested.v1"
 type Requested = EventData<typeof requestedType>
@@ -126,12 +124,12 @@ const make = Effect.fnUntraced(function* (version: string) {
     const all = [state, ...others.map(found.state)].flatMap(runsOf)
     return BegunRuns.waiting(all, begun, sections.daemon.max_runs)
   }
-  const begun = yield* Effect.cachedWithTTL(
-    book.pipe(
-      Effect.flatMap((found) => BegunRuns.of([...found.pipelines()].map(found.state).flatMap(runsOf))),
-      Effect.provide(services),
-    ),
-    freshMillis,
+  const oneLook = Semaphore.makeUnsafe(1)
+  /** All of the runs that are asked for are looked at, for one request after the other. */
+  const begun = book.pipe(
+    Effect.flatMap((found) => BegunRuns.of([...found.pipelines()].map(found.state).flatMap(runsOf))),
+    Effect.provide(services),
+    oneLook.withPermit,
   )
 
   /** Asks for a run that is not there yet, once. One that was asked for before and has ended uncreated is not asked for again. */
