@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Resume from "../engine/resume.ts"
 import * as Submit from "../engine/submit.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -24,8 +25,9 @@ export const cancelRun = Effect.fnUntraced(function* (name: string, reason: stri
     yield* Submit.submit(run.id, recalled, { kind: "cancel", reason }, { by: who(), now, say: Output.message })
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "cancelled", run: run.id, by: who() })
+  const hint = yield* Hint.here
   const next = run.owned
     ? "Its tasks get their grace to stop."
-    : `Nobody drives it now; onCancel and finally run with: dandori runs resume ${run.id}`
+    : `Nobody drives it now; onCancel and finally run with: ${hint.either(`runs resume ${run.id}`)}`
   yield* Output.data(`${run.id} is being cancelled. ${next}`)
 })

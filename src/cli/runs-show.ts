@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Durability from "../domain/durability.ts"
 import { taskOf } from "../engine/run-state.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "../engine/recorded-run.ts"
@@ -16,6 +17,7 @@ import { version } from "./render/run-json.ts"
 import { type TaskResult, resultsOf } from "./render/run-results.ts"
 import * as Standing from "../engine/standing.ts"
 import * as RunSummary from "./render/run-summary.ts"
+import { resumeCommand } from "./runs-list.ts"
 
 const shown = (value: unknown): string => clean(typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
@@ -70,8 +72,8 @@ const receipts = (facts: RunFacts): ReadonlyArray<string> =>
     ),
   )
 
-const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
-  const resume = RecordedRun.resumeCommand(run)
+const next = (run: RecordedRun.RecordedRun, hint: Hint.Hint): ReadonlyArray<string> => {
+  const resume = resumeCommand(run, hint)
   if (resume === undefined) return []
   return RecordedRun.isAnswered(run)
     ? ["Its answer is recorded, and no process drives it. To go on with it:", resume]
@@ -94,9 +96,10 @@ export const present = Effect.fnUntraced(function* (
   facts: RunFacts,
   { home, json, now, results: found }: Shown,
 ) {
+  const hint = yield* Hint.here
   if (json) {
     const { data, status } = run
-    const resume = RecordedRun.resumeCommand(run)
+    const resume = resumeCommand(run, hint)
     const held = RecordedRun.heldBy(run)
     const durationMillis = run.durationMillis ?? now - run.created
     return yield* Output.json({
@@ -123,6 +126,7 @@ export const present = Effect.fnUntraced(function* (
   const status = RecordedRun.isAnswered(run) ? "answered" : run.status
   const options: RunSummary.SummaryOptions = {
     run: run.id,
+    hint,
     status,
     home,
     colours,
@@ -139,7 +143,7 @@ export const present = Effect.fnUntraced(function* (
       ...part("Receipts", receipts(facts)),
       ...part("Results", RunSummary.results(found, options)),
       ...part("What went wrong", RunSummary.failures(facts, options)),
-      ...part("Next", next(run)),
+      ...part("Next", next(run, hint)),
     ].join("\n"),
   )
 })
