@@ -27,11 +27,16 @@ export const choose = Effect.fnUntraced(function* (name: string) {
     const more = found.length > listed ? ` and ${found.length - listed} more` : ""
     return yield* new Output.UsageError({ reason: `${name} is the beginning of ${found.length} runs: ${some}${more}` })
   }
+  const hint = yield* Hint.here
+  const next = `See what there is: ${hint.either("runs list")}`
   const purged = yield* PurgedRuns.find(prefix)
-  return yield* new Missing({
-    what: purged === undefined ? `The ledger has no run ${plain(name)}` : PurgedRuns.describe(purged),
-    next: `See what there is: ${(yield* Hint.here).either("runs list")}`,
-  })
+  if (purged !== undefined) return yield* new Missing({ what: PurgedRuns.describe(purged), next })
+  const AskedRuns = yield* Effect.promise(() => import("./asked-runs.ts"))
+  const { asked, notCreated } = yield* AskedRuns.find(prefix)
+  if (asked !== undefined) {
+    return yield* new AskedRuns.RunNotBegun({ asked, cancel: hint.either(`runs cancel ${asked.run}`) })
+  }
+  return yield* new Missing({ what: notCreated ?? `The ledger has no run ${plain(name)}`, next })
 })
 
 /** The run that a person named. */

@@ -32,7 +32,7 @@ export interface SummaryOptions {
 }
 
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
-const attention = ["warned", "waiting", "running", "interrupted", "answered", "cancelling"]
+const attention = ["queued", "warned", "waiting", "running", "interrupted", "answered", "cancelling"]
 const mostLines = 12
 const mostResults = 40
 
@@ -54,6 +54,7 @@ export const headline = (
     answered: `has its answer and can go on, after ${took}`,
     interrupted: `was interrupted after ${took}`,
     cancelled: `was cancelled after ${took}${why}`,
+    ...(facts.created === undefined ? { queued: "waits to begin" } : {}),
   }
   return `${Output.bold(facts.plan.id, colours)} ${colour(words[status] ?? status, colours)}  run ${run}`
 }
