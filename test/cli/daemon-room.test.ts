@@ -271,4 +271,30 @@ describe("a run that waits for room in the daemon, on the files", () => {
       assert.strictEqual((yield* here("runs", "cancel", second)).code, 66)
     }),
   )
+
+  it.live("is shown with its tick and who asked for it, where it is one of a backfill that others go before", () =>
+    Effect.gen(function* () {
+      const { ask, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+        often: ticking("often", "0 0 1 1 *", ["true"]),
+      })
+      yield* is(yield* start("held"), "running")
+      const range = { from: "2023-01-01T00:00:00Z", to: "2026-01-01T00:00:01Z", definition: "today" }
+      const { json } = yield* ask("/schedules/often/backfills", operator, range)
+      const [, { run, tick }] = json.runs
+      const { code, err, out } = yield* dandori(folder, "runs", "show", run)
+      assert.strictEqual(code, 0, err)
+      assert.match(
+        out,
+        new RegExp(`^often waits to begin {2}run ${run}\n {2}asked for +20\\S+ \\S+ by operator-token, env dev\n`),
+      )
+      assert.include(out.replaceAll(/ +/g, " "), ` tick ${tick}\n`)
+      const called = yield* dandori(folder, "runs", "cancel", run)
+      assert.strictEqual(called.code, 0, called.err)
+      yield* write(folder, "go", "")
+      const statuses = yield* until(Effect.map(ended(folder, "often"), (all) => (all.size >= 3 ? all : undefined)))
+      assert.strictEqual(statuses.get(run), "cancelled")
+      yield* stop
+    }),
+  )
 })
