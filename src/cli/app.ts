@@ -12,6 +12,7 @@ import type { Stdio } from "effect/Stdio"
 import type { Terminal } from "effect/Terminal"
 import { commandLine } from "./command-list.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Logging from "./logging.ts"
 import * as Output from "./output.ts"
 import * as Usage from "./usage.ts"
 
@@ -61,7 +62,9 @@ export const main = async (argv: ReadonlyArray<string>, version: string): Promis
   const program = Command.runWith(await commandLine(argv, version), { version })(argv).pipe(
     withoutPrompts,
     Effect.provideService(Console.Console, Output.console),
-    Effect.provide(Layer.mergeAll(Usage.layer(argv), NodeFileSystem.layer, NodePath.layer)),
+    Effect.provide(
+      Layer.mergeAll(Usage.layer(argv), Logging.layer(Output.message), NodeFileSystem.layer, NodePath.layer),
+    ),
   )
   const fiber = Effect.runFork(program)
   const stop = (code: number) => {

@@ -10,6 +10,7 @@ import { Cordons } from "../services/cordons.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as CordonPlace from "./cordon-place.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
 import { dateTime } from "./render/duration.ts"
@@ -80,7 +81,9 @@ export const raise = Effect.fnUntraced(function* (request: RaiseRequest) {
   if (cordon.degraded !== undefined) yield* Output.message(`degraded: ${cordon.degraded}`)
   yield* testify(CordonBook.raised(cordon))
   if (flags.json) return yield* Output.json({ v: 1, kind: "cordon", ...cordon })
-  yield* Output.data(`${describe(cordon)}\nNothing new starts. To let it: dandori cordon lift ${id}`)
+  yield* Output.data(
+    `${describe(cordon)}\nNothing new starts. To let it: ${(yield* Hint.here).either(`cordon lift ${id}`)}`,
+  )
 })
 
 /** Lifts a cordon. */

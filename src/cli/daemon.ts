@@ -1,12 +1,9 @@
 import { resolve } from "node:path"
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import { millisOf } from "../domain/config/daemon.ts"
 import * as Api from "../daemon/api/api.ts"
 import type { ListenFailed } from "../daemon/api/server.ts"
@@ -32,7 +29,6 @@ import { skipGrace } from "../services/process-groups.ts"
 import * as DeadMan from "../services/dead-man.ts"
 import * as LocalSocket from "../services/local-socket.ts"
 import * as Memory from "../services/memory.ts"
-import { conceal } from "../services/secret-forms.ts"
 import { ServiceManager } from "../services/service-manager.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
@@ -40,6 +36,7 @@ import { exitCodes } from "./exit-code.ts"
 import { oneStopMillis } from "./interrupts.ts"
 import * as LeasePlace from "./lease-place.ts"
 import type * as LedgerPlace from "./ledger-place.ts"
+import * as Logging from "./logging.ts"
 import * as Notifications from "./notifications.ts"
 import * as Output from "./output.ts"
 import * as Params from "./params.ts"
@@ -134,18 +131,6 @@ const listen = (grace: string, reload: () => void, say: (text: string) => Effect
       }),
   ).pipe(Effect.map(({ interrupted }) => Deferred.await(interrupted)))
 
-/** What is logged goes where all else goes that a daemon says, without secrets. */
-const logging = (say: (text: string) => Effect.Effect<void>) =>
-  Logger.layer([
-    Logger.make(({ cause, message }) => {
-      const words = (Array.isArray(message) ? message : [message]).map((word) =>
-        typeof word === "string" ? word : Inspectable.toStringUnknown(word),
-      )
-      const why = cause.reasons.length === 0 ? "" : `: ${Cause.pretty(cause)}`
-      Effect.runFork(say(conceal(`${words.join(" ")}${why}`)))
-    }),
-  ])
-
 /** Listens on the local socket, as soon as no other daemon of the project does. */
 const untilFree = <R>(
   listening: Effect.Effect<void, ListenFailed, R>,
@@ -211,7 +196,8 @@ export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, 
       ),
     ),
     Effect.scoped,
-    Effect.provide(logging(say)),
+    // What is logged goes where all else goes that a daemon says.
+    Effect.provide(Logging.layer(say)),
     Effect.provideService(Drain, Latch.makeUnsafe(false)),
     Effect.onInterrupt(() => Effect.sync(() => void (process.exitCode === 143 && (process.exitCode = 0)))),
   )

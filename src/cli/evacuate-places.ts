@@ -12,6 +12,7 @@ import { readDocument } from "../services/evacuation/incident/incidents.ts"
 import * as ObjectStoreS3 from "../services/object-store-s3.ts"
 import * as S3Client from "../services/s3-client.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as Hint from "./hint.ts"
 import * as InputFile from "./input-file.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
@@ -70,7 +71,7 @@ const ofIncidentFolder = Effect.fnUntraced(function* (folder: string, incident: 
   if (found.length > 0) return found
   return yield* new Missing({
     what: `The incident in ${folder} has no bundles yet`,
-    next: `Go on with its evacuation: dandori evacuate --incident ${incident.id}`,
+    next: `Go on with its evacuation: ${(yield* Hint.here).files(`evacuate --incident ${incident.id}`)}`,
   })
 })
 

@@ -24,6 +24,7 @@ import * as Catalog from "../../tasks/catalog.ts"
 import * as Confirm from "./confirm.ts"
 import * as EvacuatePlace from "./evacuate-place.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Interrupts from "./interrupts.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
@@ -110,13 +111,14 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
   const place = yield* EvacuatePlace.find(asked.incident, true)
   for (const text of place.degraded) yield* Output.message(`degraded: ${text}`)
   const drill = yield* isDrill(asked, place)
+  const hint = yield* Hint.here
   const plan: Plan = yield* planOf(place)
   if (!drill) {
     const stops = place.configuration.sections.evacuation.stop.map(({ name }) => name).join(", ")
     const agreed = yield* Confirm.confirm({
       yes: asked.yes,
       noInput: place.flags.noInput,
-      what: `This keeps new work in ${place.project} from starting, stops ${stops === "" ? "nothing" : stops} on this machine, and sends the evidence away. Look first: dandori evacuate --dry-run`,
+      what: `This keeps new work in ${place.project} from starting, stops ${stops === "" ? "nothing" : stops} on this machine, and sends the evidence away. Look first: ${hint.files("evacuate --dry-run")}`,
       question: "Evacuate now?",
     })
     if (!agreed) return yield* Output.exitWith(ExitCode.exitCodes.interrupted)
@@ -135,6 +137,7 @@ export const evacuate = Effect.fn("evacuate")(function* (asked: Asked) {
     drill,
     json: place.flags.json,
     quiet: place.flags.quiet,
+    hint,
   })
   const options = {
     capacity: Project.capacityOf(place.configuration),

@@ -9,6 +9,7 @@ import { filesGo } from "../domain/registry.ts"
 import { Holds, HoldUnknown } from "../services/holds.ts"
 import { FilesPurged, ModelRegistry, VersionUnknown } from "../services/model-registry.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as Moment from "./moment.ts"
 import * as Output from "./output.ts"
@@ -74,7 +75,7 @@ const runIsThere = Effect.fnUntraced(function* (at: Place, subject: string) {
   const { purged, runs } = yield* Effect.provide(look, Readers.ledger(at))
   if (purged === undefined && runs.includes(run)) return
   const what = purged === undefined ? `The ledger has no run ${run}` : PurgedRuns.describe(purged)
-  return yield* new Missing({ what, next: "See what there is: dandori runs list" })
+  return yield* new Missing({ what, next: `See what there is: ${(yield* Hint.here).either("runs list")}` })
 })
 
 /** Adds a hold: recorded in the ledger, then it counts. The same hold by the same person again changes nothing. */
@@ -114,9 +115,8 @@ export const addHold = Effect.fnUntraced(function* ({ reason, subject, until: gi
   }).pipe(Effect.provide(Readers.registry(at)))
   if (at.flags.json) return yield* Output.json({ ...shown(hold, now), changed: added })
   const words = added ? "is held" : "was held already"
-  yield* Output.data(
-    `${subject} ${words} by ${hold.who}, ${stateOf(hold, now)}. To release it: dandori hold release ${hold.id}`,
-  )
+  const release = (yield* Hint.here).files(`hold release ${hold.id}`)
+  yield* Output.data(`${subject} ${words} by ${hold.who}, ${stateOf(hold, now)}. To release it: ${release}`)
 })
 
 /** Lists the holds; with `all` also those that are over. */

@@ -3,6 +3,7 @@ import { Ledger } from "../ledger/ledger.ts"
 import * as Sealing from "../ledger/sealing.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { exitCodes } from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import { count } from "./plain-text.ts"
 import * as Readers from "./project-readers.ts"
@@ -37,6 +38,8 @@ export const showHead = Effect.gen(function* () {
     yield* Output.data(`entries     ${entries}${made}\nhead        ${hash}\ncheckpoint  ${covers}`)
   }
   if (fault === undefined || fault.kind === "torn") return
-  yield* Output.message(`The root stream is damaged: ${fault.reason}. Look: dandori ledger verify`)
+  yield* Output.message(
+    `The root stream is damaged: ${fault.reason}. Look: ${(yield* Hint.here).files("ledger verify")}`,
+  )
   yield* Output.exitWith(exitCodes.altered)
 })

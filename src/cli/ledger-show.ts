@@ -6,6 +6,7 @@ import * as Sealing from "../ledger/sealing.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { eventLine } from "./event-line.ts"
 import { exitCodes } from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as Readers from "./project-readers.ts"
 import { root } from "./root.ts"
@@ -28,10 +29,11 @@ const readOn = Effect.fnUntraced(function* (stream: string, start: Chain.Start) 
   return Chain.read(stream, bytes, start)
 })
 
-const damaged = (stream: string, reason: string) =>
-  Output.message(`${stream} is damaged: ${reason}; nothing after it is shown. Look: dandori ledger verify`).pipe(
-    Effect.andThen(Output.exitWith(exitCodes.altered)),
-  )
+const damaged = Effect.fnUntraced(function* (stream: string, reason: string) {
+  const look = (yield* Hint.here).files("ledger verify")
+  yield* Output.message(`${stream} is damaged: ${reason}; nothing after it is shown. Look: ${look}`)
+  return yield* Output.exitWith(exitCodes.altered)
+})
 
 const show = Effect.fnUntraced(function* (name: string, follow: boolean, json: boolean) {
   const ledger = yield* Ledger
@@ -48,7 +50,8 @@ const show = Effect.fnUntraced(function* (name: string, follow: boolean, json: b
       quiet = 0
       if (!(yield* ledger.owned(stream))) {
         const run = StreamName.runOf(stream)
-        return yield* Output.message(`Nobody writes this run any more. Go on with it: dandori runs resume ${run}`)
+        const resume = (yield* Hint.here).either(`runs resume ${run}`)
+        return yield* Output.message(`Nobody writes this run any more. Go on with it: ${resume}`)
       }
     }
     yield* Effect.sleep(interval)

@@ -8,6 +8,7 @@ import { verify } from "../ledger/verify.ts"
 import { verifyCopy } from "../ledger/verify-copy.ts"
 import type { LedgerFault, VerifyReport } from "../ledger/verify-report.ts"
 import { exitCodes } from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as InputFile from "./input-file.ts"
 import * as LedgerPlace from "./ledger-place.ts"
 import { Missing } from "./missing.ts"
@@ -48,11 +49,11 @@ const faultRow = ({ stream, line, offset, kind, reason }: LedgerFault): Readonly
 
 const short = (keyid: string) => keyid.slice(0, 16)
 
-const keyLine = ({ key, checkpoint }: VerifyReport, source: KeySource): string => {
+const keyLine = ({ key, checkpoint }: VerifyReport, source: KeySource, hint: Hint.Hint): string => {
   if (checkpoint === undefined) {
     return key.pinned
       ? `no checkpoint holds; pinned keys from ${source}`
-      : "no checkpoint: nothing is signed yet; make one with `dandori ledger checkpoint` and keep it elsewhere"
+      : `no checkpoint: nothing is signed yet; make one with \`${hint.files("ledger checkpoint")}\` and keep it elsewhere`
   }
   const signed = `the first ${count(checkpoint.size, "entry", "entries")} of root, signed by ${short(checkpoint.keyid)}`
   return key.pinned
@@ -63,13 +64,19 @@ const keyLine = ({ key, checkpoint }: VerifyReport, source: KeySource): string =
 /** Most lines of one kind; `--json` has no limit. */
 const shownLines = 20
 
-const lines = (report: VerifyReport, target: string, source: KeySource, colour: boolean): ReadonlyArray<string> => {
+const lines = (
+  report: VerifyReport,
+  target: string,
+  source: KeySource,
+  hint: Hint.Hint,
+  colour: boolean,
+): ReadonlyArray<string> => {
   const paint = report.verdict === "intact" ? Output.green : report.verdict === "busy" ? Output.yellow : Output.red
   const { checkpoint, root, notYet } = report.coverage
   const size = `${count(report.entries, "entry", "entries")} in ${count(report.streams, "stream", "streams")}, ${formatSize(report.bytes)}`
   const out = [`${paint(verdicts[report.verdict], colour)}  ${plain(target)}  ${size}`]
   out.push(...table(report.faults.map(faultRow)).map((line) => `  ${line}`))
-  out.push(`checkpoint   ${keyLine(report, source)}`)
+  out.push(`checkpoint   ${keyLine(report, source, hint)}`)
   out.push(`evidence     ${checkpoint} covered by the checkpoint, ${root} by the root alone, ${notYet} not covered yet`)
   for (const stream of report.open) out.push(`open         ${plain(stream)} has not finished`)
   for (const { stream, line, reason } of report.uncovered.slice(0, shownLines)) {
@@ -164,7 +171,7 @@ export const verifyLedger = Effect.fnUntraced(function* ({ path, key, checkpoint
     const folder = shown === "" || shown.startsWith("..") ? target : shown
     const name = inDatabase ? "PostgreSQL" : folder
     const colour = Output.colours(process.stdout)
-    const all = lines(report, name, source, colour)
+    const all = lines(report, name, source, yield* Hint.here, colour)
     yield* Output.data([...all, ...(evidence === undefined ? [] : registryLines(evidence, colour))].join("\n"))
   } else if (report.faults.length > 0) {
     yield* Output.data(table(report.faults.map(faultRow)).join("\n"))

@@ -14,6 +14,7 @@ import type { Finding, Level } from "../services/config-finding.ts"
 import * as Durable from "../services/durable-files.ts"
 import { exitCodes } from "./exit-code.ts"
 import * as Findings from "./findings.ts"
+import * as Hint from "./hint.ts"
 import { count } from "./plain-text.ts"
 import * as LedgerPlace from "./ledger-place.ts"
 import * as Readers from "./project-readers.ts"
@@ -115,6 +116,7 @@ const segments = Effect.fnUntraced(function* (home: string) {
 })
 
 const ledger = Effect.fnUntraced(function* (place: LedgerPlace.Place) {
+  const hint = yield* Hint.here
   const none = finding("ledger", "ok", "there is none yet; the first run makes it")
   const inDatabase = (yield* LedgerPlace.database(place)) !== undefined
   const writable = inDatabase ? finding("ledger", "ok", "it is in PostgreSQL") : yield* segments(place.home)
@@ -126,14 +128,19 @@ const ledger = Effect.fnUntraced(function* (place: LedgerPlace.Place) {
   )
   if (Result.isFailure(root)) {
     const level = root.failure.exitCode === exitCodes.unavailable ? "unavailable" : "error"
-    return [finding("ledger", level, root.failure.message, "look at the database: dandori config doctor")]
+    return [finding("ledger", level, root.failure.message, `look at the database: ${hint.files("config doctor")}`)]
   }
   if (Option.isNone(root.success)) return [writable]
   const { entries, fault } = root.success.value
   const chain =
     fault === undefined || fault.kind === "torn"
       ? finding("ledger", "ok", `root has ${count(entries.length, "entry", "entries")} and is whole`)
-      : finding("ledger", "error", `root is damaged: ${fault.reason}`, "look at all of it: dandori ledger verify")
+      : finding(
+          "ledger",
+          "error",
+          `root is damaged: ${fault.reason}`,
+          `look at all of it: ${hint.files("ledger verify")}`,
+        )
   const last = entries.at(-1)
   const behind = last === undefined ? 0 : Date.parse(last.time) - (yield* Clock.currentTimeMillis)
   const late =

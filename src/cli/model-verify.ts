@@ -9,6 +9,7 @@ import { filesGo } from "../domain/registry.ts"
 import { ModelRegistry } from "../services/model-registry.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { exitCodes } from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import type { Place } from "./ledger-place.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
@@ -52,7 +53,8 @@ export const verifyModel = Effect.fnUntraced(function* (version: string) {
     return { folder, found: (yield* models.exists(folder)) ? yield* models.check(folder) : undefined }
   }).pipe(Effect.scoped, Effect.provide(files))
   if (found === undefined && row === undefined) {
-    return yield* new Missing({ what: `There is no version ${version}`, next: "See what there is: dandori model list" })
+    const list = (yield* Hint.here).files("model list")
+    return yield* new Missing({ what: `There is no version ${version}`, next: `See what there is: ${list}` })
   }
 
   const purged = found === undefined && last !== undefined && filesGo(last.state) ? last : undefined

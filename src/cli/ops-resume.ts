@@ -1,5 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Entry, type EventData, data as eventData } from "../domain/event.ts"
@@ -9,6 +10,7 @@ import * as SettingsFiles from "../services/settings-files.ts"
 import { Signals } from "../services/signals.ts"
 import { confirm } from "./confirm.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as OpsChanges from "./ops-change.ts"
 import * as OpsPlace from "./ops-place.ts"
 import * as Output from "./output.ts"
@@ -53,7 +55,9 @@ export const request = Effect.fnUntraced(function* (reason: string) {
     type: "dev.dandori.ops.requested.v1",
     data: { id, env: place.env, change: resume, reason, seen: digest },
   })
-  const approve = `dandori ops resume --approve ${id}${place.env === "dev" ? "" : ` --env ${place.env}`}`
+  // Another person's environment may say another one: it is named even where this call did not.
+  const env = place.env === "dev" ? flags.env : Option.some(place.env)
+  const approve = Hint.of({ ...flags, env }).files(`ops resume --approve ${id}`)
   if (flags.json) {
     const facts = { operation: "resume", env: place.env, halted: true, requested: id, by: who(), approve }
     yield* Output.json({ v: 1, kind: "ops", ...facts })
@@ -79,7 +83,7 @@ const findRequest = Effect.fnUntraced(function* (place: OpsPlace.OpsPlace, id: s
   })[0]
   const { noInput, noPermission, usage } = ExitCode.exitCodes
   if (found === undefined) {
-    const reason = `Nobody has asked for ${clean(id)}. To ask: dandori ops resume --reason TEXT`
+    const reason = `Nobody has asked for ${clean(id)}. To ask: ${(yield* Hint.here).files("ops resume --reason TEXT")}`
     return yield* new ResumeRefused({ reason, exitCode: noInput })
   }
   if (found.data.env !== place.env) {
@@ -92,7 +96,7 @@ const findRequest = Effect.fnUntraced(function* (place: OpsPlace.OpsPlace, id: s
   if (isDone) return yield* new ResumeRefused({ reason: "That was agreed to and done already", exitCode: usage })
   const now = yield* Clock.currentTimeMillis
   if (now - Date.parse(found.entry.time) > lastsMillis) {
-    const reason = `That was asked for at ${found.entry.time}, more than a day ago. Ask again: dandori ops resume`
+    const reason = `That was asked for at ${found.entry.time}, more than a day ago. Ask again: ${(yield* Hint.here).files("ops resume --reason TEXT")}`
     return yield* new ResumeRefused({ reason, exitCode: noPermission })
   }
   return found

@@ -8,6 +8,7 @@ import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as Catalog from "../../tasks/catalog.ts"
 import { compileAll } from "./compiled-files.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import { shownPath } from "./pipeline-validate.ts"
 import * as Project from "./project.ts"
@@ -37,7 +38,8 @@ const refuse = Effect.fnUntraced(function* (weaker: ReadonlyArray<Deploy.Candida
     )
   }
   if (!flags.json) {
-    yield* Output.message('Nothing was deployed. Look: dandori plan. To accept this: --accept-weaker "REASON"')
+    const plan = (yield* Hint.here).files("plan")
+    yield* Output.message(`Nothing was deployed. Look: ${plan}. To accept this: --accept-weaker "REASON"`)
   }
   yield* Output.exitWith(ExitCode.exitCodes.weaker)
 })

@@ -16,6 +16,7 @@ import type { Trace } from "../simulation/trace.ts"
 import type { Violation } from "../simulation/violation.ts"
 import * as TaskCatalog from "../../tasks/catalog.ts"
 import { exitCodes } from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as Moment from "./moment.ts"
 import * as Output from "./output.ts"
@@ -55,10 +56,11 @@ const checkTicks = Effect.fnUntraced(function* (plan: Plan, from: number, days: 
     const next = "Give it one, or leave --days out to simulate one run"
     return yield* new Missing({ what: `The pipeline ${plan.id} has no schedule`, next })
   }
+  const hint = yield* Hint.here
   for (const { at } of Occurrences.between(schedule, from, from + days * 86_400_000)) {
     const { faults } = TickParams.at(plan, schedule, at)
     if (faults.length === 0) continue
-    const reason = `The params of the tick ${timeText(at)} do not fit: ${faults.join("; ")}. To see them: dandori schedule preview`
+    const reason = `The params of the tick ${timeText(at)} do not fit: ${faults.join("; ")}. To see them: ${hint.files("schedule preview")}`
     return yield* new Output.UsageError({ reason })
   }
 })
@@ -114,7 +116,9 @@ export const simulatePipeline = Effect.fnUntraced(function* (asked: Asked) {
     if (asked.runs === undefined) yield* showTrace(trace, flags.json)
     yield* Effect.yieldNow
   }
-  const again = broken === undefined ? undefined : Render.command({ ...asked, seed: broken.seed, from: timeText(from) })
+  const hint = yield* Hint.here
+  const again =
+    broken === undefined ? undefined : Render.command({ ...asked, seed: broken.seed, from: timeText(from) }, hint)
   if (flags.json) {
     const found = broken === undefined ? {} : { broken: bad, first: { ...broken, command: again } }
     yield* Output.json({ v: 1, kind: "simulation", pipeline: plan.id, seed: asked.seed, ...tally, ...found })

@@ -13,6 +13,7 @@ import * as Catalog from "../../tasks/catalog.ts"
 import type { CompiledFile } from "../daemon/plan-sides.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as OpenRuns from "../engine/open-runs.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import { shownPath } from "./pipeline-validate.ts"
 import * as PlanSides from "../daemon/plan-sides.ts"
@@ -104,10 +105,11 @@ const tell = Effect.fnUntraced(function* (
   yield* Output.data([head, ...lines, "", Render.sum(diff), ""].join("\n"))
 })
 
-const advise = (diffs: ReadonlyArray<PlanDiff.PlanDiff>): Effect.Effect<void> =>
-  diffs.some(({ weaker }) => weaker.length > 0)
-    ? Output.message('This weakens safeguards. To deploy it all the same: dandori deploy … --accept-weaker "REASON"')
-    : Effect.void
+const advise = Effect.fnUntraced(function* (diffs: ReadonlyArray<PlanDiff.PlanDiff>) {
+  if (diffs.every(({ weaker }) => weaker.length === 0)) return
+  const deploy = (yield* Hint.here).files('deploy … --accept-weaker "REASON"')
+  yield* Output.message(`This weakens safeguards. To deploy it all the same: ${deploy}`)
+})
 
 const atHand = Effect.fnUntraced(function* (against: Against) {
   const { env, project } = yield* ProjectReaders.find

@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { EnvironmentName } from "../domain/names.ts"
 import * as Outbox from "../services/notification-outbox.ts"
 import { routeText } from "../services/notification-route.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { plain, table } from "./plain-text.ts"
@@ -74,7 +75,7 @@ export const acknowledge = Effect.fnUntraced(function* (id: string, reason: stri
   }
   if (!(yield* refused(home)).some((entry) => entry.id === id)) {
     const what = `No refused notification ${plain(id)} waits for anybody`
-    return yield* new Missing({ what, next: "See which do: dandori notification list" })
+    return yield* new Missing({ what, next: `See which do: ${(yield* Hint.here).files("notification list")}` })
   }
   const { Ledger } = yield* Effect.promise(() => import("../ledger/ledger.ts"))
   const data = { notification: id, env, reason }

@@ -18,6 +18,7 @@ import type { Plan } from "../domain/plan.ts"
 import type * as Takeover from "../engine/takeover.ts"
 import * as EarlierRun from "./earlier-run.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Interrupts from "./interrupts.ts"
 import * as Notifications from "./notifications.ts"
 import * as Output from "./output.ts"
@@ -91,7 +92,7 @@ export const startRun = Effect.fnUntraced(function* ({ params, plan, takeover }:
   const { project, home, env, flags } = yield* Project.find
   const environment = yield* Params.environment(plan, process.env)
   const configuration = yield* SettingsFiles.load(project, env)
-  const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
+  const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet, hint: yield* Hint.here })
   yield* WorkspaceFiles.makeHome(home)
   const durability = Durability.ofSection(configuration.sections.ledger)
   if (durability.durability === "batched" && !flags.json && !flags.quiet) {
@@ -157,7 +158,13 @@ export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolea
     ),
   )
   const configuration = yield* SettingsFiles.fromResolved(JSON.parse(recalled.config))
-  const view = yield* RunView.make({ plan: recalled.plan, project, json: flags.json, quiet: flags.quiet })
+  const view = yield* RunView.make({
+    plan: recalled.plan,
+    project,
+    json: flags.json,
+    quiet: flags.quiet,
+    hint: yield* Hint.here,
+  })
   const result = yield* Resume.resume(run, recalled, {
     capacity: Project.capacityOf(configuration),
     who: who(),

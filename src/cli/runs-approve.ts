@@ -10,6 +10,7 @@ import * as Submit from "../engine/submit.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -116,10 +117,11 @@ export const approve = Effect.fnUntraced(function* (request: ApproveRequest) {
     yield* Submit.submit(run.id, recalled, body, { by: who(), now, say: Output.message })
     return driven
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
+  const hint = yield* Hint.here
   const said = refuse ? "refused" : "approved"
   const have = granted.includes(who()) ? granted.length : granted.length + 1
   const missing = refuse ? 0 : asked.approvers - have
-  const resume = isDriven || missing > 0 ? {} : { resume: `dandori runs resume ${run.id}` }
+  const resume = isDriven || missing > 0 ? {} : { resume: hint.either(`runs resume ${run.id}`) }
   if (flags.json)
     return yield* Output.json({ v: 1, kind: said, run: run.id, task, by: who(), input: asked.input, ...resume })
   const goesOn = isDriven ? "Its run goes on." : `No process drives the run; to go on with it: ${resume.resume}`

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Artifacts } from "../services/artifacts.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -16,12 +17,13 @@ const configOf = Effect.fnUntraced(function* ({ data, id }: RecordedRun.Recorded
   const artifacts = yield* Artifacts
   if (data === undefined) return undefined
   const bytes = yield* artifacts.get(data.config.sha256)
+  const hint = yield* Hint.here
   return yield* Effect.try({
     try: () => (JSON.parse(new TextDecoder().decode(bytes)) as { readonly sections?: unknown }).sections,
     catch: () =>
       new Missing({
         what: `The configuration of run ${id} cannot be read`,
-        next: `Its events are still there: dandori ledger show ${id}`,
+        next: `Its events are still there: ${hint.files(`ledger show ${id}`)}`,
       }),
   })
 })

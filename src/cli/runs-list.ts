@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Ledger } from "../ledger/ledger.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "../engine/recorded-run.ts"
@@ -39,8 +40,14 @@ const newest = Effect.fnUntraced(function* (
   return found
 })
 
-const toJson = (run: RecordedRun.RecordedRun, labels: ReadonlyArray<string>) => {
-  const resume = RecordedRun.resumeCommand(run)
+/** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */
+export const resumeCommand = (
+  { id, status }: { readonly id: string; readonly status: string },
+  hint: Hint.Hint,
+): string | undefined => (status === "interrupted" ? hint.either(`runs resume ${id}`) : undefined)
+
+const toJson = (run: RecordedRun.RecordedRun, labels: ReadonlyArray<string>, hint: Hint.Hint) => {
+  const resume = resumeCommand(run, hint)
   return {
     v: 1,
     kind: "run",
@@ -95,13 +102,14 @@ export const tableOf = (runs: ReadonlyArray<Listed>, now: number): string => {
 /** Lists the newest runs of the ledger, newest first; with labels only those that have a task with each of them. */
 export const listRuns = Effect.fnUntraced(function* (limit: number, labels: ReadonlyArray<string>) {
   const { env, flags, home, project } = yield* ProjectReaders.find
+  const hint = yield* Hint.here
   const now = yield* Clock.currentTimeMillis
   yield* Effect.gen(function* () {
     const all = yield* (yield* Ledger).runs
     const runs = yield* newest(home, all, limit, labels)
     if (flags.json) {
       const line = (run: RecordedRun.RecordedRun) =>
-        Effect.flatMap(labelsOf(home, run), (own) => Output.json(toJson(run, own)))
+        Effect.flatMap(labelsOf(home, run), (own) => Output.json(toJson(run, own, hint)))
       return yield* Effect.forEach(runs, line, { discard: true })
     }
     if (runs.length === 0 && labels.length > 0) {
@@ -109,7 +117,8 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
         `No run has a task with ${labels.map((label) => `the label ${label}`).join(" and ")}.`,
       )
     }
-    if (all.length === 0) return yield* Output.message("The ledger has no runs yet. Start one: dandori run PIPELINE")
+    if (all.length === 0)
+      return yield* Output.message(`The ledger has no runs yet. Start one: ${hint.either("run PIPELINE")}`)
     const listed = runs.map((run) => {
       const { data, fault } = run
       return { ...run, pipeline: data?.pipeline, env: data?.env, damaged: fault?.reason }
@@ -119,7 +128,7 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
     if (all.length > runs.length && labels.length === 0)
       yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
     for (const run of runs) {
-      const resume = RecordedRun.resumeCommand(run)
+      const resume = resumeCommand(run, hint)
       const why = RecordedRun.isAnswered(run) ? "answered" : "interrupted"
       if (resume !== undefined) yield* Output.message(`${why}; to go on with it: ${resume}`)
     }

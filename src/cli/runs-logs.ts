@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { didYouMean } from "../domain/suggest.ts"
 import * as Takeover from "../engine/takeover.ts"
 import { AttemptFiles } from "../services/attempt-files.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "../engine/recorded-run.ts"
@@ -36,7 +37,7 @@ const choose = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun, { atte
     const started = known.length === 0 ? "none has" : `these have: ${known.slice(0, 20).join(", ")}`
     return yield* new Missing({
       what: `No task ${clean(task)} has started in run ${run.id}; ${started}`,
-      next: `${didYouMean(task, known)} See all: dandori runs show ${run.id}`.trim(),
+      next: `${didYouMean(task, known)} See all: ${(yield* Hint.here).either(`runs show ${run.id}`)}`.trim(),
     })
   }
   return yield* Effect.forEach(chosen, ([id, tries]) => {

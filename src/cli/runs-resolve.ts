@@ -7,6 +7,7 @@ import * as Resume from "../engine/resume.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as Project from "./project.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -53,6 +54,6 @@ export const resolveTask = Effect.fnUntraced(function* (request: ResolveRequest)
     return driven
   }).pipe(Effect.provide(Project.services({ project, home, configuration })))
   if (flags.json) return yield* Output.json({ v: 1, kind: "resolved", run, task: request.task, as: request.as })
-  const next = isDriven ? "Its run goes on." : `Go on: dandori runs resume ${run}`
+  const next = isDriven ? "Its run goes on." : `Go on: ${(yield* Hint.here).either(`runs resume ${run}`)}`
   yield* Output.data(`${request.task} is ${request.as} now. ${next}`)
 })

@@ -2,6 +2,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Durability from "../domain/durability.ts"
 import { taskOf } from "../engine/run-state.ts"
+import type { AskedRun } from "./asked-runs.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "../engine/recorded-run.ts"
@@ -16,20 +18,35 @@ import { version } from "./render/run-json.ts"
 import { type TaskResult, resultsOf } from "./render/run-results.ts"
 import * as Standing from "../engine/standing.ts"
 import * as RunSummary from "./render/run-summary.ts"
+import { resumeCommand } from "./runs-list.ts"
 
 const shown = (value: unknown): string => clean(typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
+
+const shownParams = (params: Readonly<Record<string, unknown>> = {}) => {
+  const values = Object.entries(params).map(([name, value]) => `${name}=${shown(value)}`)
+  return values.length === 0 ? [] : [["params", values.join("  ")]]
+}
+
+/** What is known of a run before it is created. */
+const askedFor = ({ calledOff, env, params, plan, since, tick, who }: AskedRun): ReadonlyArray<string> =>
+  table([
+    ["asked for", `${dateTime(since)} by ${clean(who)}, env ${env}`],
+    ["plan", plan],
+    ...shownParams(params),
+    ...(tick === undefined ? [] : [["tick", tick]]),
+    ...(calledOff === undefined ? [] : [["called off", clean(`by ${calledOff.by}: ${calledOff.reason}`)]]),
+  ])
 
 const origin = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
   const { data } = run
   if (data === undefined) return []
   const held = RecordedRun.heldBy(run)
-  const params = Object.entries(data.params).map(([name, value]) => `${name}=${shown(value)}`)
   return table([
     ["started", `${dateTime(run.created)} by ${clean(run.who)}, env ${data.env}`],
     ["plan", data.plan],
     ["code", data.code],
     ["durability", Durability.text(data)],
-    ...(params.length === 0 ? [] : [["params", params.join("  ")]]),
+    ...shownParams(data.params),
     ...(data.tick === undefined ? [] : [["tick", data.tick]]),
     ...(data.from === undefined ? [] : [["from", `run ${data.from}`]]),
     ...(data.only === undefined ? [] : [["only", data.only]]),
@@ -70,8 +87,8 @@ const receipts = (facts: RunFacts): ReadonlyArray<string> =>
     ),
   )
 
-const next = (run: RecordedRun.RecordedRun): ReadonlyArray<string> => {
-  const resume = RecordedRun.resumeCommand(run)
+const next = (run: RecordedRun.RecordedRun, hint: Hint.Hint): ReadonlyArray<string> => {
+  const resume = resumeCommand(run, hint)
   if (resume === undefined) return []
   return RecordedRun.isAnswered(run)
     ? ["Its answer is recorded, and no process drives it. To go on with it:", resume]
@@ -86,18 +103,22 @@ export interface Shown {
   /** Milliseconds since the epoch; for a run that nobody drives, when its last event was. */
   readonly now: number
   readonly json: boolean
+  /** How it was asked for, where nothing else is known of it. */
+  readonly asked?: AskedRun
 }
 
 /** Shows a run. */
 export const present = Effect.fnUntraced(function* (
   run: RecordedRun.RecordedRun,
   facts: RunFacts,
-  { home, json, now, results: found }: Shown,
+  { asked, home, json, now, results: found }: Shown,
 ) {
+  const hint = yield* Hint.here
   if (json) {
     const { data, status } = run
-    const resume = RecordedRun.resumeCommand(run)
+    const resume = resumeCommand(run, hint)
     const held = RecordedRun.heldBy(run)
+    const { run: _, since: __, ...about } = asked ?? {}
     const durationMillis = run.durationMillis ?? now - run.created
     return yield* Output.json({
       v: version,
@@ -108,6 +129,7 @@ export const present = Effect.fnUntraced(function* (
       who: run.who,
       pipeline: facts.plan.id,
       ...data,
+      ...about,
       ...(data === undefined ? {} : { lossWindowMillis: Durability.lossWindowMillis(data) }),
       created: new Date(run.created).toISOString(),
       durationMillis,
@@ -123,6 +145,7 @@ export const present = Effect.fnUntraced(function* (
   const status = RecordedRun.isAnswered(run) ? "answered" : run.status
   const options: RunSummary.SummaryOptions = {
     run: run.id,
+    hint,
     status,
     home,
     colours,
@@ -133,15 +156,34 @@ export const present = Effect.fnUntraced(function* (
   yield* Output.data(
     [
       RunSummary.headline(facts, options),
-      ...origin(run).map((line) => `  ${line}`),
+      ...(asked === undefined ? origin(run) : askedFor(asked)).map((line) => `  ${line}`),
       ...part("Tasks", RunSummary.taskTable(facts, options)),
       ...part("Attempts", attempts(facts)),
       ...part("Receipts", receipts(facts)),
       ...part("Results", RunSummary.results(found, options)),
       ...part("What went wrong", RunSummary.failures(facts, options)),
-      ...part("Next", next(run)),
+      ...part("Next", next(run, hint)),
     ].join("\n"),
   )
+})
+
+/** Shows a run that waits to begin. */
+const showAsked = Effect.fnUntraced(function* (home: string, asked: AskedRun, json: boolean) {
+  const { plan, run: id, since, who } = asked
+  const run: RecordedRun.RecordedRun = {
+    id,
+    status: "queued",
+    owned: false,
+    created: since,
+    durationMillis: undefined,
+    data: undefined,
+    who,
+    entries: [],
+    fault: undefined,
+  }
+  const facts = RecordedRun.factsOf(yield* RecordedRun.planAt(home, id, plan), run)
+  const now = yield* Clock.currentTimeMillis
+  yield* present(run, facts, { home, results: [], now, json, asked })
 })
 
 /** Shows what the ledger tells of one run. */
@@ -149,8 +191,10 @@ export const showRun = Effect.fnUntraced(function* (name: string) {
   const { env, flags, home, project } = yield* ProjectReaders.find
   const run = yield* RunChoice.choose(name).pipe(
     Effect.flatMap((id) => RecordedRun.read(home, id)),
+    Effect.catchTag("RunNotBegun", ({ asked }) => Effect.as(showAsked(home, asked, flags.json), undefined)),
     Effect.provide(ProjectReaders.ledger({ project, home, env })),
   )
+  if (run === undefined) return
   const facts = RecordedRun.factsOf(yield* RecordedRun.planOf(home, run), run)
   const last = run.entries.at(-1)
   const now = run.owned ? yield* Clock.currentTimeMillis : Date.parse(last?.time ?? "")

@@ -5,6 +5,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import * as LeaseWaits from "../services/lease-waits.ts"
 import { waitingText } from "../services/leases.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
 import * as RecordedRun from "../engine/recorded-run.ts"
@@ -22,7 +23,8 @@ export const watchRun = Effect.fnUntraced(function* (name: string) {
   yield* Effect.gen(function* () {
     const id = yield* RunChoice.choose(name)
     const plan = yield* RecordedRun.planOf(home, yield* RecordedRun.read(home, id))
-    const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet })
+    const hint = yield* Hint.here
+    const view = yield* RunView.make({ plan, project, json: flags.json, quiet: flags.quiet, hint })
     const ledger = yield* Ledger
     const told = new Map<string, string>()
     for (let shown = 0; ;) {
@@ -38,7 +40,7 @@ export const watchRun = Effect.fnUntraced(function* (name: string) {
         const { state } = RecordedRun.factsOf(plan, yield* RecordedRun.read(home, id))
         yield* view.finish({ run: id, state })
         if (!over && runStatus(state) !== "waiting") {
-          yield* Output.message(`Nobody drives this run. Go on with it: dandori runs resume ${id}`)
+          yield* Output.message(`Nobody drives this run. Go on with it: ${hint.either(`runs resume ${id}`)}`)
         }
         return yield* Output.exitWith(ExitCode.ofRun(runStatus(state)))
       }

@@ -4,16 +4,19 @@ import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import { plain } from "./plain-text.ts"
 import * as Project from "./project.ts"
 import * as ProjectReaders from "./project-readers.ts"
 
-const missing = (pipeline: string) =>
-  new Missing({
+const missing = Effect.fnUntraced(function* (pipeline: string) {
+  const hint = yield* Hint.here
+  return yield* new Missing({
     what: `No schedule of ${plain(pipeline)} was ever deployed here`,
-    next: "A running daemon deploys what is in pipelines/. See what there is: dandori schedule list",
+    next: `A running daemon deploys what is in pipelines/. See what there is: ${hint.either("schedule list")}`,
   })
+})
 
 /** Reads a pipeline's schedule as its stream tells it: all events, oldest first. */
 export const readEvents = Effect.fnUntraced(function* (pipeline: string) {

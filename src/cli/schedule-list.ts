@@ -9,6 +9,7 @@ import type { Schedule } from "../domain/schedule.ts"
 import * as Occurrences from "../scheduler/occurrences.ts"
 import { type ScheduleState, initial, isSame, pauseOf } from "../scheduler/schedule-state.ts"
 import * as ExitCode from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
 import { shownPath } from "./pipeline-validate.ts"
@@ -47,6 +48,7 @@ const pausedOf = (state: ScheduleState) => {
 
 const list = Effect.gen(function* () {
   const { flags, project } = yield* ProjectReaders.find
+  const hint = yield* Hint.here
   const now = yield* Clock.currentTimeMillis
   const { states, ...reading } = yield* readStates
   let { code } = reading
@@ -58,7 +60,9 @@ const list = Effect.gen(function* () {
       if (code === 0) code = ExitCode.ofError(compiled.failure)
       const goesOn = states.get(basename(path, extname(path)))?.deployed !== undefined
       const still = goesOn ? ", and what is deployed of it goes on" : ""
-      yield* Output.message(`${file} is no pipeline as it stands${still}; to see why: dandori validate '${file}'`)
+      yield* Output.message(
+        `${file} is no pipeline as it stands${still}; to see why: ${hint.files(`validate '${file}'`)}`,
+      )
       continue
     }
     const { id, schedule } = compiled.success.plan

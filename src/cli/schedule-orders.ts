@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { timeText } from "../domain/occurrence.ts"
 import * as Orders from "../scheduler/schedule-orders.ts"
 import { confirm } from "./confirm.ts"
+import * as Hint from "./hint.ts"
 import * as Moment from "./moment.ts"
 import * as Output from "./output.ts"
 import { count } from "./plain-text.ts"
@@ -18,9 +19,11 @@ export const told = Effect.fnUntraced(function* (what: "pause" | "resume", pipel
   if (!changed) return yield* Output.message(what === "pause" ? "It is paused already." : "It is not paused.")
   yield* Output.data(`${pipeline}  ${is}`)
   if (quiet) return undefined
-  const next = what === "pause" ? "Its ticks are held until: dandori schedule resume" : "What was held is not caught up"
+  const hint = yield* Hint.here
   return yield* Output.message(
-    `${next}${what === "pause" ? ` ${pipeline}` : `; to run it: dandori schedule backfill ${pipeline}`}`,
+    what === "pause"
+      ? `Its ticks are held until: ${hint.either(`schedule resume ${pipeline}`)}`
+      : `What was held is not caught up; to run it: ${hint.either(`schedule backfill ${pipeline}`)}`,
   )
 })
 
@@ -38,6 +41,12 @@ export interface BackfillFlags {
   readonly yes: boolean
   readonly dryRun: boolean
 }
+
+/** Says who runs a backfill, and how to call it off. */
+export const toldHow = Effect.fnUntraced(function* (whoRuns: string, pipeline: string, backfill: string) {
+  const cancel = (yield* Hint.here).either(`schedule backfill ${pipeline} --cancel ${backfill}`)
+  yield* Output.message(`${whoRuns} runs them, oldest first. To leave out what is left: ${cancel}`)
+})
 
 /** Runs the ticks of a time once more, or for the first time. */
 export const backfill = Effect.fnUntraced(function* (
@@ -62,9 +71,7 @@ export const backfill = Effect.fnUntraced(function* (
   }
   yield* Output.data(`${asked.backfill}  ${count(asked.ticks.length, "tick", "ticks")} of ${pipeline}`)
   if (quiet) return undefined
-  return yield* Output.message(
-    `A running daemon runs them, oldest first. To leave out what is left: dandori schedule backfill ${pipeline} --cancel ${asked.backfill}`,
-  )
+  return yield* toldHow("A running daemon", pipeline, asked.backfill)
 })
 
 /** Why a backfill is cancelled: a command line has no other reason. */
@@ -74,8 +81,9 @@ export const cancelled = "a person cancelled it"
 export const toldLeft = Effect.fnUntraced(function* (pipeline: string, id: string, left: number) {
   const { json } = yield* root
   if (json) return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: id, left })
+  const cancel = (yield* Hint.here).either("runs cancel RUN")
   return yield* Output.data(
-    `${id}  ${count(left, "tick is", "ticks are")} left out; a run of it that goes on: dandori runs cancel`,
+    `${id}  ${count(left, "tick is", "ticks are")} left out; a run of it that goes on: ${cancel}`,
   )
 })
 

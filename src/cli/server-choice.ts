@@ -3,6 +3,17 @@ import * as Option from "effect/Option"
 import { UsageError } from "./output.ts"
 import { root } from "./root.ts"
 
+/** In place of a URL: the daemon of the project, by its local socket. */
+export const local = "local"
+
+/** The base of a daemon's URLs, without a slash at its end, without `/api/v1`, and without what could be a secret. */
+export const base = ({ origin, pathname }: URL): string =>
+  `${origin}${pathname.replace(/\/+$/, "").replace(/\/api\/v1$/, "")}`
+
+/** What names a daemon, as it may be shown. */
+export const shown = (text: string): string =>
+  URL.canParse(text) ? base(new URL(text)) : text === local ? local : "URL"
+
 /** The URL of the daemon that a command is to ask: by `--server`, else by `DANDORI_SERVER`. Undefined for the project's files. */
 export const named = Effect.map(root, ({ server }) =>
   Option.getOrElse(server, () => (process.env.DANDORI_SERVER === "" ? undefined : process.env.DANDORI_SERVER)),

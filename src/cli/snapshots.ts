@@ -12,6 +12,7 @@ import type { VerifyMode } from "../services/snapshot-manifest.ts"
 import * as SnapshotRead from "../services/snapshot-read.ts"
 import * as SnapshotRestore from "../services/snapshot-restore.ts"
 import { exitCodes } from "./exit-code.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as ObjectStores from "./object-stores.ts"
 import * as Output from "./output.ts"
@@ -54,7 +55,10 @@ const holding = Effect.fnUntraced(function* (location: string, snapshot: string)
       /\.$/,
       "",
     ),
-    next: ids.length === 0 ? "There is none at all" : `See what there is: dandori snapshot list ${location}`,
+    next:
+      ids.length === 0
+        ? "There is none at all"
+        : `See what there is: ${(yield* Hint.here).files(`snapshot list ${location}`)}`,
   })
 })
 

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
+import * as Hint from "./hint.ts"
 import { Missing } from "./missing.ts"
 import * as Output from "./output.ts"
 import { plain } from "./plain-text.ts"
@@ -13,7 +14,7 @@ export const choose = Effect.fnUntraced(function* (name: string) {
   if (StreamName.isGathering(name)) return name
   if (StreamName.schedulesOf(name) !== undefined) {
     if ((yield* (yield* Ledger).schedules).includes(name)) return name
-    const next = "See what there is: dandori schedule list"
+    const next = `See what there is: ${(yield* Hint.here).either("schedule list")}`
     return yield* new Missing({ what: `The ledger has no stream ${plain(name)}`, next })
   }
   const runs = yield* (yield* Ledger).runs
@@ -26,16 +27,23 @@ export const choose = Effect.fnUntraced(function* (name: string) {
     const more = found.length > listed ? ` and ${found.length - listed} more` : ""
     return yield* new Output.UsageError({ reason: `${name} is the beginning of ${found.length} runs: ${some}${more}` })
   }
+  const hint = yield* Hint.here
+  const next = `See what there is: ${hint.either("runs list")}`
   const purged = yield* PurgedRuns.find(prefix)
-  return yield* new Missing({
-    what: purged === undefined ? `The ledger has no run ${plain(name)}` : PurgedRuns.describe(purged),
-    next: "See what there is: dandori runs list",
-  })
+  if (purged !== undefined) return yield* new Missing({ what: PurgedRuns.describe(purged), next })
+  const AskedRuns = yield* Effect.promise(() => import("./asked-runs.ts"))
+  const { asked, notCreated } = yield* AskedRuns.find(prefix)
+  if (asked !== undefined) {
+    return yield* new AskedRuns.RunNotBegun({ asked, cancel: hint.either(`runs cancel ${asked.run}`) })
+  }
+  return yield* new Missing({ what: notCreated ?? `The ledger has no run ${plain(name)}`, next })
 })
 
 /** The run that a person named. */
 export const chooseRun = Effect.fnUntraced(function* (name: string) {
   const run = StreamName.runOf(yield* choose(name))
   if (run !== undefined) return run
-  return yield* new Output.UsageError({ reason: `${name} is no run. Name one: dandori runs list` })
+  return yield* new Output.UsageError({
+    reason: `${name} is no run. Name one: ${(yield* Hint.here).either("runs list")}`,
+  })
 })

@@ -7,6 +7,7 @@ import * as Token from "../domain/token.ts"
 import * as TokenBook from "../ledger/token-book.ts"
 import { Tokens, TokenUnknown } from "../services/tokens.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
+import * as Hint from "./hint.ts"
 import type { Place } from "./ledger-place.ts"
 import * as Output from "./output.ts"
 import { plain, table } from "./plain-text.ts"
@@ -68,8 +69,9 @@ export const createToken = Effect.fnUntraced(function* ({ expires, name, role }:
   ).pipe(Effect.provide(Layer.merge(Readers.ledger(at), tokens(at))))
   const now = yield* Clock.currentTimeMillis
   if (at.flags.json) return yield* Output.json({ ...shown(token, now), text })
+  const revoke = (yield* Hint.here).files(`token revoke ${token.id}`)
   yield* Output.message(
-    `This is the token of ${name}, role ${role}, ${stateOf(token, now)}. It is shown this once; to take it back: dandori token revoke ${token.id}`,
+    `This is the token of ${name}, role ${role}, ${stateOf(token, now)}. It is shown this once; to take it back: ${revoke}`,
   )
   yield* Output.data(text)
 })

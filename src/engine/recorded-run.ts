@@ -135,10 +135,6 @@ export const heldBy = ({ entries }: RecordedRun) => {
   return last?.type === "dev.dandori.run.held.v1" && isHeld(last.data) ? last.data : undefined
 }
 
-/** How to go on with a run that nobody drives; undefined where there is nothing to go on with. */
-export const resumeCommand = ({ id, status }: RecordedRun): string | undefined =>
-  status === "interrupted" ? `dandori runs resume ${id}` : undefined
-
 /** Whether what a run waited for was said since its process ended: an approval, or what became of a task. */
 export const isAnswered = ({ entries, status }: RecordedRun): boolean =>
   status === "interrupted" &&

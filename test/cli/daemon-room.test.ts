@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { asked } from "./daemon-callers.ts"
-import { daemon, ended, says, ticking, until } from "./daemon-project.ts"
+import { who } from "../../src/cli/who.ts"
+import { daemon, ended, entries, says, ticking, until } from "./daemon-project.ts"
+import { dandori, ndjson } from "./evidence-project.ts"
 import { write } from "./guarded-project.ts"
 import { project } from "./run-project.ts"
 
@@ -80,7 +82,7 @@ const place = Effect.fnUntraced(function* (room: number, pipelines: Readonly<Rec
     process.signal("SIGTERM")
     assert.strictEqual(yield* process.ended, 0, process.said())
   })
-  return { ask, endedAs, folder, is, listen, operator, queued, start, stop }
+  return { ask, endedAs, folder, is, listen, operator, process, queued, start, stop }
 })
 
 describe("runs of a daemon that has room for few", () => {
@@ -309,6 +311,85 @@ describe("runs of a daemon that has room for few", () => {
       assert.strictEqual(yield* endedAs("held", other), "succeeded")
       assert.isFalse(yield* Effect.sync(() => existsSync(join(folder, "often.txt"))))
       assert.strictEqual((yield* ask(`/runs/${first.run}`, operator)).status, 404)
+      yield* stop
+    }),
+  )
+})
+
+describe("a run that waits for room in the daemon, on the files", () => {
+  it.live("is shown with since when it waits, and called off, whether the daemon listens or is gone", () =>
+    Effect.gen(function* () {
+      const { endedAs, folder, is, process, start } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+        other: pipeline("other", "['true']", ["params: { n: { type: integer, default: 7 } }"]),
+      })
+      yield* is(yield* start("held"), "running")
+      const first = yield* start("other")
+      const second = yield* start("other")
+      const here = (...args: ReadonlyArray<string>) => dandori(folder, ...args)
+
+      const { code, err, out } = yield* here("runs", "show", first)
+      assert.strictEqual(code, 0, err)
+      assert.match(out, new RegExp(`^other waits to begin {2}run ${first}\n`))
+      assert.match(out, / {2}asked for +20\d\d-\S+ \S+ by operator-token, env dev\n/)
+      assert.match(out, / {2}params +n=7\n/)
+      const [shown] = ndjson((yield* here("runs", "show", first.slice(-8), "--json")).out)
+      const known = { kind: "run", run: first, status: "queued", pipeline: "other", env: "dev", who: "operator-token" }
+      assert.deepInclude(shown, known)
+      const asked = (yield* entries(folder, "other")).find(
+        ({ data, type }) => /run\.requested/.test(String(type)) && (data as { readonly run: string }).run === first,
+      )
+      assert.strictEqual(Date.parse(String(shown.created)), Date.parse(String(asked?.time)))
+      const watched = yield* here("runs", "watch", first)
+      assert.strictEqual(watched.code, 75, watched.err)
+      assert.match(
+        watched.err,
+        /waits to begin since 20\d\d-.*, asked for by operator-token\. .*: dandori runs cancel /,
+      )
+
+      const called = yield* here("runs", "cancel", first, "--reason", "enough")
+      assert.strictEqual(called.code, 0, called.err)
+      assert.match(called.out, new RegExp(`^${first} is called off: it waited to begin since 20`))
+      assert.strictEqual(yield* endedAs("other", first), "cancelled")
+      const gone = yield* here("runs", "show", first)
+      assert.strictEqual(gone.code, 66, gone.out)
+      assert.match(gone.err, new RegExp(`Run ${first} was not created: .*enough`))
+
+      process.signal("SIGKILL")
+      yield* process.ended
+      assert.match((yield* here("runs", "show", second)).out, /^other waits to begin /)
+      const cancelled = yield* here("runs", "cancel", second, "--json")
+      assert.deepStrictEqual(ndjson(cancelled.out), [{ v: 1, kind: "cancelled", run: second, by: who() }])
+      assert.match((yield* here("runs", "show", second)).out, / {2}called off +by \S+: asked on the command line\n/)
+      yield* write(folder, "go", "")
+      const next = yield* daemon(folder)
+      assert.strictEqual(yield* endedAs("other", second), "cancelled", next.said())
+      assert.strictEqual((yield* here("runs", "cancel", second)).code, 66)
+    }),
+  )
+
+  it.live("is shown with its tick and who asked for it, where it is one of a backfill that others go before", () =>
+    Effect.gen(function* () {
+      const { ask, folder, is, operator, start, stop } = yield* place(1, {
+        held: pipeline("held", untilThere("go")),
+        often: ticking("often", "0 0 1 1 *", ["true"]),
+      })
+      yield* is(yield* start("held"), "running")
+      const range = { from: "2023-01-01T00:00:00Z", to: "2026-01-01T00:00:01Z", definition: "today" }
+      const { json } = yield* ask("/schedules/often/backfills", operator, range)
+      const [, { run, tick }] = json.runs
+      const { code, err, out } = yield* dandori(folder, "runs", "show", run)
+      assert.strictEqual(code, 0, err)
+      assert.match(
+        out,
+        new RegExp(`^often waits to begin {2}run ${run}\n {2}asked for +20\\S+ \\S+ by operator-token, env dev\n`),
+      )
+      assert.include(out.replaceAll(/ +/g, " "), ` tick ${tick}\n`)
+      const called = yield* dandori(folder, "runs", "cancel", run)
+      assert.strictEqual(called.code, 0, called.err)
+      yield* write(folder, "go", "")
+      const statuses = yield* until(Effect.map(ended(folder, "often"), (all) => (all.size >= 3 ? all : undefined)))
+      assert.strictEqual(statuses.get(run), "cancelled")
       yield* stop
     }),
   )

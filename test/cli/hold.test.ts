@@ -202,3 +202,26 @@ describe("dandori model retain", () => {
     120_000,
   )
 })
+
+describe("the pipeline retention that ships", () => {
+  it.effect("runs every night after the backup, tells when it fails, and has nothing to do where nothing is old", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      const file = "pipelines/retention.yaml"
+      Fs.mkdirSync(join(folder, "pipelines"))
+      Fs.copyFileSync(join(import.meta.dirname, "../..", file), join(folder, file))
+      const preview = yield* dandori(folder, "schedule", "preview", file, "--from", "2026-03-01", "-n", "2", "--json")
+      assert.strictEqual(preview.code, 0, preview.err)
+      assert.deepStrictEqual(
+        ndjson(preview.out).flatMap(({ kind, time }) => (kind === "tick" ? [time] : [])),
+        ["2026-03-01T04:30:00Z", "2026-03-02T04:30:00Z"],
+      )
+      const planned = yield* dandori(folder, "plan", file)
+      assert.strictEqual(planned.code, 2, planned.err)
+      assert.match(planned.out, /\+ report \(notify\)\n[^]*if: "run\.status != \\"succeeded\\""/)
+      const ran = yield* dandori(folder, "run", "retention")
+      assert.strictEqual(ran.code, 0, ran.err)
+      assert.match(ran.out, /purge +skipped/)
+    }).pipe(Effect.scoped),
+  )
+})

@@ -117,6 +117,37 @@ describe("the command line with the URL of a daemon, in a folder without a proje
     }),
   )
 
+  it.live("tells commands that ask the same daemon, and says of those on files where they are", () =>
+    Effect.gen(function* () {
+      const { far, operator } = yield* served
+      const { DANDORI_SERVER: url = "", ...token } = operator as Readonly<Record<string, string>>
+      const at = `--server ${url.replace(/\/api\/v1$/, "")}`
+      const ask = (...args: ReadonlyArray<string>) => started(far, [...args, "--server", url], token).said
+      const failed = yield* ask("run", "often", "--param", "n=7")
+      assert.strictEqual(failed.code, 1, failed.err)
+      const [run = ""] = /[0-9a-f-]{36}/.exec(failed.out) ?? []
+      const logs = `dandori runs logs ${run} work  # where the daemon runs`
+      assert.deepStrictEqual(failed.out.match(/dandori [a-z]+ .*/g), [
+        logs,
+        `dandori runs show ${run} ${at}`,
+        logs,
+        "dandori ledger verify  # where the daemon runs",
+      ])
+      assert.include((yield* ask("runs", "show", run)).out, `${logs}\n`)
+      assert.include((yield* ask("runs", "show", "nope")).err, `dandori runs list ${at}\n`)
+      const paused = yield* ask("schedule", "pause", "often", "--reason", "the feed is late")
+      assert.include(paused.err, `dandori schedule resume often ${at}\n`)
+      const resumed = yield* ask("schedule", "resume", "often", "--reason", "it is there")
+      assert.include(resumed.err, `dandori schedule backfill often ${at}\n`)
+      const range = ["--from", "2026-03-01", "--to", "2026-03-02", "--yes"]
+      const backfill = yield* ask("schedule", "backfill", "often", ...range, "--env", "dev")
+      const id = backfill.out.split(" ")[0]
+      assert.include(backfill.err, `dandori schedule backfill often --cancel ${id} --env dev ${at}\n`)
+      const raised = yield* ask("cordon", "raise", "stop", "--reason", "disk is full")
+      assert.include(raised.out, `dandori cordon lift stop ${at}\n`)
+    }),
+  )
+
   it.live("cancels a long run, and leaves one running whose follower is interrupted", () =>
     Effect.gen(function* () {
       const { ask, far, operator } = yield* served

@@ -2,6 +2,8 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Hint from "../../src/cli/hint.ts"
 import * as Render from "../../src/cli/render/simulation.ts"
 import { dandori, ndjson, project } from "./evidence-project.ts"
 
@@ -122,10 +124,10 @@ describe("a broken promise", () => {
       fault: ["process-dies=0.5"],
       param: [],
     }
-    const again = Render.command(asked)
+    const again = Render.command(asked, Hint.of({ env: Option.some("stg"), server: Option.none() }))
     assert.strictEqual(
       again,
-      `dandori simulate 'my pipelines/night'\\''s.yaml' --seed 4 --from 2025-01-01T00:00:00Z --days 3 --fault process-dies=0.5`,
+      `dandori simulate 'my pipelines/night'\\''s.yaml' --seed 4 --from 2025-01-01T00:00:00Z --days 3 --fault process-dies=0.5 --env stg`,
     )
     assert.deepStrictEqual(
       Render.violation(4, { promise: 3, text: "publish begins too early", moments: [7, 9] }, 1, again),

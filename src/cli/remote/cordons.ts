@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { holds } from "../../domain/cordon.ts"
 import { type RaiseRequest, describe } from "../cordons.ts"
 import * as ExitCode from "../exit-code.ts"
+import * as Hint from "../hint.ts"
 import * as Output from "../output.ts"
 import * as Client from "./daemon-client.ts"
 
@@ -31,7 +32,9 @@ export const raise = Effect.fnUntraced(function* ({ expires, id, reason, scope }
   const { unrecorded, ...cordon } = yield* daemon.ask((api) => api.cordons.raise({ payload }))
   yield* tell({ ...cordon, ...(unrecorded === undefined ? {} : { unrecorded }) })
   if (flags.json) return yield* Output.json({ v: 1, kind: "cordon", ...cordon })
-  yield* Output.data(`${describe(cordon)}\nNothing new starts. To let it: dandori cordon lift ${cordon.id}`)
+  yield* Output.data(
+    `${describe(cordon)}\nNothing new starts. To let it: ${(yield* Hint.here).either(`cordon lift ${cordon.id}`)}`,
+  )
 })
 
 /** Lifts a cordon of a daemon. */

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { isText } from "../../domain/token.ts"
 import { exitCodes } from "../exit-code.ts"
 import { UsageError } from "../output.ts"
+import { base } from "../server-choice.ts"
 
 /** The token that a daemon is to be shown cannot be read, or is none. */
 export class TokenUnusable extends Schema.TaggedError<TokenUnusable>()("TokenUnusable", {
@@ -16,22 +17,20 @@ export class TokenUnusable extends Schema.TaggedError<TokenUnusable>()("TokenUnu
   }
 }
 
-/** In place of a URL: the daemon of the project, by its local socket. */
-export const local = "local"
-
 /** The base of a daemon's URLs, without a slash at its end; with or without `/api/v1`, as the daemon says it. */
 export const baseOf = (text: string): Effect.Effect<string, UsageError> => {
   const wrong = (reason: string) => Effect.fail(new UsageError({ reason: `--server (DANDORI_SERVER) ${reason}` }))
   if (!URL.canParse(text))
     return wrong("is no URL. Write it like http://127.0.0.1:4600, or local for the daemon of this project")
-  const { host, origin, password, pathname, protocol, username } = new URL(text)
+  const url = new URL(text)
+  const { host, password, protocol, username } = url
   if (host === "" || (protocol !== "http:" && protocol !== "https:")) {
     return wrong("has to begin with http:// or https://, like http://127.0.0.1:4600")
   }
   if (username !== "" || password !== "") {
     return wrong("holds a secret: leave out what stands before the @. The token is read from DANDORI_TOKEN")
   }
-  return Effect.succeed(`${origin}${pathname.replace(/\/+$/, "").replace(/\/api\/v1$/, "")}`)
+  return Effect.succeed(base(url))
 }
 
 const checked = (source: string, text: string) =>

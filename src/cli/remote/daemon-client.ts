@@ -14,7 +14,7 @@ import * as LocalSocket from "../../services/local-socket.ts"
 import * as WorkspaceFiles from "../../services/workspace-files.ts"
 import { UsageError } from "../output.ts"
 import { root } from "../root.ts"
-import { named } from "../server-choice.ts"
+import { local, named } from "../server-choice.ts"
 import * as Address from "./daemon-address.ts"
 import { AnswerUnknown, type DaemonError, DaemonRefused, DaemonUnreachable } from "./daemon-errors.ts"
 
@@ -168,10 +168,10 @@ const fetching = (unix?: string) => {
 export const find = Effect.gen(function* () {
   const flags = yield* root
   const text = (yield* named) ?? ""
-  if (text === Address.local) {
+  if (text === local) {
     const { home } = yield* WorkspaceFiles.findProject(process.cwd(), process.env.DANDORI_HOME)
     // Who may open the socket is the machine's user: no token says more.
-    const place = { url: "http://localhost", name: Address.local, token: undefined }
+    const place = { url: "http://localhost", name: local, token: undefined }
     const daemon = yield* make(place).pipe(Effect.provide(fetching(LocalSocket.daemonIn(home))))
     return { daemon, flags }
   }

@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 import * as ExitCode from "../exit-code.ts"
 import { plain } from "../plain-text.ts"
-import { local } from "./daemon-address.ts"
+import { local } from "../server-choice.ts"
 
 const socketOr = (url: string): string => (url === local ? "the local socket" : url)
 

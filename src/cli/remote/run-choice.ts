@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { RunId } from "../../domain/names.ts"
+import * as Hint from "../hint.ts"
 import { Missing } from "../missing.ts"
 import * as Output from "../output.ts"
 import { plain } from "../plain-text.ts"
@@ -31,7 +32,7 @@ export const newest = Effect.fnUntraced(function* (daemon: DaemonClient, count: 
 export const choose = Effect.fnUntraced(function* (daemon: DaemonClient, name: string) {
   const part = name.toLowerCase().replace(/^runs\//, "")
   if (isRun(part)) return part
-  const next = "See what there is: dandori runs list"
+  const next = `See what there is: ${(yield* Hint.here).either("runs list")}`
   if (!/^[0-9a-f-]{1,36}$/.test(part)) return yield* new Missing({ what: `There is no run ${plain(name)}`, next })
   const { runs } = yield* newest(daemon, mostPages * pageSize)
   const ids = runs.map(({ run }) => run)

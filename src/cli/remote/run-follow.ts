@@ -1,12 +1,11 @@
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { Entry } from "../../domain/event.ts"
 import * as RecordedRun from "../../engine/recorded-run.ts"
 import * as RunFacts from "../../engine/run-facts.ts"
 import { runStatus } from "../../engine/run-state.ts"
 import * as ExitCode from "../exit-code.ts"
+import * as Hint from "../hint.ts"
 import * as Output from "../output.ts"
-import { argument } from "../render/line.ts"
 import * as RunView from "../render/run-view.ts"
 import * as Standard from "../standard-streams.ts"
 import type { DaemonClient } from "./daemon-client.ts"
@@ -30,8 +29,8 @@ export interface FollowOptions {
   readonly wait: boolean
   readonly json: boolean
   readonly quiet: boolean
-  /** What the command line names the daemon by; none where the environment does. */
-  readonly server: Option.Option<string>
+  /** How commands are told. */
+  readonly hint: Hint.Hint
 }
 
 /** How a run stands as soon as it is created; one that waits in the daemon's queue is waited for. */
@@ -54,15 +53,13 @@ const begun = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, is
 
 /** Follows a run through its events until it ends, or only people are awaited, as `run` does; ends with its exit code. */
 export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: string, options: FollowOptions) {
-  const { isNew, json, quiet, server, wait } = options
-  // As a daemon is called in messages: nothing of a URL that could be a secret.
-  const there = Option.isSome(server) ? ` --server ${argument(daemon.url)}` : ""
+  const { hint, isNew, json, quiet, wait } = options
   const leave = isNew ? `Run ${run} goes on.` : "The run goes on."
-  const goesOn = `${leave} To follow it: dandori runs watch ${run}${there}; to cancel it: dandori runs cancel ${run}${there}`
+  const goesOn = `${leave} To follow it: ${hint.either(`runs watch ${run}`)}; to cancel it: ${hint.either(`runs cancel ${run}`)}`
   yield* Effect.gen(function* () {
     const at = yield* begun(daemon, run, isNew)
     const plan = yield* daemon.ask((api) => api.runs.plan({ params: { run } }))
-    const view = yield* RunView.make({ plan, project: "", json, quiet, isRemote: true })
+    const view = yield* RunView.make({ plan, project: "", json, quiet, hint, isRemote: true })
     const facts = RunFacts.make(plan)
     const events = RunEvents.make(daemon, run)
     const patience = Patience.make(view.say)
@@ -101,7 +98,7 @@ export const follow = Effect.fnUntraced(function* (daemon: DaemonClient, run: st
     const status = runStatus(facts.state)
     yield* view.finish({ run, state: facts.state })
     if (isLeft && status !== "waiting" && facts.state.phase !== "ended") {
-      yield* Output.message(`Nobody drives this run. Go on with it: dandori runs resume ${run}${there}`)
+      yield* Output.message(`Nobody drives this run. Go on with it: ${hint.either(`runs resume ${run}`)}`)
     }
     yield* Output.exitWith(ExitCode.ofRun(status))
   }).pipe(

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Hint from "../hint.ts"
 import type { RunOptions } from "../run-pipeline.ts"
 import * as Output from "../output.ts"
 import * as Params from "../params.ts"
@@ -20,7 +21,7 @@ export const runPipeline = Effect.fnUntraced(function* (
   }
   if (from !== undefined || only !== undefined) {
     return yield* new Output.UsageError({
-      reason: `By a daemon, say which run is to be run again: dandori runs retry ${of ?? "RUN"} --${from === undefined ? `only ${only}` : `from ${from}`}`,
+      reason: `By a daemon, say which run is to be run again: ${(yield* Hint.here).either(`runs retry ${of ?? "RUN"} --${from === undefined ? `only ${only}` : `from ${from}`}`)}`,
     })
   }
   const { daemon, flags } = yield* Client.find
@@ -29,7 +30,7 @@ export const runPipeline = Effect.fnUntraced(function* (
   const { run } = yield* daemon.askKeyed((api, headers) =>
     api.pipelines.start({ params: { pipeline: name }, headers, payload: { params } }),
   )
-  yield* follow(daemon, run, { isNew: true, wait, ...flags })
+  yield* follow(daemon, run, { isNew: true, wait, ...flags, hint: Hint.of(flags) })
 })
 
 /** Runs the plan of a run that has ended again, but for what succeeded there, and follows it. */
@@ -41,7 +42,7 @@ export const retryRun = Effect.fnUntraced(function* (
   const of = yield* RunChoice.choose(daemon, name)
   const payload = { ...(from === undefined ? {} : { from }), ...(only === undefined ? {} : { only }) }
   const { run } = yield* daemon.askKeyed((api, headers) => api.runs.retry({ params: { run: of }, headers, payload }))
-  yield* follow(daemon, run, { isNew: true, wait, ...flags })
+  yield* follow(daemon, run, { isNew: true, wait, ...flags, hint: Hint.of(flags) })
 })
 
 /** Lets the daemon go on with a run that no process drives, and follows it. */
@@ -49,5 +50,5 @@ export const resumeRun = Effect.fnUntraced(function* (name: string, wait: boolea
   const { daemon, flags } = yield* Client.find
   const run = yield* RunChoice.choose(daemon, name)
   yield* daemon.ask((api) => api.runs.resume({ params: { run } }))
-  yield* follow(daemon, run, { isNew: true, wait, ...flags })
+  yield* follow(daemon, run, { isNew: true, wait, ...flags, hint: Hint.of(flags) })
 })

@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RunSummary } from "../../daemon/api/run-views.ts"
 import type * as Standing from "../../engine/standing.ts"
+import * as Hint from "../hint.ts"
 import * as Output from "../output.ts"
 import { tableOf } from "../runs-list.ts"
 import * as Client from "./daemon-client.ts"
@@ -16,11 +17,11 @@ export const waitsOf = ({ waiting }: RunSummary): { readonly waits?: Standing.Wa
   return { waits: { ...waiting, ...Object.fromEntries(moments) } as Standing.Waits }
 }
 
-const toJson = (run: RunSummary) => ({
+const toJson = (run: RunSummary, hint: Hint.Hint) => ({
   v: 1,
   kind: "run",
   ...run,
-  ...(run.status === "interrupted" ? { resume: `dandori runs resume ${run.run}` } : {}),
+  ...(run.status === "interrupted" ? { resume: hint.either(`runs resume ${run.run}`) } : {}),
 })
 
 /** Lists the newest runs of a daemon, newest first. */
@@ -31,9 +32,11 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
     })
   }
   const { daemon, flags } = yield* Client.find
+  const hint = Hint.of(flags)
   const { more, runs } = yield* RunChoice.newest(daemon, limit)
-  if (flags.json) return yield* Effect.forEach(runs, (run) => Output.json(toJson(run)), { discard: true })
-  if (runs.length === 0) return yield* Output.message("The daemon has no runs yet. Start one: dandori run PIPELINE")
+  if (flags.json) return yield* Effect.forEach(runs, (run) => Output.json(toJson(run, hint)), { discard: true })
+  if (runs.length === 0)
+    return yield* Output.message(`The daemon has no runs yet. Start one: ${hint.either("run PIPELINE")}`)
   const now = yield* Clock.currentTimeMillis
   const listed = runs.map((run) => ({
     id: run.run,
@@ -50,7 +53,8 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
   if (flags.quiet) return undefined
   if (more) yield* Output.message(`The newest ${runs.length} runs; --limit N shows more`)
   for (const { run, status } of runs) {
-    if (status === "interrupted") yield* Output.message(`interrupted; to go on with it: dandori runs resume ${run}`)
+    if (status === "interrupted")
+      yield* Output.message(`interrupted; to go on with it: ${hint.either(`runs resume ${run}`)}`)
   }
   return undefined
 })

@@ -4,7 +4,7 @@ import { confirm } from "../confirm.ts"
 import * as Moment from "../moment.ts"
 import * as Output from "../output.ts"
 import { count } from "../plain-text.ts"
-import { type BackfillFlags, cancelled, told, toldLeft } from "../schedule-orders.ts"
+import { type BackfillFlags, cancelled, told, toldHow, toldLeft } from "../schedule-orders.ts"
 import * as Client from "./daemon-client.ts"
 
 /** Pauses a schedule of a daemon, or lets it go on; gives whether that changed anything. */
@@ -51,9 +51,7 @@ export const backfill = Effect.fnUntraced(function* (
     return yield* Output.json({ v: 1, kind: "backfill", pipeline, backfill: id, ticks: runs.length, runs })
   yield* Output.data(`${id}  ${count(runs.length, "tick", "ticks")} of ${pipeline}`)
   if (flags.quiet) return undefined
-  return yield* Output.message(
-    `The daemon runs them, oldest first. To leave out what is left: dandori schedule backfill ${pipeline} --cancel ${id}`,
-  )
+  return yield* toldHow("The daemon", pipeline, id)
 })
 
 /** Leaves out what a backfill of a daemon has not run yet. */

@@ -1,5 +1,6 @@
 import * as Outcome from "../../domain/evacuation-outcome.ts"
 import { formatSize } from "../../domain/quantity.ts"
+import type { Hint } from "../hint.ts"
 import * as Output from "../output.ts"
 import { argument, clean } from "./line.ts"
 
@@ -7,8 +8,8 @@ import { argument, clean } from "./line.ts"
 const most = 8
 
 /** The command that goes on with an incident. */
-export const goOn = (incident: string): string =>
-  incident === "" ? "dandori evacuate" : `dandori evacuate --incident ${argument(incident)}`
+export const goOn = (incident: string, hint: Hint, more = ""): string =>
+  hint.files(`evacuate${incident === "" ? "" : ` --incident ${argument(incident)}`}${more}`)
 
 const words: Readonly<Record<Outcome.Standing, string>> = {
   complete: "COMPLETE",
@@ -37,21 +38,20 @@ const what = (outcome: Outcome.EvacuationOutcome, standing: Outcome.Standing): s
 }
 
 /** What to do now. */
-const next = (outcome: Outcome.EvacuationOutcome, standing: Outcome.Standing): string | undefined => {
+const next = (outcome: Outcome.EvacuationOutcome, standing: Outcome.Standing, hint: Hint): string | undefined => {
   if (standing === "complete") return undefined
-  const command = goOn(outcome.incident)
-  return standing === "partial" ? command : `${command} --destination s3://bucket/prefix`
+  return goOn(outcome.incident, hint, standing === "partial" ? "" : " --destination s3://bucket/prefix")
 }
 
 const limited = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length <= most ? lines : [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more; see the record`]
 
 /** How an evacuation ended, for somebody who is tired: the word, what is missing, what to do, where the record lies. */
-export const statement = (outcome: Outcome.EvacuationOutcome, colours: boolean): string => {
+export const statement = (outcome: Outcome.EvacuationOutcome, colours: boolean, hint: Hint): string => {
   const standing = Outcome.standingOf(outcome)
   const word = Output.bold(words[standing], colours)
   const paint = standing === "complete" ? Output.green : standing === "partial" ? Output.yellow : Output.red
-  const command = next(outcome, standing)
+  const command = next(outcome, standing, hint)
   const refusals = Outcome.refused(outcome).map(({ reason, rung }) => `${rung} is not to be trusted: ${reason}`)
   const latest = outcome.verify?.latest
   const notes = [
@@ -76,7 +76,7 @@ export const statement = (outcome: Outcome.EvacuationOutcome, colours: boolean):
 }
 
 /** How an evacuation ended, as a line for programs. */
-export const statementJson = (outcome: Outcome.EvacuationOutcome) => {
+export const statementJson = (outcome: Outcome.EvacuationOutcome, hint: Hint) => {
   const standing = Outcome.standingOf(outcome)
   const { drill, failed: _, folder, incident, named, report, ...answers } = outcome
   return {
@@ -91,6 +91,6 @@ export const statementJson = (outcome: Outcome.EvacuationOutcome) => {
     named,
     ...answers,
     ...(report === undefined ? {} : { report: { markdown: report.markdown, html: report.html } }),
-    ...(standing === "complete" ? {} : { next: goOn(incident) }),
+    ...(standing === "complete" ? {} : { next: goOn(incident, hint) }),
   }
 }

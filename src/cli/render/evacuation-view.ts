@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import type { EvacuationOutcome } from "../../domain/evacuation-outcome.ts"
 import type { Plan } from "../../domain/plan.ts"
 import type { RunObserver } from "../../services/observer.ts"
+import type { Hint } from "../hint.ts"
 import * as Output from "../output.ts"
 import * as Standard from "../standard-streams.ts"
 import { timeOfDay } from "./duration.ts"
@@ -41,6 +42,7 @@ export interface Options {
   readonly drill: boolean
   readonly json: boolean
   readonly quiet: boolean
+  readonly hint: Hint
 }
 
 type Watching = Pick<EvacuationView, "observer" | "say"> & { readonly stop: () => void }
@@ -204,7 +206,7 @@ export const make = (options: Options): Effect.Effect<EvacuationView, never, Sco
         if (facts.run.state.phase === "ended") return
         const incident = EvacuationFacts.opened(facts)?.incident ?? ""
         watching.say(
-          `The evacuation is interrupted, and what is away stays away. To go on: ${Statement.goOn(incident)}`,
+          `The evacuation is interrupted, and what is away stays away. To go on: ${Statement.goOn(incident, options.hint)}`,
         )
       }),
       anew: Effect.sync(() => void (facts.run = RunFacts.make(options.plan))),
@@ -213,8 +215,8 @@ export const make = (options: Options): Effect.Effect<EvacuationView, never, Sco
         Effect.sync(() => {
           stop()
           const text = options.json
-            ? JSON.stringify(Statement.statementJson(outcome))
-            : Statement.statement(outcome, Output.colours(process.stdout))
+            ? JSON.stringify(Statement.statementJson(outcome, options.hint))
+            : Statement.statement(outcome, Output.colours(process.stdout), options.hint)
           Standard.write(1, isLive && process.stdout.isTTY ? `\n${text}\n` : `${text}\n`)
         }),
     }

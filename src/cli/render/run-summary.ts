@@ -2,6 +2,7 @@ import * as HashMap from "effect/HashMap"
 import type { Incomplete } from "../../engine/books.ts"
 import * as CompiledPlan from "../../engine/compiled-plan.ts"
 import { type TaskStatus, runStatus, taskOf } from "../../engine/run-state.ts"
+import type { Hint } from "../hint.ts"
 import * as Output from "../output.ts"
 import { duration } from "./duration.ts"
 import { incompleteLines } from "./incomplete.ts"
@@ -18,6 +19,7 @@ import * as Waits from "./waits.ts"
 /** How a summary is written. */
 export interface SummaryOptions {
   readonly run: string
+  readonly hint: Hint
   /** The run's status where it is not the one that its events amount to, e.g. interrupted. */
   readonly status?: string
   /** What the run waits for. */
@@ -30,7 +32,7 @@ export interface SummaryOptions {
 }
 
 const bad: ReadonlyArray<TaskStatus> = ["failed", "timed_out", "lost", "warned", "unknown"]
-const attention = ["warned", "waiting", "running", "interrupted", "answered", "cancelling"]
+const attention = ["queued", "warned", "waiting", "running", "interrupted", "answered", "cancelling"]
 const mostLines = 12
 const mostResults = 40
 
@@ -52,6 +54,7 @@ export const headline = (
     answered: `has its answer and can go on, after ${took}`,
     interrupted: `was interrupted after ${took}`,
     cancelled: `was cancelled after ${took}${why}`,
+    ...(facts.created === undefined ? { queued: "waits to begin" } : {}),
   }
   return `${Output.bold(facts.plan.id, colours)} ${colour(words[status] ?? status, colours)}  run ${run}`
 }
@@ -129,7 +132,9 @@ export const results = (found: ReadonlyArray<TaskResult>, options: SummaryOption
       const lines = resultLines(result, options).map((line) => `  ${line}`)
       return lines.length === 0 ? [] : [Output.bold(result.task, options.colours), ...lines]
     }),
-    ...(more > 0 ? [`… and ${more.toLocaleString("en-US")} more: dandori runs show ${options.run} --json`] : []),
+    ...(more > 0
+      ? [`… and ${more.toLocaleString("en-US")} more: ${options.hint.either(`runs show ${options.run} --json`)}`]
+      : []),
   ]
 }
 
@@ -150,7 +155,7 @@ const madeOf = (facts: RunFacts, id: string): ReadonlyArray<string> => {
 }
 
 /** What went wrong, where, and what can be done next. */
-export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): ReadonlyArray<string> => {
+export const failures = (facts: RunFacts, { colours, hint, run }: SummaryOptions): ReadonlyArray<string> => {
   const found = facts.plan.tasks
     .flatMap(({ id }) => causesOf(facts, id))
     .filter((id) => bad.includes(taskOf(facts.state, id).status))
@@ -168,16 +173,16 @@ export const failures = (facts: RunFacts, { colours, run }: SummaryOptions): Rea
       ...(status === "unknown"
         ? [
             "  Nobody but you can tell whether it happened. Look, say so, go on:",
-            `  dandori runs resolve ${run} ${argument(id)} --as failed --reason "…"   or --as succeeded --output FILE`,
-            `  dandori runs resume ${run}`,
+            `  ${hint.either(`runs resolve ${run} ${argument(id)}`)} --as failed --reason "…"   or --as succeeded --output FILE`,
+            `  ${hint.either(`runs resume ${run}`)}`,
           ]
         : seen.attempts.length === 0
           ? []
-          : [`  dandori runs logs ${run} ${argument(id)}`]),
+          : [`  ${hint.files(`runs logs ${run} ${argument(id)}`)}`]),
     ]
   })
   const left = found.length - mostLines
-  return left > 0 ? [...lines, `… and ${left} more tasks: dandori runs show ${run}`] : lines
+  return left > 0 ? [...lines, `… and ${left} more tasks: ${hint.either(`runs show ${run}`)}`] : lines
 }
 
 /** Tasks that wait for somebody to agree. */
@@ -185,16 +190,16 @@ export const waitingFor = ({ state }: RunFacts): ReadonlyArray<string> =>
   [...HashMap.keys(state.approvals)].toSorted((a, b) => a - b).map((index) => state.plan.tasks[index].id)
 
 /** What people are asked, and how they answer. */
-const questions = (facts: RunFacts, { run }: SummaryOptions): ReadonlyArray<string> => {
+const questions = (facts: RunFacts, { hint, run }: SummaryOptions): ReadonlyArray<string> => {
   const waiting = waitingFor(facts)
   if (waiting.length === 0) return []
   return [
     ...waiting.flatMap((id) => {
       const { approval } = taskOf(facts.state, id)
       const have = `${approval?.granted.length ?? 0} of ${approval?.approvers ?? 1} have agreed`
-      return [`${id} waits for approval, ${have}:`, `  dandori runs approve ${run} ${id}`]
+      return [`${id} waits for approval, ${have}:`, `  ${hint.either(`runs approve ${run} ${id}`)}`]
     }),
-    `Then go on: dandori runs resume ${run}`,
+    `Then go on: ${hint.either(`runs resume ${run}`)}`,
   ]
 }
 
@@ -202,7 +207,7 @@ const questions = (facts: RunFacts, { run }: SummaryOptions): ReadonlyArray<stri
 export const further = (
   facts: RunFacts,
   found: ReadonlyArray<TaskResult>,
-  { run }: SummaryOptions,
+  { hint, run }: SummaryOptions,
 ): ReadonlyArray<string> => {
   const all = facts.plan.tasks.flatMap(({ id }) => [id, ...Instances.idsOf(facts, id)])
   const started = all.filter((id) => taskFacts(facts, id).attempts.length > 0)
@@ -210,10 +215,10 @@ export const further = (
   const version = found.findLast(({ facts }) => facts.some(({ name }) => name === "version"))
   const published = version?.facts.find(({ name }) => name === "version")?.value
   return [
-    `dandori runs show ${run}`,
-    ...(logged === undefined ? [] : [`dandori runs logs ${run} ${argument(logged)}`]),
-    ...(published === undefined ? [] : [`dandori model show ${published}`]),
-    "dandori ledger verify",
+    hint.either(`runs show ${run}`),
+    ...(logged === undefined ? [] : [hint.files(`runs logs ${run} ${argument(logged)}`)]),
+    ...(published === undefined ? [] : [hint.files(`model show ${published}`)]),
+    hint.files("ledger verify"),
   ]
 }
 
@@ -228,7 +233,7 @@ export const summary = (
   options: SummaryOptions & { readonly table: boolean; readonly quiet: boolean; readonly incomplete?: Incomplete },
 ): string => {
   const wrong = failures(facts, options)
-  const lacks = incompleteLines(options.run, options.incomplete).map((line) => Output.red(line, options.colours))
+  const lacks = incompleteLines(options, options.incomplete).map((line) => Output.red(line, options.colours))
   if (options.quiet) return [headline(facts, options), ...wrong, ...questions(facts, options), ...lacks].join("\n")
   const tasks = !options.table
     ? []

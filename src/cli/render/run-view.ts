@@ -5,6 +5,7 @@ import type { Plan } from "../../domain/plan.ts"
 import type { RunResult } from "../../engine/run.ts"
 import type { RunObserver } from "../../services/observer.ts"
 import * as WorkspaceFiles from "../../services/workspace-files.ts"
+import type { Hint } from "../hint.ts"
 import * as Output from "../output.ts"
 import { timeOfDay } from "./duration.ts"
 import { eventLine, waitingLine } from "./event-line.ts"
@@ -37,6 +38,7 @@ export interface Options {
   readonly project: string
   readonly json: boolean
   readonly quiet: boolean
+  readonly hint: Hint
   /** Whether its artifacts are on another machine. */
   readonly isRemote?: boolean
 }
@@ -164,16 +166,16 @@ export const make = (options: Options): Effect.Effect<RunView, never, Scope.Scop
         return Standard.write(1, `${JSON.stringify(resultJson(facts, run, results, end, incomplete))}\n`)
       }
       const colours = Output.colours(process.stdout)
-      const { quiet } = options
+      const { hint, quiet } = options
       const table = !isLive || !process.stdout.isTTY
       const lacks = incomplete === undefined ? {} : { incomplete }
-      const summary = RunSummary.summary(facts, results, { run, home, colours, now: end, table, quiet, ...lacks })
+      const summary = RunSummary.summary(facts, results, { run, home, hint, colours, now: end, table, quiet, ...lacks })
       Standard.write(1, table ? `${summary}\n` : `\n${summary}\n`)
     })
     const left = Effect.sync(() => {
       watching.stop()
       if (facts.run === undefined || facts.state.phase === "ended") return
-      watching.say(`The run is interrupted. To go on with it: dandori runs resume ${facts.run}`)
+      watching.say(`The run is interrupted. To go on with it: ${options.hint.either(`runs resume ${facts.run}`)}`)
     })
     return { observer: watching.observer, say: watching.say, stop: Effect.sync(watching.stop), left, finish }
   })

@@ -3,6 +3,7 @@ import type { Tally } from "../../simulation/tally.ts"
 import type { Moment, Trace } from "../../simulation/trace.ts"
 import type { Violation } from "../../simulation/violation.ts"
 import { detail, shortType } from "../event-line.ts"
+import type { Hint } from "../hint.ts"
 import { count, plain } from "../plain-text.ts"
 import { duration } from "./duration.ts"
 import { table } from "./line.ts"
@@ -107,17 +108,20 @@ export const violation = (seed: number, one: Violation, bad: number, again: stri
 const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
 /** The command that simulates one seed again, for a POSIX shell. */
-export const command = (asked: {
-  readonly pipeline: string
-  readonly seed: number
-  readonly from: string
-  readonly days: number | undefined
-  readonly fault: ReadonlyArray<string>
-  readonly param: ReadonlyArray<string>
-}): string => {
+export const command = (
+  asked: {
+    readonly pipeline: string
+    readonly seed: number
+    readonly from: string
+    readonly days: number | undefined
+    readonly fault: ReadonlyArray<string>
+    readonly param: ReadonlyArray<string>
+  },
+  hint: Hint,
+): string => {
   const days = asked.days === undefined ? [] : ["--days", String(asked.days)]
   const faults = asked.fault.flatMap((fault) => ["--fault", fault])
   const params = asked.param.flatMap((param) => ["--param", param])
   const words = [asked.pipeline, "--seed", String(asked.seed), "--from", asked.from, ...days, ...faults, ...params]
-  return ["dandori simulate", ...words.map(quoted)].join(" ")
+  return hint.files(["simulate", ...words.map(quoted)].join(" "))
 }

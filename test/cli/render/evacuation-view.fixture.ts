@@ -1,4 +1,6 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Hint from "../../../src/cli/hint.ts"
 import * as EvacuationView from "../../../src/cli/render/evacuation-view.ts"
 import * as Watched from "./evacuation-watched.ts"
 
@@ -15,6 +17,7 @@ await Effect.runPromise(
       drill: false,
       json: how === "json",
       quiet: how === "quiet",
+      hint: Hint.of({ env: Option.none(), server: Option.none() }),
     })
     const events = Watched.events(folder)
     for (const event of how === "left" ? events.slice(0, 6) : events) view.observer.onEvent(event)

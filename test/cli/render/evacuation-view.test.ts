@@ -2,7 +2,9 @@ import * as Fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
 import * as fc from "fast-check"
+import * as Hint from "../../../src/cli/hint.ts"
 import * as EvacuationFacts from "../../../src/cli/render/evacuation-facts.ts"
 import * as EvacuationFrame from "../../../src/cli/render/evacuation-frame.ts"
 import * as EvacuationView from "../../../src/cli/render/evacuation-view.ts"
@@ -11,6 +13,8 @@ import * as RunFacts from "../../../src/engine/run-facts.ts"
 import * as Outcome from "../../../src/domain/evacuation-outcome.ts"
 import type { Event } from "../../../src/domain/event.ts"
 import * as Watched from "./evacuation-watched.ts"
+
+const hint = Hint.of({ env: Option.none(), server: Option.none() })
 
 const start = Date.UTC(2026, 2, 4)
 
@@ -129,27 +133,38 @@ const outcomeOf = (changed: Readonly<Record<string, unknown>> = {}) => {
 
 const push = Watched.answers("").push as object
 
+/** All of it is in a folder of this machine. */
+const sealed = { ...push, rung: "sealed", location: "/srv/project/.dandori/sealed", away: false }
+
 describe("the statement at the end of an evacuation", () => {
   it("says COMPLETE with where it is and what was verified, and nothing to do", () => {
     const outcome = outcomeOf()
-    assert.deepStrictEqual(Statement.statement(outcome, false).split("\n"), [
+    assert.deepStrictEqual(Statement.statement(outcome, false, hint).split("\n"), [
       "COMPLETE  1,204 objects, 2.8 GiB, are in s3://vault/ml; 1,204 objects there were verified by digest.",
       "Incident:  /incidents/IR-1",
       "Record:    /incidents/IR-1/report.html",
       "Exit code: 0",
     ])
-    assert.deepInclude(Statement.statementJson(outcome), { v: 1, kind: "evacuation", outcome: "complete", exitCode: 0 })
+    assert.deepInclude(Statement.statementJson(outcome, hint), {
+      v: 1,
+      kind: "evacuation",
+      outcome: "complete",
+      exitCode: 0,
+    })
   })
 
   it("takes an incident for a drill when it was opened as one, whatever this call says", () => {
     const open = { incident: "IR-1", folder: "/incidents/IR-1", drill: true }
     const outcome = outcomeOf({ open, cordon: { raised: false }, stop: { complete: false, remaining: [] } })
     assert.strictEqual(Outcome.exitCodeOf(outcome), 0)
-    assert.include(Statement.statement(outcome, false), "It was a drill: nothing was stopped and no cordon is raised.")
+    assert.include(
+      Statement.statement(outcome, false, hint),
+      "It was a drill: nothing was stopped and no cordon is raised.",
+    )
   })
 
   it("says PARTIAL with what is missing and the very command that goes on", () => {
-    const text = Statement.statement(outcomeOf({ push: { ...push, notTaken: 3, complete: false } }), false)
+    const text = Statement.statement(outcomeOf({ push: { ...push, notTaken: 3, complete: false } }), false, hint)
     assert.match(text, /^PARTIAL {2}not everything is done/)
     assert.include(text, "  - 3 files were not taken")
     assert.include(text, "Go on:     dandori evacuate --incident IR-1\n")
@@ -157,8 +172,7 @@ describe("the statement at the end of an evacuation", () => {
   })
 
   it("says NOT AWAY where all of it is in the sealed folder only", () => {
-    const sealed = { ...push, rung: "sealed", location: "/srv/project/.dandori/sealed", away: false }
-    const text = Statement.statement(outcomeOf({ push: sealed }), false)
+    const text = Statement.statement(outcomeOf({ push: sealed }), false, hint)
     assert.match(text, /^NOT AWAY {2}nothing has left this machine.*only in \/srv\/project\/\.dandori\/sealed/)
     assert.include(text, "Go on:     dandori evacuate --incident IR-1 --destination ")
     assert.include(text, "Exit code: 14")
@@ -166,7 +180,7 @@ describe("the statement at the end of an evacuation", () => {
 
   it("says REFUSED with which destination and why", () => {
     const refusals = [{ rung: "offsite", reason: "it says ok and stores nothing", refused: true }]
-    const text = Statement.statement(outcomeOf({ push: { ...push, away: false, refusals } }), false)
+    const text = Statement.statement(outcomeOf({ push: { ...push, away: false, refusals } }), false, hint)
     assert.match(text, /^REFUSED /)
     assert.include(text, "  - offsite is not to be trusted: it says ok and stores nothing")
     assert.include(text, "Exit code: 15")
@@ -175,8 +189,16 @@ describe("the statement at the end of an evacuation", () => {
   it("says what failed of tasks whose failure does not end the run", () => {
     const outcome = outcomeOf({ stop: undefined })
     assert.deepStrictEqual(outcome.failed, [{ step: "stop", message: "stop is broken" }])
-    assert.include(Statement.statement(outcome, false), "  - stop failed: stop is broken")
-    assert.strictEqual(Statement.statementJson(outcome).next, "dandori evacuate --incident IR-1")
+    assert.include(Statement.statement(outcome, false, hint), "  - stop failed: stop is broken")
+    assert.strictEqual(Statement.statementJson(outcome, hint).next, "dandori evacuate --incident IR-1")
+  })
+
+  it("goes on in the environment that it was called for", () => {
+    const prod = Hint.of({ env: Option.some("prod"), server: Option.none() })
+    const command = "dandori evacuate --incident IR-1"
+    assert.strictEqual(Statement.statementJson(outcomeOf({ stop: undefined }), prod).next, `${command} --env prod`)
+    const nowhere = Statement.statement(outcomeOf({ push: sealed }), false, prod)
+    assert.include(nowhere, `Go on:     ${command} --destination s3://bucket/prefix --env prod\n`)
   })
 
   it("tells an evacuation that was cut off or timed out anywhere from a complete one", () => {
@@ -190,7 +212,7 @@ describe("the statement at the end of an evacuation", () => {
       for (const events of [running, [...running, late]]) {
         const outcome = EvacuationFacts.outcomeOf(watched(events))
         assert.notStrictEqual(Outcome.exitCodeOf(outcome), 0, step)
-        assert.notMatch(Statement.statement(outcome, false), /^COMPLETE/)
+        assert.notMatch(Statement.statement(outcome, false, hint), /^COMPLETE/)
       }
     }
   })

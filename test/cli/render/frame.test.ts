@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import * as EventLine from "../../../src/cli/render/event-line.ts"
+import * as Hint from "../../../src/cli/hint.ts"
 import * as LiveFrame from "../../../src/cli/render/live-frame.ts"
 import * as RunFacts from "../../../src/engine/run-facts.ts"
 import * as RunSummary from "../../../src/cli/render/run-summary.ts"
@@ -231,7 +233,8 @@ describe("event lines", () => {
 })
 
 describe("summary", () => {
-  const options = { run: "run-1", home: "/home/.dandori", colours: false, now: 5_000, table: true, quiet: false }
+  const hint = Hint.of({ env: Option.none(), server: Option.none() })
+  const options = { run: "run-1", hint, home: "/home/.dandori", colours: false, now: 5_000, table: true, quiet: false }
 
   it("of a run that waits for people says how to resolve what is unknown", () => {
     const unknown: Event = {

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Option from "effect/Option"
+import * as Hint from "../../../src/cli/hint.ts"
 import * as LiveFrame from "../../../src/cli/render/live-frame.ts"
 import * as RunFacts from "../../../src/engine/run-facts.ts"
 import * as TasksJson from "../../../src/engine/tasks-json.ts"
@@ -70,7 +72,8 @@ const factsOf = (...events: ReadonlyArray<Event>) => {
   return facts
 }
 
-const options = { run: "run-1", home: "/home/.dandori", colours: false, now: 5_000, table: true, quiet: false }
+const hint = Hint.of({ env: Option.none(), server: Option.none() })
+const options = { run: "run-1", hint, home: "/home/.dandori", colours: false, now: 5_000, table: true, quiet: false }
 
 describe("the instances of a matrix", () => {
   const facts = factsOf(created, expanded(["p", "q"]), started(0), succeeded(0), started(1), failed(1))
