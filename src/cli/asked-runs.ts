@@ -7,7 +7,7 @@ import * as AskedRuns from "../daemon/asked-run.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as StreamTail from "../ledger/stream-tail.ts"
-import * as ScheduleBook from "../scheduler/schedule-book.ts"
+import * as ScheduleFold from "../scheduler/schedule-fold.ts"
 import { type ScheduleState, evolve, initial } from "../scheduler/schedule-state.ts"
 import { exitCodes } from "./exit-code.ts"
 import { plain } from "./plain-text.ts"
@@ -50,7 +50,7 @@ const inStream = Effect.fnUntraced(function* (stream: string, env: EnvironmentNa
   const asked = new Map<string, { readonly since: number; readonly who: string }>()
   const notCreated = new Map<string, string>()
   yield* StreamTail.whole(yield* Ledger, stream, (entry) => {
-    const event = ScheduleBook.written(entry)
+    const event = ScheduleFold.written(entry)
     if (event === undefined) return
     const { data, time, type } = event
     states.set(data.pipeline, evolve(states.get(data.pipeline) ?? initial, event))

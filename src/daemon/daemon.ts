@@ -1,4 +1,5 @@
 import { hostname } from "node:os"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
@@ -9,6 +10,7 @@ import { Ledger } from "../ledger/ledger.ts"
 import * as Root from "../ledger/root.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import { Ids } from "../services/ids.ts"
+import * as ProcessRecords from "../services/process-records.ts"
 import { Settings } from "../services/settings.ts"
 import * as FileTriggers from "./file-triggers.ts"
 import * as Housekeeping from "./housekeeping.ts"
@@ -47,7 +49,8 @@ const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
   const leases = yield* Leadership
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
-  const { env, say } = yield* Surroundings
+  const drain = yield* Drain
+  const { env, home, say } = yield* Surroundings
   const { uuid } = yield* Ids
   const request = { run: uuid(), resources: { locks: [`daemon/${env}`] }, capacity: nothing, priority: 0 }
   const lease = yield* leases.acquire(request, ({ holders }) => {
@@ -74,10 +77,14 @@ const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
   )
   yield* Effect.forkScoped((yield* Housekeeping.Housekeeping).run)
   yield* Effect.forkScoped(FileTriggers.run)
+  // Also of runs that nobody goes on with.
+  yield* Effect.forkScoped(ProcessRecords.stopLeftovers(join(home, "processes")))
   const loss = Effect.flatMap(lease.loss, (reason) => {
     left = reason
     return say(`Leading no more: ${reason}`)
   })
+  // Another one may lead soon: runs end before anything waits for a ledger that may be away.
+  yield* Effect.addFinalizer(() => (drain.isOpen() ? Effect.void : FiberSet.clear(runs)))
   yield* Effect.raceFirst(scheduler.run(runs), loss)
 }, Effect.scoped)
 

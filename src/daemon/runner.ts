@@ -362,9 +362,11 @@ const make = Effect.fnUntraced(function* () {
   }, Effect.provide(submitting))
 
   const graceMillis = parseDuration(sections.daemon.shutdown_grace) ?? 0
+  const graceOver = Latch.makeUnsafe(false)
+  yield* Effect.forkScoped(drain.await.pipe(Effect.andThen(Effect.sleep(graceMillis)), Effect.andThen(graceOver.open)))
   const drained = Effect.gen(function* () {
     const hurry = yield* Hurry
-    yield* Effect.raceFirst(idle.await, Effect.raceFirst(Effect.sleep(graceMillis), hurry.await))
+    yield* Effect.raceFirst(idle.await, Effect.raceFirst(graceOver.await, hurry.await))
   })
 
   const callOff = (run: string, reason: string) => {

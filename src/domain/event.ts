@@ -79,7 +79,7 @@ export const data = {
     only: Schema.optionalKey(Schema.String),
   }),
   "dev.dandori.run.resumed.v1": Schema.Struct({ code: Sha256, capacity: Capacity, stopped: Schema.Array(Schema.Int) }),
-  /** Its process was stopped in order, and so were the attempts of these tasks, which do not count as attempts. */
+  /** Its process let go of it, since it was stopped or leads no more, and ended the attempts of these tasks: they do not count. */
   "dev.dandori.run.suspended.v1": Schema.Struct({ interrupted: Schema.Array(Schema.String) }),
   "dev.dandori.run.finished.v1": Schema.Struct({ status: FinalRunStatus, durationMillis: Schema.Int }),
   "dev.dandori.attempt.started.v1": Schema.Struct({ ...attempt, input: Schema.optionalKey(Schema.Unknown) }),
@@ -103,7 +103,7 @@ export const data = {
   }),
   "dev.dandori.attempt.timed_out.v1": Schema.Struct({ ...attempt, timeoutMillis: Schema.Int }),
   "dev.dandori.attempt.cancelled.v1": Schema.Struct(attempt),
-  /** `orderly`: its process was stopped in order, and it does not count as one of the task's attempts. */
+  /** `orderly`: its process had let go of the run and ended it: it does not count as one of the task's attempts. */
   "dev.dandori.attempt.lost.v1": Schema.Struct({
     ...attempt,
     reason: Schema.String,

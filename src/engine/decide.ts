@@ -76,11 +76,11 @@ export const decide = (state: RunState, now: number): ReadonlyArray<Command> => 
     expiry = DueHeap.pop(expiry)
   }
   for (const task of Fifo.values(state.unscheduled)) {
-    const { status, due, attempt, lost } = taskAt(state, task)
+    const { status, due, attempt, lost, spared = 0 } = taskAt(state, task)
     if (status !== "retrying" || due !== undefined) continue
     const planTask = CompiledPlan.taskOfNode(state.plan, task)
     const seed = `${state.plan.plan.id}\n${state.createdAt}`
-    const delayMillis = lost === true ? 0 : Retrying.delay(planTask, attempt + 1, seed)
+    const delayMillis = lost === true ? 0 : Retrying.delay(planTask, attempt + 1 - spared, seed)
     commands.push({ _tag: "ScheduleRetry", task, attempt: attempt + 1, delayMillis })
   }
 

@@ -170,8 +170,9 @@ export const evolve = (state: RunState, event: Event & { readonly time: number }
     case "dev.dandori.attempt.lost.v1":
       return onAttempt(state, event.data, (index, task) => {
         if (isStopping(state, index)) return end(state, index, { ...task, status: "cancelled" })
-        if (event.data.orderly === true)
-          return tryAgain(state, index, { ...task, lost: true, spared: (task.spared ?? 0) + 1 })
+        const { spared = 0 } = task
+        if (event.data.orderly === true && Retrying.isSpared(spared))
+          return tryAgain(state, index, { ...task, lost: true, spared: spared + 1 })
         const attempt = counted(task, event.data.attempt)
         const retry = Retrying.afterLoss(CompiledPlan.taskOfNode(state.plan, index), attempt)
         return retry ? tryAgain(state, index, { ...task, lost: true }) : end(state, index, { ...task, status: "lost" })

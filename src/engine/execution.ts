@@ -57,7 +57,7 @@ export interface Options<E = never> {
   readonly wait?: boolean
   /** Its place in its concurrency group, where it has it already. */
   readonly turn?: Lease
-  /** Attempts that a dead process left open; `orderly`: it was stopped in order. */
+  /** Attempts that a dead process left open; `orderly`: it had let go of the run. */
   readonly lost?: ReadonlyArray<{
     readonly task: string
     readonly attempt: number
@@ -343,6 +343,8 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       yield* latch.await
     }
   })
+  /** Comes when the run has to go on whether there is room or not. */
+  const mustGoOn = Effect.raceFirst(cancelled, drain.await)
   const isIdle = () => alive === 0 && !claims.isAnyWaiting()
   const drive = Effect.gen(function* () {
     while (true) {
@@ -358,7 +360,7 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
       if (recorder.state().phase === "ended" && status !== "running" && status !== "cancelling") return
       if (drain.isOpen() && alive === 0) return
       if (status === "waiting" && (options.wait !== true || isLeftUnknown(recorder.state()))) return
-      yield* Room.wait(latch.await, isIdle, cancelled)
+      yield* Room.wait(latch.await, isIdle, mustGoOn)
     }
   })
   /** Waits for the run's turn in its concurrency group; a cancel ends the waiting, and so does what breaks the run. */
@@ -370,8 +372,10 @@ export const execute = Effect.fnUntraced(function* <E = never>(options: Options<
     const taken = Turn.take(context.id, concurrency, recorder.state().capacity, queue).pipe(
       Effect.provideService(Scope.Scope, scope),
     )
-    place = (yield* Effect.raceFirst(taken, cancelled)) ?? lasting
-    yield* Room.enter(cancelled)
+    const taking = yield* Effect.raceFirst(taken, mustGoOn)
+    if (taking === undefined && drain.isOpen()) return
+    place = taking ?? lasting
+    yield* Room.enter(mustGoOn)
     if (recorder.state().queued && broken === undefined)
       recorder.record({ type: "dev.dandori.run.admitted.v1", data: { group } })
   })

@@ -24,7 +24,7 @@ export const unknown = ({ secrets }: Shared, recorder: Recorder, { task, attempt
   recorder.record({ type: "dev.dandori.attempt.unknown.v1", data }, task.id)
 }
 
-/** An attempt that ended without a result; `orderly`: since its process was stopped in order. */
+/** An attempt that ended without a result; `orderly`: since its process let go of the run. */
 export const lose = (
   recorder: Recorder,
   { attempt, task }: Pick<Started, "task" | "attempt">,

@@ -143,7 +143,7 @@ export const carryOut = (
 
 /**
  * Closes an attempt whose process died between intent and result. Pure and idempotent ones are lost and run again; the
- * others ask their probe, and are unknown where there is none. `orderly`: the process was stopped in order.
+ * others ask their probe, and are unknown where there is none. `orderly`: the process let go of the run.
  */
 export const recover = (
   shared: AttemptServices.Shared,
@@ -153,7 +153,7 @@ export const recover = (
   large: Map<string, unknown>,
   orderly: boolean,
 ): Effect.Effect<void, Errors.LedgerLost, Requirements> => {
-  const how = orderly ? "its process was stopped in order" : "its process ended"
+  const how = orderly ? "its process let go of the run" : "its process ended"
   if (repeatable(started))
     return Effect.sync(() => Failure.lose(recorder, started, `${how} before its result`, orderly))
   const since = shared.millis()

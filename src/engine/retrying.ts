@@ -23,6 +23,12 @@ export const afterError = (task: PlanTask, attempt: number, error: ErrorData): b
 export const afterTimeout = (task: PlanTask, attempt: number): boolean =>
   left(task, attempt) && again(task) && task.retry?.on?.includes("TimedOut") === true
 
+/** So many attempts of a task do not count at most: what stops its own process would never end otherwise. */
+const mostSpared = 20
+
+/** Whether an attempt that an orderly stop interrupted does not count, where so many did not already. */
+export const isSpared = (spared: number): boolean => spared < mostSpared
+
 /** Whether a lost attempt is followed by another. The shell says `lost` of a `once` task only when nothing happened. */
 export const afterLoss = (task: PlanTask, attempt: number): boolean => left(task, attempt)
 

@@ -9,10 +9,10 @@ const Fate = Schema.Literals(["waits", "goes on", ...FinalRunStatus.literals])
 export const TickView = Schema.Struct({
   tick: TickTime,
   is: Schema.Literals(["ran", "skipped", "coalesced", "missed", "held", "due", "no tick"]),
-  reason: Schema.optionalKey(Schema.String),
   run: Schema.optionalKey(Schema.String),
   /** What became of its run, where it has one. */
   fate: Schema.optionalKey(Fate),
+  reason: Schema.optionalKey(Schema.String),
   /** When that was recorded, RFC 3339. */
   decided: Schema.optionalKey(Schema.String),
   /** The runs of backfills for it, and where they stand. */

@@ -107,6 +107,61 @@ describe("a daemon that ends while a run goes on", () => {
     }),
   )
 
+  /** A pipeline whose task goes on until a file is there. */
+  const untilThere = (id: string, go: string, more = "") => {
+    const script = `touch ${id}.begun; while ! [ -e ${go} ]; do sleep 0.05; done`
+    const input = JSON.stringify({ effects: "idempotent", argv: ["sh", "-c", script] })
+    return `version: 1\nid: ${id}\n${more}tasks:\n  work: { uses: command, with: ${input} }\n`
+  }
+  const hasBegun = (folder: string, id: string) =>
+    until(
+      Effect.map(
+        Effect.promise(() => Fs.readdir(folder)),
+        (all) => (all.includes(`${id}.begun`) ? true : undefined),
+      ),
+    )
+
+  it.live("hands on at once what only waits, while what goes on has its grace", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* edit(folder, "configs/base/daemon.yaml", "shutdown_grace: 30s", "shutdown_grace: 10m")
+      const group = "concurrency: { group: one, limit: 1, onConflict: queue }\n"
+      yield* write(folder, "pipelines/first.yaml", untilThere("first", "go-first", group))
+      yield* write(folder, "pipelines/second.yaml", untilThere("second", "go", group))
+      yield* write(folder, "pipelines/long.yaml", untilThere("long", "go"))
+      const retry = "retry: { attempts: 2, backoff: { initial: 8s, factor: 1, max: 8s, jitter: none } }"
+      const { process, run, start } = yield* running(
+        folder,
+        `{ uses: actor, ${retry}, with: { say: trying, succeedsAt: 2 } }`,
+      )
+      yield* start("long")
+      yield* hasBegun(folder, "long")
+      yield* start("first")
+      yield* hasBegun(folder, "first")
+      const second = yield* start("second")
+      yield* until(Effect.map(bytesOf(folder, run), (text) => (text.includes("retry.scheduled") ? true : undefined)))
+      yield* until(Effect.map(bytesOf(folder, second), (text) => (text.includes("run.queued") ? true : undefined)))
+      const other = yield* daemon(folder)
+      yield* says(other, /Standing by/)
+      process.signal("SIGTERM")
+      yield* says(other, /Leading/)
+      // The retry is made by the one that leads now, and the place in the group goes to the run that it took up.
+      yield* endsAs(folder, run, "succeeded")
+      yield* write(folder, "go-first", "")
+      yield* hasBegun(folder, "second")
+      assert.notInclude(process.said(), "Skipping")
+      yield* write(folder, "go", "")
+      assert.strictEqual(yield* process.ended, 0, process.said())
+      for (const id of ["first", "second", "long"])
+        yield* until(
+          Effect.map(ended(folder, id), (all) => ([...all.values()].includes("succeeded") ? true : undefined)),
+        )
+      other.signal("SIGTERM")
+      assert.strictEqual(yield* other.ended, 0, other.said())
+      assert.strictEqual((yield* dandori(folder, "ledger", "verify")).code, 0)
+    }),
+  )
+
   it.live(
     "interrupts a task that goes on after the grace, and the next one resumes the run, as often as it takes",
     () =>

@@ -40,6 +40,11 @@ describe("a retry", () => {
     )
   })
 
+  it("spares attempts, but not without end", () => {
+    assert.isTrue(Retrying.isSpared(0))
+    assert.isFalse(Retrying.isSpared(100))
+  })
+
   it("never follows an error of a once task that may have changed something, nor a gate's verdict", () => {
     for (const effects of ["once", "irreversible"] as const) {
       const one = task("one", { ...echo, effects }, { retry: { attempts: 9, on: ["Flaky", "TimedOut"] } })

@@ -348,14 +348,14 @@ export class Model {
       case "dev.dandori.attempt.lost.v1":
         if (this.isStopping(one)) return this.finish(one, "cancelled")
         one.lost = true
-        if (event.data.orderly !== true) return this.again(one, "lost", event.data.attempt)
+        if (event.data.orderly !== true || one.spared >= 20) return this.again(one, "lost", event.data.attempt)
         one.spared++
         return void Object.assign(one, { status: "retrying", open: false, due: undefined })
       case "dev.dandori.retry.scheduled.v1": {
         this.demand(one.status === "retrying" && one.due === undefined, `a retry of ${id}, which is ${one.status}`)
         this.demand(event.data.attempt === one.attempt + 1, `a retry as attempt ${event.data.attempt} of ${id}`)
         const { initial, factor, max } = one.task.retry?.backoff ?? { initial: 1_000, factor: 2, max: 60_000 }
-        const longest = one.lost ? 0 : Math.round(Math.min(max, initial * factor ** (one.attempt - 1)))
+        const longest = one.lost ? 0 : Math.round(Math.min(max, initial * factor ** (one.attempt - one.spared - 1)))
         this.demand(event.data.delayMillis >= 0 && event.data.delayMillis <= longest, `${id} waits too long`)
         one.due = event.data.due
       }

@@ -33,7 +33,7 @@ const say = (facts: RunFacts, event: TimedEvent): Said | undefined => {
       return news(`run ${facts.run === undefined ? "" : `${facts.run} `}goes on${left}`)
     }
     case "dev.dandori.run.suspended.v1":
-      return warning("its process was stopped in order; the run is left to be resumed")
+      return warning("its process let go of the run, which is left to be resumed")
     case "dev.dandori.attempt.started.v1":
       return news(event.data.attempt === 1 ? "started" : `started, attempt ${event.data.attempt}`)
     case "dev.dandori.attempt.succeeded.v1": {

@@ -75,7 +75,7 @@ const say = (
     case "run.resumed.v1":
       return { text: "run goes on after an interruption" }
     case "run.suspended.v1":
-      return { text: "its process was stopped in order" }
+      return { text: "its process let go of the run" }
     case "run.finished.v1":
       return { text: `run ${textOf(data.status)}`, ...(data.status === "succeeded" ? {} : { bad: true }) }
     case "run.held.v1":
