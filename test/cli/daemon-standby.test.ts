@@ -2,6 +2,8 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { urlAt } from "../support/daemons-place.ts"
+import * as LinkProxy from "../support/link-proxy.ts"
 import * as Databases from "../support/servers/databases.ts"
 import { asked } from "./daemon-callers.ts"
 import { daemon, says, until } from "./daemon-project.ts"
@@ -22,12 +24,69 @@ const asking = [
   "",
 ].join("\n")
 
-const toPostgres = Effect.fnUntraced(function* (folder: string) {
-  const url = yield* Effect.flatMap(Databases.Databases, ({ make }) => make)
+const toPostgres = Effect.fnUntraced(function* (folder: string, over?: (url: string) => Effect.Effect<string>) {
+  const own = yield* Effect.flatMap(Databases.Databases, ({ make }) => make)
+  const url = over === undefined ? own : yield* over(own)
   yield* Effect.promise(() => Fs.mkdir(join(folder, "secrets"), { mode: 0o700, recursive: true }))
   yield* Effect.promise(() => Fs.writeFile(join(folder, "secrets/dsn"), url, { mode: 0o600 }))
   yield* write(folder, "configs/envs/dev/database.yaml", "backend: postgres\ndsn: ${file:secrets/dsn}\n")
   yield* write(folder, "configs/envs/dev/ledger.yaml", "store: postgres\n")
+})
+
+describe("a daemon that leads", () => {
+  layer(Databases.layer, { excludeTestServices: true })((test) => {
+    test.effect(
+      "stops its runs when it is cut off from the database, before another one may lead",
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* project
+          let link: LinkProxy.Link | undefined
+          yield* Effect.addFinalizer(() => Effect.promise(async () => link?.close()))
+          yield* toPostgres(folder, (url) =>
+            Effect.promise(async () => {
+              const { port } = new URL(url)
+              link = await LinkProxy.make(Number(port))
+              return urlAt(url, link.port)
+            }),
+          )
+          const argv = JSON.stringify(["sh", "-c", "echo $$ > pid; while :; do sleep 0.1; done"])
+          yield* write(
+            folder,
+            "pipelines/long.yaml",
+            `version: 1\nid: long\ntasks:\n  work: { uses: command, with: { effects: idempotent, argv: ${argv} } }\n`,
+          )
+          const { ask, process: leader, token } = yield* asked(folder)
+          const operator = yield* token("operator")
+          yield* until(
+            Effect.map(ask("/pipelines/long", operator), ({ json }) => (json.plan === undefined ? undefined : true)),
+          )
+          yield* ask("/pipelines/long/runs", operator, {})
+          const pid = yield* until(
+            Effect.promise(() => Fs.readFile(join(folder, "pid"), "utf8").catch(() => "")).pipe(
+              Effect.map((text) => (text.endsWith("\n") ? Number(text) : undefined)),
+            ),
+          )
+          link?.set("severed")
+          yield* says(leader, /Leading no more/)
+          yield* until(
+            Effect.sync(() => {
+              try {
+                process.kill(pid, 0)
+                return undefined
+              } catch {
+                return true
+              }
+            }),
+          )
+          // It waits for the database still.
+          assert.notMatch(leader.said(), /Leading no more[^]*Leading\n/)
+          link?.set("open")
+          leader.signal("SIGKILL")
+          yield* leader.ended
+        }),
+      90_000,
+    )
+  })
 })
 
 describe("a daemon that stands by", () => {
