@@ -7,6 +7,7 @@ import * as AskedRuns from "../daemon/asked-run.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as StreamName from "../ledger/stream-name.ts"
 import * as StreamTail from "../ledger/stream-tail.ts"
+import * as ScheduleBook from "../scheduler/schedule-book.ts"
 import * as ScheduleFold from "../scheduler/schedule-fold.ts"
 import { type ScheduleState, evolve, initial } from "../scheduler/schedule-state.ts"
 import { exitCodes } from "./exit-code.ts"
@@ -110,4 +111,29 @@ export const find = Effect.fnUntraced(function* (part: string) {
   return run === undefined || reason === undefined || notCreated.length + waiting.length > 1
     ? {}
     : { notCreated: `Run ${run} was not created: ${plain(reason)}` }
+})
+
+/** The runs that were asked for and are not created yet, newest first; none of schedules whose stream does not verify. */
+export const waiting = Effect.gen(function* () {
+  const ledger = yield* Ledger
+  const there = new Set(yield* ledger.runs)
+  const found: Array<{
+    readonly id: string
+    readonly pipeline: string
+    readonly env: string
+    readonly created: number
+  }> = []
+  for (const stream of yield* ledger.schedules) {
+    const env = StreamName.schedulesOf(stream)
+    if (env === undefined) continue
+    const states = yield* Effect.catchTag(ScheduleBook.statesOf(env), "StreamDamaged", () =>
+      Effect.succeed(new Map<string, ScheduleState>()),
+    )
+    for (const [pipeline, state] of states) {
+      for (const { run } of AskedRuns.all(state)) {
+        if (!there.has(run)) found.push({ id: run, pipeline, env, created: StreamName.createdAt(run) })
+      }
+    }
+  }
+  return found.toSorted((a, b) => b.created - a.created)
 })

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Ledger } from "../ledger/ledger.ts"
+import * as AskedRuns from "./asked-runs.ts"
 import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -13,7 +14,9 @@ import * as Waits from "./render/waits.ts"
 const colourOf = (status: string): typeof Output.green => {
   if (status === "succeeded") return Output.green
   if (status === "running" || status === "cancelling") return Output.cyan
-  return status === "warned" || status === "waiting" || status === "interrupted" ? Output.yellow : Output.red
+  return status === "queued" || status === "warned" || status === "waiting" || status === "interrupted"
+    ? Output.yellow
+    : Output.red
 }
 
 /** The labels of a run's tasks: which workers may take them. None where its plan cannot be read. */
@@ -99,15 +102,26 @@ export const tableOf = (runs: ReadonlyArray<Listed>, now: number): string => {
   return table([head, ...rows]).join("\n")
 }
 
-/** Lists the newest runs of the ledger, newest first; with labels only those that have a task with each of them. */
+/** Lists the newest runs of the ledger, newest first, before them those that wait to be created; with labels only those that have a task with each of them. */
 export const listRuns = Effect.fnUntraced(function* (limit: number, labels: ReadonlyArray<string>) {
   const { env, flags, home, project } = yield* ProjectReaders.find
   const hint = yield* Hint.here
   const now = yield* Clock.currentTimeMillis
   yield* Effect.gen(function* () {
     const all = yield* (yield* Ledger).runs
-    const runs = yield* newest(home, all, limit, labels)
+    const waiting = labels.length > 0 ? [] : (yield* AskedRuns.waiting).slice(0, limit)
+    const runs = yield* newest(home, all, limit - waiting.length, labels)
     if (flags.json) {
+      for (const { created, id, ...rest } of waiting) {
+        yield* Output.json({
+          v: 1,
+          kind: "run",
+          run: id,
+          ...rest,
+          status: "queued",
+          created: new Date(created).toISOString(),
+        })
+      }
       const line = (run: RecordedRun.RecordedRun) =>
         Effect.flatMap(labelsOf(home, run), (own) => Output.json(toJson(run, own, hint)))
       return yield* Effect.forEach(runs, line, { discard: true })
@@ -117,14 +131,23 @@ export const listRuns = Effect.fnUntraced(function* (limit: number, labels: Read
         `No run has a task with ${labels.map((label) => `the label ${label}`).join(" and ")}.`,
       )
     }
-    if (all.length === 0)
+    if (all.length + waiting.length === 0)
       return yield* Output.message(`The ledger has no runs yet. Start one: ${hint.either("run PIPELINE")}`)
-    const listed = runs.map((run) => {
+    const asked = waiting.map((one): Listed => ({
+      ...one,
+      status: "queued",
+      owned: false,
+      durationMillis: undefined,
+      damaged: undefined,
+    }))
+    const listed = runs.map((run): Listed => {
       const { data, fault } = run
       return { ...run, pipeline: data?.pipeline, env: data?.env, damaged: fault?.reason }
     })
-    yield* Output.data(tableOf(listed, now))
+    yield* Output.data(tableOf([...asked, ...listed], now))
     if (flags.quiet) return
+    if (waiting.length > 0)
+      yield* Output.message(`queued: it waits to begin in the daemon; ${hint.either("runs show RUN")} tells since when`)
     if (all.length > runs.length && labels.length === 0)
       yield* Output.message(`${runs.length} of ${all.length} runs; --limit N shows more`)
     for (const run of runs) {

@@ -340,6 +340,16 @@ describe("a run that waits for room in the daemon, on the files", () => {
         ({ data, type }) => /run\.requested/.test(String(type)) && (data as { readonly run: string }).run === first,
       )
       assert.strictEqual(Date.parse(String(shown.created)), Date.parse(String(asked?.time)))
+      const listed = ndjson((yield* here("runs", "list", "--json")).out).map(({ run, status }) => [run, status])
+      assert.sameDeepMembers(listed.slice(0, 2), [
+        [first, "queued"],
+        [second, "queued"],
+      ])
+      assert.deepStrictEqual(
+        listed.slice(2).map(([, status]) => status),
+        ["running"],
+      )
+      assert.match((yield* here("runs", "list")).out, new RegExp(`${first} +other +queued `))
       const watched = yield* here("runs", "watch", first)
       assert.strictEqual(watched.code, 75, watched.err)
       assert.match(
