@@ -44,8 +44,13 @@ const books = Effect.gen(function* () {
   })
 })
 
+const untold =
+  (say: (text: string) => Effect.Effect<void>) =>
+  ({ message }: { readonly message: string }) =>
+    say(`The root was not told how far the schedules got: ${message}`)
+
 /** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
-const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
+const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>, keepBooks: Effect.Success<typeof books>) {
   const leases = yield* Leadership
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
@@ -63,12 +68,11 @@ const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
   const who = { env: (yield* Settings).env, host: hostname(), pid: process.pid }
   yield* ledger.record("system", [{ type: "dev.dandori.leadership.taken.v1", data: who }])
   let left = "the process was stopped"
-  const keepBooks = yield* books
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
       yield* keepBooks
-    }).pipe(Effect.catch(({ message }) => say(`The root was not told how far the schedules got: ${message}`))),
+    }).pipe(Effect.catch(untold(say))),
   )
   yield* keepBooks.pipe(
     Effect.catch(({ message }) => say(`The books wait: ${message}`)),
@@ -96,8 +100,12 @@ const leadWithRuns = Effect.gen(function* () {
   const runner = yield* Runner.Runner
   const drain = yield* Drain
   const runs = yield* FiberSet.make<void>()
-  yield* Effect.addFinalizer(() => (drain.isOpen() ? runner.drained : Effect.void))
-  yield* lead(runs)
+  const keepBooks = yield* books
+  const { say } = yield* Surroundings
+  // What ended meanwhile is covered, too.
+  const end = Effect.andThen(runner.drained, Effect.catch(keepBooks, untold(say)))
+  yield* Effect.addFinalizer(() => (drain.isOpen() ? end : Effect.void))
+  yield* lead(runs, keepBooks)
 }).pipe(Effect.scoped)
 
 /** How long a daemon that could not begin waits, milliseconds. */
