@@ -9,7 +9,7 @@ import * as StreamName from "../ledger/stream-name.ts"
 import * as StreamTail from "../ledger/stream-tail.ts"
 import * as ScheduleBook from "../scheduler/schedule-book.ts"
 import * as ScheduleFold from "../scheduler/schedule-fold.ts"
-import { type ScheduleState, evolve, initial } from "../scheduler/schedule-state.ts"
+import type { ScheduleState } from "../scheduler/schedule-state.ts"
 import { exitCodes } from "./exit-code.ts"
 import { plain } from "./plain-text.ts"
 import { dateTime } from "./render/duration.ts"
@@ -46,7 +46,7 @@ export class RunNotBegun extends Schema.TaggedError<RunNotBegun>()("RunNotBegun"
 
 /** What a stream of schedules tells of runs that are not there: those that wait, and why others were not created. */
 const inStream = Effect.fnUntraced(function* (stream: string, env: EnvironmentName) {
-  const states = new Map<string, ScheduleState>()
+  const fold = ScheduleFold.make(env)
   /** When, and by whom, a run or a backfill was asked for. */
   const asked = new Map<string, { readonly since: number; readonly who: string }>()
   const notCreated = new Map<string, string>()
@@ -54,16 +54,15 @@ const inStream = Effect.fnUntraced(function* (stream: string, env: EnvironmentNa
     const event = ScheduleFold.written(entry)
     if (event === undefined) return
     const { data, time, type } = event
-    states.set(data.pipeline, evolve(states.get(data.pipeline) ?? initial, event))
+    fold.take(entry)
     const at = { since: time, who: entry.authid }
     if (type === "dev.dandori.schedule.run.requested.v1") asked.set(data.run, at)
     if (type === "dev.dandori.schedule.backfill.requested.v1") asked.set(data.backfill, at)
     if (type === "dev.dandori.schedule.tick.closed.v1" && data.outcome.is === "ran") asked.set(data.outcome.run, at)
-    if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined) notCreated.set(data.run, data.reason)
-    if (type === "dev.dandori.schedule.tick.coalesced.v1")
-      notCreated.set(data.run, `that of ${data.into} is run in its place`)
+    const uncreated = ScheduleFold.uncreatedBy(event)
+    if (uncreated !== undefined) notCreated.set(uncreated.run, uncreated.reason)
   })
-  const waiting = [...states].flatMap(([pipeline, state]) => {
+  const waiting = [...fold.states].flatMap(([pipeline, state]) => {
     const backfillOf = (run: string) => state.backfills.find(({ ticks }) => ticks.some((one) => one.run === run))?.id
     return AskedRuns.all(state).map((own): AskedRun => {
       const { plan, run } = own

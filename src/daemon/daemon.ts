@@ -33,7 +33,9 @@ const books = Effect.gen(function* () {
   const sign = yield* Checkpoint.signer
   const { env } = yield* Surroundings
   let told: string | undefined
-  return Effect.gen(function* () {
+  let isBegun = false
+  const keep = Effect.gen(function* () {
+    isBegun = true
     const at = scheduler.known()?.head()
     if (at !== undefined && at.sequence > 0 && at.hash !== told) {
       const data = { stream: StreamName.ofSchedules(env), entries: at.sequence, head: at.hash }
@@ -42,7 +44,11 @@ const books = Effect.gen(function* () {
     }
     yield* sign()
   })
+  /** Once more, where they were kept: who only stood by writes nothing. */
+  const keepAgain = Effect.suspend(() => (isBegun ? keep : Effect.void))
+  return { keep, keepAgain }
 })
+type Books = Effect.Success<typeof books>
 
 const untold =
   (say: (text: string) => Effect.Effect<void>) =>
@@ -50,7 +56,7 @@ const untold =
     say(`The root was not told how far the schedules got: ${message}`)
 
 /** Schedules as long as this process leads; another one of the same ledger takes over when it does not any more. */
-const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>, keepBooks: Effect.Success<typeof books>) {
+const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>, { keep }: Books) {
   const leases = yield* Leadership
   const ledger = yield* Ledger
   const scheduler = yield* Scheduler.Scheduler
@@ -71,10 +77,10 @@ const lead = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>, keepBoo
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       yield* ledger.record("system", [{ type: "dev.dandori.leadership.left.v1", data: { ...who, reason: left } }])
-      yield* keepBooks
+      yield* keep
     }).pipe(Effect.catch(untold(say))),
   )
-  yield* keepBooks.pipe(
+  yield* keep.pipe(
     Effect.catch(({ message }) => say(`The books wait: ${message}`)),
     Effect.schedule(Schedule.spaced(booksEvery)),
     Effect.forkScoped,
@@ -100,12 +106,12 @@ const leadWithRuns = Effect.gen(function* () {
   const runner = yield* Runner.Runner
   const drain = yield* Drain
   const runs = yield* FiberSet.make<void>()
-  const keepBooks = yield* books
+  const own = yield* books
   const { say } = yield* Surroundings
   // What ended meanwhile is covered, too.
-  const end = Effect.andThen(runner.drained, Effect.catch(keepBooks, untold(say)))
+  const end = Effect.andThen(runner.drained, Effect.catch(own.keepAgain, untold(say)))
   yield* Effect.addFinalizer(() => (drain.isOpen() ? end : Effect.void))
-  yield* lead(runs, keepBooks)
+  yield* lead(runs, own)
 }).pipe(Effect.scoped)
 
 /** How long a daemon that could not begin waits, milliseconds. */

@@ -10,7 +10,7 @@ import type * as Chain from "./chain.ts"
 export interface Fold {
   /** The name under which it is kept. */
   readonly name: string
-  /** As JSON has it; undefined where it is not what was read. */
+  /** As JSON has it. */
   readonly toJson: () => unknown
   /** Takes up what the same code made; false where it cannot. */
   readonly fromJson: (json: unknown) => boolean
@@ -42,11 +42,9 @@ const digestOf = (hasher: Bun.CryptoHasher) => hasher.copy().digest("hex") as Sh
 
 /** Keeps what was read of a stream. */
 export const save = Effect.fnUntraced(function* (stream: string, fold: Fold, { end, hasher, last }: Read) {
-  const json = fold.toJson()
-  if (json === undefined) return
   const { bytes, head } = end
   const code = (yield* CodeDigest)()
-  const kept = { code, stream, ...head, bytes, lastBytes: last.length, digest: digestOf(hasher), fold: json }
+  const kept = { code, stream, ...head, bytes, lastBytes: last.length, digest: digestOf(hasher), fold: fold.toJson() }
   yield* (yield* Bookmarks).write(fold.name, encode(kept))
 })
 

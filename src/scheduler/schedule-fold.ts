@@ -26,6 +26,13 @@ const prefix = "dev.dandori.schedule."
 export const written = ({ authid, data, time, type }: Entry): Written | undefined =>
   type.startsWith(prefix) ? ({ type, data, time: Date.parse(time), by: authid } as Written) : undefined
 
+/** The run that an event says is not created, and why; undefined where it says nothing of the kind. */
+export const uncreatedBy = ({ data, type }: Written): { run: string; tick?: string; reason: string } | undefined => {
+  if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined) return { ...data, reason: data.reason }
+  if (type !== "dev.dandori.schedule.tick.coalesced.v1") return undefined
+  return { ...data, reason: `that of ${data.into} is run in its place` }
+}
+
 /** What is kept of the schedules of an environment while their stream is gone through. */
 export interface ScheduleFold extends Bookmark.Fold {
   /** A pipeline of which nothing was recorded is as at the beginning. */
@@ -76,11 +83,8 @@ export const make = (env: string): ScheduleFold => {
   const add = (event: Written) => {
     const { pipeline } = event.data
     states.set(pipeline, evolve(state(pipeline), event))
-    const { data, time, type } = event
-    if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined)
-      isNotCreated({ ...data, reason: data.reason }, time)
-    if (type === "dev.dandori.schedule.tick.coalesced.v1")
-      isNotCreated({ ...data, reason: `that of ${data.into} is run in its place` }, time)
+    const uncreated = uncreatedBy(event)
+    if (uncreated !== undefined) isNotCreated(uncreated, event.time)
     if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
     recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
   }
