@@ -1,4 +1,4 @@
-import { cron, pipeline, tick, when } from "dandori"
+import { configured, pipeline, tick, when } from "dandori"
 import { backtest, dq, notify, publish, seed, train, wormAppend } from "dandori/tasks"
 
 const month = { type: "string", pattern: "^\\d{4}-\\d{2}$" } as const
@@ -17,17 +17,14 @@ export default pipeline(
       to: { ...month, default: "2025-12" },
       night: { type: "string", default: "by hand" },
     },
-    schedule: cron("30 2 * * 2-6", {
-      timezone: "America/New_York",
+    // Its times, its pause and its retries are those of `sample-nightly` in configs/, section schedules.
+    schedule: configured("sample-nightly", {
       params: { night: tick.date },
       overlap: "skip",
       catchup: { policy: "last", window: "20 hours" },
       dst: { gap: "shift", overlap: "first" },
-      pauseAfter: 2,
     }),
     concurrency: { group: "retrain", limit: 1, onConflict: "queue" },
-    // An outage of what is around is waited for: twice, an hour each.
-    defaults: { retry: { attempts: 3, backoff: { initial: "60m", factor: 1, max: "60m", jitter: "none" } } },
   },
   ({ params, run, task, finally: lastly }) => {
     const { dataset } = task("seed", seed, {

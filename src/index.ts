@@ -3,7 +3,7 @@ export { type Pipeline, type PipelineOptions, type TaskOptions, type TaskRef, pi
 export { type Accepts, type Expression, type Ref, expression } from "./authoring/reference.ts"
 export { type Axis, type Matrix, each, matrix } from "./authoring/matrix.ts"
 export { type FileTrigger, file } from "./authoring/file-trigger.ts"
-export { type Schedule, cron, tick } from "./authoring/schedule.ts"
+export { type Schedule, configured, cron, tick } from "./authoring/schedule.ts"
 export { has, when } from "./authoring/when.ts"
 export { type TaskError, type TaskType, taskType } from "./authoring/task-type.ts"
 export { SecretReference as Secret } from "./domain/config/secret-reference.ts"

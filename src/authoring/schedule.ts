@@ -19,10 +19,13 @@ export interface ScheduleOptions<P> {
   readonly pauseAfter?: number
 }
 
-/** When a pipeline runs by itself; made by `cron()`. */
-export interface Schedule<out P> extends ScheduleOptions<P> {
-  readonly cron: string
-}
+/** What a schedule that the configuration names says beside that: its times, its pause and its retries are there. */
+export type ConfiguredOptions<P> = Omit<ScheduleOptions<P>, "timezone" | "pauseAfter">
+
+/** When a pipeline runs by itself; made by `cron()` or `configured()`. */
+export type Schedule<P> =
+  | (ScheduleOptions<P> & { readonly cron: string })
+  | (ConfiguredOptions<P> & { readonly configured: string })
 
 /** What a trigger may give to params of these types. */
 export type TriggerParams<Values> = { readonly [K in keyof Values]?: Accepts<Values[K]> }
@@ -38,3 +41,13 @@ export const cron = <const P = Readonly<Record<never, never>>>(
   pattern: string,
   options: ScheduleOptions<P>,
 ): Schedule<P> => ({ cron: pattern, ...options })
+
+/**
+ * A schedule by its name in the configuration of the environment (`configs/`, section `schedules`), which says its pattern,
+ * its zone and after how many failures in a row it pauses; also what tasks do after a failure, where the pipeline's
+ * `defaults` have no `retry`. `database-backup` ticks at the start of `database_backup_window`.
+ */
+export const configured = <const P = Readonly<Record<never, never>>>(
+  name: string,
+  options: ConfiguredOptions<P> = {},
+): Schedule<P> => ({ configured: name, ...options })

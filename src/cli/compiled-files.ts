@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { compileFile } from "../compiler/compile-file.ts"
 import type { CompiledFile } from "../daemon/plan-sides.ts"
-import * as Catalog from "../../tasks/catalog.ts"
+import * as Compiling from "./compiling.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
@@ -33,5 +33,6 @@ export const compileAll = Effect.fnUntraced(
     yield* Output.exitWith(code)
     return compiled
   },
-  (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
+  (effect) =>
+    Effect.flatMap(ProjectReaders.find, ({ env, project }) => Effect.provide(effect, Compiling.layer(project, env))),
 )

@@ -6,7 +6,7 @@ import * as PlanSides from "../daemon/plan-sides.ts"
 import { attempt } from "../services/durable-files.ts"
 import * as GitTree from "../services/git-tree.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
-import * as Catalog from "../../tasks/catalog.ts"
+import * as Compiling from "./compiling.ts"
 import { shownPath } from "./pipeline-validate.ts"
 
 /** A pipeline as its file says it now. */
@@ -48,7 +48,7 @@ export const ofRevision = Effect.fnUntraced(function* (
     const { plan } = yield* compileFile(then)
     return (yield* PlanSides.complete(folder, plan, configuration)).side
   }).pipe(
-    Effect.provide(Catalog.layer(folder)),
+    Effect.provide(Compiling.layer(folder, env)),
     Effect.mapError(({ message }) => refuse(message.replaceAll(`${folder}/`, `${name}:`))),
   )
 })

@@ -12,7 +12,7 @@ import * as YamlDocument from "../compiler/yaml-document.ts"
 import * as DurableFiles from "../services/durable-files.ts"
 import * as PipelineFile from "../services/pipeline-file.ts"
 import * as ProjectTaskTypes from "../services/project-task-types.ts"
-import * as Catalog from "../../tasks/catalog.ts"
+import * as Compiling from "./compiling.ts"
 import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
 import { shownPath } from "./pipeline-validate.ts"
@@ -84,7 +84,7 @@ const write = Effect.fnUntraced(function* (output: string, text: string) {
 
 /** Writes a pipeline in the other language, to standard output or to a file that is not there yet. */
 export const convertFile = Effect.fnUntraced(function* (name: string, to: Language, output: string | undefined) {
-  const { flags, project } = yield* ProjectReaders.find
+  const { env, flags, project } = yield* ProjectReaders.find
   const file = yield* locate(project, name, to)
   if (output !== undefined && languageOf(output) !== to) {
     return yield* new Output.UsageError({ reason: `${output} must end with ${to === "ts" ? ".ts" : ".yaml"}.` })
@@ -95,7 +95,7 @@ export const convertFile = Effect.fnUntraced(function* (name: string, to: Langua
     const known = yield* modules(project, dirname(resolve(output ?? file)))
     yield* checkUsed(document, known)
     return yield* toTypeScript(document, (type) => known.get(type))
-  }).pipe(Effect.provide(Catalog.layer(project)))
+  }).pipe(Effect.provide(Compiling.layer(project, env)))
   if (output !== undefined) yield* write(output, text)
   else if (!flags.json) yield* Output.data(text)
   const written = output === undefined ? {} : { file: output }

@@ -5,8 +5,8 @@ import * as PlanSides from "../daemon/plan-sides.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
-import * as Catalog from "../../tasks/catalog.ts"
 import { compileAll } from "./compiled-files.ts"
+import * as Compiling from "./compiling.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
@@ -93,5 +93,5 @@ export const deployFiles = Effect.fnUntraced(
     if (weaker.length > 0 && reason === undefined) return yield* refuse(weaker)
     for (const one of candidates) yield* tell(one, deployed.includes(one), reason)
   },
-  (effect) => Effect.flatMap(Project.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
+  (effect) => Effect.flatMap(Project.find, ({ env, project }) => Effect.provide(effect, Compiling.layer(project, env))),
 )

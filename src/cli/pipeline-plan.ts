@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import { compileFile } from "../compiler/compile-file.ts"
 import * as CanonicalJson from "../domain/canonical-json.ts"
 import { of } from "../domain/sha256.ts"
-import * as Catalog from "../../tasks/catalog.ts"
+import * as Compiling from "./compiling.ts"
 import { locate } from "./pipeline-files.ts"
 import { shownPath } from "./pipeline-validate.ts"
 import * as ProjectReaders from "./project-readers.ts"
@@ -10,9 +10,9 @@ import * as Output from "./output.ts"
 
 /** The plan of a pipeline that a person named by path or by id. */
 export const planOf = Effect.fnUntraced(function* (name: string) {
-  const { project } = yield* ProjectReaders.find
+  const { env, project } = yield* ProjectReaders.find
   const file = shownPath(yield* locate(project, name))
-  const { plan } = yield* compileFile(file).pipe(Effect.provide(Catalog.layer(project)))
+  const { plan } = yield* compileFile(file).pipe(Effect.provide(Compiling.layer(project, env)))
   return plan
 })
 

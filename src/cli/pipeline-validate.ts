@@ -4,7 +4,7 @@ import * as Result from "effect/Result"
 import { compileFile } from "../compiler/compile-file.ts"
 import { inOrder, render } from "../compiler/diagnostic.ts"
 import { digest } from "../domain/plan.ts"
-import * as Catalog from "../../tasks/catalog.ts"
+import * as Compiling from "./compiling.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as PipelineFiles from "./pipeline-files.ts"
@@ -68,5 +68,6 @@ export const validateFiles = Effect.fnUntraced(
     }
     yield* Output.exitWith(code)
   },
-  (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
+  (effect) =>
+    Effect.flatMap(ProjectReaders.find, ({ env, project }) => Effect.provide(effect, Compiling.layer(project, env))),
 )

@@ -9,8 +9,8 @@ import * as Deployments from "../ledger/deployments.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
 import * as GitTree from "../services/git-tree.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
-import * as Catalog from "../../tasks/catalog.ts"
 import type { CompiledFile } from "../daemon/plan-sides.ts"
+import * as Compiling from "./compiling.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as OpenRuns from "../engine/open-runs.ts"
 import * as Hint from "./hint.ts"
@@ -168,5 +168,6 @@ export const showChanges = Effect.fnUntraced(
       ),
     )
   },
-  (effect) => Effect.flatMap(ProjectReaders.find, ({ project }) => Effect.provide(effect, Catalog.layer(project))),
+  (effect) =>
+    Effect.flatMap(ProjectReaders.find, ({ env, project }) => Effect.provide(effect, Compiling.layer(project, env))),
 )

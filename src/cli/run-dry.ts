@@ -5,7 +5,7 @@ import * as Plan from "../domain/plan.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as DryRun from "../engine/dry-run.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
-import * as Catalog from "../../tasks/catalog.ts"
+import * as Compiling from "./compiling.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Output from "./output.ts"
 import * as Params from "./params.ts"
@@ -32,7 +32,7 @@ const words = (said: DryRun.Forecast): string => {
 /** Says what each task of a pipeline would do, and changes nothing. Exit 1 when one of them would fail. */
 export const dryRunPipeline = Effect.fnUntraced(function* (name: string | undefined, given: ReadonlyArray<string>) {
   const { env, flags, home, project } = yield* Project.find
-  const { plan } = yield* compileFile(yield* locate(project, name)).pipe(Effect.provide(Catalog.layer(project)))
+  const { plan } = yield* compileFile(yield* locate(project, name)).pipe(Effect.provide(Compiling.layer(project, env)))
   const params = yield* Params.resolve(plan, given)
   const environment = yield* Params.environment(plan, process.env)
   const configuration = yield* SettingsFiles.load(project, env)

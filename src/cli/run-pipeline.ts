@@ -12,10 +12,10 @@ import { Observer } from "../services/observer.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import * as WorkspaceFiles from "../services/workspace-files.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
-import * as Catalog from "../../tasks/catalog.ts"
 import * as Durability from "../domain/durability.ts"
 import type { Plan } from "../domain/plan.ts"
 import type * as Takeover from "../engine/takeover.ts"
+import * as Compiling from "./compiling.ts"
 import * as EarlierRun from "./earlier-run.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Hint from "./hint.ts"
@@ -124,9 +124,9 @@ export const runPipeline = Effect.fnUntraced(function* (
   given: ReadonlyArray<string>,
   options: RunOptions,
 ) {
-  const { project } = yield* Project.find
+  const { env, project } = yield* Project.find
   const file = yield* locate(project, name)
-  const { plan } = yield* compileFile(file).pipe(Effect.provide(Catalog.layer(project)))
+  const { plan } = yield* compileFile(file).pipe(Effect.provide(Compiling.layer(project, env)))
   const { from, of, only, wait } = options
   if (from === undefined && only === undefined) {
     return yield* startRun({ plan, params: yield* Params.resolve(plan, given) }, wait)

@@ -3,11 +3,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { compileFile } from "../compiler/compile-file.ts"
-import * as Catalog from "../../tasks/catalog.ts"
 import { timeText } from "../domain/occurrence.ts"
 import type { Schedule } from "../domain/schedule.ts"
 import * as Occurrences from "../scheduler/occurrences.ts"
 import { type ScheduleState, initial, isSame, pauseOf } from "../scheduler/schedule-state.ts"
+import * as Compiling from "./compiling.ts"
 import * as ExitCode from "./exit-code.ts"
 import * as Hint from "./hint.ts"
 import * as Output from "./output.ts"
@@ -105,6 +105,6 @@ const list = Effect.gen(function* () {
 })
 
 /** Lists the pipelines that have a schedule, of `pipelines/` and of what is deployed, each with its next tick. */
-export const listSchedules = Effect.flatMap(ProjectReaders.find, ({ project }) =>
-  Effect.provide(list, Catalog.layer(project)),
+export const listSchedules = Effect.flatMap(ProjectReaders.find, ({ env, project }) =>
+  Effect.provide(list, Compiling.layer(project, env)),
 )

@@ -7,6 +7,7 @@ import type { AnyTaskType } from "../domain/task-type.ts"
 import { Catalog, type TaskTypeBroken } from "../domain/catalog.ts"
 import * as ApprovalCheck from "./approval-check.ts"
 import * as AuditCheck from "./audit-check.ts"
+import * as ConfiguredSchedule from "./configured-schedule.ts"
 import * as Definition from "./definition.ts"
 import * as Diagnostic from "./diagnostic.ts"
 import * as FileTriggerSettings from "./file-trigger-settings.ts"
@@ -170,9 +171,10 @@ const checkTasks = (reader: FieldReader, definition: Definition.Definition, know
 /** Compiles a located document. All mistakes of the file come at once, in file order. */
 export const compileDocument = Effect.fnUntraced(function* (
   source: Source,
-  document: Located,
+  written: Located,
 ): Effect.fn.Return<Compiled, Diagnostic.PipelineInvalid | TaskTypeBroken, Catalog> {
   const reader = Definition.reader(source)
+  const document = yield* ConfiguredSchedule.expand(reader, written)
   const definition = Definition.read(reader, document)
   if (definition !== undefined) {
     Params.check(reader, definition)

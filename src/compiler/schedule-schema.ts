@@ -6,6 +6,10 @@ export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
   type: "object",
   description: "when the pipeline runs by itself",
   properties: {
+    configured: {
+      type: "string",
+      description: "a schedule of configs/: it says cron, timezone, pauseAfter and retries",
+    },
     cron: { type: "string", description: "minute hour day month weekday (OCPS 1.4), or @daily and its like" },
     timezone: { type: "string", description: "an IANA time zone, like Asia/Tokyo" },
     params: { type: "object", description: "values of params; expressions may name run.tick.time, .date and .month" },
@@ -40,6 +44,6 @@ export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
       description: "runs in a row that failed after which the schedule pauses (default: never)",
     },
   },
-  required: ["cron", "timezone"],
+  oneOf: [{ required: ["cron", "timezone"] }, { required: ["configured"] }],
   additionalProperties: false,
 })

@@ -9,7 +9,7 @@ import type { FieldReader } from "./field-reader.ts"
 import { type Located, type LocatedEntry, entryOf, get, kindOf } from "./located.ts"
 import * as TriggerParams from "./trigger-params.ts"
 
-const keys = ["cron", "timezone", "params", "jitter", "overlap", "catchup", "dst", "pauseAfter"]
+const keys = ["configured", "cron", "timezone", "params", "jitter", "overlap", "catchup", "dst", "pauseAfter"]
 
 /** The years that a pattern and a zone are judged by: fixed, so that a file that compiles today compiles tomorrow. */
 const judgedFrom = Date.UTC(2026, 0, 1)

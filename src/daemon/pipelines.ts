@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import { compileFile } from "../compiler/compile-file.ts"
+import { ConfiguredSchedules, ofSection } from "../domain/configured-schedules.ts"
 import { type Plan, digest as digestOf } from "../domain/plan.ts"
 import type { Sha256 } from "../domain/sha256.ts"
 import * as StoredPlan from "../engine/stored-plan.ts"
@@ -148,6 +149,8 @@ const make = Effect.fnUntraced(function* () {
       const once = new Map(sides.toReversed().map((one) => [one.side.plan.id, one]))
       return { faults, sides: [...once.values()].filter(({ side }) => !faults.has(side.plan.id)) }
     },
+    (effect, configuration) =>
+      Effect.provideService(effect, ConfiguredSchedules, Effect.succeed(ofSection(configuration.sections.schedules))),
     Effect.provide(Catalog.layer(project)),
   )
 

@@ -8,6 +8,7 @@ import { compileDocument } from "../compiler/compile.ts"
 import { compileFile } from "../compiler/compile-file.ts"
 import * as Located from "../compiler/located.ts"
 import * as Source from "../compiler/source.ts"
+import { ConfiguredSchedules, ofSection } from "../domain/configured-schedules.ts"
 import { Catalog } from "../domain/catalog.ts"
 import type { Entry, ErrorData, Event } from "../domain/event.ts"
 import type { JsonSchema } from "../domain/json-schema.ts"
@@ -186,8 +187,10 @@ export const runPipeline = <A = never, E = never>(pipeline: Pipeline | string, o
     const cast = options.tasks ?? {}
     const catalog = ProjectCatalog.layer(place.project)
     const real = yield* Effect.provide(Catalog, catalog)
+    const schedules = Effect.succeed(ofSection(place.configuration.sections.schedules))
     const { plan } = yield* compile(pipeline, place.project).pipe(
       Effect.provideService(Catalog, Casting.catalog(real, cast, place.clock, place.turns)),
+      Effect.provideService(ConfiguredSchedules, schedules),
     )
     yield* Casting.check(plan, cast)
     const values = yield* given(plan, options.params ?? {}, options.environment ?? {})

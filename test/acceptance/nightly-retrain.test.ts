@@ -52,7 +52,7 @@ describe("the nightly retrain under a daemon", () => {
     () =>
       Effect.gen(function* () {
         const folder = yield* project
-        yield* edit(join(folder, "pipelines/nightly-retrain.ts"), "30 2 * * 2-6", "*/3 * * * * *")
+        yield* edit(join(folder, "configs/base/schedules.yaml"), "30 2 * * 2-6", '"*/3 * * * * *"')
         yield* edit(join(folder, "samples/expectations.yaml"), "min_rows:", "min_rows: 100000000 # was")
         const process = yield* daemon(folder)
         const paused = yield* until(

@@ -1,7 +1,7 @@
 import * as Fs from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Notifier, pipeline, taskType } from "dandori"
+import { Notifier, configured, pipeline, taskType } from "dandori"
 import { command, notify } from "dandori/tasks"
 import { fake, runPipeline } from "dandori/testing"
 import * as Effect from "effect/Effect"
@@ -57,6 +57,19 @@ describe("runPipeline", () => {
         [["ml-ops", "Hello, Ada\n"]],
       )
       assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(project)), before)
+    }),
+  )
+
+  it.live("has the schedules of the project's configuration in dev, with their retries", () =>
+    Effect.gen(function* () {
+      const named = pipeline("named", { schedule: configured("retrain") }, ({ task }) => {
+        task("only", ask, { n: 1 })
+      })
+      const tasks = { ask: fake(ask, () => Effect.fail(new Busy())) }
+      const { plan, status, ...result } = yield* runPipeline(named, { project, tasks })
+      assert.strictEqual(plan.schedule?.cron, "0 3 1 * *")
+      assert.strictEqual(status, "failed")
+      assert.isAtLeast(lasted(result), 2)
     }),
   )
 

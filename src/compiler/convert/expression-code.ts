@@ -13,7 +13,19 @@ export interface Scope {
   readonly matrix: { readonly constant: string; readonly axes: ReadonlySet<string> } | undefined
   /** Notes that a name of `dandori`, or of the pipeline's function, is used. */
   readonly use: (
-    name: "cron" | "each" | "expression" | "file" | "has" | "matrix" | "tick" | "when" | "params" | "run" | "env",
+    name:
+      | "configured"
+      | "cron"
+      | "each"
+      | "expression"
+      | "file"
+      | "has"
+      | "matrix"
+      | "tick"
+      | "when"
+      | "params"
+      | "run"
+      | "env",
   ) => string
 }
 

@@ -9,7 +9,18 @@ import * as TaskOrder from "./task-order.ts"
 
 type Document = Readonly<Record<string, unknown>>
 
-const dandoriNames = ["cron", "each", "expression", "file", "has", "matrix", "pipeline", "tick", "when"] as const
+const dandoriNames = [
+  "configured",
+  "cron",
+  "each",
+  "expression",
+  "file",
+  "has",
+  "matrix",
+  "pipeline",
+  "tick",
+  "when",
+] as const
 const contextNames = ["params", "run", "env", "task", "onFailure", "onCancel", "finally"] as const
 const adders = { tasks: "task", onFailure: "onFailure", onCancel: "onCancel", finally: "lastly" } as const
 
@@ -143,13 +154,16 @@ class Writer {
     const entries = written.map(([key, item]): readonly [string, Code.Code] => {
       if (key === "on" && isRecord(item)) return [key, this.triggers(scope, item)]
       if (key !== "schedule" || !isRecord(item)) return [key, ExpressionCode.setting(undefined, item)]
-      const { cron, params, ...more } = item
+      const { configured, cron, params, ...more } = item
       const options = Object.entries(more).map(([name, part]): readonly [string, Code.Code] => [
         name,
         ExpressionCode.setting(undefined, part),
       ])
       if (params !== undefined) options.push(["params", ExpressionCode.value(scope, params)])
-      return [key, Code.call(scope.use("cron"), ExpressionCode.setting(undefined, cron), Code.object(options))]
+      const [maker, given] =
+        configured === undefined ? (["cron", cron] as const) : (["configured", configured] as const)
+      const said = options.length === 0 ? [] : [Code.object(options)]
+      return [key, Code.call(scope.use(maker), ExpressionCode.setting(undefined, given), ...said)]
     })
     return Code.object(entries)
   }

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { databaseBackup } from "../configured-schedules.ts"
 import * as CronSyntax from "../cron-syntax.ts"
 import { Duration } from "../quantity.ts"
 import { ClockTime, Count, Name, Natural, TimeZone } from "./measure.ts"
@@ -13,8 +14,10 @@ const CronPattern = Schema.String.check(
 )
 
 /**
- * When things run. A named schedule: `cron` (OCPS 1.4) in `timezone`, `retries` after a failure, `retry_delay` apart,
- * paused after `stop_after_failures` failures in a row. `database_backup_window` is when backups may start.
+ * When things run, for pipelines whose `schedule` names it by `configured`. A named schedule: `cron` (OCPS 1.4) in
+ * `timezone`, `retries` of a task after a failure, `retry_delay` apart, paused after `stop_after_failures` runs in a row
+ * that failed. `database_backup_window` is the schedule `database-backup`: every day at `from`, and where the pipeline does
+ * not say how long a missed tick may be made up for, until `to`.
  */
 export const SchedulesSection = Schema.Struct({
   schedules: Schema.Record(
@@ -26,6 +29,10 @@ export const SchedulesSection = Schema.Struct({
       retry_delay: Duration,
       stop_after_failures: Count,
     }),
+  ).check(
+    Schema.makeFilter(
+      (all) => !Object.hasOwn(all, databaseBackup) || `must not have ${databaseBackup}: that is database_backup_window`,
+    ),
   ),
   database_backup_window: Schema.Struct({ from: ClockTime, to: ClockTime, timezone: TimeZone }),
 })

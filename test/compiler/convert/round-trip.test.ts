@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "fast-check"
 import * as Yaml from "yaml"
+import * as ConfiguredSchedules from "../../../src/services/configured-schedules.ts"
 import * as RandomPipeline from "../random-pipeline.ts"
 import { type Document, digest, evaluated, folder, typeErrors, typescript, write, yaml } from "./converted.ts"
 
@@ -13,7 +14,7 @@ const inYaml = [
   ...Fs.readdirSync(join(repository, "pipelines")).map((name) => `pipelines/${name}`),
   "test/compiler/fixtures/sample.yaml",
 ].filter((path) => path.endsWith(".yaml"))
-const inTypeScript = ["pipelines/sample-e2e.ts", "test/compiler/fixtures/sample.ts"]
+const inTypeScript = ["pipelines/nightly-retrain.ts", "pipelines/sample-e2e.ts", "test/compiler/fixtures/sample.ts"]
 
 const random = (count: number): ReadonlyArray<Document> =>
   FastCheck.sample(
@@ -61,7 +62,7 @@ describe("convert", () => {
       yield* same(before, typed)
       yield* same(before, throughYaml(typed))
       yield* same(before, yield* throughTypeScript(throughYaml(before)))
-    }),
+    }).pipe(Effect.provide(ConfiguredSchedules.layer(repository, "dev"))),
   )
 
   it.live("keeps the digest of a pipeline that files start", () =>
