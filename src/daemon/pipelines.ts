@@ -58,7 +58,12 @@ interface Fault {
   readonly message: string
   /** Whether the file is that of the pipeline for sure. */
   readonly isCertain: boolean
+  /** Whether it may pass without a change of a file. */
+  readonly mayPass: boolean
 }
+
+/** What the machine did to a file, and not what the file says. */
+const passing: ReadonlySet<string> = new Set(["PipelineTooSlow", "CompileChildFailed", "FileFailed"])
 
 /** How long after a failed look everything is looked at anew, though nothing has changed: each time longer, milliseconds. */
 const firstAgain = 2_000
@@ -94,8 +99,15 @@ const make = Effect.fnUntraced(function* () {
   let print: string | undefined
   let current: ReadonlyMap<string, Pipeline> = new Map()
   let problem: Problem | undefined
-  /** When it is looked whether the problem has passed, by the clock that nobody sets, and how long it was waited for that. */
-  let again = { at: 0, after: 0 }
+  /**
+   * When it is looked whether what is wrong has passed by itself, by the clock that nobody sets, and how long it was waited
+   * for that; undefined where nothing is wrong that may.
+   */
+  let again: { readonly at: number; readonly after: number } | undefined
+  const lookAgain = Effect.fnUntraced(function* (isSame: boolean) {
+    const after = isSame && again !== undefined ? Math.min(again.after * 2, longestAgain) : firstAgain
+    again = { at: (yield* Monotonic.millis) + after, after }
+  })
   /** Files that plans name. */
   let named: ReadonlySet<string> = new Set()
   const plans = new Map<Sha256, Plan>()
@@ -137,14 +149,20 @@ const make = Effect.fnUntraced(function* () {
           continue
         }
         const { id, isCertain } = yield* idOf(file)
-        faults.set(id, { file, message: one.failure.message.replaceAll(`${project}/`, ""), isCertain })
+        const { _tag, message } = one.failure
+        faults.set(id, {
+          file,
+          message: message.replaceAll(`${project}/`, ""),
+          isCertain,
+          mayPass: passing.has(_tag),
+        })
       }
       for (const [id, same] of Map.groupBy(sides, ({ side }) => side.plan.id)) {
         // One pipeline written in both languages is one pipeline.
         if (new Set(same.map(({ side }) => digestOf(side.plan))).size === 1) continue
         const files = same.map(({ file }) => shown(file)).join(" and ")
         const message = `${files} have the same id ${id}: remove one of them`
-        faults.set(id, { file: same[0].file, message, isCertain: true })
+        faults.set(id, { file: same[0].file, message, isCertain: true, mayPass: false })
       }
       const once = new Map(sides.toReversed().map((one) => [one.side.plan.id, one]))
       return { faults, sides: [...once.values()].filter(({ side }) => !faults.has(side.plan.id)) }
@@ -169,7 +187,8 @@ const make = Effect.fnUntraced(function* () {
     })
     for (const one of candidates) {
       const { file, side } = one.compiled
-      if (one.diff.weaker.length > 0) faults.set(side.plan.id, { file, message: weakens(one), isCertain: true })
+      if (one.diff.weaker.length > 0)
+        faults.set(side.plan.id, { file, message: weakens(one), isCertain: true, mayPass: false })
     }
     const config = yield* artifacts.put("config.json", "application/json", SettingsFiles.resolved(configuration))
     const files = new Map(candidates.map(({ compiled }) => [compiled.side.plan.id, compiled.file]))
@@ -206,7 +225,7 @@ const make = Effect.fnUntraced(function* () {
     }
     const used = new Set([...found.values()].map(({ deployed }) => deployed?.digest))
     for (const digest of plans.keys()) if (!used.has(digest)) plans.delete(digest)
-    return found
+    return { found, mayPass: [...faults.values()].some(({ mayPass }) => mayPass) }
   })
 
   /** Says what is wrong now and was not before. */
@@ -239,6 +258,7 @@ const make = Effect.fnUntraced(function* () {
     }
     current = found
     problem = undefined
+    again = undefined
     print = undefined
   })
 
@@ -250,7 +270,7 @@ const make = Effect.fnUntraced(function* () {
       function* (anew) {
         const files = yield* lookAtFiles
         const isSame = print === `${files} ${yield* lookAtDeployments}`
-        const isDue = problem !== undefined && (yield* Monotonic.millis) >= again.at
+        const isDue = again !== undefined && (yield* Monotonic.millis) >= again.at
         if (!anew && isSame && !isDue) return false
         const loaded = yield* Effect.result(load().pipe(Effect.provide(Catalog.layer(project))))
         if (Result.isFailure(loaded)) {
@@ -258,14 +278,16 @@ const make = Effect.fnUntraced(function* () {
           if (message !== problem?.message) yield* say(`Nothing is deployed: ${message}`)
           problem = { message, since: problem?.since ?? (yield* Clock.currentTimeMillis) }
           print = `${files} ${yield* lookAtDeployments}`
-          const after = isSame ? Math.min(again.after * 2, longestAgain) : firstAgain
-          again = { at: (yield* Monotonic.millis) + after, after }
+          yield* lookAgain(isSame)
           return anew || !isSame
         }
         if (problem !== undefined) yield* say("What kept everything from being deployed is mended")
         problem = undefined
-        yield* tell(loaded.success)
-        current = loaded.success
+        const { found, mayPass } = loaded.success
+        yield* tell(found)
+        current = found
+        if (mayPass) yield* lookAgain(isSame)
+        else again = undefined
         // Files that have changed meanwhile are looked at again.
         print = `${files} ${yield* lookAtDeployments}`
         return true

@@ -32,7 +32,47 @@ const place = Effect.gen(function* () {
     await Fs.mkdir(lock)
   })
   const unblock = Effect.promise(() => Fs.rmdir(lock))
-  return { block, pipelines, said, unblock }
+  return { block, pipelines, project, said, unblock }
+})
+
+/** A pipeline whose file kills the process that compiles it, until there is a file where the daemon does not look. */
+const killing = (path: string) => `import { existsSync } from "node:fs"
+import { pipeline } from "dandori"
+import { command } from "dandori/tasks"
+
+if (!existsSync(${JSON.stringify(path)})) process.kill(process.pid, "SIGKILL")
+export default pipeline("killing", {}, ({ task }) => {
+  task("work", command, { argv: ["true"] })
+})
+`
+
+describe("what keeps one pipeline from being deployed", () => {
+  it.live("and may pass by itself is tried again, though no file has changed", () =>
+    Effect.gen(function* () {
+      const { pipelines, project, said } = yield* place
+      const [file, ready] = [join(project, "pipelines/killing.ts"), join(project, "ready")]
+      yield* Effect.promise(() => Fs.writeFile(file, killing(ready)))
+      yield* Effect.promise(() => Fs.writeFile(join(project, "pipelines/wrong.yaml"), "version: 1\nid: wrong\n"))
+      const of = (id: string) => pipelines.current().get(id)
+      yield* pipelines.reload(true)
+      const { broken } = of("killing") ?? {}
+      assert.isDefined(broken)
+      yield* Effect.forEach(Array.from({ length: 3 }), () => Effect.delay(pipelines.reload(false), 1_000))
+      assert.deepStrictEqual(of("killing")?.broken, broken)
+      yield* Effect.promise(() => Fs.writeFile(ready, ""))
+      yield* until(Effect.map(pipelines.reload(false), () => of("killing")?.deployed))
+      assert.isUndefined(of("killing")?.broken)
+      const about = said.filter((text) => text.includes("killing.ts"))
+      assert.deepStrictEqual(about, [
+        `pipelines/killing.ts: ${broken.message}`,
+        "pipelines/killing.ts is in order again",
+        "pipelines/killing.ts is deployed anew",
+      ])
+      // What a file says wrong does not pass by itself: nobody looks at it until something changes.
+      assert.isDefined(of("wrong")?.broken)
+      assert.isFalse(yield* Effect.delay(pipelines.reload(false), 2_500))
+    }),
+  )
 })
 
 describe("what keeps everything from being deployed", () => {
