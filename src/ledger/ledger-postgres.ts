@@ -135,14 +135,15 @@ const make = Effect.fnUntraced(function* (options: TableOptions) {
     const appended: Array<StreamWriter.Appended> = []
     for (let at = { head, bytes }, i = 0; i < events.length; i++) {
       const time = context.now()
-      const { head: next, line } = seal(at.head, authorOf(i), events[i], {
+      const author = authorOf(i)
+      const { head: next, line } = seal(at.head, author, events[i], {
         id: context.uuid(),
         subject: stream,
         time,
       })
       at = { head: next, bytes: at.bytes + Buffer.byteLength(line) }
       rows.push({ sequence: next.sequence, line: line.slice(0, -1), endsAt: at.bytes })
-      appended.push({ ...next, time })
+      appended.push({ ...next, time, by: author.authid })
     }
     return { rows, appended }
   }

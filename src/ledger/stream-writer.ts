@@ -10,9 +10,10 @@ import { type Author, type Head, seal } from "./sealing.ts"
 /** Longest line of a stream, in characters. What may be large in an event is limited or an artifact long before that. */
 export const largestEvent = 16 * 2 ** 20
 
-/** The head after an event, and the event's time in milliseconds since the epoch. */
+/** The head after an event, the event's time in milliseconds since the epoch, and the `authid` of who wrote it. */
 export interface Appended extends Head {
   readonly time: number
+  readonly by: string
 }
 
 /** The one writer of a stream. Appending never waits; `durable` waits until all that was appended so far is flushed. */
@@ -64,7 +65,7 @@ export const make = (
       }
       current = sealed.head
       file.append(sealed.line)
-      return { ...current, time }
+      return { ...current, time, by: author.authid }
     },
     head: () => current,
     durable,

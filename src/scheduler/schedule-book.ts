@@ -96,8 +96,8 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       const after = read?.head.hash === head.hash ? { ...head, bytes: read.bytes } : head
       const appended = yield* ledger.extend(stream, after, events, by)
       const all = events.map((event, index) => {
-        const who = by[index] === undefined ? {} : { by: by[index].authid }
-        return { ...event, time: appended[index].time, ...who } as ScheduleFold.Written
+        const { by, time } = appended[index]
+        return { ...event, time, by } as ScheduleFold.Written
       })
       const { hash, sequence } = appended[appended.length - 1]
       fold.appended(all, { hash, sequence })

@@ -23,21 +23,24 @@ describe.each([
   ["in memory", Places.memory],
 ] as const)("the streams of schedules in a ledger %s", (_, places) => {
   layer(places, { excludeTestServices: true })((test) => {
-    test.effect("take what was decided on their head, and tell the heads and times", () =>
+    test.effect("take what was decided on their head, and tell the heads, the times and who it was", () =>
       Places.withTwo((ledger, other) =>
         Effect.gen(function* () {
           assert.deepStrictEqual(yield* ledger.schedules, [])
           const first = yield* ledger.extend(stream, genesis(stream), [paused("one"), paused("two")])
-          const second = yield* other.extend(stream, first[1], [paused("three")])
+          const ada = { authid: "ada", authtype: "api_key" } as const
+          const second = yield* other.extend(stream, first[1], [paused("three")], [ada])
+          assert.strictEqual(second[0].by, "ada")
           const third = yield* ledger.extend(stream, second[0], [paused("four")])
           const { entries, fault, head } = yield* ledger.read(stream)
           assert.isUndefined(fault)
           assert.deepStrictEqual(
-            entries.map(({ data, entryhash, time }) => [data, entryhash as string, Date.parse(time)]),
-            [...first, ...second, ...third].map(({ hash, time }, index) => [
+            entries.map(({ authid, data, entryhash, time }) => [data, entryhash as string, Date.parse(time), authid]),
+            [...first, ...second, ...third].map(({ by, hash, time }, index) => [
               { pipeline: "nightly", reason: ["one", "two", "three", "four"][index] },
               hash as string,
               time,
+              by,
             ]),
           )
           assert.deepStrictEqual(head, { sequence: 4, hash: third[0].hash })

@@ -26,6 +26,17 @@ describe("the book of schedules", () => {
     }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
   )
 
+  it.live("has what it wrote itself as everyone has it who reads it, also who it was", () =>
+    Effect.gen(function* () {
+      const book = yield* ScheduleBook.open("dev")
+      yield* book.record("nightly", () => [paused("it failed twice")])
+      const [pause] = book.state("nightly").pauses
+      assert.strictEqual(pause.by, "tester")
+      const reader = yield* ScheduleBook.open("dev")
+      assert.deepStrictEqual(reader.state("nightly"), book.state("nightly"))
+    }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
+  )
+
   it.live("tells of what others have recorded also where it came to know of it while it wrote", () =>
     Effect.gen(function* () {
       const book = yield* ScheduleBook.open("dev")

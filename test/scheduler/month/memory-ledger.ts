@@ -37,11 +37,12 @@ export const make = (store: Store): Ledger["Service"] => {
     store.set(stream, kept)
     const appended = events.map((event, index) => {
       const id = `00000000-0000-7000-8000-${(ids++).toString(16).padStart(12, "0")}`
-      const sealed = seal(kept.head, { ...author, ...by[index] }, event, { id, subject: stream, time })
+      const whose = { ...author, ...by[index] }
+      const sealed = seal(kept.head, whose, event, { id, subject: stream, time })
       roomFor(kept, 3 * sealed.line.length)
       kept.bytes += kept.buffer.write(sealed.line, kept.bytes)
       kept.head = sealed.head
-      return { ...sealed.head, time }
+      return { ...sealed.head, time, by: whose.authid }
     })
     return appended
   }
