@@ -103,10 +103,12 @@ const make = Effect.fnUntraced(function* () {
   let looked = -Infinity
   /** Takes up what is deployed and recorded, where the loop does not do it. */
   const lookAgain = Effect.gen(function* () {
+    if (leads) return
     const now = yield* Monotonic.millis
-    if (leads || now - looked < reloadEvery) return
-    looked = now
-    yield* pipelines.recall
+    if (now - looked >= reloadEvery) {
+      looked = now
+      yield* pipelines.recall
+    }
     yield* refresh
   })
 

@@ -91,6 +91,30 @@ describe("a daemon that leads", () => {
 
 describe("a daemon that stands by", () => {
   layer(Databases.layer, { excludeTestServices: true })((test) => {
+    test.effect(
+      "knows a run that the one that leads was asked for a moment ago, before it begins",
+      () =>
+        Effect.gen(function* () {
+          const folder = yield* project
+          yield* write(folder, "configs/envs/dev/daemon.yaml", "max_runs: 1\n")
+          yield* write(folder, "pipelines/asking.yaml", asking)
+          const { ask, token } = yield* asked(folder)
+          const operator = yield* token("operator")
+          const other = yield* daemon(folder)
+          const [, url] = yield* says(other, /The API listens on (\S+)/)
+          yield* says(other, /Standing by/)
+          const at = (path: string) => ask(path, operator, undefined, {}, url)
+          yield* until(Effect.map(at("/pipelines/asking"), ({ json }) => (json.plan === undefined ? undefined : true)))
+          for (let asked = 0; asked < 4; asked++) {
+            const { run } = (yield* ask("/pipelines/asking/runs", operator, {})).json
+            const { json, status } = yield* at(`/runs/${run}`)
+            assert.strictEqual(status, 200, JSON.stringify(json))
+            if (asked > 0) assert.strictEqual(json.status, "queued")
+          }
+        }),
+      90_000,
+    )
+
     for (const [where, prepare] of [
       ["in files", () => Effect.void],
       ["in PostgreSQL", toPostgres],
