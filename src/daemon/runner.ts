@@ -35,6 +35,7 @@ import { Artifacts } from "../services/artifacts.ts"
 import { Hurry } from "../services/process-groups.ts"
 import * as SettingsFiles from "../services/settings-files.ts"
 import { Settings } from "../services/settings.ts"
+import * as PassingFailures from "./passing-failures.ts"
 import { Surroundings } from "./surroundings.ts"
 
 /** A run that is to be there: it is started where it is not, and gone on with where nobody does. */
@@ -75,21 +76,6 @@ const waitAfter = (failures: number): number => Math.min(lookMillis * 2 ** failu
 
 /** How long the services of a configuration stay when no run uses them, milliseconds. */
 const keptMillis = 60_000
-
-/** What passes by itself: the run waits for it. Anything else ends it as failed. */
-const passing: ReadonlySet<string> = new Set([
-  "ArtifactError",
-  "FileFailed",
-  "LeasesUnavailable",
-  "LedgerFailed",
-  "LedgerLost",
-  "RunEnded",
-  "StreamBusy",
-  "StreamEnded",
-  "StreamMissing",
-  "SurroundingsMissing",
-  "TurnLost",
-])
 
 const requestedType = "dev.dandori.approval.requested.v1"
 const finishedType = "dev.dandori.run.finished.v1"
@@ -317,8 +303,9 @@ const make = Effect.fnUntraced(function* () {
         failures = 0
         continue
       }
-      const { _tag, message } = found.failure as { readonly _tag?: string; readonly message: string }
-      if (_tag === undefined || !passing.has(_tag)) return { status: "failed", reason: message } satisfies Ended
+      const failure: PassingFailures.Failure = found.failure
+      const { message } = failure
+      if (!PassingFailures.passes(failure, wanted.run)) return { status: "failed", reason: message } satisfies Ended
       if (failures === 0) yield* surroundings.say(`Run ${wanted.run} waits: ${message}`)
       yield* Effect.sleep(waitAfter(failures))
       failures++
