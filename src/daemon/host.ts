@@ -172,7 +172,7 @@ export class Host extends Context.Service<
         readonly backfill: string
         readonly runs: ReadonlyArray<{ readonly tick: string; readonly run: string }>
       },
-      ScheduleMissing | HostRefused | QueueFull | HostUnready
+      ScheduleMissing | HostRefused | HostUnready
     >
     /** Leaves out what a backfill has not run yet; durable on return. How many ticks that are. */
     readonly cancelBackfill: (

@@ -119,6 +119,7 @@ const make = Effect.fnUntraced(function* () {
       pipeline,
       now: yield* Clock.currentTimeMillis,
       queue: daemon.queue,
+      atOnce: daemon.max_runs,
       ...(Option.isNone(cordon) ? {} : { cordon: `${cordon.value.id}, ${cordon.value.reason}` }),
     } satisfies Decide.Facts
   })
@@ -224,7 +225,7 @@ const make = Effect.fnUntraced(function* () {
     /** When a schedule is to be looked at again, milliseconds since the epoch. */
     const due = new Map<string, number>()
     const plan = (pipeline: string) => {
-      const facts = { env, pipeline, now: 0, queue: daemon.queue }
+      const facts = { env, pipeline, now: 0, queue: daemon.queue, atOnce: daemon.max_runs }
       due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
     }
     /** Why something of schedules could not be recorded, by what it was and of which, each until it was. */

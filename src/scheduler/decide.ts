@@ -14,6 +14,8 @@ export interface Facts {
   readonly cordon?: string
   /** Runs of the schedule that may wait. */
   readonly queue: number
+  /** Runs that a daemon lets go on at once. */
+  readonly atOnce: number
 }
 
 /** A tick that is due by at most so much is run as if it were on time, milliseconds; one that is older was missed. */
@@ -81,8 +83,13 @@ const byOverlap = (
   tick: number,
   isCaughtUp: boolean,
 ): ReadonlyArray<Event> => {
-  const { env, pipeline, queue } = facts
+  const { atOnce, env, pipeline, queue } = facts
   const run = Occurrence.runOf({ env, pipeline, tick })
+  const full = (waiting: number) => [
+    closing(facts, tick, { is: "skipped", reason: `the queue is full: ${waiting} wait` }),
+  ]
+  // Which of them go on the daemon knows that lets them; the others wait until there is room.
+  if (overlap === "allow" && runs.length >= atOnce + queue) return full(runs.length - atOnce)
   if (runs.length === 0 || overlap === "allow") return [closing(facts, tick, { is: "ran", run })]
   const waiting = runs.filter(({ queued }) => queued)
   // Whoever has the newest win has no use for those before it, caught up or not.
@@ -102,8 +109,7 @@ const byOverlap = (
       closing(facts, tick, { is: "skipped", reason: `run ${first.run} of ${Occurrence.timeText(first.tick)} goes on` }),
     ]
   }
-  if (waiting.length >= queue)
-    return [closing(facts, tick, { is: "skipped", reason: `the queue is full: ${queue} wait` })]
+  if (waiting.length >= queue) return full(queue)
   return [closing(facts, tick, { is: "ran", run, queued: true })]
 }
 

@@ -116,7 +116,15 @@ export const backfill = Effect.fn("ScheduleOrders.backfill")(function* (
   const { uuid } = yield* Ids
   const id = uuid()
   const data = { backfill: id, env, pipeline, ...rangeOf(request), ticks: ticks.length }
-  yield* book.record(pipeline, () => [{ type: "dev.dandori.schedule.backfill.requested.v1", data }])
+  let left = 0
+  const written = yield* book.record(pipeline, ({ backfills }) => {
+    left = backfills.reduce((sum, one) => sum + one.ticks.length, 0)
+    return left + ticks.length > mostTicks ? [] : [{ type: "dev.dandori.schedule.backfill.requested.v1", data }]
+  })
+  if (written.length === 0) {
+    const reason = `Of backfills that go on ${left} ticks wait, and at most ${mostTicks} may: wait for them, or cancel one`
+    return yield* new BackfillRefused({ reason })
+  }
   return { backfill: id, ticks }
 })
 

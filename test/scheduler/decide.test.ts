@@ -87,6 +87,19 @@ describe("while a run of the schedule goes on", () => {
     assert.deepStrictEqual(going(stream), ["01:00", "02:00"])
   })
 
+  it("allow: beyond what goes on at once and what may wait it is skipped", () => {
+    const stream = busy("allow")
+    const limits = { atOnce: 2, queue: 1 }
+    stream.decide(at("02:00:00"), limits)
+    stream.decide(at("03:00:00"), limits)
+    assert.deepStrictEqual(going(stream), ["01:00", "02:00", "03:00"])
+    const [skipped] = stream.decide(at("04:00:00"), limits)
+    assert.deepInclude(skipped.data, { outcome: { is: "skipped", reason: "the queue is full: 1 wait" } })
+    stream.end(at("04:10:00"), stream.state().runs[0], "succeeded")
+    stream.decide(at("05:00:00"), limits)
+    assert.deepStrictEqual(going(stream), ["02:00", "03:00", "05:00"])
+  })
+
   it("queue-all: the next ones wait, and go on one after another; beyond the limit they are skipped", () => {
     const stream = busy("queue-all")
     stream.decide(at("02:00:00"), { queue: 2 })

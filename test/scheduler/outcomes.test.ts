@@ -123,7 +123,7 @@ const carriedOut = (schedule: Schedule, script: ReadonlyArray<Step>) => {
         const until = now + step.millis
         // A process that watches looks when something is due; its clock may have been set back since.
         for (let looks = 0; step.watched && looks < 200; looks++) {
-          const due = Decide.nextDue({ env: "dev", pipeline: "nightly", now, queue: 3 }, stream.state())
+          const due = Decide.nextDue({ env: "dev", pipeline: "nightly", now, queue: 3, atOnce: 32 }, stream.state())
           if (due === undefined || due > until) break
           now = Math.max(now, due)
           look()
@@ -136,7 +136,7 @@ const carriedOut = (schedule: Schedule, script: ReadonlyArray<Step>) => {
         break
       case "lost":
         // What was decided but never got into the ledger did not happen.
-        Decide.decide(stream.state(), { env: "dev", pipeline: "nightly", now, queue: 3 })
+        Decide.decide(stream.state(), { env: "dev", pipeline: "nightly", now, queue: 3, atOnce: 32 })
         break
       case "restarts":
         assert.deepStrictEqual(stream.events.reduce(evolve, initial), stream.state())

@@ -24,6 +24,7 @@ export const factsAt = (now: number, more: Partial<Decide.Facts> = {}): Decide.F
   pipeline,
   now,
   queue: 100,
+  atOnce: 32,
   ...more,
 })
 

@@ -16,7 +16,7 @@ import { Bookmarks } from "../../../src/services/bookmarks.ts"
 import * as VirtualClock from "../../../src/testing/virtual-clock.ts"
 import * as SteppedClock from "./stepped-clock.ts"
 import * as WeatheredLedger from "./weathered-ledger.ts"
-import { type World, env, queue } from "./world.ts"
+import { type World, atOnce, env, queue } from "./world.ts"
 
 /** A process that schedules, until it is killed. */
 export interface Process {
@@ -56,7 +56,7 @@ export const make = ({ chance, isReal, ledger, virtual, world }: Options, ahead:
     let next = Infinity
     for (const pipeline of book.pipelines()) {
       const state = book.state(pipeline)
-      const facts = { env, pipeline, now: 0, queue }
+      const facts = { env, pipeline, now: 0, queue, atOnce }
       const due = dues.get(state) ?? Decide.nextDue(facts, state) ?? Infinity
       dues.set(state, due)
       next = Math.min(next, due)

@@ -3,7 +3,7 @@ import type { Schedule } from "../../../src/domain/schedule.ts"
 import type { ClosedTick, Written } from "../../../src/scheduler/schedule-fold.ts"
 import type { Deployment, Drawn } from "./drawn-schedule.ts"
 import type { Span } from "./month.ts"
-import { env, queue } from "./world.ts"
+import { atOnce, env, queue } from "./world.ts"
 
 /** What became of one tick, and when that was recorded. */
 export interface Closed {
@@ -116,6 +116,7 @@ export const reckon = (
         open.push({ run: outcome.run, queued: outcome.queued === true })
         promote()
         if (open.filter(({ queued }) => queued).length > queue) wrong(tick, "more wait than may")
+        if (open.length > atOnce + queue) wrong(tick, "more go on and wait than may")
         return
       }
       case "held":
@@ -132,8 +133,13 @@ export const reckon = (
         if (time - at <= lateAfter || schedule.catchup.policy !== "last") wrong(tick, "it was coalesced without cause")
         return
       case "skipped":
-        if (others.length === 0) wrong(tick, "it was skipped, and nothing was in its way")
-        if (outcome.reason.includes("queue") && open.filter(({ queued }) => queued).length < queue)
+        if (schedule.overlap === "allow" ? open.length < atOnce + queue : others.length === 0)
+          wrong(tick, "it was skipped, and nothing was in its way")
+        if (
+          schedule.overlap !== "allow" &&
+          outcome.reason.includes("queue") &&
+          open.filter(({ queued }) => queued).length < queue
+        )
           wrong(tick, "the queue had room")
     }
   }

@@ -23,6 +23,8 @@ import type { Deployment } from "./drawn-schedule.ts"
 export const env = "dev"
 /** Runs of one schedule that may wait. */
 export const queue = 3
+/** Runs that a daemon lets go on at once. */
+export const atOnce = 4
 
 /** A run that has begun; `end` is the time of the virtual clock at which it ends. */
 interface Begun {
@@ -204,7 +206,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
         Layer.succeed(ServiceManager, { watchdogMillis: undefined, tell: () => Effect.void }),
         Layer.succeed(Settings, {
           env,
-          sections: { daemon: { ...DaemonConfig.usual, queue } } as Sections,
+          sections: { daemon: { ...DaemonConfig.usual, queue, max_runs: atOnce } } as Sections,
           digest: () => config,
         }),
       ),

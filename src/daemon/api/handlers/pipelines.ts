@@ -73,8 +73,7 @@ export const schedules = HttpApiBuilder.group(
     const backfill = Effect.fnUntraced(function* (request: BackfillRequest) {
       return yield* Effect.mapError(host.backfill(request), (error) => {
         const words = { code: error._tag, detail: error.message }
-        if (error._tag === "HostRefused") return new Problems.Conflict(words)
-        return error._tag === "QueueFull" ? new Problems.TooManyRequests(words) : problemOf(error)
+        return error._tag === "HostRefused" ? new Problems.Conflict(words) : problemOf(error)
       })
     })
     return handlers.handleAll({
