@@ -54,13 +54,13 @@ const inStream = Effect.fnUntraced(function* (stream: string, env: EnvironmentNa
     const event = ScheduleFold.written(entry)
     if (event === undefined) return
     const { data, time, type } = event
+    for (const { reason, run } of ScheduleFold.uncreatedBy(event, fold.state(data.pipeline)))
+      notCreated.set(run, reason)
     fold.take(entry)
     const at = { since: time, who: entry.authid }
     if (type === "dev.dandori.schedule.run.requested.v1") asked.set(data.run, at)
     if (type === "dev.dandori.schedule.backfill.requested.v1") asked.set(data.backfill, at)
     if (type === "dev.dandori.schedule.tick.closed.v1" && data.outcome.is === "ran") asked.set(data.outcome.run, at)
-    const uncreated = ScheduleFold.uncreatedBy(event)
-    if (uncreated !== undefined) notCreated.set(uncreated.run, uncreated.reason)
   })
   const waiting = [...fold.states].flatMap(([pipeline, state]) => {
     const backfillOf = (run: string) => state.backfills.find(({ ticks }) => ticks.some((one) => one.run === run))?.id

@@ -1,4 +1,5 @@
 import type { Entry, Event } from "../domain/event.ts"
+import { timeText } from "../domain/occurrence.ts"
 import type * as Bookmark from "../ledger/bookmark.ts"
 import { type Head, genesis } from "../ledger/sealing.ts"
 import * as StreamName from "../ledger/stream-name.ts"
@@ -26,11 +27,30 @@ const prefix = "dev.dandori.schedule."
 export const written = ({ authid, data, time, type }: Entry): Written | undefined =>
   type.startsWith(prefix) ? ({ type, data, time: Date.parse(time), by: authid } as Written) : undefined
 
-/** The run that an event says is not created, and why; undefined where it says nothing of the kind. */
-export const uncreatedBy = ({ data, type }: Written): { run: string; tick?: string; reason: string } | undefined => {
-  if (type === "dev.dandori.schedule.run.ended.v1" && data.reason !== undefined) return { ...data, reason: data.reason }
-  if (type !== "dev.dandori.schedule.tick.coalesced.v1") return undefined
-  return { ...data, reason: `that of ${data.into} is run in its place` }
+/** A run that is not created, and why. */
+interface Uncreated {
+  readonly run: string
+  readonly tick?: string
+  readonly reason: string
+}
+
+/** The runs that an event says are not created; `before` is the state of its schedule before it. */
+export const uncreatedBy = ({ data, type }: Written, before: ScheduleState): ReadonlyArray<Uncreated> => {
+  switch (type) {
+    case "dev.dandori.schedule.run.ended.v1":
+      return data.reason === undefined ? [] : [{ ...data, reason: data.reason }]
+    case "dev.dandori.schedule.tick.coalesced.v1":
+      return [{ ...data, reason: `that of ${data.into} is run in its place` }]
+    case "dev.dandori.schedule.backfill.cancelled.v1": {
+      const ticks = before.backfills.find(({ id }) => id === data.backfill)?.ticks ?? []
+      // Only the first of them may have begun.
+      const left = ticks.slice(Math.max(0, ticks.length - data.ticks))
+      const reason = `its backfill was cancelled: ${data.reason}`
+      return left.map(({ run, tick }) => ({ run, tick: timeText(tick), reason }))
+    }
+    default:
+      return []
+  }
 }
 
 /** What is kept of the schedules of an environment while their stream is gone through. */
@@ -69,7 +89,7 @@ export const make = (env: string): ScheduleFold => {
   let head = genesis(StreamName.ofSchedules(env))
   const state = (pipeline: string) => states.get(pipeline) ?? initial
 
-  const isNotCreated = ({ reason, run, tick }: { run: string; tick?: string; reason: string }, time: number) => {
+  const isNotCreated = ({ reason, run, tick }: Uncreated, time: number) => {
     if (tick === undefined) {
       asked.set(run, { reason, time })
       const [[oldest, old]] = asked
@@ -82,9 +102,8 @@ export const make = (env: string): ScheduleFold => {
   }
   const add = (event: Written) => {
     const { pipeline } = event.data
+    for (const uncreated of uncreatedBy(event, state(pipeline))) isNotCreated(uncreated, event.time)
     states.set(pipeline, evolve(state(pipeline), event))
-    const uncreated = uncreatedBy(event)
-    if (uncreated !== undefined) isNotCreated(uncreated, event.time)
     if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
     recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])
   }

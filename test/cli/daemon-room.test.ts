@@ -304,7 +304,7 @@ describe("runs of a daemon that has room for few", () => {
       assert.strictEqual(cancelled.status, 200, JSON.stringify(cancelled.json))
       const [told, ...none] = yield* listening.events
       assert.deepStrictEqual([told.event, none], ["problem", []])
-      assert.strictEqual(told.data.detail, `Run ${first.run} was not created: nobody asks for it any more`)
+      assert.strictEqual(told.data.detail, `Run ${first.run} was not created: its backfill was cancelled: enough`)
       yield* write(folder, "go", "")
       assert.strictEqual(yield* endedAs("held", held), "succeeded")
       const other = yield* start("held")

@@ -17,11 +17,11 @@ const between = (least: string, most: string) =>
  * The scheduler daemon. It listens on `host` and `port`; `allowed_hosts` are the names, beside its own address, that a
  * request may be addressed to. `max_runs` go on at once, and `queue` wait to be created, for room or for those before
  * them; runs that wait for people count as neither. Where so many wait a request is turned away, and where so many of its
- * own schedule wait a tick is skipped, with the overlap `allow` where `max_runs` of it and so many more have not ended. After SIGTERM running attempts have `shutdown_grace` to end, then at most 15 s
- * after they are interrupted. The dead-man signal touches `file`, gets what `url` refers to (such URLs have their key in
- * the path), or both, at least as often as `every`. The limits of the API: bytes of a body, time of a request, requests of
- * one address in a minute, event streams at once. `hooks` are the pipelines that a webhook may start, each with the secret
- * that its requests are signed with.
+ * own schedule wait a tick is skipped; with the overlap `allow`, where `max_runs` of it and so many more have not ended.
+ * After SIGTERM running attempts have `shutdown_grace` to end, then at most 15 s after they are interrupted. The dead-man
+ * signal touches `file`, gets what `url` refers to (such URLs have their key in the path), or both, at least as often as
+ * `every`. The limits of the API: bytes of a body, time of a request, requests of one address in a minute, event streams
+ * at once. `hooks` are the pipelines that a webhook may start, each with the secret that its requests are signed with.
  */
 export const DaemonSection = Schema.Struct({
   host: Schema.NonEmptyString,
