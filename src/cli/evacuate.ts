@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import shippedPipeline from "../../pipelines/evacuate.yaml" with { type: "text" }
 import { compileFile } from "../compiler/compile-file.ts"
+import { ConfiguredSchedules, ofSection } from "../domain/configured-schedules.ts"
 import { exitCodeOf, standingOf } from "../domain/evacuation-outcome.ts"
 import { type IncidentCall, IncidentId } from "../domain/incident.ts"
 import type { Plan } from "../domain/plan.ts"
@@ -57,8 +58,13 @@ const checked = Effect.fnUntraced(function* ({ deadline, incident }: Asked) {
 })
 
 /** The project's own pipeline `evacuate` where it has one that compiles, else the one that ships. */
-const planOf = Effect.fnUntraced(function* ({ home, project }: EvacuatePlace.Place) {
-  const compile = (file: string) => Effect.provide(compileFile(file), Catalog.layer(project))
+const planOf = Effect.fnUntraced(function* ({ configuration, home, project }: EvacuatePlace.Place) {
+  const schedules = Effect.succeed(ofSection(configuration.sections.schedules))
+  const compile = (file: string) =>
+    compileFile(file).pipe(
+      Effect.provideService(ConfiguredSchedules, schedules),
+      Effect.provide(Catalog.layer(project)),
+    )
   const own = join(project, "pipelines", "evacuate.yaml")
   const shipped = join(home, "evacuate.yaml")
   const fallBack = Effect.gen(function* () {
