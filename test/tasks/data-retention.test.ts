@@ -1,0 +1,366 @@
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import * as Sha256 from "../../src/domain/sha256.ts"
+import * as Purge from "../../src/ledger/purge.ts"
+import { Artifacts } from "../../src/services/artifacts.ts"
+import { Holds } from "../../src/services/holds.ts"
+import { ModelRegistry } from "../../src/services/model-registry.ts"
+import * as Sqlite from "../../src/services/sqlite.ts"
+import purgeType from "../../tasks/data-purge/index.ts"
+import * as Project from "../ledger/fixtures/project.ts"
+import * as PurgePlace from "../ledger/fixtures/purge-place.ts"
+import * as Place from "./data-place.ts"
+import * as Stage from "./publish/stage.ts"
+import * as Retention from "./retention-place.ts"
+
+interface Given {
+  readonly root: string
+  readonly wait: (days: number) => void
+}
+
+type Needs = Layer.Success<ReturnType<typeof Place.services>>
+type Settled = ReturnType<typeof Place.sectionsWith>
+
+/** A test in a new project with a run in its ledger, whose clock stands until somebody waits. */
+const test = <A, E>(
+  name: string,
+  body: (given: Given) => Effect.Effect<A, E, Needs | Scope.Scope>,
+  sections?: Settled,
+  ledger: ReadonlyArray<string> = [Project.runId(99)],
+) =>
+  it.live(name, () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const root = yield* Place.project
+        const clock = Retention.makeClock(Place.start)
+        const wait = (days: number) => void (clock.state.now += days * Place.dayMillis)
+        const prepared = Effect.andThen(
+          Effect.forEach(ledger, (run) => Project.writeRun(run, [])),
+          body({ root, wait }),
+        )
+        return yield* Effect.provide(prepared, Place.services(root, clock, sections))
+      }),
+    ),
+  )
+
+const canonical = ".dandori/canonical"
+const old = `${canonical}/1h/EURUSD/2020-01`
+const paths = (all: ReadonlyArray<{ readonly path: string }>) => all.map(({ path }) => path)
+const isThere = (root: string, path: string) => Fs.existsSync(join(root, path))
+
+/** Marks, waits for the grace, and purges. */
+const through = Effect.fnUntraced(function* (wait: (days: number) => void, name = "through") {
+  const marked = yield* Place.pass(`${name} marks`)
+  wait(3)
+  return { marked, gone: yield* Place.pass(`${name} purges`) }
+})
+
+describe("the retention of data", () => {
+  test("marks what is old, lets it go after the grace with the folders that are empty then, and keeps what is young", ({
+    root,
+    wait,
+  }) =>
+    Effect.gen(function* () {
+      Place.partition(root, old, "old bars")
+      Place.partition(
+        root,
+        `${canonical}/1h/GBPUSD/2032-02`,
+        "bars of a young month",
+        Place.start - 40 * 365 * Place.dayMillis,
+      )
+      Place.partition(root, `${canonical}/4h/EURUSD/2020-01`, "put not long ago", Place.start - 300 * Place.dayMillis)
+      Place.put(root, ".dandori/features/a b/c/x.parquet", "old features")
+      Place.put(root, ".dandori/features/a b/y.parquet", "young features", Place.start - 300 * Place.dayMillis)
+      Place.put(root, ".dandori/features/.lock", "no data")
+      Place.put(root, "raw files/d/delivery 1.csv", "old raw")
+      Place.put(root, "raw files/delivery 2.csv", "young raw", Place.start - 50 * Place.dayMillis)
+      Place.put(root, ".dandori/snapshots/s 1/deep/a", "a")
+      Place.put(root, ".dandori/snapshots/s 1/b", "b")
+      Place.put(root, ".dandori/snapshots/s2.tar", "tar")
+      Place.put(root, ".dandori/snapshots/s3/a", "a")
+      Place.put(root, ".dandori/snapshots/s3/b", "young", Place.start - 700 * Place.dayMillis)
+      const first = yield* Place.pass("r1")
+      const gone = [
+        old,
+        ".dandori/features/a b/c/x.parquet",
+        ".dandori/snapshots/s 1",
+        ".dandori/snapshots/s2.tar",
+        "raw files/d/delivery 1.csv",
+      ]
+      assert.deepStrictEqual(paths(first.due).toSorted(), gone)
+      assert.deepStrictEqual([first.purged, first.left, first.bytes, first.kept], [[], [], 0, 5])
+      assert.strictEqual(first.due[0]?.from, new Date(Place.start + 3 * Place.dayMillis).toISOString())
+      wait(2.9)
+      assert.deepStrictEqual((yield* Place.pass("r2")).purged, [])
+      wait(0.1)
+      const dry = yield* (purgeType.dryRun?.({ reason: "old" }) ?? Effect.succeed("")).pipe(
+        Effect.provide(Stage.attempt("dry")),
+      )
+      assert.match(dry, /would remove 5 entries, .*; 0 go later \(0 B\), 5 are kept/)
+      assert.include(dry, `remove canonical ${old}, `)
+      assert.isTrue(isThere(root, old))
+      const third = yield* Place.pass("r3")
+      assert.deepStrictEqual(paths(third.purged).toSorted(), gone)
+      assert.isAbove(third.bytes, 50)
+      assert.deepStrictEqual([third.due, third.left, third.kept], [[], [], 5])
+      assert.deepStrictEqual(Place.below(root, canonical), [
+        "1h",
+        "1h/GBPUSD",
+        "1h/GBPUSD/2032-02",
+        "1h/GBPUSD/2032-02/__meta.json",
+        "1h/GBPUSD/2032-02/canonical.parquet",
+        "1h/GBPUSD/2032-02/dq_expectations.yaml",
+        "4h",
+        "4h/EURUSD",
+        "4h/EURUSD/2020-01",
+        "4h/EURUSD/2020-01/__meta.json",
+        "4h/EURUSD/2020-01/canonical.parquet",
+        "4h/EURUSD/2020-01/dq_expectations.yaml",
+      ])
+      assert.deepStrictEqual(Place.below(root, ".dandori/features"), [".lock", "a b", "a b/y.parquet"])
+      assert.deepStrictEqual(Place.below(root, ".dandori/snapshots"), ["s3", "s3/a", "s3/b"])
+      assert.deepStrictEqual(Place.below(root, "raw files"), ["delivery 2.csv"])
+      assert.deepStrictEqual(yield* Place.pass("r3"), third, "a second attempt of the same task has the same result")
+      assert.deepStrictEqual((yield* Place.pass("r4")).purged, [])
+    }))
+
+  test("says by its probe what a task has removed, once all of it is gone", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.partition(root, old, "old bars")
+      const probe = (run: string) =>
+        (purgeType.probe?.({ reason: "old" }) ?? Effect.succeed(Option.none())).pipe(Effect.provide(Stage.attempt(run)))
+      const { gone } = yield* through(wait)
+      assert.deepStrictEqual(yield* probe("through purges"), Option.some(gone))
+      assert.deepStrictEqual(yield* probe("through marks"), Option.none())
+      Place.partition(root, old, "bars that came back", Place.start)
+      assert.deepStrictEqual(yield* probe("through purges"), Option.none())
+    }))
+
+  test("only marks where nothing is to be purged, and goes on from that mark", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.partition(root, old, "old bars")
+      yield* Place.pass("r1", false)
+      wait(30)
+      const ready = yield* Place.pass("r2", false)
+      assert.deepStrictEqual([paths(ready.due), ready.purged], [[old], []])
+      assert.isTrue(isThere(root, old))
+      assert.deepStrictEqual(paths((yield* Place.pass("r3")).purged), [old])
+    }))
+
+  test(
+    "lets what is marked go with the next pass where there is no grace",
+    ({ root }) =>
+      Effect.gen(function* () {
+        Place.partition(root, old, "old bars")
+        assert.deepStrictEqual(paths((yield* Place.pass("r1")).due), [old])
+        assert.deepStrictEqual(paths((yield* Place.pass("r2")).purged), [old])
+      }),
+    Place.sectionsWith({}, 0),
+  )
+
+  test("keeps a partition that a run's output names, until that run is purged", ({ root, wait }) =>
+    Effect.gen(function* () {
+      const sha256 = Place.partition(root, old, "old bars")
+      const run = Project.runId(1)
+      yield* Project.writeRun(run, PurgePlace.says({ dataset: { partitions: [{ path: old, sha256 }] } }, "seed"))
+      const { gone, marked } = yield* through(wait)
+      assert.deepStrictEqual([marked.due, gone.purged, gone.kept], [[], [], 1])
+      assert.lengthOf((yield* Purge.runs([{ run, because: { reason: "why" } }])).purged, 1)
+      assert.deepStrictEqual(paths((yield* through(wait, "again")).gone.purged), [old])
+    }))
+
+  test("keeps what an artifact names that a run names, and what a model's row or provenance names", ({ root, wait }) =>
+    Effect.gen(function* () {
+      const inArtifact = Place.partition(root, old, "named by an artifact")
+      const inRow = Place.put(root, ".dandori/features/row.parquet", "named by a row")
+      const inModel = Place.put(root, ".dandori/features/model.parquet", "named by a model")
+      Place.put(root, ".dandori/features/free.parquet", "named by nobody")
+      const artifact = yield* (yield* Artifacts).put("output.json", "application/json", JSON.stringify({ inArtifact }))
+      const said = {
+        type: "dev.dandori.attempt.succeeded.v1",
+        data: { task: "seed", attempt: 1, outputArtifact: artifact },
+      } as const
+      yield* Project.writeRun(Project.runId(1), [said])
+      Place.put(root, ".dandori/models/v1/provenance.json", JSON.stringify({ inModel }))
+      const slot = { legA: "EURUSD", legB: "GBPUSD", timeframe: "1h" } as const
+      const facts = { theta: {}, metrics: {}, datasets: [inRow], receipts: [], synthetic: true }
+      yield* (yield* ModelRegistry).register(
+        { version: "v1", slot, digest: Sha256.of("model"), path: "models/v1", ...facts },
+        "candidate",
+        Retention.warrant("register"),
+      )
+      assert.deepStrictEqual(paths((yield* through(wait)).gone.purged), [".dandori/features/free.parquet"])
+    }))
+
+  test("does not keep anything because it has told of it: no digest stands in its outputs", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.partition(root, old, "old bars")
+      const marked = yield* Place.pass("marks")
+      yield* Project.writeRun(Project.runId(1), PurgePlace.says(marked, "data"), { open: true })
+      wait(3)
+      const dry = purgeType.dryRun?.({ reason: "old" }) ?? Effect.succeed("")
+      const text = yield* dry.pipe(Effect.provide(Stage.attempt("dry")))
+      assert.notMatch(`${JSON.stringify(marked)}${text}`, /[0-9a-f]{64}/)
+    }))
+
+  test("keeps what a run names that has not ended, by its path, and begins the grace anew after that", ({
+    root,
+    wait,
+  }) =>
+    Effect.gen(function* () {
+      Place.put(root, "raw files/a.csv", "raw")
+      yield* Place.pass("marks")
+      const run = Project.runId(1)
+      const started = {
+        type: "dev.dandori.attempt.started.v1",
+        data: { task: "dq", attempt: 1, input: { path: "raw files/a.csv" } },
+      } as const
+      yield* Project.writeRun(run, [started], { open: true })
+      wait(3)
+      assert.deepStrictEqual((yield* Place.pass("names")).purged, [])
+      assert.isTrue(isThere(root, "raw files/a.csv"))
+    }))
+
+  test("keeps a snapshot that is held, and begins its grace anew when the hold is over", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.put(root, ".dandori/snapshots/held/a", "a")
+      Place.put(root, ".dandori/snapshots/free/a", "b")
+      yield* Place.pass("marks")
+      yield* Retention.addHold("h1", "snapshot/held")
+      wait(3)
+      const { kept, purged } = yield* Place.pass("purges")
+      assert.deepStrictEqual([paths(purged), kept], [[".dandori/snapshots/free"], 1])
+      wait(10)
+      yield* (yield* Holds).release("h1", { who: "bob", reason: "the case is closed" })
+      assert.deepStrictEqual(paths((yield* Place.pass("anew")).due), [".dandori/snapshots/held"])
+      wait(3)
+      assert.deepStrictEqual(paths((yield* Place.pass("goes")).purged), [".dandori/snapshots/held"])
+    }))
+
+  test("lets nothing go while the holds cannot be read, and keeps its marks", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.partition(root, old, "old bars")
+      yield* Place.pass("marks")
+      wait(3)
+      const rename = (from: string, to: string) =>
+        Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(`ALTER TABLE ${from} RENAME TO ${to}`)).pipe(
+          Effect.provide(Sqlite.layer({ path: join(root, ".dandori/state.db") })),
+        )
+      yield* rename("holds", "taken_away")
+      const { doubt, due, purged } = yield* Place.pass("cannot")
+      assert.match(doubt ?? "", /counts as everything held/)
+      assert.deepStrictEqual([due, purged], [[], []])
+      yield* rename("taken_away", "holds")
+      assert.deepStrictEqual(paths((yield* Place.pass("can")).purged), [old])
+    }))
+
+  test(
+    "lets nothing go while the ledger may not be all that names it",
+    ({ root, wait }) =>
+      Effect.gen(function* () {
+        Place.partition(root, old, "old bars")
+        assert.strictEqual((yield* Place.pass("empty")).doubt, "the ledger is empty")
+        yield* Project.writeRun(Project.runId(1), [])
+        yield* Place.pass("marks")
+        wait(3)
+        const foreign = join(root, ".dandori/logs", Project.runId(7))
+        Fs.mkdirSync(foreign, { recursive: true })
+        const { doubt, purged } = yield* Place.pass("foreign")
+        assert.match(doubt ?? "", /is of a run that this ledger does not know/)
+        assert.deepStrictEqual(purged, [])
+        Fs.rmdirSync(foreign)
+        assert.deepStrictEqual(paths((yield* Place.pass("known")).purged), [old])
+      }),
+    undefined,
+    [],
+  )
+
+  test("leaves a partition with something in it that is not its own, and follows no link", ({ root, wait }) =>
+    Effect.gen(function* () {
+      const outside = join(root, "outside")
+      Place.put(root, "outside/a.parquet", "not below any root")
+      Place.put(root, "outside/1h/EURUSD/2020-05/canonical.parquet", "nor this")
+      for (const month of ["01", "02", "03"]) Place.partition(root, `${canonical}/1h/EURUSD/2020-${month}`, month)
+      Place.put(root, `${canonical}/1h/EURUSD/2020-01/notes.txt`, "mine")
+      Fs.mkdirSync(join(root, canonical, "1h/EURUSD/2020-02/mine"))
+      Fs.symlinkSync(join(outside, "a.parquet"), join(root, canonical, "1h/EURUSD/2020-03/__quarantine.json"))
+      Fs.symlinkSync(join(outside, "1h/EURUSD/2020-05"), join(root, canonical, "1h/EURUSD/2020-05"))
+      Fs.symlinkSync(outside, join(root, canonical, "4h"))
+      Fs.mkdirSync(join(root, ".dandori/features"), { recursive: true })
+      Fs.symlinkSync(outside, join(root, ".dandori/features/folder"))
+      Fs.symlinkSync(join(outside, "a.parquet"), join(root, ".dandori/features/file"))
+      Place.put(root, ".dandori/snapshots/s1/a", "a")
+      Fs.symlinkSync(join(outside, "a.parquet"), join(root, ".dandori/snapshots/s1/link"))
+      Fs.symlinkSync(outside, join(root, ".dandori/snapshots/s2"))
+      Place.put(root, `${canonical}/1h/EURUSD/readme.md`, "no partition")
+      Place.put(root, `${canonical}/2h/EURUSD/2020-01/canonical.parquet`, "no timeframe of ours")
+      const before = Place.below(root, ".")
+      const { gone, marked } = yield* through(wait)
+      assert.deepStrictEqual([marked.due, gone.due, gone.purged], [[], [], []])
+      assert.deepStrictEqual(
+        Place.below(root, ".").filter((path) => !/^\.dandori\/(retention|ledger|state)/.test(path)),
+        before.filter((path) => !/^\.dandori\/(ledger|state)/.test(path)),
+      )
+      const dry = purgeType.dryRun?.({ reason: "old" }) ?? Effect.succeed("")
+      const text = yield* dry.pipe(Effect.provide(Stage.attempt("dry")))
+      assert.match(text, /leave .*2020-01: there is something in it that is not its own: notes\.txt/)
+      assert.match(text, /leave .*2020-02: .*: mine/)
+      assert.match(text, /leave .*2020-03: .*: __quarantine\.json, a symbolic link/)
+      assert.match(text, /leave \.dandori\/snapshots\/s1: .*: link, a symbolic link/)
+    }))
+
+  for (const [what, storage, reason] of [
+    ["the home", { features_root: ".dandori" }, /is or holds .*\.dandori, where all records are/],
+    ["the project", { raw_root: "." }, /is or holds/],
+    ["a folder above", { raw_root: ".." }, /is or holds/],
+    ["the artifacts", { snapshots_root: ".dandori/artifacts/sha256" }, /overlaps .*artifacts/],
+    ["the pipelines", { raw_root: "pipelines" }, /overlaps .*pipelines/],
+    ["the models", { features_root: ".dandori/models" }, /overlaps models_root/],
+    ["something in the backups", { canonical_root: ".dandori/backups/x" }, /overlaps backups_root/],
+    ["a folder of another root", { raw_root: ".dandori/worm/.." }, /is or holds/],
+    ["what holds another root", { features_root: "data", canonical_root: "data/canonical" }, /overlaps/],
+    ["a link to the models", { features_root: "link" }, /overlaps models_root/],
+  ] as const) {
+    test(
+      `is refused where a root is ${what}`,
+      ({ root }) =>
+        Effect.gen(function* () {
+          Place.put(root, ".dandori/models/v1/a", "a model")
+          Fs.symlinkSync(join(root, ".dandori/models"), join(root, "link"))
+          const before = Place.below(root, ".")
+          const refused = yield* Effect.flip(Place.pass("r"))
+          assert.strictEqual(refused._tag, "DataRootRefused")
+          assert.match(refused.message, reason)
+          assert.match(refused.message, /^Nothing is removed while \w+_root is /)
+          const same = (path: string) => !/^\.dandori\/(retention|ledger|state)/.test(path)
+          assert.deepStrictEqual(Place.below(root, ".").filter(same), before.filter(same))
+        }),
+      Place.sectionsWith(storage),
+    )
+  }
+
+  test("begins the grace anew where its marks are damaged or missing, and for other bytes", ({ root, wait }) =>
+    Effect.gen(function* () {
+      const marks = join(root, ".dandori/retention/due.json")
+      Place.put(root, "raw files/a.csv", "one")
+      yield* Place.pass("marks")
+      for (const spoil of [
+        () => Fs.writeFileSync(marks, "{"),
+        () => Fs.rmSync(marks),
+        () => Place.put(root, "raw files/a.csv", "two"),
+      ]) {
+        wait(3)
+        spoil()
+        const { due, purged } = yield* Place.pass(`anew ${String(spoil)}`)
+        assert.deepStrictEqual([paths(due), purged], [["raw files/a.csv"], []])
+      }
+      wait(3)
+      assert.deepStrictEqual(paths((yield* Place.pass("goes")).purged), ["raw files/a.csv"])
+    }))
+})
