@@ -45,6 +45,29 @@ export const readPlan = (home: string, key: string): Effect.Effect<Option.Option
   )
 }
 
+/** So many plans are kept: who tries again does so soon. */
+const most = 100
+
+/** Removes all plans but the newest. */
+export const forgetPlans = Effect.fnUntraced(
+  function* (home: string) {
+    const folder = join(home, "retention")
+    const names = yield* Durable.attempt("list", folder, () => Fs.readdir(folder))
+    const plans = names.filter((name) => /^[0-9a-f]{32}\.json$/.test(name)).map((name) => join(folder, name))
+    if (plans.length <= most) return
+    const timed = yield* Effect.forEach(plans, (path) =>
+      Effect.map(
+        Durable.attempt("look at", path, () => Fs.lstat(path)),
+        ({ mtimeMs }) => ({ path, mtimeMs }),
+      ),
+    )
+    for (const { path } of timed.toSorted((a, b) => b.mtimeMs - a.mtimeMs).slice(most)) {
+      yield* Durable.attempt("remove", path, () => Fs.unlink(path))
+    }
+  },
+  (effect) => Effect.ignore(effect),
+)
+
 const isThere = (path: string) =>
   Durable.attempt("look at", path, () => Fs.lstat(path)).pipe(
     Effect.as(true),

@@ -1,4 +1,4 @@
-import { basename } from "node:path"
+import { basename, sep } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,14 +10,12 @@ import * as DataRemoval from "./data-removal.ts"
 import * as DataRoots from "./data-roots.ts"
 import * as DataUnits from "./data-units.ts"
 import { Holds, type HoldsUnavailable } from "./holds.ts"
+import * as ModelRetention from "./model-retention.ts"
 import { NamedBytes } from "./named-bytes.ts"
 import { Progress } from "./progress.ts"
 import { Settings } from "./settings.ts"
 import { UnfinishedRuns } from "./unfinished-runs.ts"
 import { Workspace } from "./workspace.ts"
-
-/** The task types whose inputs and outputs name data because it is due, and not because it is needed. */
-export const ownTypes = ["data-purge"]
 
 /** A unit that is old enough, with its bytes as they were seen and what is to become of it. */
 export interface Judged {
@@ -34,7 +32,7 @@ export interface Survey {
   readonly found: DataUnits.Found
   readonly old: ReadonlyArray<Judged>
   readonly young: number
-  readonly odd: ReadonlyArray<{ readonly path: string; readonly why: string }>
+  readonly odd: ReadonlyArray<DataUnits.Odd>
   readonly doubt: string | undefined
 }
 
@@ -57,15 +55,15 @@ const aged = Effect.fnUntraced(function* (found: DataUnits.Found, now: number) {
   const { retention: rules } = (yield* Settings).sections
   const progress = yield* Progress
   const old: Array<Omit<Judged, "verdict">> = []
-  const odd: Array<Survey["odd"][number]> = []
+  const odd = [...found.odd]
   let young = 0
   for (const [index, unit] of found.units.entries()) {
     if (index % 100 === 0) yield* progress.report({ done: index, total: found.units.length, note: "looking" })
     const looked = yield* Effect.result(DataUnits.look(unit))
-    if (Result.isSuccess(looked) && looked.success.odd !== undefined) {
-      odd.push({ path: unit.path, why: looked.success.odd })
-    } else if (Result.isSuccess(looked) && looked.success.time > DataRetention.oldest(unit.class, rules, now)) {
+    if (Result.isSuccess(looked) && looked.success.time > DataRetention.oldest(unit.class, rules, now)) {
       young++
+    } else if (Result.isSuccess(looked) && looked.success.odd !== undefined) {
+      odd.push({ path: unit.path, why: looked.success.odd })
     } else {
       const seen = yield* Effect.result(
         Effect.flatMap(Effect.fromResult(looked), (success) => DataUnits.digest(unit, success)),
@@ -89,7 +87,7 @@ export const survey = Effect.fn("DataRetention.survey")(function* () {
   const digests = new Set(old.flatMap(({ seen }) => seen.digests))
   const answer = yield* (yield* NamedBytes).find(digests)
   const doubt = Result.isFailure(holds) ? holds.failure.message : answer.known ? undefined : answer.doubt
-  const unfinished = yield* (yield* UnfinishedRuns).list(ownTypes)
+  const unfinished = yield* (yield* UnfinishedRuns).list(ModelRetention.ownTypes)
   const marks = yield* DataMarks.read(home)
   const why = ({ seen, unit }: Omit<Judged, "verdict">): string | undefined => {
     if (doubt !== undefined) return doubt
@@ -158,15 +156,14 @@ const tidy = Effect.fnUntraced(function* () {
   }
 })
 
-/** What of a plan that an earlier attempt has written is gone by now. */
-const goneOf = (plan: Option.Option<DataRemoval.Plan>) =>
-  Effect.filter(Option.isSome(plan) ? plan.value.going : [], DataRemoval.isGone)
-
-/** Removes the folders that an attempt has left empty that was killed before it could. */
-const tidyAbove = Effect.fnUntraced(function* (gone: ReadonlyArray<DataRemoval.Going>) {
-  for (const root of yield* DataRoots.list) {
-    for (const { path } of gone) yield* DataRemoval.removeEmptyAbove(path, root.path)
-  }
+/** What of a plan that an earlier attempt has written is gone by now, each with its root; of a root that is away nobody can tell. */
+const goneOf = Effect.fnUntraced(function* (plan: Option.Option<DataRemoval.Plan>) {
+  const roots = yield* DataRoots.list
+  const planned = (Option.isSome(plan) ? plan.value.going : []).flatMap((one) => {
+    const root = roots.find(({ path }) => one.path.startsWith(`${path}${sep}`))
+    return root === undefined ? [] : [{ one, root: root.path }]
+  })
+  return yield* Effect.filter(planned, ({ one }) => DataRemoval.isGone(one))
 })
 
 /**
@@ -188,8 +185,11 @@ export const apply = Effect.fn("DataRetention.apply")(function* (key: string, pu
   const { home } = yield* Workspace
   const progress = yield* Progress
   if (purge) yield* tidy()
-  const gone = yield* goneOf(yield* DataRemoval.readPlan(home, key))
-  yield* tidyAbove(gone)
+  yield* DataRemoval.forgetPlans(home)
+  const before = yield* goneOf(yield* DataRemoval.readPlan(home, key))
+  const gone = before.map(({ one }) => one)
+  // An attempt that was killed may have left folders empty.
+  for (const { one, root } of before) yield* DataRemoval.removeEmptyAbove(one.path, root)
   const surveyed = yield* survey()
   yield* mark(surveyed)
   const plan = planOf(surveyed, purge)

@@ -35,8 +35,10 @@ const classes: Readonly<Record<string, DataClass>> = {
 
 /** What lies in a home by its own names: records, keys, and what they need. */
 const ofHome = [
-  ..."artifacts cache cleanups cordons inbox incidents instances keys ledger logs outbox owners processes".split(" "),
-  ..."receipts reports retention scratch signals state.db".split(" "),
+  ..."artifacts bookmarks cache cleanups cordons inbox incidents instances keys ledger logs outbox owners processes".split(
+    " ",
+  ),
+  ..."receipts reports retention scratch signals state.db term-owners".split(" "),
 ]
 /** What a project is made of. */
 const ofProject = ["configs", "pipelines", "tasks"]

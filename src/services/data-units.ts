@@ -30,11 +30,21 @@ export interface Looked {
   readonly odd?: string
 }
 
-/** Everything below the roots. `remnants` is what an interrupted removal left, `hollow` are folders of canonical data with nothing in them. */
+/** What cannot be purged, and why. */
+export interface Odd {
+  readonly path: string
+  readonly why: string
+}
+
+/**
+ * Everything below the roots. `remnants` is what an interrupted removal left, `hollow` are folders of canonical data with
+ * nothing in them, `odd` are folders that cannot be looked into.
+ */
 export interface Found {
   readonly units: ReadonlyArray<Unit>
   readonly remnants: ReadonlyArray<Unit>
   readonly hollow: ReadonlyArray<Unit>
+  readonly odd: ReadonlyArray<Odd>
 }
 
 const isTimeframe = Schema.is(Timeframe)
@@ -63,11 +73,22 @@ interface Collected {
   readonly units: Array<Unit>
   readonly remnants: Array<Unit>
   readonly hollow: Array<Unit>
+  readonly odd: Array<Odd>
 }
+
+/** As `entriesOf`; of a folder that cannot be looked into it is noted. */
+const listed = (folder: string, found: Collected) =>
+  entriesOf(folder).pipe(
+    Effect.catch(({ message }) => {
+      found.odd.push({ path: folder, why: message })
+      return Effect.undefined
+    }),
+  )
 
 const partitions = Effect.fnUntraced(function* (root: string, found: Collected) {
   const folders = Effect.fnUntraced(function* (path: string, isName: (name: string) => boolean) {
-    const entries = yield* entriesOf(path)
+    const entries = yield* listed(path, found)
+    if (entries === undefined) return []
     if (entries.length === 0 && path !== root) found.hollow.push({ class: "canonical", path, root })
     for (const { name } of entries.filter((one) => remnant.test(one.name))) {
       found.remnants.push({ class: "canonical", path: join(path, name), root })
@@ -78,8 +99,8 @@ const partitions = Effect.fnUntraced(function* (root: string, found: Collected) 
     for (const symbol of yield* folders(timeframe, isSymbol)) {
       for (const path of yield* folders(symbol, isMonth)) {
         const unit: Unit = { class: "canonical", path, root }
-        if ((yield* entriesOf(path)).length === 0) found.hollow.push(unit)
-        else found.units.push(unit)
+        const entries = yield* listed(path, found)
+        if (entries !== undefined) (entries.length === 0 ? found.hollow : found.units).push(unit)
       }
     }
   }
@@ -94,7 +115,7 @@ const filesBelow: (
   root: string,
   found: Collected,
 ) => Effect.Effect<void, Durable.FileFailed> = Effect.fnUntraced(function* (kind, folder, root, found) {
-  for (const entry of yield* entriesOf(folder)) {
+  for (const entry of (yield* listed(folder, found)) ?? []) {
     if (isHidden(entry.name)) continue
     const path = join(folder, entry.name)
     if (entry.isDirectory()) yield* filesBelow(kind, path, root, found)
@@ -103,7 +124,7 @@ const filesBelow: (
 })
 
 const snapshots = Effect.fnUntraced(function* (root: string, found: Collected) {
-  for (const entry of yield* entriesOf(root)) {
+  for (const entry of (yield* listed(root, found)) ?? []) {
     const path = join(root, entry.name)
     const unit: Unit = { class: "snapshots", path, root }
     if (remnant.test(entry.name)) found.remnants.push(unit)
@@ -116,7 +137,7 @@ export const monthEnd = ({ path }: Unit): number => (isMonth(basename(path)) ? e
 
 /** All units below the roots, by path. No link is followed; of what is no file and no folder only snapshots tell. */
 export const find = Effect.fn("DataUnits.find")(function* (roots: ReadonlyArray<DataRoot>) {
-  const found: Collected = { units: [], remnants: [], hollow: [] }
+  const found: Collected = { units: [], remnants: [], hollow: [], odd: [] }
   for (const { class: kind, path } of roots) {
     if (kind === "canonical") yield* partitions(path, found)
     else if (kind === "snapshots") yield* snapshots(path, found)

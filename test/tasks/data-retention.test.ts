@@ -345,6 +345,29 @@ describe("the retention of data", () => {
     )
   }
 
+  test("goes on where a folder cannot be looked into, and says of a whole lot no more than it can", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.put(root, "raw files/closed/a.csv", "a")
+      for (let n = 0; n < 5_010; n++) Place.put(root, `raw files/many/${n}.csv`, "same")
+      Fs.chmodSync(join(root, "raw files/closed"), 0o000)
+      const isClosed = yield* Effect.isFailure(Effect.try(() => Fs.readdirSync(join(root, "raw files/closed"))))
+      const { gone } = yield* through(wait)
+      if (isClosed) Fs.chmodSync(join(root, "raw files/closed"), 0o755)
+      assert.lengthOf(gone.purged, 5_000)
+      assert.strictEqual(gone.unlisted, isClosed ? 10 : 11)
+      assert.deepStrictEqual(Place.below(root, "raw files"), isClosed ? ["closed", "closed/a.csv"] : [])
+      const second = yield* Place.pass("through purges")
+      assert.strictEqual(second.bytes, gone.bytes)
+    }))
+
+  test("tells of no removal by an earlier attempt where a root is not there", ({ root, wait }) =>
+    Effect.gen(function* () {
+      Place.put(root, "raw files/a.csv", "a")
+      assert.lengthOf((yield* through(wait)).gone.purged, 1)
+      Fs.rmdirSync(join(root, "raw files"))
+      assert.deepStrictEqual((yield* Place.pass("through purges")).purged, [])
+    }))
+
   test("begins the grace anew where its marks are damaged or missing, and for other bytes", ({ root, wait }) =>
     Effect.gen(function* () {
       const marks = join(root, ".dandori/retention/due.json")
