@@ -8,7 +8,7 @@ import * as Durable from "./durable-files.ts"
 
 const File = Schema.fromJsonString(
   Schema.Struct({
-    due: Schema.Array(Schema.Struct({ path: Schema.String, digest: Schema.String, since: Schema.Number })),
+    due: Schema.Array(Schema.Struct({ path: Schema.String, digest: Schema.String, since: Schema.Finite })),
   }),
 )
 const decode = Schema.decodeUnknownOption(File)

@@ -11,7 +11,7 @@ import * as FileLock from "./file-lock.ts"
 
 const Going = Schema.Struct({ class: DataClass, path: Schema.String, bytes: Schema.Int })
 const Left = Schema.Struct({ class: DataClass, path: Schema.String, why: Schema.String })
-const Due = Schema.Struct({ ...Going.fields, from: Schema.Number })
+const Due = Schema.Struct({ ...Going.fields, from: Schema.Finite })
 
 /** What a task of a run is about to remove, and what it makes of the rest. Written down before the first removal. */
 export const Plan = Schema.Struct({
@@ -117,7 +117,7 @@ const alone = ({ class: kind, path }: DataUnits.Unit) =>
 /**
  * Removes a unit, if it is still what was seen: the same bytes, put at the same time. A folder goes as a whole: it is renamed
  * first. The folders above that are empty then go too, up to the root. Answers with why it is left; undefined where it is
- * gone. `check` looks last at what could keep it.
+ * gone. `check` looks at what could keep it.
  */
 export const removeOne = <R>(
   unit: DataUnits.Unit,
@@ -128,10 +128,12 @@ export const removeOne = <R>(
     yield* alone(unit)
     const now = yield* DataUnits.look(unit)
     if (now.odd !== undefined) return now.odd
-    if (now.time !== seen.time || now.files.length !== seen.files.length) return changed
+    if (!DataUnits.isSame(now, seen)) return changed
     if ((yield* DataUnits.digest(unit, now)).digest !== seen.digest) return changed
     const why = yield* check
     if (why !== undefined) return why
+    // Bytes take their time to be digested, and something may have come to them meanwhile.
+    if (!DataUnits.isSame(yield* DataUnits.look(unit), seen)) return changed
     if (unit.class === "canonical" || unit.class === "snapshots") {
       const aside = DataUnits.asideOf(unit.path)
       yield* Durable.renameDurably(unit.path, aside)

@@ -25,8 +25,8 @@ export interface Judged {
 }
 
 /**
- * What is to become of the data. `old`: the units that are old enough, each with its verdict; `young`: how many are not, or
- * cannot be looked at; `odd`: what cannot be purged and why; `doubt`: why nothing goes.
+ * What is to become of the data. `old`: the units that are old enough, each with its verdict; `young`: how many are not;
+ * `odd`: what cannot be purged or looked at, and why; `doubt`: why nothing goes.
  */
 export interface Survey {
   readonly found: DataUnits.Found

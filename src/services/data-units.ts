@@ -189,6 +189,10 @@ export const look = Effect.fnUntraced(function* (unit: Unit) {
   } satisfies Looked
 })
 
+/** Whether two looks at a unit have seen the same files, of the same size and put at the same time. */
+export const isSame = (one: Looked, other: Looked): boolean =>
+  one.time === other.time && one.bytes === other.bytes && one.files.join("\0") === other.files.join("\0")
+
 /** A unit with the digests of its data, and one over all of them by their names. */
 export interface Digested extends Looked {
   readonly digests: ReadonlyArray<string>

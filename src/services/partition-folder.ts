@@ -7,8 +7,11 @@ import * as FileLock from "./file-lock.ts"
 /** How long who places a partition waits for a purge that looks at it, milliseconds. */
 const patience = 60_000
 
-/** Refusals of a file system that has no locks: a purge cannot have one there either, and removes nothing. */
-const lockless = new Set(["EBADF", "EINVAL", "ENOLCK", "ENOTSUP"])
+/**
+ * Refusals of a file system that has no locks: a purge cannot have one there either, and removes nothing. And of a folder that
+ * this user may not look into: what is there to be done in it fails by itself.
+ */
+const lockless = new Set(["EBADF", "EINVAL", "ENOLCK", "ENOTSUP", "EACCES"])
 
 const isMissing = (error: { readonly _tag: string }) => "code" in error && error.code === "ENOENT"
 

@@ -109,7 +109,7 @@ export default taskType({
         ...(doubt === undefined ? [] : [`nothing goes: ${doubt}`]),
         ...purged.map((one) => `  remove ${one.class} ${one.path}, ${formatSize(one.bytes)}`),
         ...due.map((one) => `  from ${one.from} on ${one.class} ${one.path}, ${formatSize(one.bytes)}`),
-        ...odd.map(({ path, why }) => `  leave ${display(path)}: ${why}`),
+        ...odd.slice(0, longest).map(({ path, why }) => `  leave ${display(path)}: ${why}`),
       ].join("\n")
     }),
   probe: () =>

@@ -152,18 +152,20 @@ const targets = (staged: Staged, expectations: string) => {
   ].map((target) => ({ ...target, path: join(staged.folder, target.name) }))
 }
 
+const forbidden = new Set(["EACCES", "EPERM", "EROFS"])
+
 /**
- * Makes data that has its bytes already count as put now. Of somebody else's file only a new one can say that; what nobody can
- * write to, no purge can remove.
+ * Makes data that has its bytes already count as put now. Of somebody else's file only a new one can say that; where this user
+ * may not write at all, it stays as it is.
  */
 const renew = (staged: Staged, path: string) =>
   Durable.renewTime(path).pipe(
     Effect.catchIf(
-      ({ code }) => code === "EPERM" || code === "EACCES",
+      ({ code }) => forbidden.has(code),
       () => Effect.asVoid(Durable.copyFileDurably(staged.staged, path)),
     ),
     Effect.catchIf(
-      ({ code }) => code === "EROFS",
+      ({ code }) => forbidden.has(code),
       () => Effect.void,
     ),
   )

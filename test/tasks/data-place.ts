@@ -1,8 +1,10 @@
 /** What the tests of the retention of data do again and again. */
 import * as Fs from "node:fs"
 import { dirname, join } from "node:path"
+import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Schema from "effect/Schema"
 import type { Sections } from "../../src/domain/config/sections.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
@@ -90,10 +92,40 @@ export const bars = (root: string, months: ReadonlyArray<string>, path = "bars.c
 
 /** Seeds months of EURUSD, in the run of this name. */
 export const seedMonths = (run: string, months: ReadonlyArray<string>, path = "bars.csv") =>
-  Schema.decodeUnknownEffect(SeedInput)({
+  Schema.decodeEffect(SeedInput)({
     symbols: ["EURUSD"],
     timeframe: "1h",
     months,
     format: "json",
     source: { kind: "file", path },
   }).pipe(Effect.orDie, Effect.flatMap(seedType.run), Effect.provide(Stage.attempt(run)))
+
+interface Given {
+  readonly root: string
+  readonly wait: (days: number) => void
+}
+
+type Needs = Layer.Success<ReturnType<typeof services>>
+type Settled = ReturnType<typeof sectionsWith>
+
+/** A test in a new project with a run in its ledger, whose clock stands until somebody waits. */
+export const test = <A, E>(
+  name: string,
+  body: (given: Given) => Effect.Effect<A, E, Needs | Scope.Scope>,
+  sections?: Settled,
+  ledger: ReadonlyArray<string> = [Project.runId(99)],
+) =>
+  it.live(name, () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const root = yield* project
+        const clock = makeClock(start)
+        const wait = (days: number) => void (clock.state.now += days * dayMillis)
+        const prepared = Effect.andThen(
+          Effect.forEach(ledger, (run) => Project.writeRun(run, [])),
+          body({ root, wait }),
+        )
+        return yield* Effect.provide(prepared, services(root, clock, sections))
+      }),
+    ),
+  )

@@ -1,14 +1,14 @@
 import * as Fs from "node:fs"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import * as Purge from "../../src/ledger/purge.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
+import * as DataRemoval from "../../src/services/data-removal.ts"
+import * as DataUnits from "../../src/services/data-units.ts"
 import { Holds } from "../../src/services/holds.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
 import * as Sqlite from "../../src/services/sqlite.ts"
@@ -19,35 +19,7 @@ import * as Place from "./data-place.ts"
 import * as Stage from "./publish/stage.ts"
 import * as Retention from "./retention-place.ts"
 
-interface Given {
-  readonly root: string
-  readonly wait: (days: number) => void
-}
-
-type Needs = Layer.Success<ReturnType<typeof Place.services>>
-type Settled = ReturnType<typeof Place.sectionsWith>
-
-/** A test in a new project with a run in its ledger, whose clock stands until somebody waits. */
-const test = <A, E>(
-  name: string,
-  body: (given: Given) => Effect.Effect<A, E, Needs | Scope.Scope>,
-  sections?: Settled,
-  ledger: ReadonlyArray<string> = [Project.runId(99)],
-) =>
-  it.live(name, () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const root = yield* Place.project
-        const clock = Retention.makeClock(Place.start)
-        const wait = (days: number) => void (clock.state.now += days * Place.dayMillis)
-        const prepared = Effect.andThen(
-          Effect.forEach(ledger, (run) => Project.writeRun(run, [])),
-          body({ root, wait }),
-        )
-        return yield* Effect.provide(prepared, Place.services(root, clock, sections))
-      }),
-    ),
-  )
+const { test } = Place
 
 const canonical = ".dandori/canonical"
 const old = `${canonical}/1h/EURUSD/2020-01`
@@ -134,7 +106,7 @@ describe("the retention of data", () => {
     Effect.gen(function* () {
       Place.partition(root, old, "old bars")
       const probe = (run: string) =>
-        (purgeType.probe?.({ reason: "old" }) ?? Effect.succeed(Option.none())).pipe(Effect.provide(Stage.attempt(run)))
+        (purgeType.probe?.({ reason: "old" }) ?? Effect.succeedNone).pipe(Effect.provide(Stage.attempt(run)))
       const { gone } = yield* through(wait)
       assert.deepStrictEqual(yield* probe("through purges"), Option.some(gone))
       assert.deepStrictEqual(yield* probe("through marks"), Option.none())
@@ -202,17 +174,16 @@ describe("the retention of data", () => {
     Effect.gen(function* () {
       Place.partition(root, old, "old bars")
       const marked = yield* Place.pass("marks")
-      yield* Project.writeRun(Project.runId(1), PurgePlace.says(marked, "data"), { open: true })
+      yield* Project.writeRun(Project.runId(1), PurgePlace.says(marked, "data"))
       wait(3)
       const dry = purgeType.dryRun?.({ reason: "old" }) ?? Effect.succeed("")
       const text = yield* dry.pipe(Effect.provide(Stage.attempt("dry")))
-      assert.notMatch(`${JSON.stringify(marked)}${text}`, /[0-9a-f]{64}/)
+      const gone = yield* Place.pass("purges")
+      assert.deepStrictEqual(paths(gone.purged), [old])
+      assert.notMatch(`${JSON.stringify([marked, gone])}${text}`, /[0-9a-f]{64}/)
     }))
 
-  test("keeps what a run names that has not ended, by its path, and begins the grace anew after that", ({
-    root,
-    wait,
-  }) =>
+  test("keeps what a run names by its path that has not ended", ({ root, wait }) =>
     Effect.gen(function* () {
       Place.put(root, "raw files/a.csv", "raw")
       yield* Place.pass("marks")
@@ -281,69 +252,33 @@ describe("the retention of data", () => {
     [],
   )
 
-  test("leaves a partition with something in it that is not its own, and follows no link", ({ root, wait }) =>
+  test("leaves what something has come to while it was digested", ({ root }) =>
     Effect.gen(function* () {
-      const outside = join(root, "outside")
-      Place.put(root, "outside/a.parquet", "not below any root")
-      Place.put(root, "outside/1h/EURUSD/2020-05/canonical.parquet", "nor this")
-      for (const month of ["01", "02", "03"]) Place.partition(root, `${canonical}/1h/EURUSD/2020-${month}`, month)
-      Place.put(root, `${canonical}/1h/EURUSD/2020-01/notes.txt`, "mine")
-      Fs.mkdirSync(join(root, canonical, "1h/EURUSD/2020-02/mine"))
-      Fs.symlinkSync(join(outside, "a.parquet"), join(root, canonical, "1h/EURUSD/2020-03/__quarantine.json"))
-      Fs.symlinkSync(join(outside, "1h/EURUSD/2020-05"), join(root, canonical, "1h/EURUSD/2020-05"))
-      Fs.symlinkSync(outside, join(root, canonical, "4h"))
-      Fs.mkdirSync(join(root, ".dandori/features"), { recursive: true })
-      Fs.symlinkSync(outside, join(root, ".dandori/features/folder"))
-      Fs.symlinkSync(join(outside, "a.parquet"), join(root, ".dandori/features/file"))
       Place.put(root, ".dandori/snapshots/s1/a", "a")
-      Fs.symlinkSync(join(outside, "a.parquet"), join(root, ".dandori/snapshots/s1/link"))
-      Fs.symlinkSync(outside, join(root, ".dandori/snapshots/s2"))
-      Place.put(root, `${canonical}/1h/EURUSD/readme.md`, "no partition")
-      Place.put(root, `${canonical}/2h/EURUSD/2020-01/canonical.parquet`, "no timeframe of ours")
-      const before = Place.below(root, ".")
-      const { gone, marked } = yield* through(wait)
-      assert.deepStrictEqual([marked.due, gone.due, gone.purged], [[], [], []])
-      assert.deepStrictEqual(
-        Place.below(root, ".").filter((path) => !/^\.dandori\/(retention|ledger|state)/.test(path)),
-        before.filter((path) => !/^\.dandori\/(ledger|state)/.test(path)),
-      )
-      const dry = purgeType.dryRun?.({ reason: "old" }) ?? Effect.succeed("")
-      const text = yield* dry.pipe(Effect.provide(Stage.attempt("dry")))
-      assert.match(text, /leave .*2020-01: there is something in it that is not its own: notes\.txt/)
-      assert.match(text, /leave .*2020-02: .*: mine/)
-      assert.match(text, /leave .*2020-03: .*: __quarantine\.json, a symbolic link/)
-      assert.match(text, /leave \.dandori\/snapshots\/s1: .*: link, a symbolic link/)
+      Place.put(root, ".dandori/snapshots/s1/b", "b")
+      const unit: DataUnits.Unit = {
+        class: "snapshots",
+        path: join(root, ".dandori/snapshots/s1"),
+        root: join(root, ".dandori/snapshots"),
+      }
+      const seen = yield* Effect.flatMap(DataUnits.look(unit), (looked) => DataUnits.digest(unit, looked))
+      const meanwhile = (change: () => void) =>
+        DataRemoval.removeOne(
+          unit,
+          seen,
+          Effect.sync(() => {
+            change()
+            return undefined
+          }),
+        )
+      const add = meanwhile(() => Place.put(root, ".dandori/snapshots/s1/c", "c"))
+      assert.strictEqual(yield* add, "it was put again, or changed, since it was judged")
+      assert.strictEqual(yield* add, "it was put again, or changed, since it was judged")
+      assert.deepStrictEqual(Place.below(root, ".dandori/snapshots/s1"), ["a", "b", "c"])
+      Fs.rmSync(join(root, ".dandori/snapshots/s1/c"))
+      assert.isUndefined(yield* meanwhile(() => {}))
+      assert.deepStrictEqual(Place.below(root, ".dandori/snapshots"), [])
     }))
-
-  for (const [what, storage, reason] of [
-    ["the home", { features_root: ".dandori" }, /is or holds .*\.dandori, where all records are/],
-    ["the project", { raw_root: "." }, /is or holds/],
-    ["a folder above", { raw_root: ".." }, /is or holds/],
-    ["the artifacts", { snapshots_root: ".dandori/artifacts/sha256" }, /overlaps .*artifacts/],
-    ["the pipelines", { raw_root: "pipelines" }, /overlaps .*pipelines/],
-    ["the models", { features_root: ".dandori/models" }, /overlaps models_root/],
-    ["something in the backups", { canonical_root: ".dandori/backups/x" }, /overlaps backups_root/],
-    ["a folder of another root", { raw_root: ".dandori/worm/.." }, /is or holds/],
-    ["what holds another root", { features_root: "data", canonical_root: "data/canonical" }, /overlaps/],
-    ["a link to the models", { features_root: "link" }, /overlaps models_root/],
-  ] as const) {
-    test(
-      `is refused where a root is ${what}`,
-      ({ root }) =>
-        Effect.gen(function* () {
-          Place.put(root, ".dandori/models/v1/a", "a model")
-          Fs.symlinkSync(join(root, ".dandori/models"), join(root, "link"))
-          const before = Place.below(root, ".")
-          const refused = yield* Effect.flip(Place.pass("r"))
-          assert.strictEqual(refused._tag, "DataRootRefused")
-          assert.match(refused.message, reason)
-          assert.match(refused.message, /^Nothing is removed while \w+_root is /)
-          const same = (path: string) => !/^\.dandori\/(retention|ledger|state)/.test(path)
-          assert.deepStrictEqual(Place.below(root, ".").filter(same), before.filter(same))
-        }),
-      Place.sectionsWith(storage),
-    )
-  }
 
   test("goes on where a folder cannot be looked into, and says of a whole lot no more than it can", ({ root, wait }) =>
     Effect.gen(function* () {
