@@ -14,6 +14,7 @@ const shipped: Readonly<Record<string, Load>> = {
   backtest: () => import("./backtest/index.ts"),
   cleanup: () => import("./cleanup/index.ts"),
   command: () => import("./command/index.ts"),
+  "data-purge": () => import("./data-purge/index.ts"),
   dq: () => import("./dq/index.ts"),
   "dq-file": () => import("./dq-file/index.ts"),
   "evacuate/collect": () => import("./evacuate/collect/index.ts"),

@@ -2,6 +2,7 @@
 export { default as backtest } from "./backtest/index.ts"
 export { default as cleanup } from "./cleanup/index.ts"
 export { default as command } from "./command/index.ts"
+export { default as dataPurge } from "./data-purge/index.ts"
 export { default as dq } from "./dq/index.ts"
 export { default as dqFile } from "./dq-file/index.ts"
 export { default as evacuateCollect } from "./evacuate/collect/index.ts"

@@ -101,7 +101,11 @@ export const retain = Effect.fnUntraced(function* (yes: boolean, reason: string 
     if (!agreed) return yield* Output.message("Nothing was changed.")
   }
   const compiled = yield* plan
-  const asked = [`purge=${ready.length > 0}`, `only=${JSON.stringify(ready.map(({ row }) => row.version))}`]
+  const asked = [
+    "data=false",
+    `purge=${ready.length > 0}`,
+    `only=${JSON.stringify(ready.map(({ row }) => row.version))}`,
+  ]
   const given = reason === undefined ? asked : [...asked, `reason=${reason}`]
   yield* startRun({ plan: compiled, params: yield* Params.resolve(compiled, given) }, false)
 }, Effect.scoped)

@@ -10,6 +10,7 @@ import { roots } from "../domain/config/storage.ts"
 import type { Capacity } from "../domain/event.ts"
 import { parseSize } from "../domain/quantity.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
+import * as NamedBytes from "../ledger/named-bytes-ledger.ts"
 import type { Ledger } from "../ledger/ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
 import * as ArtifactsDirectory from "../services/artifacts-directory.ts"
@@ -99,12 +100,13 @@ export const services = (options: Options) => {
     DuckDbEmbedded.layer,
     Catalog.layer(project),
   ).pipe(Layer.provideMerge(Layer.merge(NodeFileSystem.layer, NodePath.layer)))
-  return Layer.mergeAll(
+  const upper = Layer.mergeAll(
     CloudSnapshots.layer(configuration.sections.storage),
     EvidenceLedger.layer(home),
     Notifications.layer,
     ModelRegistry.layerOf(configuration.sections.database),
     ModelFiles.layer,
     Signals.layer,
-  ).pipe(Layer.provideMerge(base))
+  )
+  return NamedBytes.layer.pipe(Layer.provideMerge(upper), Layer.provideMerge(base))
 }

@@ -150,7 +150,8 @@ export const purgeByRules = Effect.fnUntraced(function* (age: string | undefined
   yield* within((flags) =>
     Effect.gen(function* () {
       const rules = yield* Purge.rules
-      const { all, begun } = yield* Purge.survey(age === undefined ? rules : { ...rules, succeeded: age, others: age })
+      const { at_least } = rules
+      const { all, begun } = yield* Purge.survey(age === undefined ? rules : { at_least, succeeded: age, others: age })
       const interrupted = begun.map((run): Going => {
         return { shown: { run, bytes: 0, verdict: "begun", why: "its purge was interrupted" }, because: {} }
       })

@@ -1,9 +1,13 @@
 import type { RunRetention } from "./config/retention.ts"
 import type { FinalRunStatus } from "./final-run-status.ts"
+import { monthsBefore } from "./model-retention.ts"
 import { formatDuration, parseDuration } from "./quantity.ts"
 
-/** How long records of runs are kept: the `runs` of the retention section. */
-export type Rules = RunRetention
+/**
+ * How long records of runs are kept: the `runs` of the retention section, and its `reports_months` for those that made a
+ * report, where these count.
+ */
+export type Rules = RunRetention & { readonly reports_months?: number }
 
 /** What the rules look at of a run that has ended. Times are milliseconds since the epoch. */
 export interface EndedRun {
@@ -15,6 +19,15 @@ export interface EndedRun {
 
 /** What the rules make of a run: why it is kept, or by which of them it goes. */
 export type Verdict = { readonly is: "kept"; readonly why: string } | { readonly is: "due"; readonly rule: string }
+
+const minutes = (millis: number) => formatDuration(Math.floor(Math.max(0, millis) / 60_000) * 60_000)
+
+/** Why a run that made a report is kept, whatever the other rules say; undefined where its report keeps it no more. */
+export const reportKeeps = ({ ended }: Pick<EndedRun, "ended">, rules: Rules, now: number): string | undefined => {
+  const { reports_months: months } = rules
+  if (months === undefined || ended <= monthsBefore(now, months)) return undefined
+  return `it made a report and ended ${minutes(now - ended)} ago, and runs that made one are kept ${months} months`
+}
 
 /** How long a run of this status is kept, as text. */
 export const keptFor = (rules: Rules, status: FinalRunStatus): string =>
@@ -35,7 +48,6 @@ export const judge = <A extends EndedRun>(
     const sorted = own.toSorted((a, b) => b.ended - a.ended || (a.run < b.run ? 1 : -1))
     for (const { run } of sorted.slice(0, rules.at_least)) newest.add(run)
   }
-  const minutes = (millis: number) => formatDuration(Math.floor(Math.max(0, millis) / 60_000) * 60_000)
   const verdictOf = (one: EndedRun): Verdict => {
     const text = keptFor(rules, one.status)
     const age = now - one.ended

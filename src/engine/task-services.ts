@@ -7,6 +7,7 @@ import type { Evidence } from "../services/evidence.ts"
 import type { Holds } from "../services/holds.ts"
 import type { ModelFiles } from "../services/model-files.ts"
 import type { ModelRegistry } from "../services/model-registry.ts"
+import type { NamedBytes } from "../services/named-bytes.ts"
 import type { Notifier } from "../services/notifier.ts"
 import type { ObjectStore } from "../services/object-store.ts"
 import type { Processes } from "../services/processes.ts"
@@ -26,6 +27,7 @@ export type TaskServices =
   | Incidents
   | ModelFiles
   | ModelRegistry
+  | NamedBytes
   | Notifier
   | ObjectStore
   | Path.Path

@@ -1,18 +1,14 @@
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Schema from "effect/Schema"
-import { RunId } from "../domain/names.ts"
 import * as ArtifactSweep from "../services/artifact-sweep.ts"
 import { Settings } from "../services/settings.ts"
 import { Workspace } from "../services/workspace.ts"
 import * as ArtifactNames from "./artifact-names.ts"
 import { Ledger } from "./ledger.ts"
+import * as NamingDoubt from "./naming-doubt.ts"
 import * as RootTestimonies from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
-
-const isRunId = Schema.is(RunId)
 
 const dayMillis = 86_400_000
 
@@ -23,34 +19,6 @@ const slack = 2 * 3_600_000
 export interface Swept extends ArtifactSweep.Swept {
   readonly why?: string
 }
-
-/**
- * Why it cannot be told what is named: the ledger lacks runs of which its root knows, or runs were driven from this home
- * that are in another ledger, as where two environments share a home, or a ledger was put back from an earlier copy.
- */
-const doubt = Effect.fnUntraced(function* (named: ReadonlyArray<string>, runs: ReadonlySet<string>) {
-  const fs = yield* FileSystem.FileSystem
-  const { home } = yield* Workspace
-  const { store } = (yield* Settings).sections.ledger
-  // A later look: what is gone by now was purged meanwhile.
-  const said = yield* (yield* Ledger).testimonies
-  if (said.entries === 0 && runs.size === 0) return "the ledger is empty"
-  for (const stream of named) {
-    const run = StreamName.runOf(stream)
-    if (run === undefined || runs.has(run) || said.isPurged(stream)) continue
-    return `run ${run} is missing from the ledger: dandori ledger verify`
-  }
-  const inFiles = join(home, "ledger", StreamName.segmentPath(StreamName.root))
-  if (store === "postgres" && (yield* Effect.orElseSucceed(fs.exists(inFiles), () => true))) {
-    return `there is a ledger in files too, ${inFiles}, whose runs may name artifacts here`
-  }
-  const logs = yield* Effect.orElseSucceed(fs.readDirectory(join(home, "logs")), (): ReadonlyArray<string> => [])
-  const foreign = logs.find(
-    (run) => isRunId(run) && !runs.has(run) && !RootTestimonies.isNamed(said, StreamName.ofRun(run)),
-  )
-  if (foreign === undefined) return undefined
-  return `${join(home, "logs", foreign)} is of a run that this ledger does not know: another ledger may name artifacts here`
-})
 
 /**
  * Before when an artifact must have been put, and marked, to go: a day ago, or `deletion_grace_days` where those are more,
@@ -81,7 +49,7 @@ export const sweep = Effect.fn("ArtifactRetention.sweep")(function* () {
   const runs = new Set(yield* (yield* Ledger).runs)
   // What is put after this is young, and what a run names after this was named by another before, or is put again.
   const stored = yield* ArtifactSweep.list(root)
-  const why = stored.length === 0 ? undefined : yield* doubt(streams, runs)
+  const why = stored.length === 0 ? undefined : yield* NamingDoubt.find(streams, runs)
   if (why !== undefined) return { removed: 0, bytes: 0, marked: 0, why } as Swept
   const before = yield* limit(said, runs, now)
   const named = yield* ArtifactNames.find(new Set(stored.map(({ sha256 }) => sha256)))

@@ -7,6 +7,7 @@ import { ModelRegistry } from "../services/model-registry.ts"
 import { Settings } from "../services/settings.ts"
 import * as EndedRuns from "./ended-runs.ts"
 import { Ledger } from "./ledger.ts"
+import * as MadeReports from "./made-reports.ts"
 import * as Keeps from "./purge-keeps.ts"
 import * as Root from "./root.ts"
 import * as RunLeftovers from "./run-leftovers.ts"
@@ -154,7 +155,16 @@ const judged = Effect.fnUntraced(function* (rules: RunRetention.Rules) {
   const isPurged = (run: string) => said.isPurged(StreamName.ofRun(run))
   const ended = (yield* EndedRuns.list(said)).filter((one) => one.env === env)
   const begun = (yield* (yield* Ledger).runs).filter(isPurged)
-  return { begun, isPurged, all: RunRetention.judge(ended, rules, now) }
+  // Only of a run that would go it is looked whether it made a report.
+  const all = yield* Effect.forEach(
+    RunRetention.judge(ended, rules, now),
+    Effect.fnUntraced(function* (one) {
+      const why = one.verdict.is === "due" ? RunRetention.reportKeeps(one, rules, now) : undefined
+      if (why === undefined || !(yield* MadeReports.isIn(one.run))) return one
+      return { ...one, verdict: { is: "kept", why } as RunRetention.Verdict }
+    }),
+  )
+  return { begun, isPurged, all }
 })
 
 type Judged = Effect.Success<ReturnType<typeof judged>>["all"][number]
@@ -175,7 +185,10 @@ export const survey = Effect.fn("Purge.survey")(function* (rules: RunRetention.R
 })
 
 /** What the retention section says of runs, by which `applyRules` goes. */
-export const rules = Effect.map(Settings, ({ sections }) => sections.retention.runs)
+export const rules = Effect.map(Settings, ({ sections }): RunRetention.Rules => {
+  const { reports_months, runs } = sections.retention
+  return { ...runs, reports_months }
+})
 
 /** Runs that one pass over the rules purges at most: once an hour, it keeps up with a run a second, in about a minute. */
 const usualBatch = 5_000

@@ -1,4 +1,4 @@
-import { constants, lstatSync, readFileSync, utimesSync } from "node:fs"
+import { constants, lstatSync, readFileSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -63,8 +63,7 @@ const make = (root: string): Artifacts["Service"] => {
       if ((yield* digestOf(path, bytes)) !== sha256) return false
       const now = Date.now()
       if (now - stat.mtimeMs >= young) {
-        const renew = Durable.attemptNow("renew the time of", path, () => utimesSync(path, now / 1_000, now / 1_000))
-        yield* whileNotSwept(path, renew)
+        yield* whileNotSwept(path, Durable.renewTime(path))
       }
       if (!settled.has(path)) yield* Durable.syncFolder(dirname(path))
       settled.add(path)

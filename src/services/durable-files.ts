@@ -1,4 +1,4 @@
-import { closeSync, constants, fsync, mkdirSync, openSync } from "node:fs"
+import { closeSync, constants, fsync, mkdirSync, openSync, utimesSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
@@ -180,6 +180,13 @@ export const renameDurably = (from: string, to: string): Effect.Effect<void, Fil
 /** Removes a file; durable on return. Fails with ENOENT when there is none. */
 export const removeFileDurably = (path: string): Effect.Effect<void, FileFailed> =>
   attempt("remove", path, () => Fs.unlink(path)).pipe(Effect.andThen(syncFolder(dirname(path))))
+
+/** Makes a file one that was put now, for those who go by how long ago that was. */
+export const renewTime = (path: string): Effect.Effect<void, FileFailed> =>
+  attemptNow("renew the time of", path, () => {
+    const now = Date.now() / 1_000
+    utimesSync(path, now, now)
+  })
 
 type Fill<A, E = FileFailed> = (handle: Fs.FileHandle, temporary: string) => Effect.Effect<A, E>
 type Place = (temporary: string, to: string) => Effect.Effect<void, FileFailed>

@@ -279,13 +279,13 @@ const make = Effect.gen(function* () {
       if (ids.length === 0) return
       yield* sql`UPDATE outbox SET delivered = ${yield* now} WHERE delivered IS NULL AND ${sql.in("id", ids)}`
     }, guarded),
-    sweepOutbox: (before) =>
-      guarded(
-        Effect.map(
-          sql`DELETE FROM outbox WHERE delivered IS NOT NULL AND delivered < ${new Date(before).toISOString()} RETURNING id`,
-          (rows) => rows.length,
-        ),
-      ),
+    sweepOutbox: ({ others, signals }) => {
+      const before = (time: number) => sql`delivered < ${new Date(time).toISOString()}`
+      const old = sql`((kind = 'signal' AND ${before(signals)}) OR (kind <> 'signal' AND ${before(others)}))`
+      return guarded(
+        Effect.map(sql`DELETE FROM outbox WHERE delivered IS NOT NULL AND ${old} RETURNING id`, (rows) => rows.length),
+      )
+    },
     copy: look(copies.read),
     load: Effect.fn("ModelRegistry.load")(copies.load, transaction),
   })

@@ -204,8 +204,14 @@ export class ModelRegistry extends Context.Service<
       kind?: string,
     ) => Effect.Effect<ReadonlyArray<PendingMessage>, RegistryUnavailable>
     readonly markDelivered: (ids: ReadonlyArray<number>) => Effect.Effect<void, RegistryUnavailable>
-    /** Removes messages that were delivered before a time (milliseconds since the epoch); answers with how many. */
-    readonly sweepOutbox: (before: number) => Effect.Effect<number, RegistryUnavailable>
+    /**
+     * Removes messages that were delivered before a time (milliseconds since the epoch), those of kind "signal" before one of
+     * their own; answers with how many.
+     */
+    readonly sweepOutbox: (before: {
+      readonly signals: number
+      readonly others: number
+    }) => Effect.Effect<number, RegistryUnavailable>
     /** Everything, as of one moment. */
     readonly copy: Effect.Effect<RegistryCopy, RegistryUnavailable>
     /** Puts a copy into an empty registry, all of it or nothing; where it holds that copy already it changes nothing. */

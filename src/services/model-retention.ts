@@ -14,8 +14,8 @@ import { ModelRegistry } from "./model-registry.ts"
 import { Settings } from "./settings.ts"
 import { type UnfinishedRun, UnfinishedRuns } from "./unfinished-runs.ts"
 
-/** The task types whose inputs and outputs name versions because these are due, and not because they are needed. */
-export const ownTypes = ["model-due", "model-purge"]
+/** The task types whose inputs and outputs name versions and data because these are due, and not because they are needed. */
+export const ownTypes = ["data-purge", "model-due", "model-purge"]
 
 /** What a purge has done with a version that it was given. */
 export interface Purged extends ModelVersion {

@@ -20,8 +20,8 @@ const lastSwept = (marker: string) =>
 
 /**
  * Once a day, removes what the outbox of notifications and that of the registry have kept too long: what was delivered or
- * acknowledged after `logs_days`, what was refused and acknowledged by nobody after `audit_years`. What waits for its
- * delivery stays, however old. Answers with how many entries and messages went.
+ * acknowledged after `logs_days`, the registry's signals after `signals_months`, what was refused and acknowledged by nobody
+ * after `audit_years`. What waits for its delivery stays, however old. Answers with how many entries and messages went.
  */
 export const sweep: Effect.Effect<
   number,
@@ -29,7 +29,7 @@ export const sweep: Effect.Effect<
   ModelRegistry | Settings | Workspace
 > = Effect.gen(function* () {
   const { home } = yield* Workspace
-  const { audit_years, logs_days } = (yield* Settings).sections.retention
+  const { audit_years, logs_days, signals_months } = (yield* Settings).sections.retention
   const now = yield* Clock.currentTimeMillis
   const marker = join(home, "outbox", "swept")
   const last = yield* lastSwept(marker)
@@ -37,7 +37,8 @@ export const sweep: Effect.Effect<
   const outbox = yield* Outbox.open(join(home, "outbox"))
   const deliveredBefore = now - logs_days * dayMillis
   const files = yield* outbox.sweep({ deliveredBefore, refusedBefore: monthsBefore(now, 12 * audit_years) })
-  const messages = yield* (yield* ModelRegistry).sweepOutbox(deliveredBefore)
+  const before = { signals: monthsBefore(now, signals_months), others: deliveredBefore }
+  const messages = yield* (yield* ModelRegistry).sweepOutbox(before)
   yield* Durable.writeFileDurably(marker, String(now))
   return files + messages
 }).pipe(Effect.withSpan("OutboxSweep.sweep"))

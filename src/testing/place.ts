@@ -13,6 +13,7 @@ import type { Capacity } from "../domain/event.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import type { TaskServices } from "../engine/task-services.ts"
 import * as EvidenceLedger from "../ledger/evidence-ledger.ts"
+import * as NamedBytes from "../ledger/named-bytes-ledger.ts"
 import * as LedgerKey from "../ledger/keys.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import * as LedgerSegments from "../ledger/ledger-segments.ts"
@@ -181,12 +182,13 @@ export const services = <A = never, E = never>(
     Layer.succeed(CodeDigest, () => Sha256.of("code under test")),
     Layer.succeed(Ids, FixedIds.make(clock, 0)),
   ).pipe(Layer.provideMerge(NodeServices.layer))
-  const embedded = Layer.mergeAll(
+  const upper = Layer.mergeAll(
     EvidenceLedger.layer(home),
     ModelRegistry.layerState,
     ModelFiles.layer,
     SignalsEmbedded.layer(place.configuration.sections.messaging),
-  ).pipe(Layer.provideMerge(base))
+  )
+  const embedded = NamedBytes.layer.pipe(Layer.provideMerge(upper), Layer.provideMerge(base))
   const own = options.layers ?? (Layer.empty as unknown as Layer.Layer<A, E, TaskServices>)
   return Layer.fresh(own.pipe(Layer.provideMerge(embedded)))
 }

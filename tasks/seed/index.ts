@@ -22,6 +22,8 @@ export default taskType<SeedInput, Seeded, Effect.Error<Effects>, Effect.Service
     DatasetConflict: "other data is there already",
     DuckDbError: "the data engine failed",
     FileFailed: "a file could not be read or written",
+    LockBusy: "a purge looks at a partition for too long",
+    LockFailed: "the lock of a partition could not be taken",
     MonthsMissing: "the source lacks months",
     PathRefused: "a path leads outside of the project",
     SourceInvalid: "the source cannot be read",

@@ -7,6 +7,7 @@ import { Attempt } from "../../src/services/attempt.ts"
 import { identifier } from "../../src/services/duckdb.ts"
 import * as Durable from "../../src/services/durable-files.ts"
 import * as InputFiles from "../../src/services/input-files.ts"
+import * as PartitionFolder from "../../src/services/partition-folder.ts"
 import { Progress } from "../../src/services/progress.ts"
 import { Settings } from "../../src/services/settings.ts"
 import { Workspace } from "../../src/services/workspace.ts"
@@ -151,15 +152,37 @@ const targets = (staged: Staged, expectations: string) => {
   ].map((target) => ({ ...target, path: join(staged.folder, target.name) }))
 }
 
-/** Puts a partition's files in place, its `__meta.json` last; a file that has its bytes already is not touched. */
+const forbidden = new Set(["EACCES", "EPERM", "EROFS"])
+
+/**
+ * Makes data that has its bytes already count as put now. Of somebody else's file only a new one can say that; where this user
+ * may not write at all, it stays as it is.
+ */
+const renew = (staged: Staged, path: string) =>
+  Durable.renewTime(path).pipe(
+    Effect.catchIf(
+      ({ code }) => forbidden.has(code),
+      () => Effect.asVoid(Durable.copyFileDurably(staged.staged, path)),
+    ),
+    Effect.catchIf(
+      ({ code }) => forbidden.has(code),
+      () => Effect.void,
+    ),
+  )
+
+/**
+ * Puts a partition's files in place, its `__meta.json` last; a file that has its bytes already is not written, and the data
+ * counts as put now. Meanwhile no purge removes the partition.
+ */
 const place = Effect.fnUntraced(function* (staged: Staged, expectations: string) {
-  yield* Durable.makeFolderDurably(staged.folder)
+  yield* PartitionFolder.hold(staged.folder)
   const [data, expected, meta, other] = targets(staged, expectations)
-  if ((yield* digestAt(data.path)) !== data.sha256) yield* Durable.copyFileDurably(staged.staged, data.path)
+  if ((yield* digestAt(data.path)) === data.sha256) yield* renew(staged, data.path)
+  else yield* Durable.copyFileDurably(staged.staged, data.path)
   if ((yield* digestAt(other.path)) !== undefined) yield* Durable.removeFileDurably(other.path)
   if ((yield* digestAt(expected.path)) !== expected.sha256) yield* Durable.writeFileDurably(expected.path, expectations)
   if ((yield* digestAt(meta.path)) !== meta.sha256) yield* Durable.writeFileDurably(meta.path, staged.meta)
-})
+}, Effect.scoped)
 
 /** See the task type. Everything is staged and compared before the first file is written. */
 export const run = Effect.fn("seed")(function* (input: SeedInput) {

@@ -42,6 +42,17 @@ describe("the retention of runs", () => {
     assert.deepStrictEqual(young?.verdict, { is: "kept", why: "it ended 1d12h ago, and succeeded runs are kept 90d" })
   })
 
+  it("keeps one that made a report until its months are over, counted by the calendar", () => {
+    const keeps = (ended: number, months?: number) =>
+      RunRetention.reportKeeps({ ended }, months === undefined ? rules : { ...rules, reports_months: months }, now)
+    assert.isUndefined(keeps(now - day))
+    assert.isUndefined(keeps(Date.UTC(2025, 9, 1), 3))
+    assert.strictEqual(
+      keeps(Date.UTC(2025, 9, 1) + 1, 3),
+      "it made a report and ended 91d23h59m ago, and runs that made one are kept 3 months",
+    )
+  })
+
   it("never lets more than the rules say go: of each pipeline at least so many stay, and nothing young goes", () => {
     const one = fc.record({
       pipeline: fc.constantFrom("a", "b", "c"),

@@ -4,15 +4,18 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { assert, describe, layer } from "@effect/vitest"
 import type { Sections } from "../../src/domain/config/sections.ts"
+import type { Artifact } from "../../src/domain/artifact.ts"
 import type { Event } from "../../src/domain/event.ts"
 import * as Sha256 from "../../src/domain/sha256.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as Purge from "../../src/ledger/purge.ts"
 import * as Sealing from "../../src/ledger/sealing.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
+import { Artifacts } from "../../src/services/artifacts.ts"
 import { Cordons } from "../../src/services/cordons.ts"
 import { Holds } from "../../src/services/holds.ts"
 import { ModelRegistry } from "../../src/services/model-registry.ts"
+import { shifted } from "../cli/evidence-project.ts"
 import * as Place from "./fixtures/purge-place.ts"
 import * as Project from "./fixtures/project.ts"
 
@@ -292,6 +295,62 @@ describe.each([
           assert.deepStrictEqual(yield* left, [])
           assert.strictEqual((yield* Place.verified).exitCode, 0)
         }),
+      ),
+    )
+
+    const withReports = {
+      ...Place.sections,
+      retention: { ...Place.sections.retention, reports_months: 2 },
+    } as Sections
+
+    test.effect("keeps a run that made a report for as long as its own rule says, unless somebody names it", () =>
+      within(
+        ({ home }) =>
+          Effect.gen(function* () {
+            const artifacts = yield* Artifacts
+            const report = yield* artifacts.put("dq_report.json", "application/json", "{}")
+            const large = yield* artifacts.put("output.json", "application/json", JSON.stringify({ report }))
+            const lost = { ...large, sha256: Sha256.of("lost") }
+            const stored = (outputArtifact: Artifact): ReadonlyArray<Event> => [
+              { type: "dev.dandori.attempt.succeeded.v1", data: { task: "dq", attempt: 1, outputArtifact } },
+            ]
+            const gated = { ...Project.gate("model"), reports: [report] }
+            const judged = { task: "backtest", attempt: 1, type: "backtest", gate: gated }
+            const runs: ReadonlyArray<readonly [string, ReadonlyArray<Event>, boolean]> = [
+              ["01", Place.says({ report }), true],
+              ["02", Place.says({ reports: [report] }), true],
+              ["03", stored(large), true],
+              ["04", stored(lost), true],
+              ["05", [{ type: "dev.dandori.gate.failed.v1", data: judged }], true],
+              ["06", Place.says({ report: "in words", reports: [] }), false],
+              ["07", Project.attempts(2), false],
+            ]
+            for (const [n, events] of runs) yield* Project.writeRun(Project.runId(Number(n)), events)
+            const ids = (isReported: boolean) =>
+              runs.filter((one) => one[2] === isReported).map(([n]) => Project.runId(Number(n)))
+            const { all } = yield* Purge.survey(yield* Purge.rules)
+            const kept = all.flatMap(({ run, verdict }) => (verdict.is === "kept" ? [[run, verdict.why] as const] : []))
+            assert.deepStrictEqual(
+              kept.map(([run]) => run),
+              ids(true),
+            )
+            for (const [, why] of kept) {
+              assert.match(why, /^it made a report and ended 0s ago, and runs that made one are kept 2 months$/)
+            }
+            const { purged } = yield* Purge.applyRules()
+            assert.deepStrictEqual(
+              purged.map(({ run }) => run),
+              ids(false),
+            )
+            // A person's own age goes by no report, and a secret in one goes at once.
+            const { all: older } = yield* Purge.survey({ succeeded: "0s", others: "0s", at_least: 0 })
+            assert.isTrue(older.every(({ verdict }) => verdict.is === "due"))
+            assert.lengthOf((yield* Purge.runs(asked(Project.runId(1)))).purged, 1)
+            const later = yield* Purge.applyRules().pipe(shifted(63 * 86_400_000))
+            assert.lengthOf(later.purged, 4)
+            assert.deepStrictEqual(Place.leftOf(home, Project.runId(2)), [])
+          }),
+        withReports,
       ),
     )
 

@@ -409,20 +409,27 @@ describe("ModelRegistry.show and doneBy", () => {
   )
 
   test(
-    "sweeps the messages of the outbox that were delivered before a time, and no others",
+    "sweeps the messages of the outbox that were delivered before a time, signals before one of their own, and no others",
     Effect.gen(function* () {
       const registry = yield* ModelRegistry
       yield* TestClock.setTime(Date.UTC(2025, 4, 5))
       yield* registry.register(model("v1"), "candidate", warrant("new"))
       yield* registry.transition("v1", "approved", warrant("good"))
-      yield* registry.deploy("v1", { ...how, outbox: [message, message, message] }, warrant("live"))
-      const [first, second] = yield* registry.pendingOutbox(9)
-      yield* registry.markDelivered([first.id])
+      yield* registry.deploy(
+        "v1",
+        { ...how, outbox: [message, message, { ...message, kind: "signal" }, message] },
+        warrant("live"),
+      )
+      const [first, second, signal] = yield* registry.pendingOutbox(9)
+      yield* registry.markDelivered([first.id, signal.id])
       yield* TestClock.adjust("1 day")
       yield* registry.markDelivered([second.id])
-      assert.strictEqual(yield* registry.sweepOutbox(Date.UTC(2025, 4, 5)), 0)
-      assert.strictEqual(yield* registry.sweepOutbox(Date.UTC(2025, 4, 5, 12)), 1)
-      assert.strictEqual(yield* registry.sweepOutbox(Date.UTC(2026, 4, 5)), 1)
+      const [begin, noon, year] = [Date.UTC(2025, 4, 5), Date.UTC(2025, 4, 5, 12), Date.UTC(2026, 4, 5)]
+      assert.strictEqual(yield* registry.sweepOutbox({ signals: begin, others: begin }), 0)
+      assert.strictEqual(yield* registry.sweepOutbox({ signals: begin, others: noon }), 1)
+      assert.strictEqual(yield* registry.sweepOutbox({ signals: begin, others: year }), 1)
+      assert.strictEqual(yield* registry.sweepOutbox({ signals: noon, others: begin }), 1)
+      assert.strictEqual(yield* registry.sweepOutbox({ signals: year, others: year }), 0)
       assert.strictEqual((yield* registry.pendingOutbox(9)).length, 1)
     }),
   )

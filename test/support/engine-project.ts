@@ -11,6 +11,7 @@ import type { AnyTaskType } from "../../src/domain/task-type.ts"
 import * as Resume from "../../src/engine/resume.ts"
 import * as Run from "../../src/engine/run.ts"
 import * as EvidenceLedger from "../../src/ledger/evidence-ledger.ts"
+import * as NamedBytes from "../../src/ledger/named-bytes-ledger.ts"
 import * as LedgerKey from "../../src/ledger/keys.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
 import * as LedgerSegments from "../../src/ledger/ledger-segments.ts"
@@ -123,7 +124,8 @@ export const services = ({ project, home }: Project, options: Options) => {
     Layer.succeed(Signals, unusable("Signals")),
     Layer.succeed(CodeDigest, digestOf(options.code ?? "code")),
   ).pipe(Layer.provideMerge(NodeServices.layer))
-  return Layer.fresh(EvidenceLedger.layer(home).pipe(Layer.provideMerge(base)))
+  const upper = Layer.merge(EvidenceLedger.layer(home), NamedBytes.layer)
+  return Layer.fresh(upper.pipe(Layer.provideMerge(base)))
 }
 
 export const capacity: Capacity = { cpu: 2, memory: 2 ** 30, gpu: 0, pools: { trainers: 1 }, attempts: 8 }

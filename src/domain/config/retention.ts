@@ -14,8 +14,17 @@ export type RunRetention = typeof RunRetention.Type
 export const usualRuns: RunRetention = { succeeded: "730d", others: "1095d", at_least: 100 }
 
 /**
- * How long things are kept, in days, months or years as each key says. Of models at least `models_min_versions` stay,
- * however old. What is due is deleted `deletion_grace_days` later. Holds and write-once rules are stronger.
+ * How long things are kept, in days, months or years as each key says. Holds and write-once rules are stronger.
+ *
+ * - `raw_days`, `canonical_months`, `features_months`, `adopted_snapshots_months`: what lies below `raw_root` (where there is
+ *   one), `canonical_root`, `features_root` and `snapshots_root`, since it was put last, a month of canonical bars at least
+ *   since its end; bytes that a run which is there, a receipt or a model names stay.
+ * - `models_months`, `models_min_versions`: the files of model versions; of each slot so many versions stay, however old.
+ * - `signals_months`: signals of the registry that were delivered. `logs_days`: other messages that were.
+ * - `reports_months`: runs that made a report go by `runs`, but not sooner than so long after their end.
+ * - `audit_years`: write-once records, what testifies to them, and messages that were refused and acknowledged by nobody.
+ * - `deletion_grace_days`: between being found due and being removed, of data, models and artifacts.
+ * - `runs`: the records of runs.
  */
 export const RetentionSection = Schema.Struct({
   raw_days: Count,

@@ -45,7 +45,7 @@ export type AwsSection = typeof AwsSection.Type
 
 /**
  * Where things lie. Roots are folders, relative to the project or absolute: canonical bars, features, dataset snapshots,
- * published models, write-once records, backups.
+ * published models, write-once records, backups, and where there is one the folder of raw files, as they were delivered.
  *
  * `s3` is the server of `s3://` locations, `aws` where RDS and EBS snapshots are made.
  *
@@ -61,6 +61,7 @@ export const StorageSection = Schema.Struct({
   models_root: Root,
   worm_root: Root,
   backups_root: Root,
+  raw_root: Schema.optionalKey(Root),
   s3: Schema.optionalKey(S3Section),
   aws: Schema.optionalKey(AwsSection),
   offsite: Schema.optionalKey(
@@ -86,4 +87,5 @@ export const roots = (storage: StorageSection): ReadonlyArray<readonly [key: str
   ["models_root", storage.models_root],
   ["worm_root", storage.worm_root],
   ["backups_root", storage.backups_root],
+  ...(storage.raw_root === undefined ? [] : [["raw_root", storage.raw_root] as const]),
 ]
