@@ -11,7 +11,12 @@ import { SubPipelines, type SubPipeline } from "./sub-pipeline.ts"
 
 const extensions = [".yaml", ".yml", ".ts"]
 
-const unusable = (reason: string): SubPipeline => ({ _tag: "Unusable", reason, diagnostics: [] })
+const unusable = (reason: string, mayPass = false): SubPipeline => ({
+  _tag: "Unusable",
+  reason,
+  diagnostics: [],
+  mayPass,
+})
 
 /**
  * The pipelines beside a file (links followed), each compiled once. `open` are the ids of those that are being
@@ -32,16 +37,17 @@ const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines
       return yield* compileBeside(file, [...open, id]).pipe(
         Effect.map(({ outputs, plan, requires }): SubPipeline => ({ _tag: "Compiled", outputs, plan, requires })),
         Effect.catchTags({
-          PipelineInvalid: ({ diagnostics }) =>
+          PipelineInvalid: ({ diagnostics, mayPass = false }) =>
             Effect.succeed<SubPipeline>({
               _tag: "Unusable",
               reason: `The pipeline ${id} does not compile.`,
               diagnostics,
+              mayPass,
             }),
-          PipelineMissing: ({ message }) => Effect.succeed(unusable(message)),
+          PipelineMissing: ({ mayPass, message }) => Effect.succeed(unusable(message, mayPass)),
           PipelineNotUtf8: ({ message }) => Effect.succeed(unusable(message)),
-          PipelineTooSlow: ({ message }) => Effect.succeed(unusable(message)),
-          CompileChildFailed: ({ message }) => Effect.succeed(unusable(message)),
+          PipelineTooSlow: ({ mayPass, message }) => Effect.succeed(unusable(message, mayPass)),
+          CompileChildFailed: ({ mayPass, message }) => Effect.succeed(unusable(message, mayPass)),
         }),
       )
     }

@@ -62,10 +62,14 @@ const schemasOf = (
 ): ReadonlyMap<string, JsonSchema> =>
   new Map([...types].flatMap(([name, type]) => (type === undefined ? [] : [[name, JsonSchemas.ofSchema(side(type))]])))
 
-/** The pipelines that tasks use. What keeps one from being used is told at the task, and with its own mistakes. */
+/**
+ * The pipelines that tasks use. What keeps one from being used is told at the task, and with its own mistakes; `mayPass`:
+ * whether one of them may be used another time.
+ */
 const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definition: Definition.Definition) {
   const library = yield* SubPipeline.SubPipelines
   const children = new Map<string, Compiled>()
+  let mayPass = false
   for (const task of definition.tasks.values()) {
     const { uses } = task
     const id = SubPipeline.idOf(uses.text)
@@ -75,6 +79,7 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
     const refuse = (reason: string) => reader.report(uses.at, `${path}.uses`, reason)
     if (child._tag === "Unusable") {
       refuse(child.reason)
+      if (child.mayPass === true) mayPass = true
       for (const diagnostic of child.diagnostics) {
         if (!reader.diagnostics.includes(diagnostic)) reader.diagnostics.push(diagnostic)
       }
@@ -83,7 +88,7 @@ const loadPipelines = Effect.fnUntraced(function* (reader: FieldReader, definiti
     const { plan } = child
     children.set(uses.text, { plan, outputs: child.outputs, requires: child.requires, description: undefined })
   }
-  return children
+  return { children, mayPass }
 })
 
 /** From so many tasks on, compiling the decoders of their inputs costs less than it saves. */
@@ -176,6 +181,7 @@ export const compileDocument = Effect.fnUntraced(function* (
   const reader = Definition.reader(source)
   const document = yield* ConfiguredSchedule.expand(reader, written)
   const definition = Definition.read(reader, document)
+  let mayPass = false
   if (definition !== undefined) {
     Params.check(reader, definition)
     const schedule = ScheduleSettings.read(reader, definition)
@@ -184,7 +190,8 @@ export const compileDocument = Effect.fnUntraced(function* (
     RetryErrors.check(reader, document, definition, types)
     if (definition.tasks.size > manyTasks) yield* InputCheck.compileDecoders(types.values())
     const inputs = schemasOf(types, ({ input }) => input)
-    const children = yield* loadPipelines(reader, definition)
+    const { children, mayPass: isAway } = yield* loadPipelines(reader, definition)
+    mayPass = isAway
     const outputs = () => {
       const known = schemasOf(types, ({ output }) => output)
       const outputOf = ({ settings, uses }: TaskDefinition): JsonSchema => {
@@ -232,6 +239,7 @@ export const compileDocument = Effect.fnUntraced(function* (
   return yield* new Diagnostic.PipelineInvalid({
     file: source.file,
     diagnostics: [...Diagnostic.inOrder(reader.diagnostics)],
+    ...(mayPass ? { mayPass } : {}),
   })
 })
 

@@ -53,7 +53,8 @@ const timesOf = (schedule: Located.Located, named: LocatedEntry, found: Configur
 /** The `defaults` of the document with the retries of the schedule; as they are where they have their own. */
 const defaultsOf = (document: Located.Located, named: LocatedEntry, { retry }: ConfiguredSchedule) => {
   const own = Located.entryOf(document, "defaults")
-  if (retry === undefined || (own !== undefined && Located.get(own.value, "retry") !== undefined)) return own
+  const isOwn = own !== undefined && (own.value.kind !== "map" || Located.get(own.value, "retry") !== undefined)
+  if (retry === undefined || isOwn) return own
   const backoff = { initial: retry.delay, factor: 1, max: retry.delay, jitter: "none" }
   const retries = put("retry", { attempts: retry.attempts, backoff }, named)
   const entries = own === undefined ? [retries] : [...othersOf(own.value, []), retries]

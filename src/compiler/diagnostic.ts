@@ -48,6 +48,8 @@ export const inOrder = (diagnostics: ReadonlyArray<Diagnostic>): ReadonlyArray<D
 export class PipelineInvalid extends Schema.TaggedError<PipelineInvalid>()("PipelineInvalid", {
   file: Schema.String,
   diagnostics: Schema.Array(Diagnostic),
+  /** That a pipeline which it uses could not be compiled, as it may another time. */
+  mayPass: Schema.optionalKey(Schema.Boolean),
 }) {
   override get message() {
     const count = this.diagnostics.length

@@ -16,7 +16,13 @@ export type SubPipeline =
       readonly outputs: JsonSchema
       readonly requires: string | undefined
     }
-  | { readonly _tag: "Unusable"; readonly reason: string; readonly diagnostics: ReadonlyArray<Diagnostic> }
+  | {
+      readonly _tag: "Unusable"
+      readonly reason: string
+      readonly diagnostics: ReadonlyArray<Diagnostic>
+      /** That it may be otherwise another time, though nothing changes. */
+      readonly mayPass?: boolean
+    }
 
 /** The pipelines that a pipeline may use by `uses: pipeline/<id>`: those that lie beside it. */
 export const SubPipelines = Context.Reference<{

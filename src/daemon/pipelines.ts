@@ -62,12 +62,16 @@ interface Fault {
   readonly mayPass: boolean
 }
 
-/** What the machine did to a file, and not what the file says. */
-const passing: ReadonlySet<string> = new Set(["PipelineTooSlow", "CompileChildFailed", "FileFailed"])
+/** Whether the machine did it to a file, and not what the file says. */
+const mayPass = (error: { readonly _tag: string; readonly mayPass?: boolean }): boolean =>
+  error._tag === "FileFailed" || error.mayPass === true
 
-/** How long after a failed look everything is looked at anew, though nothing has changed: each time longer, milliseconds. */
+/**
+ * How long after a failed look everything is looked at anew, though nothing has changed: each time longer, milliseconds.
+ * Where nothing can be deployed at most so long; where only some files could not be compiled, which costs more, longer.
+ */
 const firstAgain = 2_000
-const longestAgain = 60_000
+const longestAgain = { problem: 60_000, faults: 3_600_000 } as const
 
 /** The pipelines of the project: what is deployed of them, and what is wrong with their files. */
 export class Pipelines extends Context.Service<
@@ -104,8 +108,8 @@ const make = Effect.fnUntraced(function* () {
    * for that; undefined where nothing is wrong that may.
    */
   let again: { readonly at: number; readonly after: number } | undefined
-  const lookAgain = Effect.fnUntraced(function* (isSame: boolean) {
-    const after = isSame && again !== undefined ? Math.min(again.after * 2, longestAgain) : firstAgain
+  const lookAgain = Effect.fnUntraced(function* (isSame: boolean, why: keyof typeof longestAgain) {
+    const after = isSame && again !== undefined ? Math.min(again.after * 2, longestAgain[why]) : firstAgain
     again = { at: (yield* Monotonic.millis) + after, after }
   })
   /** Files that plans name. */
@@ -149,13 +153,8 @@ const make = Effect.fnUntraced(function* () {
           continue
         }
         const { id, isCertain } = yield* idOf(file)
-        const { _tag, message } = one.failure
-        faults.set(id, {
-          file,
-          message: message.replaceAll(`${project}/`, ""),
-          isCertain,
-          mayPass: passing.has(_tag),
-        })
+        const message = one.failure.message.replaceAll(`${project}/`, "")
+        faults.set(id, { file, message, isCertain, mayPass: mayPass(one.failure) })
       }
       for (const [id, same] of Map.groupBy(sides, ({ side }) => side.plan.id)) {
         // One pipeline written in both languages is one pipeline.
@@ -225,7 +224,7 @@ const make = Effect.fnUntraced(function* () {
     }
     const used = new Set([...found.values()].map(({ deployed }) => deployed?.digest))
     for (const digest of plans.keys()) if (!used.has(digest)) plans.delete(digest)
-    return { found, mayPass: [...faults.values()].some(({ mayPass }) => mayPass) }
+    return { found, isPassing: [...faults.values()].some((fault) => fault.mayPass) }
   })
 
   /** Says what is wrong now and was not before. */
@@ -278,15 +277,15 @@ const make = Effect.fnUntraced(function* () {
           if (message !== problem?.message) yield* say(`Nothing is deployed: ${message}`)
           problem = { message, since: problem?.since ?? (yield* Clock.currentTimeMillis) }
           print = `${files} ${yield* lookAtDeployments}`
-          yield* lookAgain(isSame)
+          yield* lookAgain(isSame, "problem")
           return anew || !isSame
         }
         if (problem !== undefined) yield* say("What kept everything from being deployed is mended")
         problem = undefined
-        const { found, mayPass } = loaded.success
+        const { found, isPassing } = loaded.success
         yield* tell(found)
         current = found
-        if (mayPass) yield* lookAgain(isSame)
+        if (isPassing) yield* lookAgain(isSame, "faults")
         else again = undefined
         // Files that have changed meanwhile are looked at again.
         print = `${files} ${yield* lookAtDeployments}`

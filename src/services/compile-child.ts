@@ -10,16 +10,22 @@ export class PipelineTooSlow extends Schema.TaggedError<PipelineTooSlow>()("Pipe
   file: Schema.String,
   limitMillis: Schema.Int,
 }) {
+  /** The machine may only have been busy. */
+  readonly mayPass = true
   override get message() {
     const limit = formatDuration(this.limitMillis)
     return `${this.file} took longer than ${limit} to compile and was stopped. A pipeline file only describes tasks: move waiting, reading and computing into them.`
   }
 }
 
-/** The process that evaluates a TypeScript pipeline ended without an answer. */
+/**
+ * The process that evaluates a TypeScript pipeline ended without an answer; `mayPass`: it did not do so by itself, and may
+ * end otherwise another time.
+ */
 export class CompileChildFailed extends Schema.TaggedError<CompileChildFailed>()("CompileChildFailed", {
   file: Schema.String,
   reason: Schema.String,
+  mayPass: Schema.Boolean,
 }) {
   override get message() {
     return `${this.file} could not be evaluated: ${this.reason}`
@@ -58,7 +64,7 @@ const start = (file: string, program: ReadonlyArray<string>, onPart: (part: Read
     ended ??= said
     tell()
   }
-  const failed = (reason: string) => Effect.fail(new CompileChildFailed({ file, reason }))
+  const failed = (reason: string, mayPass = false) => Effect.fail(new CompileChildFailed({ file, reason, mayPass }))
   const kill = () => {
     if (child.pid === undefined) return
     try {
@@ -77,7 +83,7 @@ const start = (file: string, program: ReadonlyArray<string>, onPart: (part: Read
     }
     tell()
   }
-  child.on("error", (cause) => end(failed(cause.message)))
+  child.on("error", (cause) => end(failed(cause.message, true)))
   pipe?.on("data", (chunk: Buffer) => {
     length += chunk.length
     if (length > longest) {
@@ -104,6 +110,7 @@ const start = (file: string, program: ReadonlyArray<string>, onPart: (part: Read
       end(
         failed(
           `its process ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`} before it was done`,
+          signal !== null,
         ),
       )
     })

@@ -15,6 +15,8 @@ const large = 64 * 1024
 export class PipelineMissing extends Schema.TaggedError<PipelineMissing>()("PipelineMissing", {
   file: Schema.String,
   reason: Schema.String,
+  /** That the disk could not tell, as it may another time. */
+  mayPass: Schema.optionalKey(Schema.Boolean),
 }) {
   override get message() {
     return `No pipeline at ${this.file}: ${this.reason}`
@@ -49,7 +51,10 @@ export const textOf = (file: string, bytes: Uint8Array): Result.Result<string, P
 
 /** The text of a pipeline file, and its absolute path with links followed. */
 export const read = Effect.fn("PipelineFile.read")(function* (file: string) {
-  const refuse = (code: string, reason: string) => new PipelineMissing({ file, reason: words[code] ?? reason })
+  const refuse = (code: string, reason: string) =>
+    words[code] === undefined
+      ? new PipelineMissing({ file, reason, mayPass: true })
+      : new PipelineMissing({ file, reason: words[code] })
   const { bytes, path } = yield* attempt("read", file, async () => ({
     bytes: await Fs.readFile(file),
     path: await Fs.realpath(file),

@@ -52,7 +52,8 @@ describe("what keeps one pipeline from being deployed", () => {
       const { pipelines, project, said } = yield* place
       const [file, ready] = [join(project, "pipelines/killing.ts"), join(project, "ready")]
       yield* Effect.promise(() => Fs.writeFile(file, killing(ready)))
-      yield* Effect.promise(() => Fs.writeFile(join(project, "pipelines/wrong.yaml"), "version: 1\nid: wrong\n"))
+      const using = "version: 1\nid: using\ntasks: { a: { uses: pipeline/killing } }\n"
+      yield* Effect.promise(() => Fs.writeFile(join(project, "pipelines/using.yaml"), using))
       const of = (id: string) => pipelines.current().get(id)
       yield* pipelines.reload(true)
       const { broken } = of("killing") ?? {}
@@ -62,14 +63,25 @@ describe("what keeps one pipeline from being deployed", () => {
       yield* Effect.promise(() => Fs.writeFile(ready, ""))
       yield* until(Effect.map(pipelines.reload(false), () => of("killing")?.deployed))
       assert.isUndefined(of("killing")?.broken)
-      const about = said.filter((text) => text.includes("killing.ts"))
+      // So is what uses it.
+      assert.isUndefined(of("using")?.broken)
+      assert.isDefined(of("using")?.deployed)
+      const about = said.filter((text) => text.startsWith("pipelines/killing.ts"))
       assert.deepStrictEqual(about, [
         `pipelines/killing.ts: ${broken.message}`,
         "pipelines/killing.ts is in order again",
         "pipelines/killing.ts is deployed anew",
       ])
-      // What a file says wrong does not pass by itself: nobody looks at it until something changes.
-      assert.isDefined(of("wrong")?.broken)
+    }),
+  )
+
+  it.live("and is what a file says is left alone until something changes", () =>
+    Effect.gen(function* () {
+      const { pipelines, project } = yield* place
+      yield* Effect.promise(() => Fs.writeFile(join(project, "pipelines/wrong.yaml"), "version: 1\nid: wrong\n"))
+      yield* Effect.promise(() => Fs.writeFile(join(project, "pipelines/ending.ts"), "process.exit(3)\n"))
+      yield* pipelines.reload(true)
+      for (const id of ["wrong", "ending"]) assert.isDefined(pipelines.current().get(id)?.broken, id)
       assert.isFalse(yield* Effect.delay(pipelines.reload(false), 2_500))
     }),
   )
