@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import shippedPipeline from "../../pipelines/evacuate.yaml" with { type: "text" }
 import { compileFile } from "../compiler/compile-file.ts"
-import { ConfiguredSchedules, ofSection } from "../domain/configured-schedules.ts"
+import { ConfiguredSchedules, ofSection, withoutRetries } from "../domain/configured-schedules.ts"
 import { exitCodeOf, standingOf } from "../domain/evacuation-outcome.ts"
 import { type IncidentCall, IncidentId } from "../domain/incident.ts"
 import type { Plan } from "../domain/plan.ts"
@@ -59,7 +59,7 @@ const checked = Effect.fnUntraced(function* ({ deadline, incident }: Asked) {
 
 /** The project's own pipeline `evacuate` where it has one that compiles, else the one that ships. */
 const planOf = Effect.fnUntraced(function* ({ configuration, home, project }: EvacuatePlace.Place) {
-  const schedules = Effect.succeed(ofSection(configuration.sections.schedules))
+  const schedules = withoutRetries(Effect.succeed(ofSection(configuration.sections.schedules)))
   const compile = (file: string) =>
     compileFile(file).pipe(
       Effect.provideService(ConfiguredSchedules, schedules),

@@ -1,6 +1,7 @@
 import { basename, dirname, extname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Catalog, TaskTypeBroken } from "../domain/catalog.ts"
+import { ConfiguredSchedules, withoutRetries } from "../domain/configured-schedules.ts"
 import { didYouMean } from "../domain/suggest.ts"
 import type * as CompileChild from "../services/compile-child.ts"
 import * as PipelineFile from "../services/pipeline-file.ts"
@@ -19,8 +20,8 @@ const unusable = (reason: string, mayPass = false): SubPipeline => ({
 })
 
 /**
- * The pipelines beside a file (links followed), each compiled once. `open` are the ids of those that are being
- * compiled. Of two files with one id, the one in the language of the file that uses it.
+ * The pipelines beside a file (links followed), each compiled once, without the retries that come with a schedule: theirs
+ * starts none of these tasks. `open` are the ids of those that are being compiled. Of two files with one id, the one in the language of the file that uses it.
  */
 const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines)["Service"] => {
   const folder = dirname(path)
@@ -35,6 +36,7 @@ const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines
       const file = join(folder, `${id}${extension}`)
       if (!(yield* PipelineFile.exists(file))) continue
       return yield* compileBeside(file, [...open, id]).pipe(
+        Effect.updateService(ConfiguredSchedules, withoutRetries),
         Effect.map(({ outputs, plan, requires }): SubPipeline => ({ _tag: "Compiled", outputs, plan, requires })),
         Effect.catchTags({
           PipelineInvalid: ({ diagnostics, mayPass = false }) =>

@@ -44,6 +44,9 @@ export const scheduleSchema = (duration: JsonSchema): JsonSchema => ({
       description: "runs in a row that failed after which the schedule pauses (default: never)",
     },
   },
-  oneOf: [{ required: ["cron", "timezone"] }, { required: ["configured"] }],
+  oneOf: [
+    { required: ["cron", "timezone"] },
+    { required: ["configured"], not: { anyOf: [{ required: ["timezone"] }, { required: ["pauseAfter"] }] } },
+  ],
   additionalProperties: false,
 })

@@ -181,6 +181,18 @@ const make = Effect.fnUntraced(function* (version: string) {
     }
   }
 
+  const asked = book.pipe(
+    Effect.map((found) =>
+      [...found.pipelines()].flatMap((pipeline) =>
+        AskedRun.all(found.state(pipeline)).map((own): Host.AskedRun => {
+          const { isLater, plan, run } = own
+          const who =
+            own.tick === undefined ? { who: own.by.authid } : { who: surroundings.who, tick: timeText(own.tick) }
+          return { run, pipeline, env, plan, isLater, ...who }
+        }),
+      ),
+    ),
+  )
   return Host.Host.of({
     state: book.pipe(
       Effect.map((): Host.HostState =>
@@ -251,18 +263,11 @@ const make = Effect.fnUntraced(function* (version: string) {
       if (tooLarge !== undefined) return yield* new Host.ParamsRefused({ pipeline, problems: [tooLarge] })
       return yield* request({ pipeline, run, plan: digest, config, params: values, trigger, by: who })
     }),
-    asked: book.pipe(
-      Effect.map((found) =>
-        [...found.pipelines()].flatMap((pipeline) =>
-          AskedRun.all(found.state(pipeline)).map((own): Host.AskedRun => {
-            const { isLater, plan, run } = own
-            const who =
-              own.tick === undefined ? { who: own.by.authid } : { who: surroundings.who, tick: timeText(own.tick) }
-            return { run, pipeline, env, plan, isLater, ...who }
-          }),
-        ),
-      ),
-    ),
+    asked,
+    askedFor: Effect.fnUntraced(function* (run) {
+      const look = Effect.map(asked, (all) => all.find((one) => one.run === run))
+      return (yield* look) ?? (yield* Effect.andThen(Effect.mapError(scheduler.readOn, unready), look))
+    }),
     cancel: Effect.fnUntraced(function* (run, reason, who) {
       const isAsked = yield* Orders.cancelRun(yield* book, run, reason, who).pipe(
         inNameOf(who),

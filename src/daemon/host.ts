@@ -200,6 +200,8 @@ export class Host extends Context.Service<
      * return.
      */
     readonly passOn: (run: string, answer: ApprovalAnswer, who: Actor) => Effect.Effect<boolean, HostUnready>
+    /** What is known of a run that is asked for, also where another daemon was asked. One that starts cannot tell. */
+    readonly askedFor: (run: string) => Effect.Effect<AskedRun | undefined, HostUnready>
     /** Why a run that was asked for was not created; undefined where that is not known. */
     readonly notCreated: (run: string) => Effect.Effect<string | undefined, HostUnready>
     /** A new run of a plan whose run has ended, which takes over what succeeded there. */

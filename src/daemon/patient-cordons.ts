@@ -6,24 +6,24 @@ import * as Monotonic from "../services/monotonic.ts"
 
 /** How often it is looked at cordons that cannot be read, while the ledger can, before they count as raised. */
 const mostLooks = 5
-/** The wait between two looks; a `refresh` that took longer has waited for something, milliseconds. */
+/** The wait between two looks; a `readOn` that took longer has waited for something, milliseconds. */
 const lookMillis = 1_000
 
 /**
- * What keeps a pipeline from starting. A database that is away is waited for: that it cannot tell is no cordon yet. `refresh`
+ * What keeps a pipeline from starting. A database that is away is waited for: that it cannot tell is no cordon yet. `readOn`
  * reads something of the ledger.
  */
 export const against = Effect.fnUntraced(function* <E>(
   cordons: Cordons["Service"],
   pipeline: string,
-  refresh: Effect.Effect<unknown, E>,
+  readOn: Effect.Effect<unknown, E>,
 ) {
   for (let looks = 1; ; looks++) {
     const cordon = yield* cordons.against({ pipeline })
     const isUnseen = Option.isSome(cordon) && Cordon.isUnreadable(cordon.value)
     if (!isUnseen || looks === mostLooks) return cordon
     const before = yield* Monotonic.millis
-    yield* refresh
+    yield* readOn
     // It took a while to be there again: what was seen before says nothing.
     if ((yield* Monotonic.millis) - before > lookMillis) looks = 0
     yield* Effect.sleep(lookMillis)

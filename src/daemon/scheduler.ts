@@ -51,6 +51,8 @@ export class Scheduler extends Context.Service<
     readonly wake: (what: "reload" | "look") => void
     /** The schedules, read when they are first asked for; in a daemon that stands by, as they are now. */
     readonly book: Effect.Effect<ScheduleBook.ScheduleBook, { readonly message: string }>
+    /** Takes up what other processes have recorded of schedules. */
+    readonly readOn: Effect.Effect<void, { readonly message: string }>
     /** The schedules, once they have been read. */
     readonly known: () => ScheduleBook.ScheduleBook | undefined
     /** Milliseconds since the last turn of the loop; undefined while it does not run here. */
@@ -99,7 +101,7 @@ const make = Effect.fnUntraced(function* () {
   const opened = Effect.flatMap(opening, () => Effect.suspend(() => Effect.fromNullishOr(current))).pipe(
     Effect.catchTag("NoSuchElementError", Effect.die),
   )
-  const refresh = Effect.flatMap(opened, (book) => book.refresh)
+  const readOn = Effect.flatMap(opened, (book) => book.readOn)
   let looked = -Infinity
   /** Takes up what is deployed and recorded, where the loop does not do it. */
   const lookAgain = Effect.gen(function* () {
@@ -109,11 +111,11 @@ const make = Effect.fnUntraced(function* () {
       looked = now
       yield* pipelines.recall
     }
-    yield* refresh
+    yield* readOn
   })
 
   const factsOf = Effect.fnUntraced(function* (pipeline: string) {
-    const cordon = yield* PatientCordons.against(cordons, pipeline, refresh)
+    const cordon = yield* PatientCordons.against(cordons, pipeline, readOn)
     return {
       env,
       pipeline,
@@ -382,6 +384,7 @@ const make = Effect.fnUntraced(function* () {
     run,
     wake: (what) => void Queue.offerUnsafe(wakes, what),
     book: Effect.andThen(lookAgain, opened),
+    readOn: Effect.map(readOn, (isNews) => void (leads && isNews && Queue.offerUnsafe(wakes, "look"))),
     known: () => current,
     sinceTurn: Effect.suspend(() => {
       const last = turned

@@ -35,10 +35,9 @@ export const ConfiguredSchedules = Context.Reference<
 })
 
 /** For what is compiled and not started by its schedule: what the schedules say of retries is left out. */
-export const withoutRetries = Effect.map((all: ReadonlyMap<string, ConfiguredSchedule>) =>
-  new Map(
-    [...all].map(([name, { retry: _, ...more }]): [string, ConfiguredSchedule] => [name, more]),
-  ),
+export const withoutRetries = Effect.map(
+  (all: ReadonlyMap<string, ConfiguredSchedule>) =>
+    new Map([...all].map(([name, { retry: _, ...more }]): [string, ConfiguredSchedule] => [name, more])),
 )
 
 const dayMinutes = 1_440

@@ -85,11 +85,9 @@ const byOverlap = (
 ): ReadonlyArray<Event> => {
   const { atOnce, env, pipeline, queue } = facts
   const run = Occurrence.runOf({ env, pipeline, tick })
-  const full = (waiting: number) => [
-    closing(facts, tick, { is: "skipped", reason: `the queue is full: ${waiting} wait` }),
-  ]
-  // Which of them go on the daemon knows that lets them; the others wait until there is room.
-  if (overlap === "allow" && runs.length >= atOnce + queue) return full(runs.length - atOnce)
+  const skipped = (reason: string) => [closing(facts, tick, { is: "skipped", reason })]
+  // Which of them wait for room the daemon knows that lets the others go on.
+  if (overlap === "allow" && runs.length >= atOnce + queue) return skipped(`${runs.length} of its runs have not ended`)
   if (runs.length === 0 || overlap === "allow") return [closing(facts, tick, { is: "ran", run })]
   const waiting = runs.filter(({ queued }) => queued)
   // Whoever has the newest win has no use for those before it, caught up or not.
@@ -105,11 +103,9 @@ const byOverlap = (
   }
   if (overlap === "skip" && !isCaughtUp) {
     const [first] = runs
-    return [
-      closing(facts, tick, { is: "skipped", reason: `run ${first.run} of ${Occurrence.timeText(first.tick)} goes on` }),
-    ]
+    return skipped(`run ${first.run} of ${Occurrence.timeText(first.tick)} goes on`)
   }
-  if (waiting.length >= queue) return full(queue)
+  if (waiting.length >= queue) return skipped(`the queue is full: ${queue} wait`)
   return [closing(facts, tick, { is: "ran", run, queued: true })]
 }
 

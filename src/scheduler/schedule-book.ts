@@ -35,8 +35,10 @@ export interface ScheduleBook {
    * gone on with the stream meanwhile. What is decided at once is flushed at once.
    */
   readonly record: (pipeline: string, decide: Decision) => Effect.Effect<ReadonlyArray<ScheduleFold.Written>, OpenError>
-  /** Reads what other processes have recorded; true where there was something. */
+  /** Reads what other processes have recorded; true where there was something since the last refresh. */
   readonly refresh: Effect.Effect<boolean, OpenError>
+  /** As `refresh`, but the next refresh tells of it still: for whoever does not act on all that is new. */
+  readonly readOn: Effect.Effect<boolean, OpenError>
 }
 
 /** What waits to be recorded. */
@@ -47,9 +49,9 @@ interface Asked {
   readonly done: Deferred.Deferred<ReadonlyArray<ScheduleFold.Written>, OpenError>
 }
 
-/** Somebody wants to know what others have recorded. */
+/** Somebody wants to know what others have recorded; whether they act on it. */
 interface Look {
-  readonly look: true
+  readonly look: "acts" | "reads"
   readonly done: Deferred.Deferred<boolean, OpenError>
 }
 
@@ -119,7 +121,7 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     const looks = all.filter((job) => "look" in job)
     if (looks.length > 0) {
       const exit = yield* Effect.exit(Effect.map(readOn, () => isNews))
-      if (Exit.isSuccess(exit)) isNews = false
+      if (Exit.isSuccess(exit) && looks.some(({ look }) => look === "acts")) isNews = false
       for (const { done } of looks) yield* Deferred.done(done, exit)
     }
     const batch = all.filter((job) => "decide" in job)
@@ -134,6 +136,12 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     }
   })
   yield* Effect.forkScoped(Effect.forever(work))
+  const look = (how: Look["look"]) =>
+    Effect.gen(function* () {
+      const done = yield* Deferred.make<boolean, OpenError>()
+      yield* Queue.offer(jobs, { look: how, done })
+      return yield* Deferred.await(done)
+    })
   return {
     env,
     state: fold.state,
@@ -147,11 +155,8 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
         yield* Queue.offer(jobs, { pipeline, decide, done, by: yield* Acting })
         return yield* Deferred.await(done)
       }),
-    refresh: Effect.gen(function* () {
-      const done = yield* Deferred.make<boolean, OpenError>()
-      yield* Queue.offer(jobs, { look: true, done })
-      return yield* Deferred.await(done)
-    }),
+    refresh: look("acts"),
+    readOn: look("reads"),
   } satisfies ScheduleBook
 })
 

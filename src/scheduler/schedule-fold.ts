@@ -18,6 +18,8 @@ export type ClosedTick = Extract<Written, { readonly type: "dev.dandori.schedule
 const recentTicks = 20
 /** How many runs of ticks that were not created are kept in memory. */
 const notCreatedRuns = 1_000
+/** How many of one backfill that was cancelled: those that were to begin first. */
+const ofOneBackfill = 100
 /** How long a run is kept that somebody asked for and that was not created: they may ask again, milliseconds. */
 const notCreatedMillis = 2 * 86_400_000
 
@@ -102,7 +104,9 @@ export const make = (env: string): ScheduleFold => {
   }
   const add = (event: Written) => {
     const { pipeline } = event.data
-    for (const uncreated of uncreatedBy(event, state(pipeline))) isNotCreated(uncreated, event.time)
+    for (const uncreated of uncreatedBy(event, state(pipeline)).slice(0, ofOneBackfill)) {
+      isNotCreated(uncreated, event.time)
+    }
     states.set(pipeline, evolve(state(pipeline), event))
     if (event.type !== "dev.dandori.schedule.tick.closed.v1") return
     recent.set(pipeline, [...(recent.get(pipeline) ?? []).slice(1 - recentTicks), event])

@@ -81,6 +81,14 @@ const rangeOf = ({ definition, from, to }: BackfillRequest) => ({
   definition,
 })
 
+/** Why so many more ticks are too many; undefined where they are not. */
+const tooMany = ({ backfills }: ScheduleState, more: number): BackfillRefused | undefined => {
+  const left = backfills.reduce((sum, { ticks }) => sum + ticks.length, 0)
+  if (left + more <= mostTicks) return undefined
+  const reason = `Of backfills that go on ${left} ticks wait, and at most ${mostTicks} may: wait for them, or cancel one`
+  return new BackfillRefused({ reason })
+}
+
 /** The ticks that a backfill would run. */
 export const backfillTicks = Effect.fnUntraced(function* (
   book: ScheduleBook,
@@ -102,6 +110,8 @@ export const backfillTicks = Effect.fnUntraced(function* (
     const reason = `More than ${mostTicks} ticks are in that time: backfill it in parts`
     return yield* new BackfillRefused({ reason })
   }
+  const refused = tooMany(book.state(pipeline), ticks.length)
+  if (refused !== undefined) return yield* refused
   return ticks
 })
 
@@ -116,15 +126,12 @@ export const backfill = Effect.fn("ScheduleOrders.backfill")(function* (
   const { uuid } = yield* Ids
   const id = uuid()
   const data = { backfill: id, env, pipeline, ...rangeOf(request), ticks: ticks.length }
-  let left = 0
-  const written = yield* book.record(pipeline, ({ backfills }) => {
-    left = backfills.reduce((sum, one) => sum + one.ticks.length, 0)
-    return left + ticks.length > mostTicks ? [] : [{ type: "dev.dandori.schedule.backfill.requested.v1", data }]
+  let refused: BackfillRefused | undefined
+  yield* book.record(pipeline, (state) => {
+    refused = tooMany(state, ticks.length)
+    return refused === undefined ? [{ type: "dev.dandori.schedule.backfill.requested.v1", data }] : []
   })
-  if (written.length === 0) {
-    const reason = `Of backfills that go on ${left} ticks wait, and at most ${mostTicks} may: wait for them, or cancel one`
-    return yield* new BackfillRefused({ reason })
-  }
+  if (refused !== undefined) return yield* refused
   return { backfill: id, ticks }
 })
 
@@ -146,7 +153,7 @@ export const cancelBackfill = Effect.fn("ScheduleOrders.cancelBackfill")(functio
 ) {
   // Another process may have been asked for it just now.
   const here = () => book.state(pipeline).backfills.find((one) => one.id === id)
-  if (here() === undefined) yield* book.refresh
+  if (here() === undefined) yield* book.readOn
   const first = here()?.ticks[0]?.run
   const goesOn = first !== undefined && (yield* isCreated(first)) ? first : undefined
   let left = 0
@@ -171,7 +178,7 @@ const sayOf = Effect.fnUntraced(function* (
 ) {
   const pipelineOf = () => [...book.pipelines()].find((id) => isAsked(book.state(id), run))
   // Another process may have been asked for it just now.
-  if (pipelineOf() === undefined) yield* book.refresh
+  if (pipelineOf() === undefined) yield* book.readOn
   const pipeline = pipelineOf()
   if (pipeline === undefined) return false
   let isThere = false

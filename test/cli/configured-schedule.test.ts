@@ -44,6 +44,43 @@ describe("a schedule that the configuration names", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("gives a pipeline that uses it nothing: neither times nor retries", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* write(folder, "pipelines/p.yaml", named("retrain"))
+      yield* write(folder, "pipelines/parent.yaml", "version: 1\nid: parent\ntasks: { a: { uses: pipeline/p } }\n")
+      const compiled = yield* dandori(folder, "compile", "parent")
+      assert.strictEqual(compiled.code, 0, compiled.err)
+      const { schedule, tasks } = JSON.parse(compiled.out)
+      assert.isUndefined(schedule)
+      assert.deepStrictEqual(
+        tasks.map(({ id, retry }: { id: string; retry?: object }) => [id, retry]),
+        [
+          ["a", undefined],
+          ["a/work", undefined],
+        ],
+      )
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("is that of the revision that a plan is compared with", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* write(folder, "pipelines/p.yaml", named("retrain"))
+      yield* Effect.promise(() =>
+        Bun.$`git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm one`.cwd(folder).quiet(),
+      )
+      const against = () => dandori(folder, "plan", "p", "--against", "git:HEAD")
+      const same = yield* against()
+      assert.strictEqual(same.code, 0, same.out + same.err)
+      yield* write(folder, "configs/envs/dev/schedules.yaml", otherwise("15 5 * * *"))
+      const changed = yield* against()
+      assert.strictEqual(changed.code, 2, changed.out + changed.err)
+      assert.include(changed.out, "0 3 1 * *")
+      assert.include(changed.out, "15 5 * * *")
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("keeps its name through a conversion, there and back", () =>
     Effect.gen(function* () {
       const folder = yield* project

@@ -107,6 +107,20 @@ describe("a schedule that the configuration names", () => {
     }),
   )
 
+  it.effect("hides nothing that is wrong with the defaults", () =>
+    Effect.gen(function* () {
+      for (const [defaults, what] of [
+        ["5", "a number"],
+        ["[a]", "a list"],
+        ["", "nothing"],
+      ]) {
+        const all = yield* withSection()(told(scheduled("configured: retrain", `defaults: ${defaults}`)))
+        assert.lengthOf(all, 1)
+        assert.include(all[0], `defaults must be a map, not ${what}.`)
+      }
+    }),
+  )
+
   it.effect("asks for what its zone asks for, at its name", () =>
     Effect.gen(function* () {
       const [mistake, ...others] = yield* withSection()(told(scheduled("configured: newYork")))

@@ -135,6 +135,9 @@ describe("check", () => {
     assert.deepStrictEqual(refused("@Daily"), ['must be a cron pattern: there is no "@Daily". Did you mean "@daily"?'])
     assert.deepStrictEqual(refused("@reboot"), ["must be a cron pattern of times, like '@daily'"])
     assert.deepStrictEqual(refused("15 0 3 * * MON#1 2027-2030"), [])
+    // What a plan does not take, the configuration does not take either.
+    const more = text("@daily", "UTC").replace("retries: 0", "retries: 100").replace("failures: 1 ", "failures: 1001 ")
+    assert.strictEqual(problems(SchedulesSection, more).length, 2)
   })
 
   it("says what unit, form or word is wanted, and never repeats a value", () => {

@@ -43,6 +43,8 @@ describe("the book of schedules", () => {
       const other = yield* ScheduleBook.open("dev")
       yield* other.record("nightly", () => [paused("the feed is late")])
       yield* book.record("hourly", () => [paused("so is this one", "hourly")])
+      assert.isTrue(yield* book.readOn)
+      // Who only reads keeps it from nobody.
       assert.isTrue(yield* book.refresh)
       assert.isFalse(yield* book.refresh)
     }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),

@@ -99,8 +99,8 @@ const follow = Effect.fnUntraced(function* (run: string, held: { bytes: number }
   /** As `look` while the run may still have to be created; `otherwise` where nobody asks for it. */
   const lookFor = <E, R>(otherwise: (missing: StreamMissing) => Effect.Effect<boolean, E, R>) =>
     Effect.catchTag(look, "StreamMissing", (missing) =>
-      Effect.flatMap(host.asked, (asked) => {
-        if (asked.some((one) => one.run === run)) return Effect.succeed(false)
+      Effect.flatMap(host.askedFor(run), (asked) => {
+        if (asked !== undefined) return Effect.succeed(false)
         // It may have begun and ended between the two looks.
         return Effect.catchTag(look, "StreamMissing", () => otherwise(missing))
       }),

@@ -56,11 +56,10 @@ export const summaryOf = (run: RecordedRun.RecordedRun, asked: AskedRun | undefi
 /** A host that cannot tell now. */
 export const unready = ({ _tag, message }: HostUnready) => new Problems.Unavailable({ code: _tag, detail: message })
 
-/** What the daemon knows of a run that it does not drive yet. One that starts cannot tell whether it has to. */
+/** What is known of a run that no daemon drives yet. */
 const askedOf = Effect.fnUntraced(function* (run: RecordedRun.RecordedRun) {
   if (!isUndriven(run)) return undefined
-  const asked = yield* Effect.mapError((yield* Host).asked, unready)
-  return asked.find((one) => one.run === run.id)
+  return yield* Effect.mapError((yield* Host).askedFor(run.id), unready)
 })
 
 /** There is no run of an id, or it was asked for and not created. */
@@ -71,8 +70,8 @@ export const neverThere = Effect.fnUntraced(function* (run: string) {
 
 /** There is no run of an id yet, or there never will be. */
 export const absent = Effect.fnUntraced(function* (run: string) {
-  const asked = yield* Effect.mapError((yield* Host).asked, unready)
-  if (!asked.some((one) => one.run === run)) return yield* neverThere(run)
+  const asked = yield* Effect.mapError((yield* Host).askedFor(run), unready)
+  if (asked === undefined) return yield* neverThere(run)
   const detail = `Run ${run} waits to begin, and begins by itself when it is its turn`
   return yield* new Problems.Conflict({ code: "RunNotBegun", detail })
 })

@@ -25,9 +25,9 @@ export const SchedulesSection = Schema.Struct({
     Schema.Struct({
       cron: CronPattern,
       timezone: TimeZone,
-      retries: Natural,
+      retries: Natural.check(Schema.isLessThanOrEqualTo(99)),
       retry_delay: Duration,
-      stop_after_failures: Count,
+      stop_after_failures: Count.check(Schema.isLessThanOrEqualTo(1_000)),
     }),
   ).check(
     Schema.makeFilter(

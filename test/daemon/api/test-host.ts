@@ -150,6 +150,7 @@ export const layer = (
           return yield* drive(plan, run, found.values, who)
         }),
         asked: Effect.succeed([]),
+        askedFor: () => Effect.undefined,
         cancel: () => Effect.succeed(false),
         passOn: () => Effect.succeed(false),
         notCreated: () => Effect.undefined,
