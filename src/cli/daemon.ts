@@ -152,7 +152,7 @@ const leadership = (place: LedgerPlace.Place) =>
 
 /** Schedules and runs the pipelines of the project until it is stopped. */
 export const runDaemon = Effect.fnUntraced(function* (host: string | undefined, givenPort: number | undefined) {
-  MachineCode.usual()
+  MachineCode.byLoad()
   const { env, flags, home, project } = yield* Project.find
   const configuration = yield* SettingsFiles.load(project, env)
   yield* WorkspaceFiles.makeHome(home)

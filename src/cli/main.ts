@@ -7,8 +7,7 @@ import { unwritable } from "./unwritable.ts"
 const [first, second] = process.argv.slice(2)
 
 HomeFolder.settle()
-MachineCode.sparing()
-setTimeout(MachineCode.usual, 500).unref()
+MachineCode.sparingAtFirst(500)
 
 /** Answers what needs nothing else at once; the rest of the program is imported when it is needed. */
 if ((first === "--version" || first === "version") && second === undefined) {

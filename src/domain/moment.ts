@@ -11,3 +11,10 @@ export const parse = (text: string): number | undefined => {
   const midnight = new Date(`${day}T00:00Z`)
   return Number.isNaN(midnight.getTime()) || midnight.toISOString().slice(0, 10) !== day ? undefined : millis
 }
+
+/** The end of a time in years of the calendar, UTC. */
+export const yearsAfter = (millis: number, years: number): Date => {
+  const until = new Date(millis)
+  until.setUTCFullYear(until.getUTCFullYear() + years)
+  return until
+}

@@ -19,7 +19,6 @@ import * as Receipts from "./receipts.ts"
 import * as Sealing from "./sealing.ts"
 import * as StreamName from "./stream-name.ts"
 import * as UnfinishedRuns from "./unfinished-runs-ledger.ts"
-import * as VerifyCopy from "./verify-copy.ts"
 
 const failed = (cause: { readonly message: string }) => new EvidenceError({ reason: cause.message, cause })
 const decodeArtifact = Schema.decodeEffect(Schema.fromJsonString(Artifact))
@@ -161,7 +160,8 @@ const make = Effect.fnUntraced(function* (home: string) {
         Effect.mapError(failed),
       ),
     verifyFolder: (folder, head) =>
-      VerifyCopy.verifyFolder(folder, head).pipe(
+      Effect.promise(() => import("./verify-copy.ts")).pipe(
+        Effect.flatMap((VerifyCopy) => VerifyCopy.verifyFolder(folder, head)),
         Effect.provideService(FileSystem.FileSystem, fs),
         Effect.provideService(Path.Path, path),
         Effect.mapError(failed),

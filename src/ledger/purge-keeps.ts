@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Cordon from "../domain/cordon.ts"
 import { type Entry, data as eventData } from "../domain/event.ts"
 import * as Hold from "../domain/hold.ts"
+import * as Moment from "../domain/moment.ts"
 import { filesGo } from "../domain/registry.ts"
 import { Sha256 } from "../domain/sha256.ts"
 import { Cordons } from "../services/cordons.ts"
@@ -15,7 +16,6 @@ import { ModelRegistry } from "../services/model-registry.ts"
 import { Settings } from "../services/settings.ts"
 import * as Sqlite from "../services/sqlite.ts"
 import { UnfinishedRuns } from "../services/unfinished-runs.ts"
-import * as WormDestination from "../services/worm-destination.ts"
 import * as NotedEnds from "./noted-ends.ts"
 import { receiptsOf, subjectsOf } from "./run-leftovers.ts"
 import { holdsWord } from "./unfinished-runs-ledger.ts"
@@ -104,7 +104,7 @@ const neededByModel = ({ entries, run }: Looked, known: Registered): string | un
 const neededByRecord = ({ entries }: Looked, years: number, now: number): string | undefined => {
   for (const { data, time, type } of entries) {
     if (type !== "dev.dandori.attempt.succeeded.v1" || !isSucceeded(data) || !isWormRecord(data.output)) continue
-    const until = WormDestination.yearsAfter(Date.parse(time), years)
+    const until = Moment.yearsAfter(Date.parse(time), years)
     if (now < until.getTime()) return `it testifies to a write-once record, which stays until ${until.toISOString()}`
   }
   return undefined

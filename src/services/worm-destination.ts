@@ -46,13 +46,6 @@ export const folder = (root: string): WormDestination => ({
 /** How records are locked: in production nobody can lift the lock, elsewhere whoever has the right to. */
 export const lockMode = (env: EnvironmentName): ObjectLock["mode"] => (env === "prod" ? "COMPLIANCE" : "GOVERNANCE")
 
-/** The end of a time in years of the calendar, UTC. */
-export const yearsAfter = (millis: number, years: number): Date => {
-  const until = new Date(millis)
-  until.setUTCFullYear(until.getUTCFullYear() + years)
-  return until
-}
-
 /** What stores were seen to do, by lock mode, in this process. */
 const trusted = new WeakMap<Store, Map<ObjectLock["mode"], WormTrust.Trust>>()
 

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { taskType } from "../../src/authoring/task-type.ts"
+import * as Moment from "../../src/domain/moment.ts"
 import { Sha256 } from "../../src/domain/sha256.ts"
 import { Attempt } from "../../src/services/attempt.ts"
 import { ObjectStore } from "../../src/services/object-store.ts"
@@ -59,7 +60,7 @@ const destinations = Effect.fnUntraced(function* ({ destination }: typeof Input.
   if (chosen !== "bucket") found.push(WormDestination.folder(yield* (yield* Workspace).resolve(worm_root)))
   if (chosen === "directory") return found
   if (location === undefined) return yield* new BucketMissing()
-  const until = WormDestination.yearsAfter(yield* Clock.currentTimeMillis, sections.retention.audit_years)
+  const until = Moment.yearsAfter(yield* Clock.currentTimeMillis, sections.retention.audit_years)
   const store = yield* (yield* ObjectStore).open(location)
   return [...found, WormDestination.bucket(store, { mode: WormDestination.lockMode(env), until })]
 })

@@ -25,4 +25,9 @@ describe("a moment", () => {
       assert.isUndefined(Moment.parse(text), text)
     }
   })
+
+  it("ends a time in years on the calendar's day, or the one after it where a year has no such day", () => {
+    assert.strictEqual(Moment.yearsAfter(Date.UTC(2026, 0, 5, 13), 7).toISOString(), "2033-01-05T13:00:00.000Z")
+    assert.strictEqual(Moment.yearsAfter(Date.UTC(2024, 1, 29, 12), 5).toISOString(), "2029-03-01T12:00:00.000Z")
+  })
 })

@@ -292,13 +292,11 @@ describe("write-once records in a bucket", () => {
     )
   })
 
-  plainIt("are locked for good in production alone, for years of the calendar", () => {
+  plainIt("are locked for good in production alone", () => {
     assert.deepStrictEqual((["dev", "stg", "prod"] as const).map(WormDestination.lockMode), [
       "GOVERNANCE",
       "GOVERNANCE",
       "COMPLIANCE",
     ])
-    const until = WormDestination.yearsAfter(Date.UTC(2024, 1, 29, 12), 5)
-    assert.strictEqual(until.toISOString(), "2029-03-01T12:00:00.000Z")
   })
 })

@@ -2,7 +2,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as OpenApi from "effect/http-api/OpenApi"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import type { Actor } from "../../domain/actor.ts"
@@ -30,13 +29,15 @@ export interface ServeOptions extends Pick<DaemonSection, "host" | "port" | "lim
 /** Connections beside the event streams. */
 const otherConnections = 1_000
 
-/** The methods of each path of the document, `{…}` standing for one segment. */
-const routes = (): ReadonlyArray<readonly [RegExp, ReadonlyArray<string>]> =>
-  Object.entries(OpenApi.fromApi(Api).paths).map(([path, operations]) => {
-    const pattern = path.replaceAll(".", "\\.").replace(/\{[^}]+\}/g, "[^/]+")
-    const methods = Object.keys(operations).map((method) => method.toUpperCase())
+/** The methods of each path, `:name` standing for one segment. */
+const routes = (): ReadonlyArray<readonly [RegExp, ReadonlyArray<string>]> => {
+  const endpoints = Object.values(Api.groups).flatMap((group) => Object.values(group.endpoints))
+  return [...Map.groupBy(endpoints, ({ path }) => path)].map(([path, same]) => {
+    const pattern = path.replaceAll(".", "\\.").replace(/:[^/]+/g, "[^/]+")
+    const methods = same.map(({ method }) => method)
     return [new RegExp(`^${pattern}/?$`), methods.includes("GET") ? [...methods, "HEAD"] : methods] as const
   })
+}
 
 /**
  * Serves the API until the scope closes; gives the port of the network address, and how to serve it on a local socket,
