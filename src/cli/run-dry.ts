@@ -14,18 +14,18 @@ import * as Project from "./project.ts"
 import { clean, table } from "./render/line.ts"
 import { who } from "./who.ts"
 
-const words = (said: DryRun.Forecast): string => {
+const words = (said: DryRun.Forecast): ReadonlyArray<string> => {
   switch (said._tag) {
     case "Would":
-      return clean(said.text)
+      return said.text.split("\n").map(clean)
     case "Pure":
-      return "computes; changes nothing outside"
+      return ["computes; changes nothing outside"]
     case "Later":
-      return `known only in a run: it reads ${said.reads.slice(0, 3).join(", ")}`
+      return [`known only in a run: it reads ${said.reads.slice(0, 3).join(", ")}`]
     case "Cannot":
-      return `cannot be dry-run; its effect happens ${said.effects}`
+      return [`cannot be dry-run; its effect happens ${said.effects}`]
     case "Fails":
-      return `would fail: ${clean(said.reason)}`
+      return [`would fail: ${clean(said.reason)}`]
   }
 }
 
@@ -68,7 +68,10 @@ export const dryRunPipeline = Effect.fnUntraced(function* (name: string | undefi
   if (flags.json)
     yield* Effect.forEach(said, (one) => Output.json({ v: 1, kind: "forecast", ...one }), { discard: true })
   else {
-    const rows = said.map((one, i) => [one.task, plan.tasks[i].type, words(one)])
+    const rows = said.flatMap((one, i) => {
+      const [first = "", ...more] = words(one)
+      return [[one.task, plan.tasks[i].type, first], ...more.map((line) => ["", "", line])]
+    })
     yield* Output.data(table(rows).join("\n"))
     yield* Output.message("No task was run. What a condition leaves out is known only in a run.")
   }

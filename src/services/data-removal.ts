@@ -7,6 +7,7 @@ import { DataClass } from "../domain/data-retention.ts"
 import * as Sha256 from "../domain/sha256.ts"
 import * as DataUnits from "./data-units.ts"
 import * as Durable from "./durable-files.ts"
+import type { EvidenceError } from "./evidence.ts"
 import * as FileLock from "./file-lock.ts"
 
 const Going = Schema.Struct({ class: DataClass, path: Schema.String, bytes: Schema.Int })
@@ -116,14 +117,14 @@ const alone = ({ class: kind, path }: DataUnits.Unit) =>
 
 /**
  * Removes a unit, if it is still what was seen: the same bytes, put at the same time. A folder goes as a whole: it is renamed
- * first. The folders above that are empty then go too, up to the root. Answers with why it is left; undefined where it is
+ * first, while a file, whose name in itself is empty, is removed at once. The folders above that are empty then go too, up to the root. Answers with why it is left; undefined where it is
  * gone. `check` looks at what could keep it.
  */
 export const removeOne = <R>(
   unit: DataUnits.Unit,
   seen: DataUnits.Digested,
-  check: Effect.Effect<string | undefined, never, R>,
-): Effect.Effect<string | undefined, never, R> =>
+  check: Effect.Effect<string | undefined, EvidenceError, R>,
+): Effect.Effect<string | undefined, EvidenceError, R> =>
   Effect.gen(function* () {
     yield* alone(unit)
     const now = yield* DataUnits.look(unit)
@@ -134,9 +135,16 @@ export const removeOne = <R>(
     if (why !== undefined) return why
     // Bytes take their time to be digested, and something may have come to them meanwhile.
     if (!DataUnits.isSame(yield* DataUnits.look(unit), seen)) return changed
-    if (unit.class === "canonical" || unit.class === "snapshots") {
+    const [first] = seen.files
+    if (first !== "") {
       const aside = DataUnits.asideOf(unit.path)
       yield* Durable.renameDurably(unit.path, aside)
+      // Where locks do not reach, as to another machine of a network disk, somebody may have put something there till now.
+      // An empty folder has no time but its own, which the rename has changed.
+      if (first !== undefined && !DataUnits.isSame(yield* DataUnits.look(unit, aside), seen)) {
+        yield* Durable.renameDurably(aside, unit.path)
+        return changed
+      }
       yield* removeAside(aside)
     } else yield* Durable.removeFileDurably(unit.path)
     yield* removeEmptyAbove(unit.path, unit.root)

@@ -1,4 +1,4 @@
-import { basename, sep } from "node:path"
+import { basename, dirname, sep } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -11,10 +11,11 @@ import * as DataRoots from "./data-roots.ts"
 import * as DataUnits from "./data-units.ts"
 import { Holds, type HoldsUnavailable } from "./holds.ts"
 import * as ModelRetention from "./model-retention.ts"
+import * as Monotonic from "./monotonic.ts"
 import { NamedBytes } from "./named-bytes.ts"
 import { Progress } from "./progress.ts"
 import { Settings } from "./settings.ts"
-import { UnfinishedRuns } from "./unfinished-runs.ts"
+import { type UnfinishedRun, UnfinishedRuns } from "./unfinished-runs.ts"
 import { Workspace } from "./workspace.ts"
 
 /** A unit that is old enough, with its bytes as they were seen and what is to become of it. */
@@ -34,6 +35,7 @@ export interface Survey {
   readonly young: number
   readonly odd: ReadonlyArray<DataUnits.Odd>
   readonly doubt: string | undefined
+  readonly wanted: Wanted
 }
 
 type HoldsNow = Result.Result<ReadonlyArray<Hold.Hold>, HoldsUnavailable>
@@ -75,28 +77,84 @@ const aged = Effect.fnUntraced(function* (found: DataUnits.Found, now: number) {
   return { old, odd, young }
 })
 
+/** What is known of those that could still want a unit: names, runs under way, holds. */
+interface Wanted {
+  readonly doubt: string | undefined
+  readonly named: ReadonlySet<string>
+  readonly unfinished: ReadonlyArray<UnfinishedRun>
+  readonly holds: HoldsNow
+  /** When it was looked up, and how long that took, by the clock that nobody sets, milliseconds. */
+  readonly at: number
+  readonly took: number
+}
+
+const nobody: Wanted = {
+  doubt: undefined,
+  named: new Set(),
+  unfinished: [],
+  holds: Result.succeed([]),
+  at: -Infinity,
+  took: 0,
+}
+
+/** Looks up who wants what has these digests. */
+const wanted = Effect.fnUntraced(function* (digests: ReadonlySet<string>) {
+  const at = yield* Monotonic.millis
+  const holds = yield* holdsNow
+  const answer = yield* (yield* NamedBytes).find(digests)
+  const unfinished = yield* (yield* UnfinishedRuns).list(ModelRetention.ownTypes)
+  return {
+    doubt: Result.isFailure(holds) ? holds.failure.message : answer.known ? undefined : answer.doubt,
+    named: answer.known ? answer.named : digests,
+    unfinished,
+    holds,
+    at,
+    took: (yield* Monotonic.millis) - at,
+  } satisfies Wanted
+})
+
+/** The names by which a run may mean a unit: its path, and of raw files and features also folders that it lies in. */
+const namesOf = Effect.fnUntraced(function* ({ class: kind, path, root }: DataUnits.Unit) {
+  const { display } = yield* Workspace
+  const paths = [path]
+  if (kind === "raw" || kind === "features") {
+    for (let at = dirname(path); at === root || at.startsWith(`${root}${sep}`); at = dirname(at)) paths.push(at)
+  }
+  const names = paths.flatMap((one) => [one, display(one)])
+  return new Set(kind === "snapshots" ? [...names, basename(path)] : names)
+})
+
+/** Why a unit is kept, whatever its age; undefined where nothing keeps it. */
+const keptBy = Effect.fnUntraced(function* (
+  { seen, unit }: Omit<Judged, "verdict">,
+  { doubt, holds, named, unfinished }: Wanted,
+  now: number,
+) {
+  if (doubt !== undefined) return doubt
+  if (seen.digests.some((digest) => named.has(digest))) return "its bytes are named"
+  const names = [...(yield* namesOf(unit))]
+  const open = unfinished.find((one) => names.some((name) => one.names(name)))
+  if (open !== undefined) return `run ${open.run} of ${open.pipeline} names it and has not ended`
+  return heldBy(unit, holds, now)
+})
+
+const digestsOf = (all: ReadonlyArray<Pick<Judged, "seen">>) => new Set(all.flatMap(({ seen }) => seen.digests))
+
 /** Decides about all data that lies below the roots. Changes nothing. */
 export const survey = Effect.fn("DataRetention.survey")(function* () {
-  const { display, home } = yield* Workspace
+  const { home } = yield* Workspace
   const { retention: rules } = (yield* Settings).sections
   const now = yield* Clock.currentTimeMillis
   const found = yield* DataUnits.find(yield* DataRoots.list)
   const { odd, old, young } = yield* aged(found, now)
-  if (old.length === 0) return { found, old: [], young, odd, doubt: undefined } satisfies Survey
-  const holds = yield* holdsNow
-  const digests = new Set(old.flatMap(({ seen }) => seen.digests))
-  const answer = yield* (yield* NamedBytes).find(digests)
-  const doubt = Result.isFailure(holds) ? holds.failure.message : answer.known ? undefined : answer.doubt
-  const unfinished = yield* (yield* UnfinishedRuns).list(ModelRetention.ownTypes)
+  if (old.length === 0) return { found, old: [], young, odd, doubt: undefined, wanted: nobody } satisfies Survey
+  const all = yield* wanted(digestsOf(old))
+  const { doubt, holds } = all
   const marks = yield* DataMarks.read(home)
-  const why = ({ seen, unit }: Omit<Judged, "verdict">): string | undefined => {
-    if (doubt !== undefined) return doubt
-    if (answer.known && seen.digests.some((digest) => answer.named.has(digest))) return "its bytes are named"
-    const open = unfinished.find(({ names }) => names(display(unit.path)))
-    if (open !== undefined) return `run ${open.run} of ${open.pipeline} names it and has not ended`
-    return heldBy(unit, holds, now)
-  }
-  const judged = old.map((one): Judged => {
+  const judged: Array<Judged> = []
+  for (const [index, one] of old.entries()) {
+    // Of many units this takes a while, and others want their turn.
+    if (index % 100 === 0) yield* Effect.yieldNow
     const about = Result.isFailure(holds) ? [] : aboutOf(one.unit, holds.success)
     const ends = about.flatMap((hold) => Hold.endOf(hold) ?? [])
     const facts: DataRetention.Facts = {
@@ -104,25 +162,31 @@ export const survey = Effect.fn("DataRetention.survey")(function* () {
       time: one.seen.time,
       digest: one.seen.digest,
       mark: marks.get(one.unit.path),
-      why: why(one),
+      why: yield* keptBy(one, all, now),
       ended: ends.length === 0 ? undefined : Math.max(...ends),
     }
-    return { ...one, verdict: DataRetention.judge(facts, rules, now) }
-  })
-  return { found, old: judged, young, odd, doubt } satisfies Survey
+    judged.push({ ...one, verdict: DataRetention.judge(facts, rules, now) })
+  }
+  return { found, old: judged, young, odd, doubt, wanted: all } satisfies Survey
 })
 
-/** Writes the marks of what is due or ready; whoever is kept has none. Where there is doubt they stay as they are. */
-const mark = Effect.fnUntraced(function* ({ doubt, old }: Survey) {
+/**
+ * Writes the marks of what is due or ready, and is not `gone`; whoever is kept has none. Where there is doubt they stay as
+ * they are.
+ */
+const mark = Effect.fnUntraced(function* ({ doubt, old }: Survey, gone: ReadonlySet<string> = new Set()) {
   if (doubt !== undefined) return
   const { home } = yield* Workspace
   const marks = new Map(
     old.flatMap(({ seen: { digest }, unit: { path }, verdict }) =>
-      verdict.is === "kept" ? [] : [[path, { digest, since: verdict.since }] as const],
+      verdict.is === "kept" || gone.has(path) ? [] : [[path, { digest, since: verdict.since }] as const],
     ),
   )
   if (marks.size > 0 || (yield* DataMarks.read(home)).size > 0) yield* DataMarks.write(home, marks)
 })
+
+/** How long what is known of those that want data is good for, milliseconds. */
+const lookAgainMillis = 10_000
 
 const going = ({ seen, unit }: Judged): DataRemoval.Going => ({
   class: unit.class,
@@ -198,15 +262,21 @@ export const apply = Effect.fn("DataRetention.apply")(function* (key: string, pu
   const purged = [...gone]
   const left: Array<DataRemoval.Left> = []
   const ready = surveyed.old.filter(({ verdict }) => verdict.is === "ready" && purge)
+  let known = surveyed.wanted
   for (const [index, one] of ready.entries()) {
     if (index % 10 === 0) yield* progress.report({ done: index, total: ready.length, note: "removing" })
-    const held = Effect.gen(function* () {
-      if (one.unit.class !== "snapshots") return undefined
-      return heldBy(one.unit, yield* holdsNow, yield* Clock.currentTimeMillis)
+    const check = Effect.gen(function* () {
+      // What began since the last look may name it. A look reads all runs that are there.
+      const age = (yield* Monotonic.millis) - known.at
+      if (age > Math.max(lookAgainMillis, 5 * known.took)) known = yield* wanted(digestsOf(ready.slice(index)))
+      const holds = one.unit.class === "snapshots" ? yield* holdsNow : known.holds
+      return yield* keptBy(one, { ...known, holds }, yield* Clock.currentTimeMillis)
     })
-    const why = yield* DataRemoval.removeOne(one.unit, one.seen, held)
+    const why = yield* DataRemoval.removeOne(one.unit, one.seen, check)
     if (why === undefined) purged.push(going(one))
     else left.push({ class: one.unit.class, path: one.unit.path, why })
   }
+  // What is put back later begins its grace anew.
+  yield* mark(surveyed, new Set(purged.map(({ path }) => path)))
   return { ...plan, going: purged, left, doubt: surveyed.doubt, odd: surveyed.odd }
 })

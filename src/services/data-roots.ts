@@ -40,8 +40,19 @@ const ofHome = [
   ),
   ..."receipts reports retention scratch signals state.db term-owners".split(" "),
 ]
-/** What a project is made of. */
-const ofProject = ["configs", "pipelines", "tasks"]
+/** What a project is made of, and what a repository keeps of it. */
+const ofProject = [
+  ".git",
+  "configs",
+  "deploy",
+  "node_modules",
+  "pipelines",
+  "samples",
+  "schema",
+  "src",
+  "tasks",
+  "test",
+]
 
 const holds = (folder: string, path: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`)
@@ -50,7 +61,12 @@ const holds = (folder: string, path: string): boolean =>
 const ownProblem = (path: string, { home, project }: Pick<Workspace["Service"], "home" | "project">) => {
   if (holds(path, home)) return `is or holds ${home}, where all records are`
   if (holds(path, project)) return `is or holds the project ${project}`
-  const own = [...ofHome.map((name) => join(home, name)), ...ofProject.map((name) => join(project, name))]
+  // Where $DANDORI_HOME is elsewhere, the usual one may be that of others.
+  const homes = [home, join(project, ".dandori")]
+  const own = [
+    ...homes.flatMap((one) => ofHome.map((name) => join(one, name))),
+    ...ofProject.map((name) => join(project, name)),
+  ]
   const kept = own.find((folder) => holds(path, folder) || holds(folder, path))
   return kept === undefined ? undefined : `overlaps ${kept}`
 }

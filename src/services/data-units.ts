@@ -19,8 +19,8 @@ export interface Unit {
 }
 
 /**
- * A unit as it lies there: its files, of which `data` are those whose bytes count, and when it was put last (milliseconds
- * since the epoch); `odd` says what is in it that is not its own.
+ * A unit as it lies there: its files by their names in it, of which `data` are the paths of those whose bytes count, and when
+ * it was put last (milliseconds since the epoch); `odd` says what is in it that is not its own.
  */
 export interface Looked {
   readonly files: ReadonlyArray<string>
@@ -164,11 +164,13 @@ const partsOf: (path: string) => Effect.Effect<ReadonlyArray<Part>, Durable.File
   },
 )
 
-const newest = (parts: ReadonlyArray<Part>): number => parts.reduce((time, { stat }) => Math.max(time, stat.mtimeMs), 0)
+/** When a file came to lie there as it does: who copies or restores it may give it the time of modification that it had. */
+const putAt = ({ ctimeMs, mtimeMs }: Stat): number => Math.max(ctimeMs, mtimeMs)
+const newest = (parts: ReadonlyArray<Part>): number => parts.reduce((time, { stat }) => Math.max(time, putAt(stat)), 0)
 
-/** Looks at a unit; fails with ENOENT where it is not there any more. */
-export const look = Effect.fnUntraced(function* (unit: Unit) {
-  const { class: kind, path } = unit
+/** Looks at a unit, or at what was put aside of it; fails with ENOENT where it is not there any more. */
+export const look = Effect.fnUntraced(function* (unit: Unit, path = unit.path) {
+  const { class: kind } = unit
   const own = yield* statOf(path)
   const parts = yield* partsOf(path)
   const inside = (part: Part) => relative(path, part.path) || basename(path)
@@ -177,11 +179,11 @@ export const look = Effect.fnUntraced(function* (unit: Unit) {
   const odd = parts.find(isOdd)
   const folder = kind === "canonical" ? (yield* entriesOf(path)).find((entry) => entry.isDirectory()) : undefined
   const data = parts.filter(isData)
-  const put = data.length > 0 ? newest(data) : parts.length > 0 ? newest(parts) : own.mtimeMs
+  const put = data.length > 0 ? newest(data) : parts.length > 0 ? newest(parts) : putAt(own)
   const what =
     odd === undefined ? folder?.name : `${inside(odd)}${odd.stat.isSymbolicLink() ? ", a symbolic link" : ""}`
   return {
-    files: parts.map((part) => part.path),
+    files: parts.map((part) => relative(path, part.path)),
     data: data.map((part) => part.path),
     bytes: parts.reduce((sum, { stat }) => sum + stat.size, 0),
     time: kind === "canonical" ? Math.max(put, monthEnd(unit)) : put,
@@ -189,7 +191,7 @@ export const look = Effect.fnUntraced(function* (unit: Unit) {
   } satisfies Looked
 })
 
-/** Whether two looks at a unit have seen the same files, of the same size and put at the same time. */
+/** Whether two looks at a unit, here or put aside, have seen the same files, of the same size and put at the same time. */
 export const isSame = (one: Looked, other: Looked): boolean =>
   one.time === other.time && one.bytes === other.bytes && one.files.join("\0") === other.files.join("\0")
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, fsync, mkdirSync, openSync, utimesSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -183,10 +184,9 @@ export const removeFileDurably = (path: string): Effect.Effect<void, FileFailed>
 
 /** Makes a file one that was put now, for those who go by how long ago that was. */
 export const renewTime = (path: string): Effect.Effect<void, FileFailed> =>
-  attemptNow("renew the time of", path, () => {
-    const now = Date.now() / 1_000
-    utimesSync(path, now, now)
-  })
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    attemptNow("renew the time of", path, () => utimesSync(path, now / 1_000, now / 1_000)),
+  )
 
 type Fill<A, E = FileFailed> = (handle: Fs.FileHandle, temporary: string) => Effect.Effect<A, E>
 type Place = (temporary: string, to: string) => Effect.Effect<void, FileFailed>

@@ -8,8 +8,8 @@ import * as FileLock from "./file-lock.ts"
 const patience = 60_000
 
 /**
- * Refusals of a file system that has no locks: a purge cannot have one there either, and removes nothing. And of a folder that
- * this user may not look into: what is there to be done in it fails by itself.
+ * Refusals of a file system that has no locks: a purge on this machine cannot have one there either, and removes nothing. And
+ * of a folder that this user may not look into: what is there to be done in it fails by itself.
  */
 const lockless = new Set(["EBADF", "EINVAL", "ENOLCK", "ENOTSUP", "EACCES"])
 

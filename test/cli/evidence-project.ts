@@ -45,8 +45,16 @@ export const start = (
 
 /** Runs the real command line to its end. */
 export const dandori = (cwd: string, ...args: ReadonlyArray<string>): Effect.Effect<Said> =>
+  dandoriWith({}, cwd, ...args)
+
+/** The same, with these variables in its environment. */
+export const dandoriWith = (
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+  ...args: ReadonlyArray<string>
+): Effect.Effect<Said> =>
   Effect.promise(async () => {
-    const child = start(cwd, args)
+    const child = start(cwd, args, undefined, env)
     const [out, err, code] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),

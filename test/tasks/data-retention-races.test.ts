@@ -34,8 +34,8 @@ const age = (root: string) => {
   }
 }
 
-/** What is real time here: `seed` renews by it. */
-const soon = Date.now()
+/** So long from now on that what the tests write now is old, whatever time it was given. */
+const soon = Date.now() + 4_000 * Place.dayMillis
 const later = soon + 3 * Place.dayMillis
 
 /** A project with two old months that `seed` has made, and other data, all marked, whose grace is over `later`. */
