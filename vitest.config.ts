@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -11,8 +12,8 @@ export default defineConfig({
   },
   test: {
     pool: "threads",
-    // One worker for each core: most of the time of a test is that of the processes that it waits for.
-    maxWorkers: "100%",
+    // Three workers for two cores: a good part of the time of a test is that of what it waits for.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     globalSetup: "test/support/temporary-folder.ts",
     include: ["test/**/*.test.ts"],
     testTimeout: 180_000,

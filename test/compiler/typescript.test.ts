@@ -1,80 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Fs from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import { compileFile } from "../../src/compiler/compile-file.ts"
-import { PipelineInvalid } from "../../src/compiler/diagnostic.ts"
-import * as Source from "../../src/compiler/source.ts"
-import { compileTypeScript } from "../../src/compiler/typescript.ts"
 import * as Plan from "../../src/domain/plan.ts"
-import * as CompileChild from "../../src/services/compile-child.ts"
 import * as Catalog from "../../tasks/catalog.ts"
-
-/** A project away from this checkout, with these files. */
-const project = (files: Readonly<Record<string, string>>) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const root = await Fs.realpath(await Fs.mkdtemp(join(tmpdir(), "dandori typescript-")))
-      for (const [path, text] of Object.entries(files)) {
-        await Fs.mkdir(dirname(join(root, path)), { recursive: true })
-        await Fs.writeFile(join(root, path), text)
-      }
-      return root
-    }),
-    (root) => Effect.promise(() => Fs.rm(root, { recursive: true, force: true })),
-  )
-
-const compiled = (files: Readonly<Record<string, string>>) =>
-  Effect.gen(function* () {
-    const root = yield* project(files)
-    return yield* compileFile(join(root, "pipelines/p.ts")).pipe(Effect.provide(Catalog.layer(root)))
-  }).pipe(Effect.scoped)
-
-const told = (text: string) =>
-  compiled({ "pipelines/p.ts": text }).pipe(
-    Effect.flip,
-    Effect.map((error) =>
-      error instanceof PipelineInvalid
-        ? error.diagnostics.map(({ line, column, message }) => `${line}:${column} ${message}`)
-        : [error.message],
-    ),
-  )
-
-const head = `import { pipeline } from "dandori"
-import { command, notify, seed, train } from "dandori/tasks"
-`
-
-/** The plan of a project's pipeline, compiled as this program compiles it outside of a test runner. */
-const printed = (files: Readonly<Record<string, string>>) =>
-  Effect.gen(function* () {
-    const root = yield* project(files)
-    const script = fileURLToPath(new URL("fixtures/print-plan.ts", import.meta.url))
-    return yield* Effect.promise(() =>
-      Bun.$`${process.execPath} ${script} ${root} ${root}/pipelines/p.ts`.quiet().text(),
-    )
-  }).pipe(Effect.scoped)
-
-const hello = (type: string) => `import { taskType } from "dandori"
-import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-export default taskType({
-  type: "${type}", version: 7, description: "greets", effects: "pure",
-  input: Schema.Struct({ name: Schema.String }),
-  output: Schema.Struct({ greeting: Schema.String }),
-  run: ({ name }) => Effect.succeed({ greeting: name }),
-})
-`
-
-const greeting = `import { pipeline } from "dandori"
-import * as Schema from "effect/Schema"
-import hello from "../tasks/hello/index.ts"
-export default pipeline("p", { params: { who: Schema.String } }, ({ params, task }) => {
-  for (const n of [1, 2]) task(\`hello_\${n}\`, hello, { name: \`\${params.who} \${n}\` })
-})
-`
+import { compiled, greeting, head, hello, printed, project, told } from "./typescript-project.ts"
 
 describe("a task type of a project", () => {
   it.effect("shares this program's modules, whatever copy of effect lies beside it", () =>
@@ -322,63 +253,6 @@ list.push(list)
 export default pipeline("p", {}, ({ task }) => { task("a", notify, { channel: "c", text: list }) })
 `)
       assert.strictEqual(round, "5:50 tasks.a.with.text[0] holds itself")
-    }),
-  )
-
-  it.live("that never ends is stopped when its time is over", () =>
-    Effect.gen(function* () {
-      const root = yield* project({ "loop.ts": "while (true) {}\n" })
-      const file = join(root, "loop.ts")
-      const error = yield* compileTypeScript(Source.make("loop.ts", ""), file, 700).pipe(
-        Effect.provide(Catalog.layer(root)),
-        Effect.flip,
-      )
-      assert.instanceOf(error, CompileChild.PipelineTooSlow)
-      assert.match(error.message, /took longer than 700ms/)
-    }).pipe(Effect.scoped),
-  )
-
-  it.live("that never ends is gone when the program that compiles it was killed", () =>
-    Effect.gen(function* () {
-      const root = yield* project({
-        "configs/base/limits.yaml": "{}\n",
-        "loop.ts": "console.error(process.pid); while (true) {}\n",
-      })
-      const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
-      const program = Bun.spawn([process.execPath, main, "compile", "loop.ts"], {
-        cwd: root,
-        stdio: ["ignore", "ignore", "pipe"],
-      })
-      const { value } = yield* Effect.promise(() => program.stderr.getReader().read())
-      const pid = Number(new TextDecoder().decode(value))
-      assert.isAbove(pid, 0)
-      program.kill("SIGKILL")
-      const isThere = Effect.try({ try: () => process.kill(pid, 0), catch: () => false }).pipe(
-        Effect.orElseSucceed(() => false),
-      )
-      yield* Effect.repeat(isThere, { while: (there) => there, schedule: Schedule.spaced(20) }).pipe(
-        Effect.timeout("20 seconds"),
-      )
-    }).pipe(Effect.scoped),
-  )
-
-  it.effect("that ends the process is told as such", () =>
-    Effect.gen(function* () {
-      assert.match((yield* told("process.exit(3)\n"))[0], /could not be evaluated: its process ended with exit code 3/)
-    }),
-  )
-
-  it.effect("may be large: thousands of tasks come through the pipe", () =>
-    Effect.gen(function* () {
-      const { plan } = yield* compiled({
-        "pipelines/p.ts": `${head}export default pipeline("p", {}, ({ task }) => {
-  let last = task("t0", command, { argv: ["x"] })
-  for (let i = 1; i < 2000; i++) last = task("t" + i, command, { argv: ["x".repeat(200), last.stdout] })
-})
-`,
-      })
-      assert.lengthOf(plan.tasks, 2000)
-      assert.strictEqual(plan.tasks[1999].id, "t1999")
     }),
   )
 

@@ -1,35 +1,16 @@
 import * as Fs from "node:fs/promises"
-import { assert, describe, it, layer } from "@effect/vitest"
-import * as Context from "effect/Context"
+import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import { Bookmarks } from "../../src/services/bookmarks.ts"
 import * as Postgres from "../../src/services/postgres.ts"
 import { Ledger } from "../../src/ledger/ledger.ts"
-import * as LedgerPostgres from "../../src/ledger/ledger-postgres.ts"
 import * as StreamName from "../../src/ledger/stream-name.ts"
 import * as CutProxy from "../support/cut-proxy.ts"
 import * as VerifyCopy from "../../src/ledger/verify-copy.ts"
 import * as Databases from "../support/servers/databases.ts"
-import * as Servers from "../support/servers/scoped.ts"
 import * as Project from "./fixtures/project.ts"
-
-const run = Project.runId(1)
-const stream = StreamName.ofRun(run)
-const author = { source: "dandori://dev/test", authid: "tester", authtype: "user" } as const
-
-/** The ledger as a process of its own opens it. */
-const ledgerOf = (url: string, changes: Partial<Postgres.PostgresOptions> = {}) =>
-  Effect.map(
-    Layer.build(
-      Layer.fresh(
-        LedgerPostgres.layer({ database: { ...Databases.options(url), ...changes }, author, flushIntervalMillis: 5 }),
-      ),
-    ),
-    (services) => Context.get(services, Ledger),
-  )
+import { ledgerOf, run, stream } from "./ledger-process.ts"
 
 describe("a ledger in PostgreSQL", () => {
   layer(Databases.layer, { excludeTestServices: true })((test) => {
@@ -336,74 +317,4 @@ describe("a ledger in PostgreSQL", () => {
       ),
     )
   })
-
-  it.live("says how many events are lost when it is left while the server is away, and is left in time", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const said: Array<unknown> = []
-        const logger = Logger.make(({ message }) => void said.push(message))
-        const server = yield* Servers.ownPostgres()
-        const ledger = yield* ledgerOf(server.url, { timeoutMillis: 500 })
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const writer = yield* ledger.create(stream)
-            writer.append(Project.created())
-            yield* writer.durable
-            yield* Effect.promise(() => server.stop("SIGKILL"))
-            for (const event of Project.attempts(3)) writer.append(event)
-            yield* Effect.flip(Effect.timeout(writer.durable, 100))
-          }),
-        ).pipe(Effect.provide(Logger.layer([logger])))
-        assert.include(
-          said.flat().filter((each) => String(each).startsWith("The last ")),
-          `The last 3 events of ${stream} are not in the ledger: its database is away. What was acknowledged is there`,
-        )
-      }),
-    ),
-  )
-
-  it.live("waits while the server is away, and loses nothing that was acknowledged, through kills and restarts", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        let server = yield* Servers.ownPostgres()
-        const [one, two] = yield* Effect.all([ledgerOf(server.url), ledgerOf(server.url)])
-        const acknowledged: Array<Set<string>> = [new Set(), new Set()]
-        let recorded = 0
-        let over = false
-        const writing = (ledger: Ledger["Service"], n: number) =>
-          Effect.scoped(
-            Effect.gen(function* () {
-              const writer = yield* ledger.create(StreamName.ofRun(Project.runId(n)))
-              writer.append(Project.created())
-              while (!over) {
-                const heads = Project.attempts(5).map((event) => writer.append(event))
-                yield* writer.durable
-                for (const { hash } of heads) acknowledged[n].add(hash)
-                yield* ledger.record("system", [Project.finished])
-                recorded++
-              }
-            }),
-          )
-        const fibers = yield* Effect.all([Effect.forkChild(writing(one, 0)), Effect.forkChild(writing(two, 1))])
-        for (let round = 0; round < 4; round++) {
-          const before = acknowledged.map(({ size }) => size)
-          yield* Effect.repeat(Effect.yieldNow, {
-            until: () => acknowledged.every(({ size }, n) => size > before[n] + 20),
-          })
-          yield* Effect.promise(() => server.stop(round % 2 === 0 ? "SIGKILL" : "SIGINT"))
-          server = yield* Effect.promise(() => server.again())
-        }
-        over = true
-        for (const fiber of fibers) yield* Fiber.join(fiber)
-        for (const [n, hashes] of acknowledged.entries()) {
-          const { entries, fault } = yield* two.read(StreamName.ofRun(Project.runId(n)))
-          assert.isUndefined(fault)
-          const found = new Set<string>(entries.map(({ entryhash }) => entryhash))
-          for (const hash of hashes) assert.isTrue(found.has(hash))
-          assert.strictEqual(entries.length, hashes.size + 1)
-        }
-        assert.lengthOf((yield* one.read("system")).entries, recorded)
-      }),
-    ),
-  )
 })

@@ -17,6 +17,7 @@ import * as Verify from "../../src/ledger/verify.ts"
 import type { VerifyReport } from "../../src/ledger/verify-report.ts"
 import * as Damaged from "./fixtures/damaged-ledger.ts"
 import * as Project from "./fixtures/project.ts"
+import { apply, type Damage, damage } from "./fixtures/damage.ts"
 
 const verify = (target: string, options: Verify.VerifyOptions = {}) =>
   Verify.verify(target, options).pipe(Effect.provide(Project.platform))
@@ -44,63 +45,6 @@ const rewrite = (stream: string, bytes: Buffer, line: number, change: (data: obj
   return Buffer.from(lines.join(""))
 }
 const headOf = (bytes: Buffer) => JSON.parse(Damaged.linesOf(bytes).at(-1) ?? "").entryhash
-
-type Damage =
-  | { readonly do: "byte"; readonly at: number; readonly xor: number }
-  | { readonly do: "remove" | "swap" | "repeat"; readonly line: number }
-  | { readonly do: "cut lines" | "cut bytes"; readonly at: number }
-  | { readonly do: "delete" }
-const damage: fc.Arbitrary<Damage> = fc.oneof(
-  fc.record({ do: fc.constant("byte" as const), at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) }),
-  fc.record({ do: fc.constant("byte" as const), at: fc.constantFrom(-1, -2), xor: fc.integer({ min: 1, max: 255 }) }),
-  fc.record({ do: fc.constantFrom("remove" as const, "swap" as const, "repeat" as const), line: fc.nat() }),
-  fc.record({ do: fc.constantFrom("cut lines" as const, "cut bytes" as const), at: fc.nat() }),
-  fc.constant({ do: "delete" as const }),
-)
-
-/** The damaged bytes, the line where the damage shows, and the exit codes that may answer it. */
-const apply = (bytes: Buffer, what: Damage) => {
-  const lines = Damaged.linesOf(bytes)
-  const text = (all: ReadonlyArray<string>) => Buffer.from(all.map((line) => `${line}\n`).join(""))
-  const lineAt = (at: number) => bytes.subarray(0, at).filter((byte) => byte === 10).length + 1
-  switch (what.do) {
-    case "byte": {
-      const at = (what.at + bytes.length) % bytes.length
-      const changed = Buffer.from(bytes)
-      changed[at]! ^= what.xor
-      return { bytes: changed, line: lineAt(at), codes: [10], torn: at === bytes.length - 1, cut: false }
-    }
-    case "remove": {
-      const i = what.line % (lines.length - 1)
-      return { bytes: text(lines.toSpliced(i, 1)), line: i + 1, codes: [13], torn: false, cut: false }
-    }
-    case "swap": {
-      const i = what.line % (lines.length - 1)
-      const swapped = lines.with(i, lines[i + 1]).with(i + 1, lines[i])
-      return { bytes: text(swapped), line: i + 1, codes: [10], torn: false, cut: false }
-    }
-    case "repeat": {
-      const i = what.line % lines.length
-      return { bytes: text(lines.toSpliced(i, 0, lines[i])), line: i + 2, codes: [10], torn: false, cut: false }
-    }
-    case "cut lines": {
-      const keep = what.at % lines.length
-      return { bytes: text(lines.slice(0, keep)), line: keep + 1, codes: [13], torn: false, cut: true }
-    }
-    case "cut bytes": {
-      const keep = what.at % bytes.length
-      return {
-        bytes: bytes.subarray(0, keep),
-        line: lineAt(keep),
-        codes: [10, 13],
-        torn: keep > 0 && bytes[keep - 1] !== 10,
-        cut: true,
-      }
-    }
-    case "delete":
-      return { bytes: undefined, line: 1, codes: [13], torn: false, cut: true }
-  }
-}
 
 describe("verifying a ledger", () => {
   it.live("finds nothing wrong with what was written, and says how far the evidence goes", () =>

@@ -118,8 +118,9 @@ const compareAll = (timezone: string, range: readonly [number, number], isMeant:
     const walls = Luxon.walls(zone, times, ...range)
     for (const dst of policies) compare(timezone, cron, dst, range, Luxon.fixedTicks(zone, walls, dst, ...range))
   }
+  const clock = Luxon.clock(zone, ...range)
   for (const [cron, times] of hourly.filter(([cron]) => isMeant(cron))) {
-    compare(timezone, cron, undefined, range, Luxon.hourlyTicks(zone, times, ...range))
+    compare(timezone, cron, undefined, range, Luxon.hourlyTicks(clock, times, ...range))
   }
 }
 

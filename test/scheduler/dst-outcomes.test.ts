@@ -106,7 +106,7 @@ describe("a schedule on virtual time, over a jump of the clocks", () => {
           const range = [Math.floor((start - day) / day) * day, end + 1] as const
           const expected = (
             isHourly
-              ? Luxon.hourlyTicks(zone, times, ...range)
+              ? Luxon.hourlyTicks(Luxon.clock(zone, ...range), times, ...range)
               : Luxon.fixedTicks(zone, Luxon.walls(zone, times, ...range), dst, ...range)
           ).filter((at) => at > start)
           const closed = stream.events.flatMap((event) => closedBy(event, expected))

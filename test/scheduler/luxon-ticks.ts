@@ -25,9 +25,18 @@ export const zoneOf = (name: string) => {
     known.set(at, found)
     return found
   }
+  /** The offset of each day, by its number; not a number where it changes within the day. */
+  const days = new Map<number, number>()
+  const learn = (number: number): number => {
+    const [start, end] = [ask(number * day), ask((number + 1) * day)]
+    const found = start === end ? start : Number.NaN
+    days.set(number, found)
+    return found
+  }
   const offset = (at: number): number => {
-    const start = Math.floor(at / day) * day
-    return ask(start) === ask(start + day) ? ask(start) : ask(at)
+    const number = Math.floor(at / day)
+    const found = days.get(number) ?? learn(number)
+    return Number.isNaN(found) ? ask(at) : found
   }
   return { name, offset, local: (at: number) => at + offset(at) }
 }
@@ -35,7 +44,11 @@ export type Zone = ReturnType<typeof zoneOf>
 
 /** The instants at which the clocks show a local time: none in a gap, two where it comes twice. */
 const instantsOf = (zone: Zone, local: number): ReadonlyArray<number> => {
-  const offsets = new Set([-day, 0, day].map((shift) => zone.offset(local + shift)))
+  const offset = zone.offset(local)
+  const offsets = new Set([offset])
+  for (const beside of [zone.offset(local - day), zone.offset(local + day)]) {
+    if (beside !== offset) offsets.add(beside)
+  }
   for (let at = local - day; offsets.size > 1 && at <= local + day; at += hour) offsets.add(zone.offset(at))
   return [...offsets]
     .map((offset) => local - offset)
@@ -88,22 +101,27 @@ export const fixedTicks = (
   return [...new Set(ticks)].filter((at) => at >= from && at < to).toSorted((a, b) => a - b)
 }
 
+/** What the clocks show at every instant of a range, five minutes by five minutes. */
+export const clock = (zone: Zone, from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, Math.ceil((to - from) / (5 * minute))) }, (_, i) =>
+    zone.local(from + i * 5 * minute),
+  )
+
 /**
- * The ticks of a pattern that matches every hour: every instant, five minutes by five minutes, at which the clocks show
- * one of the minutes on one of the days.
+ * The ticks of a pattern that matches every hour: of the instants of a range, those at which the clocks show one of the
+ * minutes on one of the days.
  */
 export const hourlyTicks = (
-  zone: Zone,
+  all: ReturnType<typeof clock>,
   { minutes, on }: Pick<Times, "minutes" | "on">,
   from: number,
   to: number,
 ): ReadonlyArray<number> => {
   const ticks: Array<number> = []
   const days = new Set(dates(on, from, to))
-  const shown = new Set(minutes)
-  for (let at = from; at < to; at += 5 * minute) {
-    const local = zone.local(at)
-    if (shown.has((local / minute) % 60) && days.has(Math.floor(local / day) * day)) ticks.push(at)
+  const shown = Array.from({ length: 60 }, (_, i) => minutes.includes(i))
+  for (let i = 0; i < all.length; i++) {
+    if (shown[(all[i] / minute) % 60] && days.has(Math.floor(all[i] / day) * day)) ticks.push(from + i * 5 * minute)
   }
   return ticks
 }

@@ -6,59 +6,9 @@ import { TestClock } from "effect/testing"
 import * as FastCheck from "fast-check"
 import { delayMillis } from "../../src/services/notification-delivery.ts"
 import { retryAfterMillis } from "../../src/services/notification-route.ts"
-import { Alarms, type Message, Notifier } from "../../src/services/notifier.ts"
 import * as ChatServer from "../support/servers/chat-server.ts"
-import { hastened } from "../support/virtual-time.ts"
 import * as Place from "./notification-place.ts"
-
-interface Given {
-  readonly chat: ChatServer.ChatServer
-  readonly place: Place.Place
-  readonly said: { readonly text: string }
-}
-
-const inPlace = <A, E, R>(use: (given: Given) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const chat = yield* ChatServer.start
-      const place = yield* Place.make(chat)
-      return yield* use({ chat, place, said: yield* Place.standardError })
-    }),
-  )
-
-const message = (changed: Partial<Message> = {}): Message => ({
-  channel: "slack",
-  severity: "warning",
-  title: "Trained",
-  text: "AUC 0.61",
-  ...changed,
-})
-
-const send = (...messages: ReadonlyArray<Message>) =>
-  Effect.flatMap(Notifier, (notifier) => Effect.forEach(messages, notifier.send))
-
-const fast = <A, E, R>(place: Place.Place, effect: Effect.Effect<A, E, R>) => hastened(effect, () => place.under > 0)
-
-/** A process sends and ends; others come until each message was tried. */
-const sends = Effect.fnUntraced(function* (place: Place.Place, ...messages: ReadonlyArray<Message>) {
-  const stored = yield* fast(place, Place.life(place, send(...messages)))
-  const isTried = ({ id }: { readonly id: string }) => place.deliveries.some((delivery) => delivery.id === id)
-  while (!stored.every(isTried)) yield* fast(place, Place.life(place, Effect.void))
-  return stored
-})
-
-/** Processes come one after the other until nothing is left. */
-const settled = Effect.fnUntraced(function* (place: Place.Place) {
-  while ((yield* Place.folder(place, "pending")).length > 0) {
-    yield* TestClock.adjust("5 minutes")
-    yield* fast(place, Place.life(place, Effect.void))
-  }
-})
-
-const outcomes = ({ deliveries }: Place.Place) => deliveries.map(({ outcome }) => outcome)
-const titles = (bodies: ReadonlyArray<Record<string, any>>) => bodies.map(({ text }) => /\] (.*?):/.exec(text)?.[1])
-
-const refused = (status: number, text = "", headers: Record<string, string> = {}) => ({ status, text, headers })
+import { fast, inPlace, message, outcomes, refused, send, sends, settled, titles } from "./notification-sending.ts"
 
 describe("a delivery", () => {
   for (const [what, behaviour] of [
@@ -389,101 +339,6 @@ const survive = (chat: ChatServer.ChatServer, place: Place.Place, { pagerDuty, p
       }
     }
   })
-
-describe("an alarm", () => {
-  const pager = (changed: Partial<Message> = {}) => message({ channel: "pagerduty", dedupKey: "disk", ...changed })
-
-  it.live("is resolved where it was triggered, whatever the channel of what resolves it", () =>
-    inPlace(({ chat, place }) =>
-      Effect.gen(function* () {
-        yield* Place.life(place, send(pager()))
-        assert.strictEqual(chat.alerts.get("disk"), "trigger")
-        const [sent] = yield* Place.life(place, send(message({ dedupKey: "disk", action: "resolve" })))
-        assert.deepStrictEqual(sent.to, ["slack:#ml-ops", "pagerduty"])
-        assert.strictEqual(chat.alerts.get("disk"), "resolve")
-      }),
-    ),
-  )
-
-  it.live("that comes again after it was resolved is triggered again, though the words are the same", () =>
-    inPlace(({ chat, place }) =>
-      Effect.gen(function* () {
-        yield* Place.life(place, send(pager(), pager()))
-        assert.strictEqual(chat.pagerDuty().length, 1)
-        yield* Place.life(place, send(pager({ action: "resolve", key: "r1" })))
-        yield* Place.life(place, send(pager()))
-        assert.strictEqual(chat.alerts.get("disk"), "trigger")
-        yield* Place.life(place, send(pager({ action: "resolve", key: "r2" })))
-        assert.strictEqual(chat.alerts.get("disk"), "resolve")
-        assert.strictEqual(chat.pagerDuty().length, 4)
-      }),
-    ),
-  )
-
-  it.effect("that was triggered, resolved and triggered while the server was away ends as triggered", () =>
-    inPlace(({ chat, place }) =>
-      Effect.gen(function* () {
-        chat.script(
-          "/v2",
-          Array.from({ length: 30 }, () => "reset" as const),
-        )
-        for (const one of [pager(), pager({ action: "resolve", key: "r1" }), pager()]) {
-          yield* fast(place, Place.life(place, send(one)))
-        }
-        chat.script("/v2", [])
-        yield* settled(place)
-        assert.deepStrictEqual(
-          chat.pagerDuty().map((event) => event.event_action),
-          ["trigger", "resolve", "trigger"],
-        )
-      }),
-    ),
-  )
-
-  it.live("is recovered once, on its own routes, and not by the run that triggered it", () =>
-    inPlace(({ chat, place }) =>
-      Effect.gen(function* () {
-        const recover = (run: string) =>
-          Place.life(
-            place,
-            Effect.flatMap(Alarms, (alarms) => alarms.recover({ dedupKey: "disk", run, title: "well", text: "again" })),
-          )
-        assert.isFalse(yield* recover("r0"))
-        yield* Place.life(place, send(pager({ from: { pipeline: "p", run: "r1", task: "t" } })))
-        assert.isFalse(yield* recover("r1"))
-        assert.isTrue(yield* recover("r2"))
-        assert.isFalse(yield* recover("r3"))
-        assert.strictEqual(chat.alerts.get("disk"), "resolve")
-        assert.strictEqual(chat.received.length, 2)
-      }),
-    ),
-  )
-
-  it.live("of one environment is not that of another", () =>
-    inPlace(({ place }) =>
-      Effect.gen(function* () {
-        yield* Place.life(place, send(pager()))
-        place.env = "prod"
-        const recovery = { dedupKey: "disk", run: "r", title: "well", text: "again" }
-        assert.isFalse(
-          yield* Place.life(
-            place,
-            Effect.flatMap(Alarms, (alarms) => alarms.recover(recovery)),
-          ),
-        )
-      }),
-    ),
-  )
-
-  it.live("cannot be acknowledged or resolved without a dedupKey", () =>
-    inPlace(({ place }) =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(Place.life(place, send(message({ action: "resolve" }))))
-        assert.include(error.message, "needs a dedupKey")
-      }),
-    ),
-  )
-})
 
 describe("how long to wait", () => {
   it("grows to a bound, never above it, and is as long as the other side asks", () => {

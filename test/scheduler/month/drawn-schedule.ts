@@ -57,7 +57,10 @@ const hourly = (chance: Chance): Drawn => {
   const times = { minutes, ...(weekdays ? { on: isWeekday } : {}) }
   return {
     schedule: scheduleOf(`${minutes.join()} * * * ${weekdays ? "MON-FRI" : "*"}`, { timezone, ...policiesOf(chance) }),
-    ticks: (from, to) => Luxon.hourlyTicks(zone, times, Math.ceil(from / (5 * minute)) * 5 * minute, to),
+    ticks: (from, to) => {
+      const start = Math.ceil(from / (5 * minute)) * 5 * minute
+      return Luxon.hourlyTicks(Luxon.clock(zone, start, to), times, start, to)
+    },
   }
 }
 

@@ -154,6 +154,27 @@ describe("any pattern of the specification", () => {
     )
   })
 
+  it("matches these times on each of its days, from any time on", () => {
+    const field = (to: number) => list(items(0, to))
+    const from = FastCheck.integer({ min: Date.UTC(2027, 1, 26), max: Date.UTC(2027, 2, 2) })
+    const times = FastCheck.tuple(FastCheck.integer({ min: 0, max: 59 }), field(59), field(23))
+    FastCheck.assert(
+      FastCheck.property(times, FastCheck.integer({ min: 1, max: 7 }), from, ([second, minute, hour], to, from) => {
+        const pattern = `${second} ${minute.text} ${hour.text} 1-${to} * *`
+        const expected: Array<number> = []
+        const begin = Math.floor(from / 60_000) * 60_000 + second * 1_000
+        for (let at = begin < from ? begin + 60_000 : begin; at < from + 4 * day; at += 60_000) {
+          const date = new Date(at)
+          if (date.getUTCDate() <= to && hour.has(date.getUTCHours()) && minute.has(date.getUTCMinutes())) {
+            expected.push(at)
+          }
+        }
+        assert.deepStrictEqual([...CronPattern.matches(pattern, from, from + 4 * day)], expected, pattern)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   it("is the same in its one form", () => {
     FastCheck.assert(
       FastCheck.property(
