@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -12,8 +11,8 @@ export default defineConfig({
   },
   test: {
     pool: "threads",
-    // Three workers for two cores: a good part of the time of a test is that of what it waits for.
-    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    // One worker for each core: most of the time of a test is that of the processes that it waits for.
+    maxWorkers: "100%",
     globalSetup: "test/support/temporary-folder.ts",
     include: ["test/**/*.test.ts"],
     testTimeout: 180_000,

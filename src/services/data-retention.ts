@@ -113,7 +113,10 @@ const wanted = Effect.fnUntraced(function* (digests: ReadonlySet<string>) {
   } satisfies Wanted
 })
 
-/** The names by which a run may mean a unit: its path, and of raw files and features also folders that it lies in. */
+/**
+ * The names by which a run may mean a unit: its path, the name of a snapshot, and of raw files and features the folders that
+ * they lie in, so that a run which names one of them, by a pattern or a folder too, keeps all that are there.
+ */
 const namesOf = Effect.fnUntraced(function* ({ class: kind, path, root }: DataUnits.Unit) {
   const { display } = yield* Workspace
   const paths = [path]
