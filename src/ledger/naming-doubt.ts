@@ -11,6 +11,9 @@ import * as StreamName from "./stream-name.ts"
 
 const isRunId = Schema.is(RunId)
 
+/** What to do where two ledgers share a home. */
+const apart = "give each environment a home of its own ($DANDORI_HOME)"
+
 /**
  * Why it cannot be told what is named: the ledger lacks runs of which its root knows, or runs were driven from this home
  * that are in another ledger, as where two environments share a home, or a ledger was put back from an earlier copy.
@@ -29,12 +32,12 @@ export const find = Effect.fnUntraced(function* (named: ReadonlyArray<string>, r
   }
   const inFiles = join(home, "ledger", StreamName.segmentPath(StreamName.root))
   if (store === "postgres" && (yield* Effect.orElseSucceed(fs.exists(inFiles), () => true))) {
-    return `there is a ledger in files too, ${inFiles}, whose runs may name bytes here`
+    return `there is a ledger in files too, ${inFiles}, whose runs may name bytes here: ${apart}`
   }
   const logs = yield* Effect.orElseSucceed(fs.readDirectory(join(home, "logs")), (): ReadonlyArray<string> => [])
   const foreign = logs.find(
     (run) => isRunId(run) && !runs.has(run) && !RootTestimonies.isNamed(said, StreamName.ofRun(run)),
   )
   if (foreign === undefined) return undefined
-  return `${join(home, "logs", foreign)} is of a run that this ledger does not know: another ledger may name bytes here`
+  return `${join(home, "logs", foreign)} is of a run that this ledger does not know: another ledger may name bytes here; ${apart}`
 })
