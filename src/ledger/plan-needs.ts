@@ -6,7 +6,7 @@ const reference =
 
 /** Whether some texts refer to a param: rather too often than not. */
 const refersTo = (texts: ReadonlyArray<string>) => {
-  const found = new Set(
+  const found = new Set<string | undefined>(
     texts.flatMap((text) => [...text.matchAll(reference)].map(([, dotted, quoted]) => dotted ?? quoted)),
   )
   return (param: string) => found.has(undefined) || found.has(param)

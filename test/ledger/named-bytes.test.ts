@@ -87,7 +87,7 @@ describe("the bytes that are named", () => {
         yield* registry.transition("v1", "rejected", warrant)
         yield* registry.transition("v1", "archived", warrant)
         for (const state of ["due", "purging", "purged"] as const) yield* registry.recordFiles("v1", state, 1, warrant)
-        assert.deepStrictEqual(yield* find, { known: true, named: new Set() })
+        assert.deepStrictEqual(yield* find, { known: true, named: new Set<string>() })
       }),
     ),
   )
