@@ -15,17 +15,27 @@ const digestLength = 64
 /** Other bytes than JSON are searched up to this size: what is larger is data, and names nothing. */
 const largestText = 16 * 2 ** 20
 
-const digests = /[0-9a-f]{64}/g
-/** The payload of a receipt's envelope: base64 of JSON. */
-const payload = /"payload":"([A-Za-z0-9+/]+=*)"/g
+const digests = /[0-9a-f]{64}/gi
+/** The payload of a receipt's envelope: base64 of JSON; the quotes are escaped where the envelope is text in JSON. */
+const payload = /"payload\\*"\s*:\s*\\*"([A-Za-z0-9+/]+=*)\\*"/g
+
+const digestsOf = (text: string): ReadonlyArray<string> => text.match(digests)?.map((one) => one.toLowerCase()) ?? []
 
 /** Every 64 hexadecimal digits that stand in a text, in receipts that lie in it too: rather too many than too few. */
 const digestsIn = (text: string): ReadonlyArray<string> => {
-  const found = text.match(digests) ?? []
-  const inner = [...text.matchAll(payload)].flatMap(
-    ([, base64 = ""]) => Buffer.from(base64, "base64").toString("latin1").match(digests) ?? [],
+  const inner = [...text.matchAll(payload)].flatMap(([, base64 = ""]) =>
+    digestsOf(Buffer.from(base64, "base64").toString("latin1")),
   )
-  return [...found, ...inner]
+  return [...digestsOf(text), ...inner]
+}
+
+/** What an entry has only in an artifact: its plan, or an output or values that were too large for it. */
+const kept = /"(plan|output|values)Artifact":\{[^{}]*?"sha256":"([0-9a-f]{64})"/g
+
+/** What something names that is there, and why that may not be all; `doubts` is empty where it is. */
+export interface Found {
+  readonly named: ReadonlySet<string>
+  readonly doubts: ReadonlyArray<string>
 }
 
 const startsAsJson = /^\s*[[{]/
@@ -51,25 +61,48 @@ const readParts = Effect.fnUntraced(
 )
 
 /**
- * Which of the stored artifacts something names, by their digests as text: the streams of all runs that are there, `root`
- * and `system` (so every deployment), those of schedules, the registry's rows and histories of versions whose files are not purged, those
- * files, and whatever an artifact that is named names itself.
+ * Which of some digests something names, as text: the streams of all runs that are there, `root` and `system` (so every
+ * deployment), those of schedules, the registry's rows and histories of versions whose files are not purged, those files,
+ * and whatever an artifact that is named names itself. `stored` are the artifacts that are here, `others` other bytes.
+ *
+ * In doubt are a plan and a large output or matrix that a stream names and that are not here: no sweep removes what is
+ * named, so they are on another machine, or lost; and the files of a version that no purge has removed and that are gone.
  */
-export const find = Effect.fn("ArtifactNames.find")(function* (stored: ReadonlySet<string>) {
+export const find = Effect.fn("ArtifactNames.find")(function* (
+  stored: ReadonlySet<string>,
+  others: ReadonlySet<string> = new Set(),
+) {
+  const fs = yield* FileSystem.FileSystem
   const ledger = yield* Ledger
   const artifacts = yield* Artifacts
   const named = new Set<string>()
+  const looked = new Set<string>()
+  const doubts: Array<string> = []
   const open: Array<string> = []
   const take = (text: string) => {
     for (const sha256 of digestsIn(text)) {
-      if (named.has(sha256) || !stored.has(sha256)) continue
+      if (named.has(sha256) || !(stored.has(sha256) || others.has(sha256))) continue
       named.add(sha256)
       open.push(sha256)
     }
   }
+  /** Reads what a stream has only in artifacts; what was put since the stored ones were listed, too. */
+  const takeKept = Effect.fnUntraced(function* (stream: string, text: string) {
+    for (const [, kind, sha256 = ""] of text.matchAll(kept)) {
+      if (stored.has(sha256) || looked.has(sha256)) continue
+      looked.add(sha256)
+      if (yield* fs.exists(artifacts.pathOf(sha256))) open.push(sha256)
+      else doubts.push(`the ${kind} of ${stream} is not on this machine: ${artifacts.pathOf(sha256)}`)
+    }
+  })
   const takeStream = (stream: string) =>
     ledger.bytes(stream).pipe(
-      Effect.map((bytes) => take(Buffer.from(bytes).toString("latin1"))),
+      Effect.flatMap((bytes) => {
+        const text = Buffer.from(bytes).toString("latin1")
+        take(text)
+        const run = StreamName.runOf(stream)
+        return takeKept(run === undefined ? `the stream ${stream}` : `run ${run}`, text)
+      }),
       Effect.catchTag("StreamMissing", () => Effect.void),
     )
   const registry = yield* ModelRegistry
@@ -80,7 +113,10 @@ export const find = Effect.fn("ArtifactNames.find")(function* (stored: ReadonlyS
   take(JSON.stringify({ rows, events, moves }))
   for (const { version } of rows) {
     const folder = yield* files.folder(version)
-    if (!(yield* files.exists(folder))) continue
+    if (!(yield* files.exists(folder))) {
+      doubts.push(`the files of version ${version} are not at ${folder.path}: what they name is not known`)
+      continue
+    }
     for (const { path } of yield* files.inspect(folder)) yield* readParts(`${folder.path}/${path}`, take)
   }
   for (const stream of [StreamName.root, StreamName.system, ...(yield* ledger.schedules)]) yield* takeStream(stream)
@@ -88,5 +124,5 @@ export const find = Effect.fn("ArtifactNames.find")(function* (stored: ReadonlyS
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     yield* readParts(artifacts.pathOf(next), take)
   }
-  return named as ReadonlySet<string>
+  return { named, doubts } satisfies Found
 })

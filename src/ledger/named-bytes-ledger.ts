@@ -25,7 +25,11 @@ const find = Effect.fnUntraced(function* (digests: ReadonlySet<string>) {
   if (doubt !== undefined) return { known: false, doubt } satisfies Named
   // Artifacts that are named name bytes too.
   const artifacts = yield* ArtifactSweep.list(join(home, "artifacts"))
-  const named = yield* ArtifactNames.find(new Set([...artifacts.map(({ sha256 }) => sha256), ...digests]))
+  const { doubts, named } = yield* ArtifactNames.find(new Set(artifacts.map(({ sha256 }) => sha256)), digests)
+  const [first, ...more] = doubts
+  if (first !== undefined) {
+    return { known: false, doubt: more.length === 0 ? first : `${first}; and ${more.length} more` } satisfies Named
+  }
   return { known: true, named: new Set([...digests].filter((digest) => named.has(digest))) } satisfies Named
 })
 

@@ -10,11 +10,14 @@ import { EvidenceError } from "../services/evidence.ts"
 import { type UnfinishedRun, UnfinishedRuns } from "../services/unfinished-runs.ts"
 import * as Chain from "./chain.ts"
 import { Ledger } from "./ledger.ts"
+import * as PlanNeeds from "./plan-needs.ts"
 import * as RootTestimonies from "./root-testimonies.ts"
 import * as StreamName from "./stream-name.ts"
 
 const finished = "dev.dandori.run.finished.v1"
+const entered = "dev.dandori.pipeline.entered.v1"
 const isCreated = Schema.is(eventData["dev.dandori.run.created.v1"])
+const isEntered = Schema.is(eventData[entered])
 const decodePlan = Schema.decodeUnknownOption(Schema.fromJsonString(Plan))
 const wordCharacter = /[A-Za-z0-9]/
 
@@ -29,7 +32,17 @@ export const holdsWord = (text: string, name: string): boolean => {
 
 const taskOf = ({ data }: Entry): string => {
   const task = (data as { readonly task?: unknown } | null)?.task
-  return typeof task === "string" ? task.replace(/\[\d+\]$/, "") : ""
+  return typeof task === "string" ? task : ""
+}
+
+/** An entry without what is only for tasks that do not count; undefined where it is all of one of them. */
+const counted = (entry: Entry, needs: PlanNeeds.PlanNeeds): Entry | undefined => {
+  const { data } = entry
+  if (isCreated(data)) return { ...entry, data: { ...data, params: needs.params("", data.params) } }
+  if (entry.type === entered && isEntered(data)) {
+    return { ...entry, data: { ...data, params: needs.params(data.task, data.params) } }
+  }
+  return needs.isLeftOut(taskOf(entry)) ? undefined : entry
 }
 
 const make = Effect.gen(function* () {
@@ -37,25 +50,24 @@ const make = Effect.gen(function* () {
   const artifacts = yield* Artifacts
   const failed = (cause: { readonly message: string }) => new EvidenceError({ reason: cause.message, cause })
 
-  /** The tasks of a run that are of these types; none where its plan cannot be read. */
-  const tasksOf = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>, types: ReadonlyArray<string>) {
-    const created = entries[0]?.data
-    if (!isCreated(created)) return []
+  /** What the plan of a run needs for other tasks than those of these types; undefined where it cannot be read. */
+  const needsOf = Effect.fnUntraced(function* (created: unknown, types: ReadonlyArray<string>) {
+    if (!isCreated(created)) return undefined
     const bytes = yield* Effect.option(artifacts.get(created.planArtifact.sha256))
     const plan = Option.flatMap(bytes, (found) => decodePlan(new TextDecoder().decode(found)))
-    return Option.match(plan, {
-      onNone: () => [],
-      onSome: ({ tasks }) =>
-        tasks.filter(({ type }) => types.includes(type)).map(({ id }) => id.replace(/\[\d+\]$/, "")),
-    })
+    return Option.getOrUndefined(Option.map(plan, (found) => PlanNeeds.of(found, types)))
   })
 
-  /** What an entry says, with the output that was too large for it; undefined where that cannot be read. */
+  /** What an entry says, with the output or the values that were too large for it; undefined where those cannot be read. */
   const textOf = (entry: Entry) => {
     const text = JSON.stringify(entry.data)
-    const { outputArtifact } = entry.data as { readonly outputArtifact?: Artifact }
-    if (outputArtifact === undefined) return Effect.succeed(text)
-    return artifacts.get(outputArtifact.sha256).pipe(
+    const { outputArtifact, valuesArtifact } = entry.data as {
+      readonly outputArtifact?: Artifact
+      readonly valuesArtifact?: Artifact
+    }
+    const large = outputArtifact ?? valuesArtifact
+    if (large === undefined) return Effect.succeed(text)
+    return artifacts.get(large.sha256).pipe(
       Effect.map((bytes) => `${text}\n${new TextDecoder().decode(bytes)}`),
       Effect.orElseSucceed(() => undefined),
     )
@@ -67,22 +79,21 @@ const make = Effect.gen(function* () {
     if (chain === undefined) return []
     const { entries, fault } = chain
     if (fault === undefined && entries.at(-1)?.type === finished) return []
-    const without = new Set(yield* tasksOf(entries, types))
     const bytes =
       fault === undefined
         ? new Uint8Array()
         : yield* ledger.bytes(stream).pipe(Effect.catchTag("StreamMissing", () => Effect.succeed(new Uint8Array())))
     const damaged = fault === undefined || Chain.isTornTail(bytes, chain) ? "" : new TextDecoder().decode(bytes)
-    // Params of a pipeline with such tasks name what these are to look at; what its other tasks need, their inputs name.
-    const own = entries.filter((entry) => !without.has(taskOf(entry)) && (without.size === 0 || entry !== entries[0]))
-    const texts = yield* Effect.forEach(own, textOf)
     const created = entries[0]?.data
-    const found: UnfinishedRun = {
-      run,
-      pipeline: isCreated(created) ? created.pipeline : "?",
-      names: (name) => holdsWord(damaged, name) || texts.some((text) => text === undefined || holdsWord(text, name)),
-    }
-    return [found]
+    const pipeline = isCreated(created) ? created.pipeline : "?"
+    // Nothing began of a run whose first entry was not written.
+    if (created === undefined && damaged === "") return [{ run, pipeline, names: () => false }]
+    const needs = yield* needsOf(created, types)
+    if (needs === undefined) return [{ run, pipeline, names: () => true }]
+    const own = entries.flatMap((entry) => counted(entry, needs) ?? [])
+    const texts = [damaged, needs.text, ...(yield* Effect.forEach(own, textOf))]
+    const names = (name: string) => texts.some((text) => text === undefined || holdsWord(text, name))
+    return [{ run, pipeline, names } satisfies UnfinishedRun]
   })
 
   return UnfinishedRuns.of({

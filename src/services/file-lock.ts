@@ -10,6 +10,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs"
+import { constants as os } from "node:os"
 import { dlopen, FFIType, read } from "bun:ffi"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -55,10 +56,16 @@ const LOCK_NB = 4
 const LOCK_UN = 8
 const darwin = process.platform === "darwin"
 const closeOnExec = darwin ? 0x1000000 : 0o2000000
-/** EBADF, EINTR, EINVAL, ENOLCK, ENOTSUP: refusals that are not "held by another". */
-const refusals: Readonly<Record<number, string>> = darwin
-  ? { 4: "EINTR", 9: "EBADF", 22: "EINVAL", 45: "ENOTSUP", 77: "ENOLCK" }
-  : { 4: "EINTR", 9: "EBADF", 22: "EINVAL", 37: "ENOLCK", 95: "ENOTSUP" }
+/** The names of errors by their numbers; of two names for one the first. */
+const errorNames = new Map(
+  Object.entries(os.errno)
+    .toReversed()
+    .map(([name, errno]) => [errno, name] as const),
+)
+
+/** What a refusal of `flock(2)` means: "busy" when another open file has the lock, else the error's name. */
+export const refusal = (errno: number): string =>
+  errno === os.errno.EWOULDBLOCK || errno === os.errno.EAGAIN ? "busy" : (errorNames.get(errno) ?? `errno ${errno}`)
 
 const openLibrary = () =>
   darwin
@@ -77,7 +84,7 @@ export const flock = (fd: number, kind: "exclusive" | "shared" = "exclusive"): 0
   const { symbols } = (library ??= openLibrary())
   if (symbols.flock(fd, (kind === "shared" ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return 0
   const location = "__error" in symbols ? symbols.__error() : symbols.__errno_location()
-  return (location === null ? undefined : refusals[read.i32(location)]) ?? "busy"
+  return location === null ? "UNKNOWN" : refusal(read.i32(location))
 }
 
 /**

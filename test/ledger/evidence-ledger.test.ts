@@ -127,7 +127,7 @@ describe("the ledger's evidence", () => {
           entry: event.hash,
           sequence: event.sequence,
           env: "dev",
-          plan: Project.digest("plan"),
+          plan: Project.digest(Project.plan),
           run: Project.runId(1),
           task: "judge",
           type: "backtest_gate",

@@ -35,7 +35,7 @@ describe.each([
             Fs.writeFileSync(join(home, "models/v1/theta.yaml"), "12345")
             const first = yield* fresh
             assert.deepStrictEqual(first.logs, { bytes: 5, count: 1 })
-            assert.deepStrictEqual(first.artifacts, { bytes: 12, count: 1 })
+            assert.deepStrictEqual(first.artifacts, { bytes: 12 + Project.plan.length, count: 2 })
             assert.deepStrictEqual(first.models, { bytes: 5, count: 1 })
             assert.deepStrictEqual(first.cache, { bytes: 0, count: 0 })
             assert.strictEqual(first.state?.count, 1)

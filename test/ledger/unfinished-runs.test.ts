@@ -3,7 +3,9 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as CanonicalJson from "../../src/domain/canonical-json.ts"
 import type { Event } from "../../src/domain/event.ts"
+import type { PlanTask } from "../../src/domain/plan.ts"
 import { holdsWord } from "../../src/ledger/unfinished-runs-ledger.ts"
 import { Artifacts } from "../../src/services/artifacts.ts"
 import { UnfinishedRuns } from "../../src/services/unfinished-runs.ts"
@@ -14,6 +16,29 @@ const started = (task: string, input: unknown): Event => ({
   type: "dev.dandori.attempt.started.v1",
   data: { task, attempt: 1, input },
 })
+
+const task = (id: string, type: string, given: PlanTask["with"] = {}): PlanTask => ({
+  id,
+  type,
+  version: 1,
+  effects: "idempotent",
+  needs: [],
+  with: given,
+})
+
+/** Writes a run of a plan with these tasks, which has not ended. */
+const writePlanned = (
+  run: string,
+  tasks: ReadonlyArray<PlanTask>,
+  given: { readonly params?: object; readonly events?: ReadonlyArray<Event> } = {},
+) =>
+  Effect.gen(function* () {
+    const text = CanonicalJson.encode({ ...JSON.parse(Project.plan), tasks })
+    const planArtifact = yield* (yield* Artifacts).put("plan.json", "application/json", text)
+    const created = Project.created()
+    const data = { ...created.data, plan: planArtifact.sha256, planArtifact, params: given.params ?? {} }
+    yield* Project.writeRun(run, given.events ?? [], { open: true, first: { ...created, data } as Event })
+  })
 
 /** The runs, of those that have not ended, that name the version. */
 const naming = Effect.flatMap(UnfinishedRuns, ({ list }) =>
@@ -48,6 +73,64 @@ describe("the runs that have not ended", () => {
         assert.deepStrictEqual(yield* naming, [run])
         yield* Effect.promise(() => Fs.rm(join(home, "artifacts"), { recursive: true }))
         assert.deepStrictEqual(yield* naming, [run])
+      }),
+    ),
+  )
+
+  it.live("count with what their plans give to tasks that have not begun", () =>
+    inHome(() =>
+      Effect.gen(function* () {
+        const [waiting, purging] = [Project.runId(1), Project.runId(2)]
+        yield* writePlanned(waiting, [task("register", "publish", { model: version })])
+        yield* writePlanned(purging, [task("purge", "model-purge", { models: [version] })])
+        assert.deepStrictEqual(yield* naming, [waiting])
+      }),
+    ),
+  )
+
+  it.live("count with their params, without those that only tasks of the types refer to", () =>
+    inHome(() =>
+      Effect.gen(function* () {
+        const params = { only: [version] }
+        const purge = task("purge", "model-purge", { models: "${{ params.only }}" })
+        const [alone, other, whole, unused] = [1, 2, 3, 4].map(Project.runId) as [string, string, string, string]
+        yield* writePlanned(alone, [purge, task("report", "notify", { text: "${{ run.id }}" })], { params })
+        yield* writePlanned(other, [purge, { ...task("train", "train"), if: 'size(params["only"]) > 0' }], { params })
+        yield* writePlanned(whole, [purge, task("train", "train", { text: "${{ json(params) }}" })], { params })
+        yield* writePlanned(unused, [task("purge", "model-purge")], { params })
+        assert.deepStrictEqual(yield* naming, [other, whole, unused])
+      }),
+    ),
+  )
+
+  it.live("count with the params of a sub-pipeline where a task of other types in it refers to them", () =>
+    inHome(() =>
+      Effect.gen(function* () {
+        const group = {
+          ...task("again", "pipeline", { only: "${{ params.only }}" }),
+          pipeline: { params: { only: { default: [version] } }, outputs: {} },
+        }
+        const purge = task("again/purge", "model-purge", { models: "${{ params.only }}" })
+        const train = task("again/train", "train", { models: "${{ params.only }}" })
+        const params = { only: [version] }
+        const entered: Event = { type: "dev.dandori.pipeline.entered.v1", data: { task: "again", params } }
+        const [alone, both] = [Project.runId(1), Project.runId(2)]
+        yield* writePlanned(alone, [group, purge], { params, events: [entered] })
+        yield* writePlanned(both, [group, purge, train], { events: [entered] })
+        assert.deepStrictEqual(yield* naming, [both])
+      }),
+    ),
+  )
+
+  it.live("name everything where their plans cannot be read", () =>
+    inHome((home) =>
+      Effect.gen(function* () {
+        const [open, ended] = [Project.runId(1), Project.runId(2)]
+        yield* Project.writeRun(open, [], { open: true })
+        yield* Project.writeRun(ended, [])
+        assert.deepStrictEqual(yield* naming, [])
+        yield* Effect.promise(() => Fs.rm(join(home, "artifacts"), { recursive: true }))
+        assert.deepStrictEqual(yield* naming, [open])
       }),
     ),
   )

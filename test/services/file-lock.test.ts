@@ -1,5 +1,5 @@
 import * as Fs from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -174,4 +174,21 @@ describe("file lock", () => {
       assert.strictEqual((yield* Effect.flip(Effect.scoped(FileLock.acquire(join(root, "link")))))._tag, "LockFailed")
     }),
   )
+
+  it("is busy only where another has it: any other refusal is named", () => {
+    const { EACCES, EAGAIN, EINTR, EIO, EISDIR, ENOLCK, ENOSYS, ENOTSUP, ESTALE, EWOULDBLOCK } = constants.errno
+    assert.deepStrictEqual([EAGAIN, EWOULDBLOCK].map(FileLock.refusal), ["busy", "busy"])
+    assert.deepStrictEqual([EACCES, EINTR, EIO, EISDIR, ENOLCK, ENOSYS, ENOTSUP, ESTALE, 9_999].map(FileLock.refusal), [
+      "EACCES",
+      "EINTR",
+      "EIO",
+      "EISDIR",
+      "ENOLCK",
+      "ENOSYS",
+      "ENOTSUP",
+      "ESTALE",
+      "errno 9999",
+    ])
+    assert.strictEqual(FileLock.flock(-1), "EBADF")
+  })
 })
