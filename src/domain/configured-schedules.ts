@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import type { SchedulesSection } from "./config/schedules.ts"
 
 /** What the configuration says of a schedule that pipelines name. Durations carry units. */
@@ -37,7 +38,7 @@ export const ConfiguredSchedules = Context.Reference<
 /** For what is compiled and not started by its schedule: what the schedules say of retries is left out. */
 export const withoutRetries = Effect.map(
   (all: ReadonlyMap<string, ConfiguredSchedule>) =>
-    new Map([...all].map(([name, { retry: _, ...more }]): [string, ConfiguredSchedule] => [name, more])),
+    new Map([...all].map(([name, one]): [string, ConfiguredSchedule] => [name, Struct.omit(one, ["retry"])])),
 )
 
 const dayMinutes = 1_440

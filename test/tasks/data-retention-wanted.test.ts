@@ -27,7 +27,7 @@ const afterGrace = <A, E, R, O>(
     const services = Place.services(root, clock)
     yield* Effect.provide(Effect.andThen(Ledger.writeRun(Ledger.runId(99), []), Place.pass("marks")), services)
     clock.state.now += 3 * Place.dayMillis
-    return yield* use(root).pipe(Effect.provide(over), Effect.provide(services))
+    return yield* Effect.provide(use(root), Layer.provideMerge(over, services))
   }).pipe(Effect.scoped)
 
 /** A run that has not ended, whose record is this text. */

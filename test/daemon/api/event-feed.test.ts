@@ -58,7 +58,7 @@ describe.each([
             yield* Layer.build(
               Layer.provide(EventFeeds.layer, [
                 Layer.succeed(Ledger, counted),
-                Layer.mock(Host)({ asked: Effect.succeed([]) }),
+                Layer.mock(Host)({ asked: Effect.succeed([]), askedFor: () => Effect.undefined }),
               ]),
             ),
             EventFeeds,
