@@ -27,22 +27,27 @@ const tells = Effect.fnUntraced(function* ({ data, type }: Entry) {
   )
 })
 
-/** What this process has read of a ledger's runs: an ended one changes no more. */
-const known = new WeakMap<Ledger["Service"], Map<string, boolean>>()
+/** So many runs that made a report are known at most. */
+const most = 100_000
+
+/** The runs of a ledger of which this process has read that they made a report: an ended one changes no more. */
+const known = new WeakMap<Ledger["Service"], Set<string>>()
 
 /**
- * Whether a run that has ended made a report: a task that succeeded put out `report` or `reports`, or a gate named some.
- * Each run is read once in a process.
+ * Whether a run that has ended made a report: a task that succeeded put out `report` or `reports`, or a gate named some. One
+ * that did is read once in a process, as it stays for long; one that did not goes.
  */
 export const isIn = Effect.fn("MadeReports.isIn")(function* (run: string) {
   const ledger = yield* Ledger
-  const before = known.get(ledger) ?? new Map<string, boolean>()
+  const before = known.get(ledger) ?? new Set<string>()
   known.set(ledger, before)
-  const answer = before.get(run)
-  if (answer !== undefined) return answer
+  if (before.has(run)) return true
   const chain = yield* ledger.read(StreamName.ofRun(run)).pipe(Effect.catchTag("StreamMissing", () => Effect.undefined))
   let found = false
   for (const entry of chain?.entries ?? []) found ||= yield* tells(entry)
-  before.set(run, found)
+  if (found) {
+    if (before.size >= most) before.clear()
+    before.add(run)
+  }
   return found
 })
