@@ -109,6 +109,9 @@ describe("dandori init", () => {
         assert.strictEqual(ran.code, 0, ran.err)
         assert.include(ran.err, "Hello, Ada")
       }
+      // What its configuration says of keeping is done by a pipeline of its own.
+      const kept = yield* dandori(folder, "run", "retention")
+      assert.strictEqual(kept.code, 0, kept.err)
       const tested = yield* script(folder, "test")
       assert.strictEqual(tested.code, 0, tested.said)
       assert.include(tested.said, "4 pass")

@@ -26,6 +26,7 @@ import envsDevNotifications from "../../../configs/envs/dev/notifications.yaml" 
 import envsProdRetention from "../../../configs/envs/prod/retention.yaml" with { type: "text" }
 import envsProdStorage from "../../../configs/envs/prod/storage.yaml" with { type: "text" }
 import envsStgStorage from "../../../configs/envs/stg/storage.yaml" with { type: "text" }
+import retention from "../../../pipelines/retention.yaml" with { type: "text" }
 import helloYaml from "./project/hello.yaml.txt" with { type: "text" }
 import helloTs from "./project/hello-ts.ts.txt" with { type: "text" }
 import greet from "./project/greet.ts.txt" with { type: "text" }
@@ -43,6 +44,7 @@ export type ProjectFile = readonly [path: string, text: string]
 export const fixed: ReadonlyArray<ProjectFile> = [
   ["pipelines/hello.yaml", helloYaml],
   ["pipelines/hello-ts.ts", helloTs],
+  ["pipelines/retention.yaml", retention],
   ["tasks/greet/index.ts", greet],
   ["tasks/greet/index.test.ts", greetTest],
   [".vscode/settings.json", settings],
