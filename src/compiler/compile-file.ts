@@ -21,7 +21,8 @@ const unusable = (reason: string, mayPass = false): SubPipeline => ({
 
 /**
  * The pipelines beside a file (links followed), each compiled once, without the retries that come with a schedule: theirs
- * starts none of these tasks. `open` are the ids of those that are being compiled. Of two files with one id, the one in the language of the file that uses it.
+ * starts none of these tasks. `open` are the ids of those that are being compiled. Of two files with one id, the one in the
+ * language of the file that uses it.
  */
 const beside = (path: string, open: ReadonlyArray<string>): (typeof SubPipelines)["Service"] => {
   const folder = dirname(path)

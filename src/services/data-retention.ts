@@ -209,18 +209,24 @@ export const planOf = ({ odd, old, young }: Survey, purge: boolean): DataRemoval
   kept: young + odd.length + old.filter(({ verdict }) => verdict.is === "kept").length,
 })
 
-/** Finishes what a removal that was interrupted has begun, and removes folders of old partitions that hold nothing. */
+/**
+ * Finishes what a removal that was interrupted has begun, and removes folders of old partitions that hold nothing. Answers
+ * with what cannot be finished, and why.
+ */
 const tidy = Effect.fnUntraced(function* () {
   const { retention: rules } = (yield* Settings).sections
   const { hollow, remnants } = yield* DataUnits.find(yield* DataRoots.list)
   const oldest = DataRetention.oldest("canonical", rules, yield* Clock.currentTimeMillis)
+  const stuck: Array<DataUnits.Odd> = []
   for (const { path, root } of remnants) {
-    yield* Effect.ignore(DataRemoval.removeAside(path))
+    const removed = yield* Effect.result(DataRemoval.removeAside(path))
+    if (Result.isFailure(removed)) stuck.push({ path, why: removed.failure.message })
     yield* DataRemoval.removeEmptyAbove(path, root)
   }
   for (const unit of hollow) {
     if (DataUnits.monthEnd(unit) <= oldest) yield* DataRemoval.removeHollow(unit)
   }
+  return stuck
 })
 
 /** What of a plan that an earlier attempt has written is gone by now, each with its root; of a root that is away nobody can tell. */
@@ -251,16 +257,17 @@ export const doneBy = Effect.fn("DataRetention.doneBy")(function* (key: string) 
 export const apply = Effect.fn("DataRetention.apply")(function* (key: string, purge: boolean) {
   const { home } = yield* Workspace
   const progress = yield* Progress
-  if (purge) yield* tidy()
+  const stuck = purge ? yield* tidy() : []
   yield* DataRemoval.forgetPlans(home)
   const before = yield* goneOf(yield* DataRemoval.readPlan(home, key))
   const gone = before.map(({ one }) => one)
   // An attempt that was killed may have left folders empty.
   for (const { one, root } of before) yield* DataRemoval.removeEmptyAbove(one.path, root)
   const surveyed = yield* survey()
+  const odd = [...stuck, ...surveyed.odd]
   yield* mark(surveyed)
   const plan = planOf(surveyed, purge)
-  if (gone.length + plan.going.length === 0) return { ...plan, doubt: surveyed.doubt, odd: surveyed.odd }
+  if (gone.length + plan.going.length === 0) return { ...plan, doubt: surveyed.doubt, odd }
   yield* DataRemoval.writePlan(home, key, { ...plan, going: [...gone, ...plan.going] })
   const purged = [...gone]
   const left: Array<DataRemoval.Left> = []
@@ -281,5 +288,5 @@ export const apply = Effect.fn("DataRetention.apply")(function* (key: string, pu
   }
   // What is put back later begins its grace anew.
   yield* mark(surveyed, new Set(purged.map(({ path }) => path)))
-  return { ...plan, going: purged, left, doubt: surveyed.doubt, odd: surveyed.odd }
+  return { ...plan, going: purged, left, doubt: surveyed.doubt, odd }
 })

@@ -11,9 +11,10 @@ const after = (times: number): void => {
   if (times !== factor) Bun.unsafe.setJITPolicy(times)
   factor = times
 }
+
 /** At the start: most of what runs then never runs again. */
 const starting = (): void => after(48)
-/** While there is no work: a thousand ticks that come at once must not be the first to be compiled. */
+/** While there is no work: more than at the start, since what runs then runs again. */
 const sparing = (): void => after(8)
 
 /** For work that goes on: as usual. */
