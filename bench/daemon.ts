@@ -16,9 +16,7 @@ import * as Figures from "./figure.ts"
 import * as Place from "./place.ts"
 
 interface Closed {
-  readonly time: string
-  readonly type: string
-  readonly data: { readonly tick: string; readonly outcome: { readonly is: string } }
+  readonly data: { readonly tick: string }
 }
 
 const scheduled = (id: string, cron: string, more = "") =>
@@ -29,14 +27,18 @@ tasks:
   work: { uses: command, with: { argv: ["true"], effects: idempotent } }
 `
 
+const streamOf = (project: string) => join(project, ".dandori/ledger/schedules/dev.ndjson")
+
+const isClosed = (line: string) => line.includes('"dev.dandori.schedule.tick.closed.v1"')
+
 const closedIn = (project: string): ReadonlyArray<Closed> => {
-  const stream = join(project, ".dandori/ledger/schedules/dev.ndjson")
+  const stream = streamOf(project)
   if (!existsSync(stream)) return []
   const text = readFileSync(stream, "utf8")
   return text
     .slice(0, text.lastIndexOf("\n") + 1)
     .split("\n")
-    .flatMap((line) => (line.includes('"dev.dandori.schedule.tick.closed.v1"') ? [JSON.parse(line) as Closed] : []))
+    .flatMap((line) => (isClosed(line) ? [JSON.parse(line) as Closed] : []))
 }
 
 const place = (folder: string, name: string, pipelines: ReadonlyArray<readonly [string, string]>) => {
@@ -64,25 +66,44 @@ const end = async (daemon: Bun.Subprocess) => {
   await daemon.exited
 }
 
-/** Milliseconds from the nominal second until each tick's outcome was durable, for schedules that all tick in it. */
+/** When a file's growth was seen, milliseconds since the epoch, looked at each millisecond from one moment to another. */
+const growthOf = async (path: string, from: number, to: number) => {
+  await Bun.sleep(Math.max(0, from - Date.now()))
+  const seen: Array<{ readonly at: number; readonly bytes: number }> = []
+  while (Date.now() < to) {
+    const bytes = existsSync(path) ? statSync(path).size : 0
+    if (bytes > (seen.at(-1)?.bytes ?? -1)) seen.push({ at: Date.now(), bytes })
+    await Bun.sleep(1)
+  }
+  return seen
+}
+
+/** Milliseconds from the nominal second until each tick's outcome was in the ledger's file, for schedules that all tick in it. */
 const lateness = async (argv: ReadonlyArray<string>, folder: string, how: string, count: number) => {
   // The second is far enough away for all to be compiled and deployed.
-  const second = new Date(Date.now() + (count > 100 ? 60_000 : 20_000)).getUTCSeconds()
+  const nominal = Math.ceil((Date.now() + (count > 100 ? 25_000 : 10_000)) / 1_000) * 1_000
   const ids = Array.from({ length: count }, (_, n) => `p${n}`)
-  const cron = `${second} * * * * *`
+  const cron = `${new Date(nominal).getUTCSeconds()} * * * * *`
   const project = place(
     folder,
     `${how}-many`,
     ids.map((id) => [id, scheduled(id, cron)] as const),
   )
+  const stream = streamOf(project)
   const daemon = start(argv, project)
-  await until("all ticks", daemon, () => closedIn(project).length >= count, 250)
+  const growth = await growthOf(stream, nominal - 100, nominal + 5_000)
   await end(daemon)
-  const all = closedIn(project)
-  const [{ data }] = all
-  const first = all.filter((one) => one.data.tick === data.tick)
-  if (first.length !== count) throw new Error(`${first.length} of ${count} ticks were closed`)
-  return first.map(({ time }) => Date.parse(time) - Date.parse(data.tick))
+  const tick = timeText(nominal)
+  const late: Array<number> = []
+  let bytes = 0
+  for (const line of readFileSync(stream, "utf8").split("\n")) {
+    bytes += Buffer.byteLength(line) + 1
+    if (!isClosed(line) || (JSON.parse(line) as Closed).data.tick !== tick) continue
+    const seen = growth.find((one) => one.bytes >= bytes)
+    if (seen !== undefined) late.push(seen.at - nominal)
+  }
+  if (late.length !== count) throw new Error(`${late.length} of ${count} ticks were closed within five seconds`)
+  return late
 }
 
 /** From the start of the next process until the first tick that nobody watched is closed, milliseconds. */
@@ -147,7 +168,7 @@ const age = (project: string, runs: number) => {
 const agedCatchUp = async (argv: ReadonlyArray<string>, folder: string, how: string, runs: number, times: number) => {
   const text = scheduled("often", "* * * * * *", ", catchup: { policy: all, window: 1h }")
   const project = place(folder, `${how}-aged`, [["often", text]])
-  const stream = join(project, ".dandori/ledger/schedules/dev.ndjson")
+  const stream = streamOf(project)
   const daemon = start(argv, project)
   await until("a tick", daemon, () => closedIn(project).length > 0)
   await end(daemon)
@@ -175,7 +196,7 @@ const ofProc = (pid: number, file: string, key: string) =>
 const idle = async (argv: ReadonlyArray<string>, folder: string, how: string, seconds: number) => {
   const project = place(folder, `${how}-idle`, [["rare", scheduled("rare", "0 0 1 1 *")]])
   const daemon = start(argv, project)
-  await until("the schedule", daemon, () => existsSync(join(project, ".dandori/ledger/schedules/dev.ndjson")))
+  await until("the schedule", daemon, () => existsSync(streamOf(project)))
   await Bun.sleep(seconds * 1_000)
   const [rss, before] = [ofProc(daemon.pid, "status", "VmRSS") / 1_024, ofProc(daemon.pid, "io", "write_bytes")]
   await Bun.sleep(seconds * 1_000)
@@ -192,17 +213,15 @@ export const bench: Bench = (scale) =>
     const count = isFull ? 1_000 : 20
     const figures: Array<Figure> = []
     for (const [how, argv] of programs) {
-      const late = await lateness(argv, folder, how, count)
+      const daemons = isFull ? 5 : 1
+      const late: Array<ReadonlyArray<number>> = []
+      for (let i = 0; i < daemons; i++) late.push(await lateness(argv, folder, `${how}-${i}`, count))
+      const highest = late.map((of) => Figures.percentile(of, 0.99))
       figures.push(
-        Figures.fromValues(`${count} ticks of one second, lateness, ${how}`, "ms", late),
-        Figures.fromValues(
-          `${count} ticks of one second, p99 of the lateness, ${how}`,
-          "ms",
-          [Figures.percentile(late, 0.99)],
-          {
-            target: { atMost: 100 },
-          },
-        ),
+        Figures.fromValues(`${count} ticks of one second, p99 of the lateness, ${how}`, "ms", highest),
+        Figures.fromValues(`the same of the worst of ${daemons} daemons, ${how}`, "ms", [Math.max(...highest)], {
+          target: { atMost: 100 },
+        }),
         Figures.fromValues(
           `kill -9 to the first missed tick, ${how}`,
           "ms",
@@ -224,6 +243,8 @@ export const bench: Bench = (scale) =>
         Figures.fromValues(`idle daemon, written in a minute, ${how}`, "KiB", [written / 1_024]),
       )
     }
-    const notes = ["lateness: from the nominal second until the outcome is durable; the runs begin after it"]
+    const notes = [
+      "lateness: from the nominal second until the outcome is in the ledger's file, one flush before it is acknowledged and its run begins",
+    ]
     return { figures, notes: missing === undefined ? notes : [...notes, `compiled: skipped, ${missing}`] }
   })

@@ -10,18 +10,22 @@ const mostLooks = 5
 const lookMillis = 1_000
 
 /**
- * What keeps a pipeline from starting. A database that is away is waited for: that it cannot tell is no cordon yet. `readOn`
- * reads something of the ledger.
+ * What keeps pipelines from starting, by pipeline. A database that is away is waited for: that it cannot tell is no cordon
+ * yet. `readOn` reads something of the ledger.
  */
 export const against = Effect.fnUntraced(function* <E>(
   cordons: Cordons["Service"],
-  pipeline: string,
+  pipelines: ReadonlyArray<string>,
   readOn: Effect.Effect<unknown, E>,
 ) {
   for (let looks = 1; ; looks++) {
-    const cordon = yield* cordons.against({ pipeline })
-    const isUnseen = Option.isSome(cordon) && Cordon.isUnreadable(cordon.value)
-    if (!isUnseen || looks === mostLooks) return cordon
+    const found = new Map<string, Cordon.Cordon>()
+    for (const pipeline of pipelines) {
+      const cordon = yield* cordons.against({ pipeline })
+      if (Option.isSome(cordon)) found.set(pipeline, cordon.value)
+    }
+    const isUnseen = [...found.values()].some(Cordon.isUnreadable)
+    if (!isUnseen || looks === mostLooks) return found
     const before = yield* Monotonic.millis
     yield* readOn
     // It took a while to be there again: what was seen before says nothing.

@@ -23,6 +23,7 @@ import * as PatientCordons from "./patient-cordons.ts"
 import { type Pipeline, Pipelines } from "./pipelines.ts"
 import * as Runner from "./runner.ts"
 import { Surroundings } from "./surroundings.ts"
+import * as Waits from "./waits.ts"
 
 const earliest = (times: Iterable<number>): number => {
   let found = Infinity
@@ -39,8 +40,6 @@ const refreshEvery = 5_000
 const tidyAfter = 3_000
 const tidyEvery = 600_000
 const tidyTakes = 250
-/** How long what could not be recorded is left alone, milliseconds. */
-const retryAfter = 1_000
 /** Closes ticks and sees their runs through. */
 export class Scheduler extends Context.Service<
   Scheduler,
@@ -114,16 +113,15 @@ const make = Effect.fnUntraced(function* () {
     yield* readOn
   })
 
-  const factsOf = Effect.fnUntraced(function* (pipeline: string) {
-    const cordon = yield* PatientCordons.against(cordons, pipeline, readOn)
-    return {
-      env,
-      pipeline,
-      now: yield* Clock.currentTimeMillis,
-      queue: daemon.queue,
-      atOnce: daemon.max_runs,
-      ...(Option.isNone(cordon) ? {} : { cordon: `${cordon.value.id}, ${cordon.value.reason}` }),
-    } satisfies Decide.Facts
+  /** What decisions about schedules go by, by pipeline. */
+  const factsOf = Effect.fnUntraced(function* (some: ReadonlyArray<string>) {
+    const against = yield* PatientCordons.against(cordons, some, readOn)
+    const now = yield* Clock.currentTimeMillis
+    return (pipeline: string): Decide.Facts => {
+      const cordon = against.get(pipeline)
+      const facts = { env, pipeline, now, queue: daemon.queue, atOnce: daemon.max_runs }
+      return cordon === undefined ? facts : { ...facts, cordon: `${cordon.id}, ${cordon.reason}` }
+    }
   })
 
   /** Sees a run of a schedule through, and records its end. */
@@ -158,7 +156,7 @@ const make = Effect.fnUntraced(function* () {
   /** What has to be recorded is tried until it is: a database that is away is waited for. */
   const untilRecorded = <A>(recording: Effect.Effect<A, OpenError>): Effect.Effect<A> =>
     Effect.catch(recording, ({ message }) =>
-      Effect.andThen(say(`Not recorded yet: ${message}`), Effect.delay(untilRecorded(recording), retryAfter)),
+      Effect.andThen(say(`Not recorded yet: ${message}`), Effect.delay(untilRecorded(recording), Waits.retryAfter)),
     )
 
   const run = Effect.fnUntraced(function* (runs: FiberSet.FiberSet<void>) {
@@ -230,58 +228,37 @@ const make = Effect.fnUntraced(function* () {
       const facts = { env, pipeline, now: 0, queue: daemon.queue, atOnce: daemon.max_runs }
       due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
     }
-    /** Why something of schedules could not be recorded, by what it was and of which, each until it was. */
-    const waits = new Map<string, string>()
-    /** Does the same for many schedules. What cannot be recorded is tried again, and keeps no other one from being so. */
-    const forAll = (
-      what: "close" | "settle" | "adopt",
-      some: Iterable<string>,
-      work: (pipeline: string) => Effect.Effect<void, { readonly message: string }>,
-    ) =>
-      Effect.gen(function* () {
-        const told = new Set(waits.values())
-        const one = (pipeline: string) =>
-          work(pipeline).pipe(
-            Effect.map(() => void waits.delete(`${what} ${pipeline}`)),
-            Effect.catch(({ message }) =>
-              Effect.map(Clock.currentTimeMillis, (now) => {
-                due.set(pipeline, now + retryAfter)
-                waits.set(`${what} ${pipeline}`, message)
-              }),
-            ),
-          )
-        yield* Effect.forEach([...some], one, { concurrency: "unbounded", discard: true })
-        for (const problem of new Set(waits.values())) if (!told.has(problem)) yield* say(`Schedules wait: ${problem}`)
-        if (told.size > 0 && waits.size === 0) yield* say("Schedules go on")
-      })
-
-    const close = Effect.fnUntraced(function* (pipeline: string) {
-      const facts = yield* factsOf(pipeline)
-      const { deployed } = book.state(pipeline)
+    const waits = Waits.make(due, say)
+    const close = Effect.fnUntraced(function* (some: ReadonlyArray<string>) {
+      const facts = yield* factsOf(some)
+      const schedules = new Map(some.map((pipeline) => [pipeline, book.state(pipeline).deployed?.schedule]))
       const begun = yield* Monotonic.millis
-      const events = yield* book.record(pipeline, (state) => Decide.decide(state, facts))
+      const events = yield* book.recordAll(
+        some.map((pipeline) => [pipeline, (state) => Decide.decide(state, facts(pipeline))] as const),
+      )
       if (events.length > 0) yield* DaemonMetrics.appended((yield* Monotonic.millis) - begun)
       for (const { data, time, type } of events) {
-        if (type !== "dev.dandori.schedule.tick.closed.v1" || deployed === undefined) continue
+        if (type !== "dev.dandori.schedule.tick.closed.v1") continue
         yield* DaemonMetrics.ticksClosed(data.outcome.is, data.ticks ?? 1)
+        const schedule = schedules.get(data.pipeline)
+        if (schedule === undefined) continue
         const tick = Date.parse(data.through ?? data.tick)
-        yield* DaemonMetrics.tickLate(time - Decide.dueAt(facts, deployed.schedule, tick))
+        yield* DaemonMetrics.tickLate(time - Decide.dueAt(facts(data.pipeline), schedule, tick))
       }
-      plan(pipeline)
+      for (const pipeline of some) plan(pipeline)
     })
     const closeAll = (some: ReadonlyArray<string>) =>
-      Effect.gen(function* () {
-        yield* forAll("close", some, close)
-        // What is due is recorded before the first of its runs begins.
-        yield* forAll("settle", some, settle)
-      })
+      some.length === 0
+        ? Effect.void
+        : // What is due is recorded before the first of its runs begins.
+          Effect.andThen(waits.together("close", some, close(some)), waits.each("settle", some, settle))
 
     /** Brings a schedule to what is deployed. */
     const adopt = Effect.fnUntraced(function* (id: string, pipeline: Pipeline | undefined) {
       const isGone = pipeline === undefined || pipeline.isGone
       const deployed = isGone ? undefined : pipeline.deployed
       const schedule = deployed?.plan.schedule
-      const facts = yield* factsOf(id)
+      const facts = (yield* factsOf([id]))(id)
       const reason = isGone ? "its file is gone" : "the pipeline has no schedule any more"
       const events = yield* book.record(id, (state) => {
         if (schedule === undefined || deployed === undefined) return Decide.withdraw(state, facts, reason)
@@ -296,7 +273,7 @@ const make = Effect.fnUntraced(function* () {
       yield* settle(id)
     })
     const adoptThose = (some: Iterable<string>) =>
-      forAll("adopt", some, (id) => Effect.suspend(() => adopt(id, pipelines.current().get(id))))
+      waits.each("adopt", some, (id) => Effect.suspend(() => adopt(id, pipelines.current().get(id))))
     const adoptAll = Effect.suspend(() => {
       const scheduled = [...pipelines.current().values()].flatMap(({ deployed, id }) =>
         deployed?.plan.schedule === undefined ? [] : [id],
@@ -337,11 +314,11 @@ const make = Effect.fnUntraced(function* () {
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const late = [...due].flatMap(([pipeline, at]) => (at <= now ? [pipeline] : []))
-        yield* adoptThose(late.filter((pipeline) => waits.has(`adopt ${pipeline}`)))
+        yield* adoptThose(late.filter((pipeline) => waits.has("adopt", pipeline)))
         yield* closeAll(late)
         const turn = yield* Monotonic.millis
         // A loop that turns and cannot record what is due does not do its work.
-        if (waits.size === 0) {
+        if (waits.isEmpty()) {
           turned = turn
           turnedAt = now
         }
@@ -364,7 +341,7 @@ const make = Effect.fnUntraced(function* () {
           )
           if (news) for (const pipeline of book.pipelines()) plan(pipeline)
           // Each end of a run leads here: of many schedules only few have something to begin.
-          yield* forAll("settle", [...book.pipelines()].filter(isUnsettled), settle)
+          yield* waits.each("settle", [...book.pipelines()].filter(isUnsettled), settle)
         }
         const next = earliest(due.values())
         const pause = Math.max(0, Math.min(next - (yield* Clock.currentTimeMillis), longestSleep))

@@ -8,6 +8,8 @@ export const fixesHour = (pattern: string): boolean =>
 /** A pattern, parsed: its days are croner's; a day that it matches has all its times, in milliseconds. */
 interface Parsed {
   readonly cron: Cron
+  /** The first day that it matches from a day on, of those that were looked up last: who asks for a tick asks for it again. */
+  readonly days: Map<number, number | undefined>
   readonly hours: ReadonlyArray<number>
   readonly minutes: ReadonlyArray<number>
   readonly seconds: ReadonlyArray<number>
@@ -19,6 +21,7 @@ const hour = 60 * minute
 const day = 24 * hour
 
 const mostPatterns = 5_000
+const mostDays = 8
 const known = new Map<string, Parsed>()
 
 /** The times that a field of a pattern names. */
@@ -33,12 +36,23 @@ const parsed = (pattern: string): Parsed => {
   const fields = new CronPattern(plain)
   const one = {
     cron: new Cron(plain, { paused: true, utcOffset: 0 }),
+    days: new Map<number, number | undefined>(),
     hours: named(fields.hour, hour),
     minutes: named(fields.minute, minute),
     seconds: named(fields.second, second),
   }
   known.set(pattern, one)
   return one
+}
+
+/** The first day that it matches from the day `date` on. */
+const nextDay = ({ cron, days }: Parsed, date: number): number | undefined => {
+  if (days.has(date)) return days.get(date)
+  const at = cron.nextRun(new Date(date - second))
+  const found = at === null ? undefined : Math.floor(at.getTime() / day) * day
+  if (days.size >= mostDays) days.clear()
+  days.set(date, found)
+  return found
 }
 
 /** The times of one day from `from` on, in order. */
@@ -58,14 +72,13 @@ function* timesOf({ hours, minutes, seconds }: Parsed, date: number, from: numbe
  */
 export function* matches(pattern: string, from: number, to: number): Generator<number> {
   const one = parsed(pattern)
-  let at = one.cron.nextRun(new Date(Math.ceil(from / second) * second - second))
-  while (at !== null) {
-    const date = Math.floor(at.getTime() / day) * day
-    for (const time of timesOf(one, date, at.getTime())) {
+  let date = nextDay(one, Math.floor(from / day) * day)
+  while (date !== undefined && date < to) {
+    for (const time of timesOf(one, date, from)) {
       if (time >= to) return
       yield time
     }
-    at = one.cron.nextRun(new Date(date + day - second))
+    date = nextDay(one, date + day)
   }
 }
 

@@ -35,6 +35,10 @@ export interface ScheduleBook {
    * gone on with the stream meanwhile. What is decided at once is flushed at once.
    */
   readonly record: (pipeline: string, decide: Decision) => Effect.Effect<ReadonlyArray<ScheduleFold.Written>, OpenError>
+  /** As `record`, for many schedules at once: all is recorded or nothing is. */
+  readonly recordAll: (
+    asked: ReadonlyArray<readonly [pipeline: string, decide: Decision]>,
+  ) => Effect.Effect<ReadonlyArray<ScheduleFold.Written>, OpenError>
   /** Reads what other processes have recorded; true where there was something since the last refresh. */
   readonly refresh: Effect.Effect<boolean, OpenError>
   /** As `refresh`, but the next refresh tells of it still: for whoever does not act on all that is new. */
@@ -43,8 +47,7 @@ export interface ScheduleBook {
 
 /** What waits to be recorded. */
 interface Asked {
-  readonly pipeline: string
-  readonly decide: Decision
+  readonly asked: ReadonlyArray<readonly [pipeline: string, decide: Decision]>
   readonly by: Actor | undefined
   readonly done: Deferred.Deferred<ReadonlyArray<ScheduleFold.Written>, OpenError>
 }
@@ -79,17 +82,17 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     function* (batch: ReadonlyArray<Asked>) {
       const drafts = new Map<string, ScheduleState>()
       const now = yield* Clock.currentTimeMillis
-      const decided = batch.map(({ decide, pipeline }) => {
-        const events = decide(drafts.get(pipeline) ?? fold.state(pipeline))
-        drafts.set(
-          pipeline,
-          events.reduce(
-            (state, event) => evolve(state, { ...event, time: now }),
-            drafts.get(pipeline) ?? fold.state(pipeline),
-          ),
-        )
-        return events
-      })
+      const decided = batch.map(({ asked }) =>
+        asked.flatMap(([pipeline, decide]) => {
+          const before = drafts.get(pipeline) ?? fold.state(pipeline)
+          const events = decide(before)
+          drafts.set(
+            pipeline,
+            events.reduce((state, event) => evolve(state, { ...event, time: now }), before),
+          )
+          return events
+        }),
+      )
       const events = decided.flat()
       if (events.length === 0) return decided.map(() => [])
       const head = fold.head()
@@ -124,7 +127,7 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       if (Exit.isSuccess(exit) && looks.some(({ look }) => look === "acts")) isNews = false
       for (const { done } of looks) yield* Deferred.done(done, exit)
     }
-    const batch = all.filter((job) => "decide" in job)
+    const batch = all.filter((job) => "asked" in job)
     if (batch.length === 0) return
     // A defect is told to those who wait, too: nobody would ever answer them otherwise.
     const exit = yield* Effect.exit(writeAnew(batch))
@@ -142,6 +145,11 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
       yield* Queue.offer(jobs, { look: how, done })
       return yield* Deferred.await(done)
     })
+  const recordAll: ScheduleBook["recordAll"] = Effect.fnUntraced(function* (asked) {
+    const done = yield* Deferred.make<ReadonlyArray<ScheduleFold.Written>, OpenError>()
+    yield* Queue.offer(jobs, { asked, done, by: yield* Acting })
+    return yield* Deferred.await(done)
+  })
   return {
     env,
     state: fold.state,
@@ -149,12 +157,8 @@ export const open = Effect.fn("ScheduleBook.open")(function* (env: string) {
     notCreated: fold.notCreated,
     pipelines: () => fold.states.keys(),
     head: fold.head,
-    record: (pipeline, decide) =>
-      Effect.gen(function* () {
-        const done = yield* Deferred.make<ReadonlyArray<ScheduleFold.Written>, OpenError>()
-        yield* Queue.offer(jobs, { pipeline, decide, done, by: yield* Acting })
-        return yield* Deferred.await(done)
-      }),
+    record: (pipeline, decide) => recordAll([[pipeline, decide]]),
+    recordAll,
     refresh: look("acts"),
     readOn: look("reads"),
   } satisfies ScheduleBook

@@ -49,4 +49,38 @@ describe("the book of schedules", () => {
       assert.isFalse(yield* book.refresh)
     }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
   )
+
+  it.live("records what is decided of many at once or nothing of it, and decides all anew where another went on", () =>
+    Effect.gen(function* () {
+      const book = yield* ScheduleBook.open("dev")
+      const other = yield* ScheduleBook.open("dev")
+      yield* other.record("nightly", () => [paused("the feed is late")])
+      const once: ScheduleBook.Decision = ({ pauses }) => (pauses.length > 0 ? [] : [paused("now", "hourly")])
+      const seen: Array<number> = []
+      const written = yield* book.recordAll([
+        ["hourly", once],
+        ["nightly", ({ pauses }) => (seen.push(pauses.length), [])],
+        // A later decision about the same schedule goes by what the one before it decided.
+        ["hourly", once],
+      ])
+      assert.deepStrictEqual(
+        written.map(({ data, type }) => [type, data.pipeline]),
+        [["dev.dandori.schedule.paused.v1", "hourly"]],
+      )
+      assert.deepStrictEqual(seen, [0, 1])
+      const defect = yield* Effect.exit(
+        book.recordAll([
+          ["daily", () => [paused("never written", "daily")]],
+          [
+            "nightly",
+            () => {
+              throw new RangeError("no such zone")
+            },
+          ],
+        ]),
+      )
+      assert.strictEqual(defect._tag, "Failure")
+      assert.sameMembers([...(yield* ScheduleBook.open("dev")).pipelines()], ["nightly", "hourly"])
+    }).pipe(Effect.scoped, Effect.provideService(Ledger, MemoryLedger.make(new Map()))),
+  )
 })
