@@ -44,8 +44,10 @@ const make = Effect.fnUntraced(function* () {
     const begun = yield* Clock.currentTimeMillis
     const { artifacts, left, purged } = yield* Retention.apply()
     const took = ((yield* Clock.currentTimeMillis) - begun) / 1_000
-    if (purged.length > 0)
-      yield* say(`Retention purged ${purged.length} runs in ${took.toFixed(1)} s; ${left.length} stay`)
+    if (purged.length > 0) {
+      const runs = purged.length === 1 ? "run" : "runs"
+      yield* say(`Retention purged ${purged.length} ${runs} in ${took.toFixed(1)} s; ${left.length} stay`)
+    }
     if (artifacts !== undefined && artifacts.removed > 0) yield* say(`Retention removed ${artifacts.removed} artifacts`)
     if (artifacts?.why !== undefined) yield* say(`Artifacts are left as they are: ${artifacts.why}`)
     return purged.length >= many ? soon : every

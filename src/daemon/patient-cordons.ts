@@ -19,9 +19,10 @@ export const against = Effect.fnUntraced(function* <E>(
   readOn: Effect.Effect<unknown, E>,
 ) {
   for (let looks = 1; ; looks++) {
+    const against = yield* cordons.look
     const found = new Map<string, Cordon.Cordon>()
     for (const pipeline of pipelines) {
-      const cordon = yield* cordons.against({ pipeline })
+      const cordon = against({ pipeline })
       if (Option.isSome(cordon)) found.set(pipeline, cordon.value)
     }
     const isUnseen = [...found.values()].some(Cordon.isUnreadable)

@@ -224,11 +224,13 @@ const make = Effect.fnUntraced(function* () {
 
     /** When a schedule is to be looked at again, milliseconds since the epoch. */
     const due = new Map<string, number>()
+    const waits = Waits.make(due, say)
     const plan = (pipeline: string) => {
+      // What waits is due when it is tried again.
+      if (waits.isWaiting(pipeline)) return
       const facts = { env, pipeline, now: 0, queue: daemon.queue, atOnce: daemon.max_runs }
       due.set(pipeline, Decide.nextDue(facts, book.state(pipeline)) ?? Infinity)
     }
-    const waits = Waits.make(due, say)
     const close = Effect.fnUntraced(function* (some: ReadonlyArray<string>) {
       const facts = yield* factsOf(some)
       const schedules = new Map(some.map((pipeline) => [pipeline, book.state(pipeline).deployed?.schedule]))
@@ -245,13 +247,14 @@ const make = Effect.fnUntraced(function* () {
         const tick = Date.parse(data.through ?? data.tick)
         yield* DaemonMetrics.tickLate(time - Decide.dueAt(facts(data.pipeline), schedule, tick))
       }
-      for (const pipeline of some) plan(pipeline)
     })
-    const closeAll = (some: ReadonlyArray<string>) =>
-      some.length === 0
-        ? Effect.void
-        : // What is due is recorded before the first of its runs begins.
-          Effect.andThen(waits.together("close", some, close(some)), waits.each("settle", some, settle))
+    const closeAll = Effect.fnUntraced(function* (some: ReadonlyArray<string>) {
+      if (some.length === 0) return
+      yield* waits.together("close", some, close(some))
+      for (const pipeline of some) plan(pipeline)
+      // What is due is recorded before the first of its runs begins.
+      yield* waits.each("settle", some, settle)
+    })
 
     /** Brings a schedule to what is deployed. */
     const adopt = Effect.fnUntraced(function* (id: string, pipeline: Pipeline | undefined) {

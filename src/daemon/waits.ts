@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 export const retryAfter = 1_000
 
 /** What the loop does with schedules. */
-type Work = "close" | "settle" | "adopt"
+const works = ["close", "settle", "adopt"] as const
+type Work = (typeof works)[number]
 
 /** Work that may be tried again. */
 type Attempt = Effect.Effect<void, { readonly message: string }>
@@ -45,6 +46,8 @@ export const make = (due: Map<string, number>, say: (text: string) => Effect.Eff
 
   return {
     isEmpty: () => problems.size === 0,
+    /** Whether anything of it waits. */
+    isWaiting: (pipeline: string) => works.some((what) => problems.has(`${what} ${pipeline}`)),
     has: (what: Work, pipeline: string) => problems.has(`${what} ${pipeline}`),
     /** Does something for schedules that is recorded for all of them or for none. */
     together: (what: Work, some: ReadonlyArray<string>, work: Attempt) => told(attempt(what, some, work)),

@@ -141,7 +141,7 @@ export const tickLate = (millis: number): Effect.Effect<void> => observe(latenes
 /** A run has ended. */
 export const runEnded = (status: FinalRunStatus): Effect.Effect<void> => count("runsEnded", { status })
 
-/** An event is durable, so many milliseconds after it was handed over. */
+/** What is written at once is durable, so many milliseconds after it was handed over. */
 export const appended = (millis: number): Effect.Effect<void> => observe(appends, millis)
 
 /** The clock was set, or the process stood still. */

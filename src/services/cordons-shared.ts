@@ -51,18 +51,27 @@ export const make = Effect.fnUntraced(function* (root: string, rows: SharedRows)
     return Result.isSuccess(seen) ? merged(own, seen.success) : [unread(seen.failure), ...own]
   })
 
-  return Cordons.of({
-    list,
-    against: Effect.fnUntraced(function* (starter) {
-      const own = yield* files.recent
-      const seen = yield* looks.recent
-      const now = yield* Clock.currentTimeMillis
-      if (Result.isSuccess(seen)) return firstAgainst(merged(own, seen.success), now, starter)
+  const lookOnce = Effect.gen(function* () {
+    const own = yield* files.recent
+    const seen = yield* looks.recent
+    const now = yield* Clock.currentTimeMillis
+    if (Result.isSuccess(seen)) {
+      const all = merged(own, seen.success)
+      return (starter: Cordon.Starter) => firstAgainst(all, now, starter)
+    }
+    const blind = [unread(seen.failure)]
+    return (starter: Cordon.Starter) => {
       const found = firstAgainst(own, now, starter)
       // Who repairs what a cordon here is about is not kept by what nobody can see.
       if (Option.isSome(found) || own.some(({ id }) => id === starter.incident)) return found
-      return firstAgainst([unread(seen.failure)], now, starter)
-    }),
+      return firstAgainst(blind, now, starter)
+    }
+  })
+
+  return Cordons.of({
+    list,
+    look: lookOnce,
+    against: (starter) => Effect.map(lookOnce, (found) => found(starter)),
 
     raise: Effect.fnUntraced(function* (given) {
       const { id } = given

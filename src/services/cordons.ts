@@ -56,9 +56,11 @@ export class Cordons extends Context.Service<
     /** All that stand, expired ones too, oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Cordon>>
     /**
-     * The oldest one that keeps the starter from starting work now. What was looked up is good for 50 ms in the project's
+     * Looks once, for any number of starters: gives the oldest one that keeps a starter from starting work now. What was looked up is good for 50 ms in the project's
      * folder, and for 500 ms in its database.
      */
+    readonly look: Effect.Effect<(starter: Starter) => Option.Option<Cordon>>
+    /** As `look`, for one starter. */
     readonly against: (starter: Starter) => Effect.Effect<Option.Option<Cordon>>
     /** Raises one; where an earlier raise of this id came only to the project's folder, that one comes to the database. */
     readonly raise: (given: Given) => Effect.Effect<Raised, FileFailed | CordonTaken | CordonFailed>
@@ -72,12 +74,13 @@ export const firstAgainst = (cordons: ReadonlyArray<Cordon>, now: number, starte
 
 const make = (root: string) => {
   const files = CordonFiles.make(root)
+  const look = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.map(files.recent, (cordons) => (starter: Starter) => firstAgainst(cordons, now, starter)),
+  )
   return Cordons.of({
     list: files.list,
-    against: (starter) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.map(files.recent, (cordons) => firstAgainst(cordons, now, starter)),
-      ),
+    look,
+    against: (starter) => Effect.map(look, (found) => found(starter)),
     raise: Effect.fnUntraced(function* (given) {
       const cordon: Cordon = { ...given, epoch: nextEpoch(yield* files.list), raised: yield* Clock.currentTimeMillis }
       if (!(yield* files.create(cordon))) {
@@ -102,6 +105,7 @@ export const layer = (root: string): Layer.Layer<Cordons> => Layer.sync(Cordons,
 /** No cordon at all. */
 export const layerNone: Layer.Layer<Cordons> = Layer.succeed(Cordons, {
   list: Effect.succeed([]),
+  look: Effect.succeed(() => Option.none()),
   against: () => Effect.succeedNone,
   raise: () => Effect.never,
   lift: (id) => Effect.fail(new CordonMissing({ id, known: [] })),

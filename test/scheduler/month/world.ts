@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as DaemonConfig from "../../../src/domain/config/daemon.ts"
 import type { Sections } from "../../../src/domain/config/sections.ts"
-import type { Cordon } from "../../../src/domain/cordon.ts"
+import type { Cordon, Starter } from "../../../src/domain/cordon.ts"
 import type { Event } from "../../../src/domain/event.ts"
 import type { FinalRunStatus } from "../../../src/domain/final-run-status.ts"
 import * as Sha256 from "../../../src/domain/sha256.ts"
@@ -199,6 +199,7 @@ export const make = (virtual: VirtualClock.VirtualClock, chance: Chance): World 
         }),
         Layer.succeed(Cordons, {
           list: Effect.sync(() => [...cordons.values()]),
+          look: Effect.succeed(({ pipeline }: Starter) => Option.fromUndefinedOr(cordons.get(pipeline))),
           against: ({ pipeline }) => Effect.sync(() => Option.fromUndefinedOr(cordons.get(pipeline))),
           raise: () => Effect.never,
           lift: () => Effect.never,
