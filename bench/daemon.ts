@@ -81,7 +81,7 @@ const growthOf = async (path: string, from: number, to: number) => {
 /** Milliseconds from the nominal second until each tick's outcome was in the ledger's file, for schedules that all tick in it. */
 const lateness = async (argv: ReadonlyArray<string>, folder: string, how: string, count: number) => {
   // The second is far enough away for all to be compiled and deployed.
-  const nominal = Math.ceil((Date.now() + (count > 100 ? 25_000 : 10_000)) / 1_000) * 1_000
+  const nominal = Math.ceil((Date.now() + (count > 100 ? 25_000 : 15_000)) / 1_000) * 1_000
   const ids = Array.from({ length: count }, (_, n) => `p${n}`)
   const cron = `${new Date(nominal).getUTCSeconds()} * * * * *`
   const project = place(
