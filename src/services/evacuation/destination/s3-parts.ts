@@ -3,7 +3,7 @@ import * as Option from "effect/Option"
 import type { S3Failed } from "../../s3-errors.ts"
 import { composite } from "../../s3-upload.ts"
 import type { DestinationFailed } from "./destination.ts"
-import { isTaken, type Known, type Lock, locked, settle } from "./s3-objects.ts"
+import { isTaken, type Known, type Lock, locked, lookAt, settle } from "./s3-objects.ts"
 import type { Requests } from "./s3-requests.ts"
 
 /** A part that the server has. `sha256` is in base64. */
@@ -94,7 +94,10 @@ export const abort = (requests: Requests, key: string, id: string) =>
     })
     .pipe(Effect.ignore)
 
-/** The upload of a key that has most parts already, of those that are under way; else a new one. The others are aborted. */
+/**
+ * The upload of a key that has most parts already, of those that are under way; else a new one. The others are aborted.
+ * undefined where one of them has ended and the object is there: who asked for its end has not heard of it.
+ */
 export const begin = (requests: Requests, key: string, lock: Lock | undefined, ids: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const found = yield* Effect.forEach(ids, (id) => partsOf(requests, key, id))
@@ -102,6 +105,7 @@ export const begin = (requests: Requests, key: string, lock: Lock | undefined, i
     yield* Effect.forEach(others, ({ id }) => abort(requests, key, id))
     if (best !== undefined && best.parts.size > 0) return best
     if (best !== undefined) yield* abort(requests, key, best.id)
+    if (found.some(Option.isNone) && Option.isSome(yield* lookAt(requests, key))) return undefined
     const retention = yield* locked(lock)
     const { UploadId: id } = yield* requests.call({
       operation: "begin to store",

@@ -83,11 +83,11 @@ const inParts = Effect.fnUntraced(function* (
     const { location } = requests
     return yield* new DestinationFailed({ location, operation: "store", key, reason, transient: false, refused: false })
   }
-  const exists = sending.there.has(key)
-  const upload = exists
+  const upload = sending.there.has(key)
     ? undefined
     : yield* Parts.begin(requests, key, lock ? sending.lock : undefined, uploads.get(key) ?? [])
   if (upload !== undefined) uploads.set(key, [upload.id])
+  else sending.there.add(key)
   const hasher = new Bun.CryptoHasher("sha256")
   const sizes: Array<number> = []
   const checksums: Array<string> = []

@@ -97,6 +97,27 @@ describe("an evacuation to a bucket that in the middle", () => {
       }),
     )
 
+    it.effect("stores an upload whose end nobody hears of, however often it is asked for, is sent no part again", () =>
+      Effect.gen(function* () {
+        const parts: Array<string> = []
+        let ends = 0
+        const { push, verify } = yield* evacuation(async (request, forward) => {
+          const { method, url } = request
+          if (method === "PUT" && url.includes("partNumber=")) parts.push(/partNumber=\d+/.exec(url)?.[0] ?? "")
+          if (method !== "POST" || !url.includes("uploadId=")) return forward()
+          // The first and its two repetitions: it is done, and by then the object has failed once.
+          if (++ends > 3) return forward()
+          const answer = await forward()
+          return { ...answer, cutAt: 10 }
+        })
+        assert.deepInclude(yield* push, { rung: "bucket", objects: files.length, complete: true })
+        assert.deepInclude(yield* verify, { failed: 0, complete: true })
+        assert.isAtLeast(ends, 3)
+        assert.isAbove(parts.length, 1)
+        assert.strictEqual(new Set(parts).size, parts.length, parts.join(" "))
+      }),
+    )
+
     it.effect("lets credentials expire in the middle is given those that the profile has then", () =>
       Effect.gen(function* () {
         // A server that takes any keys.
