@@ -40,6 +40,7 @@ const refreshEvery = 5_000
 const tidyAfter = 3_000
 const tidyEvery = 600_000
 const tidyTakes = 250
+
 /** Closes ticks and sees their runs through. */
 export class Scheduler extends Context.Service<
   Scheduler,

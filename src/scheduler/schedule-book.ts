@@ -35,7 +35,7 @@ export interface ScheduleBook {
    * gone on with the stream meanwhile. What is decided at once is flushed at once.
    */
   readonly record: (pipeline: string, decide: Decision) => Effect.Effect<ReadonlyArray<ScheduleFold.Written>, OpenError>
-  /** As `record`, for many schedules at once: all is recorded or nothing is. */
+  /** As `record`, for many schedules at once, with all that was written in one list: all is recorded or nothing is. */
   readonly recordAll: (
     asked: ReadonlyArray<readonly [pipeline: string, decide: Decision]>,
   ) => Effect.Effect<ReadonlyArray<ScheduleFold.Written>, OpenError>

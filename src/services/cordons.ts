@@ -56,8 +56,8 @@ export class Cordons extends Context.Service<
     /** All that stand, expired ones too, oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<Cordon>>
     /**
-     * Looks once, for any number of starters: gives the oldest one that keeps a starter from starting work now. What was looked up is good for 50 ms in the project's
-     * folder, and for 500 ms in its database.
+     * Looks once, for any number of starters: gives the oldest one that keeps a starter from starting work now. What was
+     * looked up is good for 50 ms in the project's folder, and for 500 ms in its database.
      */
     readonly look: Effect.Effect<(starter: Starter) => Option.Option<Cordon>>
     /** As `look`, for one starter. */

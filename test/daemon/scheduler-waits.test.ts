@@ -16,7 +16,7 @@ import * as MemoryLedger from "../scheduler/month/memory-ledger.ts"
 import { scheduleOf } from "../scheduler/schedule.fixture.ts"
 import * as World from "../scheduler/month/world.ts"
 
-const scheduled = (cron: string) => DrawnSchedule.deploymentOf({ schedule: scheduleOf(cron, {}), ticks: () => [] }, 0)
+const scheduled = (cron: string) => DrawnSchedule.deploymentOf({ schedule: scheduleOf(cron), ticks: () => [] }, 0)
 
 describe("a scheduler whose first writes fail", () => {
   it.live("turns again once it can write, also where one of its schedules is not due for months", () => {
